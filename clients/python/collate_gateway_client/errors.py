@@ -40,14 +40,16 @@ class GatewayError(Exception):
 
     Attributes:
         idempotency_key: The key of the call; None for a read. The same call with this key is the same command.
+        earlier_try_is_unknown: Whether an earlier try of the same call may have stored the command.
     """
 
     idempotency_key: str | None = None
+    earlier_try_is_unknown: bool = False
 
     @property
     def result_is_unknown(self) -> bool:
         """Whether the command may be stored. Then send it again with `idempotency_key`, within a day."""
-        return False
+        return self.earlier_try_is_unknown
 
 
 class NotAnswered(GatewayError):
@@ -118,9 +120,10 @@ class GatewayProblem(GatewayError):
 
     @property
     def result_is_unknown(self) -> bool:
-        """Whether the command may be stored. `kept: no` says that it is not."""
+        """Whether the command may be stored. `kept: no` says that this try did not store it."""
         is_command = self.idempotency_key is not None
-        return is_command and self.status in _UNKNOWN_RESULT and self.members.get("kept") != "no"
+        is_unknown = self.status in _UNKNOWN_RESULT and self.members.get("kept") != "no"
+        return self.earlier_try_is_unknown or (is_command and is_unknown)
 
     def __str__(self) -> str:
         where = "; ".join(

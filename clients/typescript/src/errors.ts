@@ -30,6 +30,8 @@ export interface Fault {
 export class GatewayError extends Error {
   /** The key of the call; undefined for a read. The same call with this key is the same command. */
   idempotencyKey: string | undefined;
+  /** Whether an earlier try of the same call may have stored the command. */
+  earlierTryIsUnknown = false;
 
   constructor(message: string) {
     super(message);
@@ -38,7 +40,7 @@ export class GatewayError extends Error {
 
   /** Whether the command may be stored. Then send it again with `idempotencyKey`, within a day. */
   get resultIsUnknown(): boolean {
-    return false;
+    return this.earlierTryIsUnknown;
   }
 }
 
@@ -125,10 +127,11 @@ export class GatewayProblem extends GatewayError {
     return typeof reason === "string" ? reason : undefined;
   }
 
-  /** Whether the command may be stored. `kept: no` says that it is not. */
+  /** Whether the command may be stored. `kept: no` says that this try did not store it. */
   override get resultIsUnknown(): boolean {
     const isCommand = this.idempotencyKey !== undefined;
-    return isCommand && UNKNOWN_RESULT.has(this.status) && this.#members["kept"] !== "no";
+    const isUnknown = UNKNOWN_RESULT.has(this.status) && this.#members["kept"] !== "no";
+    return this.earlierTryIsUnknown || (isCommand && isUnknown);
   }
 }
 

@@ -53,11 +53,14 @@ export class Sender {
   async send(call: Call, options: SendOptions = {}): Promise<Answer> {
     const endsAt = options.endsAt ?? now() + this.retries.deadlineSeconds * 1000;
     const backoff = new Backoff(this.retries.firstPauseSeconds, this.retries.longestPauseSeconds);
+    let isUnknown = false;
     for (;;) {
       options.signal?.throwIfAborted();
       const result = await this.#try(call, endsAt, options);
       if (!(result instanceof GatewayError)) return result;
       result.idempotencyKey = call.idempotencyKey;
+      result.earlierTryIsUnknown = isUnknown;
+      isUnknown = result.resultIsUnknown;
       const after = result instanceof GatewayProblem ? result.retryAfterSeconds : undefined;
       const pause = backoff.pause(Math.random(), after) * 1000;
       if (!isRetried(result) || now() + pause >= endsAt) throw result;

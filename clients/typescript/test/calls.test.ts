@@ -86,6 +86,26 @@ test("the deadline ends the tries with the last failure", async () => {
   assert.deepEqual([long.sent.length, refused.resultIsUnknown, refused.retryAfterSeconds], [1, false, 61]);
 });
 
+test("the result stays unknown after an unknown earlier try", async () => {
+  const lost = new TypeError("fetch failed");
+  const cases: [(Response | TypeError)[], boolean][] = [
+    [[problem(503)], true],
+    [[lost], true],
+    [[problem(502), problem(429)], true],
+    [[problem(429)], false],
+  ];
+  for (const [earlier, isUnknown] of cases) {
+    for (const [status, kept] of [[503, { kept: "no" }], [401, {}], [429, {}]] as const) {
+      const last = problem(status, kept, { "retry-after": "99" });
+      const again = () => [...earlier, last].map((one) => (one instanceof Response ? one.clone() : one));
+      const command = await answering(again()).gateway.watch("auth_1").catch((one: unknown) => one);
+      const read = await answering(again()).gateway.me().catch((one: unknown) => one);
+      assert.ok(command instanceof GatewayProblem && read instanceof GatewayProblem);
+      assert.deepEqual([command.status, command.resultIsUnknown, read.resultIsUnknown], [status, isUnknown, false]);
+    }
+  }
+});
+
 test("no answer leaves the result of a command unknown, and shows no text of the library", async () => {
   const failure = new TypeError(`invalid header value ${KEY}`, { cause: { code: "ECONNREFUSED" } });
   const { gateway } = answering(Array(999).fill(failure), KEY, { ...QUICK, deadlineSeconds: 0.05 });

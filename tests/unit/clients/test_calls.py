@@ -105,6 +105,34 @@ def test_kept_no_says_that_the_command_is_not_stored(answering):
     assert not raised.value.result_is_unknown
 
 
+def last_answer(status, **members):
+    body = {"type": "urn:collate-gateway:problem:last", "title": "T", **members}
+    return httpx.Response(status, json=body, headers={"retry-after": "99", "content-type": "application/problem+json"})
+
+
+NOT_KEPT = last_answer(503, kept="no")
+
+
+@pytest.mark.parametrize("last", [NOT_KEPT, last_answer(401), last_answer(429)], ids=["kept: no", "401", "429"])
+@pytest.mark.parametrize(
+    ("earlier", "is_unknown"),
+    [
+        ([problem(503)], True),
+        ([httpx.ReadTimeout("silent")], True),
+        ([problem(502), problem(429)], True),
+        ([problem(429)], False),
+    ],
+    ids=["503", "no answer", "502, 429", "429"],
+)
+def test_the_result_stays_unknown_after_an_unknown_earlier_try(answering, earlier, is_unknown, last):
+    with pytest.raises(GatewayProblem, match="last") as raised:
+        answering(*earlier, last).watch("auth_1", key="k")
+    assert raised.value.result_is_unknown is is_unknown
+    with pytest.raises(GatewayProblem, match="last") as raised:
+        answering(*earlier, last).me()
+    assert not raised.value.result_is_unknown
+
+
 def test_no_answer_leaves_the_result_of_a_command_unknown_and_not_that_of_a_read(answering):
     lost = [httpx.ConnectError("refused")] * 99
     with pytest.raises(NotAnswered) as raised:

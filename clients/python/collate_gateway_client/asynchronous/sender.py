@@ -77,11 +77,13 @@ class AsyncSender:
         """
         ends_at = time.monotonic() + self.retries.deadline_seconds if ends_at is None else ends_at
         backoff = Backoff(self.retries.first_pause_seconds, self.retries.longest_pause_seconds)
+        is_unknown = False
         while True:
             failure = await self._result(call, ends_at, wait_until)
             if isinstance(failure, Answer):
                 return failure
-            failure.idempotency_key = call.idempotency_key
+            failure.idempotency_key, failure.earlier_try_is_unknown = call.idempotency_key, is_unknown
+            is_unknown = failure.result_is_unknown
             after = failure.retry_after_seconds if isinstance(failure, GatewayProblem) else None
             pause = backoff.pause(random.random(), after)  # noqa: S311 -- a pause is no secret
             if not is_retried(failure) or time.monotonic() + pause >= ends_at:
