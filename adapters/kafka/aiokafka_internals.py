@@ -11,7 +11,9 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import aiokafka.client
 from aiokafka.client import CoordinationType
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.transaction_manager import TransactionState
 
@@ -21,6 +23,44 @@ if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
 
 CHECKED_MINOR_VERSION: Final = "0.14"
+
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc] # aiokafka has no types
+    """A connection that a failed start closes at once (aiokafka 0.14).
+
+    A client's `bootstrap` keeps its connection in a local variable until the metadata has arrived. After a cancellation
+    the socket would stay open until the garbage collector runs. And `close()` of a failed login waits for the end of
+    TLS, up to 30 s with a silent broker.
+
+    Relies on `_on_close_cb`, None for a connection of `bootstrap` alone, and on `_writer`. `close()` without a reason
+    is that of a failed login, and of a `bootstrap` that needs the connection no more.
+    """
+
+    def send(self, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002 - aiokafka's signature
+        response = super().send(request, expect_response)
+        return self._closing(response) if self._on_close_cb is None else response
+
+    def close(self, reason: CloseReason | None = None, exc: BaseException | None = None) -> Any:
+        if reason is None and self._writer is not None:
+            self._writer.transport.abort()
+        return super().close(reason, exc)
+
+    async def _closing(self, response: Any) -> Any:
+        try:
+            return await response
+        except asyncio.CancelledError:
+            self.close()
+            raise
+
+
+async def _create_conn(host: str, port: int, **options: Any) -> AIOKafkaConnection:
+    connection = _Connection(host, port, **options)
+    await connection.connect()
+    return connection
+
+
+# Every client of this process calls it by this name; no option of a client replaces it.
+aiokafka.client.create_conn = _create_conn
 
 
 def group_membership(consumer: AIOKafkaConsumer) -> tuple[int, str]:

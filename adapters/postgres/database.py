@@ -8,12 +8,14 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, BaseConnection
+from psycopg.abc import PQGenConn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from runtime.exits import StartupError
@@ -76,7 +78,37 @@ _TIMEOUTS: Mapping[str, Any] = {
 }
 
 
-class BoundedConnection(AsyncConnection[Any]):
+_attempt: ContextVar[ExitStack] = ContextVar("_attempt")
+
+
+@contextmanager
+def closing_failed_attempts() -> Iterator[None]:
+    """Close the sockets of the attempts to connect that fail inside the block.
+
+    psycopg keeps the generator of an attempt in a frame that its exception refers to, so the socket would stay open
+    until the garbage collector runs. PostgreSQL counts each such socket.
+    """
+    with ExitStack() as attempt:
+        token = _attempt.set(attempt)
+        try:
+            yield
+        finally:
+            _attempt.reset(token)
+
+
+class ClosedAttempts(BaseConnection[Any]):
+    """A connection whose `connect` must run in `closing_failed_attempts`."""
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+        attempt = _attempt.get()
+        attempt.close()  # the attempt at the address before
+        generator = super()._connect_gen(conninfo)
+        attempt.callback(generator.close)
+        return generator
+
+
+class BoundedConnection(ClosedAttempts, AsyncConnection[Any]):
     """A connection on which no call waits longer than the time limit of a statement, also if the server hangs.
 
     Every call of psycopg waits in `wait`. When a wait is cancelled, psycopg asks the server to cancel the statement and
@@ -85,6 +117,12 @@ class BoundedConnection(AsyncConnection[Any]):
     """
 
     _statement_seconds = float(CONNECT_SECONDS)
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **options: Any) -> Self:
+        """Connect to the first address that accepts."""
+        with closing_failed_attempts():
+            return await super().connect(conninfo, **options)
 
     async def wait(self, *args: Any, **options: Any) -> Any:
         """Wait for the server. Raises TimeoutError."""

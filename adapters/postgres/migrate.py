@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import create_engine, pool
 
-from adapters.postgres.database import NotMigrated, conninfo_of, translated
+from adapters.postgres.database import ClosedAttempts, NotMigrated, closing_failed_attempts, conninfo_of, translated
 from adapters.postgres.schema_version import HEAD, problem_of
 from runtime.settings import ReadModelSettings
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _MIGRATION_LOCK = 0x636F6C6C  # an arbitrary constant: concurrent migrations of a schema wait for each other
 _LOCK_POLL_SECONDS = 0.2
+
+
+class _Connection(ClosedAttempts, psycopg.Connection[Any]):
+    """A connection for Alembic, which is synchronous."""
 
 
 def scripts_of_migrations() -> ScriptDirectory:
@@ -42,7 +46,9 @@ def migrate(settings: ReadModelSettings, schema: str | None = None) -> tuple[str
 
 def _migrate(settings: ReadModelSettings, schema: str | None) -> tuple[str | None, str]:
     name = sql.Identifier(schema or settings.schema_name)
-    with psycopg.connect(conninfo_of(settings), autocommit=True) as connection:
+    with closing_failed_attempts():
+        opened = _Connection.connect(conninfo_of(settings), autocommit=True)
+    with opened as connection:
         _lock(connection, schema or settings.schema_name)
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         connection.execute(sql.SQL("SET search_path TO {}").format(name))

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal, read_outcome
 from gateway.console.person import SignedInPerson
-from runtime.http_client import ResponseTooLarge, client_tls, reason_of
+from runtime.http_client import ResponseTooLarge, client_tls, closing_failed_tls, reason_of
 from runtime.settings import ConsoleSettings
 
 MOST_BYTES: Final = 8 << 20
@@ -187,7 +187,12 @@ class Api:
         }
         params = None if query is None else httpx.QueryParams(query if isinstance(query, Mapping) else list(query))
         return self._client.build_request(
-            method, path, params=params, json=None if body is None else dict(body), headers=own | dict(headers or {})
+            method,
+            path,
+            params=params,
+            json=None if body is None else dict(body),
+            headers=own | dict(headers or {}),
+            extensions=closing_failed_tls(),
         )
 
     async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:

@@ -5,7 +5,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -167,9 +167,28 @@ class Sender:
     def _send(self, call: Call, target: str, headers: Mapping[str, str], timeout: httpx.Timeout) -> httpx.Response:
         own = {"user-agent": f"collate-gateway-client/{VERSION}"}
         request = self._http.build_request(
-            call.method, self.base_url + target, content=call.body, headers=own | dict(headers), timeout=timeout
+            call.method,
+            self.base_url + target,
+            content=call.body,
+            headers=own | dict(headers),
+            timeout=timeout,
+            extensions={"trace": _close_failed_tls()},
         )
         return self._http.send(request, stream=True, follow_redirects=False)
+
+
+def _close_failed_tls() -> Callable[[str, dict[str, Any]], Any]:
+    """Return a trace that closes the socket of a cancelled TLS handshake; httpcore closes it only for an Exception."""
+    stream: Any = None
+
+    def trace(event: str, info: dict[str, Any]) -> None:
+        nonlocal stream
+        if event.endswith("connect_tcp.complete"):
+            stream = info["return_value"]
+        elif event.endswith("start_tls.failed"):
+            stream.close()
+
+    return trace
 
 
 def status_path(location: str) -> str | None:
