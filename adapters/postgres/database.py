@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import psycopg
 from psycopg import AsyncConnection, BaseConnection
@@ -32,6 +32,22 @@ _FAILURES = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalE
 _NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn)
 
 
+# The names of the connections, after the process and its part, as PostgreSQL's `application_name` shows them.
+Part = Literal[
+    "ingress reads",
+    "projector writes",
+    "projector people",
+    "projector rebuild",
+    "migrate schema",
+    "check database",
+]
+PARTS: Final[tuple[Part, ...]] = get_args(Part)
+# A projector and a rebuild beside it with two connections each, `gateway migrate`, and `gateway check`.
+_OTHER_CONNECTIONS = 6
+# `max_connections` less this number is what programs may use; administrators need the rest.
+_FOR_ADMINISTRATORS = 10
+
+
 class DatabaseAway(Exception):
     """PostgreSQL is unreachable or rejects the connection; the message names the host and the reason."""
 
@@ -46,15 +62,16 @@ class ConnectionStringRefused(StartupError):
     title = "connection string"
 
 
-def conninfo_of(settings: ReadModelSettings) -> str:
-    """Read the connection string; raises ConnectionStringRefused."""
+def conninfo_of(settings: ReadModelSettings, part: Part) -> str:
+    """Read the connection string; raises ConnectionStringRefused. `part` ends the connection's application_name."""
     path = settings.dsn_file
     if path is None:
         raise ConnectionStringRefused(["GATEWAY_READMODEL__DSN_FILE is not set"])
-    return _checked(path)
+    parts = _checked(path)
+    return make_conninfo(**{**parts, "application_name": f"{parts['application_name']} {part}"})
 
 
-def _checked(path: Path) -> str:
+def _checked(path: Path) -> dict[str, Any]:
     try:
         parts = conninfo_to_dict(read_secret(path).get_secret_value())
     except psycopg.ProgrammingError:
@@ -64,7 +81,7 @@ def _checked(path: Path) -> str:
         ) from None
     except OSError as error:
         raise ConnectionStringRefused([f"{path}: {(error.strerror or 'unreadable').lower()}"]) from None
-    return make_conninfo(**{**_TIMEOUTS, **{name: value for name, value in parts.items() if value is not None}})
+    return {**_TIMEOUTS, **{name: value for name, value in parts.items() if value is not None}}
 
 
 # A server that vanishes without closing the connection is detected within 30 s.
@@ -151,16 +168,40 @@ class BoundedConnection(ClosedAttempts, AsyncConnection[Any]):
 
 @asynccontextmanager
 async def connected(
-    settings: ReadModelSettings, schema: str, *, statement_seconds: float
+    settings: ReadModelSettings, schema: str, part: Part, *, statement_seconds: float
 ) -> AsyncIterator[AsyncConnection[Any]]:
     """Open one connection in autocommit mode. Raises DatabaseAway and NotMigrated, also for errors inside the block."""
     with translated():
-        connection = await BoundedConnection.connect(conninfo_of(settings), autocommit=True)
+        connection = await BoundedConnection.connect(conninfo_of(settings, part), autocommit=True)
         try:
             await connection.prepare(schema, statement_seconds)
             yield connection
         finally:
             await connection.close()
+
+
+def most_connections(settings: ReadModelSettings) -> int:
+    """Return the maximum number of connections of all processes together."""
+    return settings.max_replicas * settings.connections + _OTHER_CONNECTIONS
+
+
+async def allowed_connections(connection: AsyncConnection[Any]) -> int:
+    """Return the number of connections that the server allows to programs."""
+    row = await (await connection.execute("SELECT current_setting('max_connections')::int")).fetchone()
+    return int(row[0]) - _FOR_ADMINISTRATORS if row else 0
+
+
+async def open_connections(connection: AsyncConnection[Any]) -> dict[str, int]:
+    """Return the number of the server's connections by part; "other" has those of other programs."""
+    # The type of another role's session is hidden.
+    rows = await connection.execute(
+        "SELECT application_name, count(*) FROM pg_stat_activity WHERE datid IS NOT NULL"
+        " AND coalesce(backend_type, 'client backend') = 'client backend' GROUP BY 1"
+    )
+    found = dict.fromkeys((*PARTS, "other"), 0)
+    async for name, count in rows:
+        found[next((part for part in PARTS if (name or "").endswith(f" {part}")), "other")] += count
+    return found
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def migrate(settings: ReadModelSettings, schema: str | None = None) -> tuple[str
 def _migrate(settings: ReadModelSettings, schema: str | None) -> tuple[str | None, str]:
     name = sql.Identifier(schema or settings.schema_name)
     with closing_failed_attempts():
-        opened = _Connection.connect(conninfo_of(settings), autocommit=True)
+        opened = _Connection.connect(conninfo_of(settings, "migrate schema"), autocommit=True)
     with opened as connection:
         _lock(connection, schema or settings.schema_name)
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))

@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 
 from psycopg import AsyncConnection
 
-from adapters.postgres.database import BoundedConnection, DatabaseAway, NotMigrated, conninfo_of, translated
+from adapters.postgres.database import (
+    BoundedConnection,
+    DatabaseAway,
+    NotMigrated,
+    allowed_connections,
+    conninfo_of,
+    open_connections,
+    translated,
+)
 from adapters.postgres.schema_version import require_schema
 from runtime.logs import Log
 from runtime.metrics import ReadModelMetrics
@@ -100,7 +108,7 @@ class ReadModelReader:
 
     async def _connect(self) -> AsyncConnection[Any]:
         with translated():
-            connection = await BoundedConnection.connect(conninfo_of(self._settings), autocommit=True)
+            connection = await BoundedConnection.connect(conninfo_of(self._settings, "ingress reads"), autocommit=True)
             try:
                 await connection.prepare(self._settings.schema_name, self._seconds)
                 # The best index of a list depends on the values: a caller with a million commands, or with ten.
@@ -123,7 +131,7 @@ class ReadModelReader:
 
     async def _probe(self) -> None:
         try:
-            await self._fetch(require_schema, _PROBE)
+            await self._fetch(self._examine, _PROBE)
         except (DatabaseAway, NotMigrated):
             pass  # already reported
         except ReadModelBusy as busy:
@@ -131,6 +139,12 @@ class ReadModelReader:
                 self._report(str(busy))
         else:
             self._report(None)
+
+    async def _examine(self, connection: AsyncConnection[Any]) -> None:
+        await require_schema(connection)
+        self._metrics.connections_allowed.set(await allowed_connections(connection))
+        for part, count in (await open_connections(connection)).items():
+            self._metrics.connections.labels(part).set(count)
 
     def _report(self, problem: str | None) -> None:
         self._metrics.away.set(problem is not None)

@@ -17,7 +17,7 @@ def next_of(schema: str) -> str:
 async def drop_next(settings: ReadModelSettings) -> None:
     """Drop the schemas of an earlier rebuild that failed."""
     name = settings.schema_name
-    async with connected(settings, name, statement_seconds=_SWAP_SECONDS) as connection:
+    async with connected(settings, name, "projector rebuild", statement_seconds=_SWAP_SECONDS) as connection:
         for schema in (next_of(name), name + _OLD):
             await connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
@@ -27,7 +27,7 @@ async def swap(settings: ReadModelSettings) -> None:
     name = settings.schema_name
     current, following, old = (sql.Identifier(one) for one in (name, next_of(name), name + _OLD))
     rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
-    async with connected(settings, name, statement_seconds=_SWAP_SECONDS) as connection:
+    async with connected(settings, name, "projector rebuild", statement_seconds=_SWAP_SECONDS) as connection:
         async with connection.transaction():
             await connection.execute(rename.format(current, old))
             await connection.execute(rename.format(following, current))

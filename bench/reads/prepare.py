@@ -51,7 +51,7 @@ def _mark(conninfo: str, schema: str) -> None:
 
 async def _write_labels(settings: ReadModelSettings) -> None:
     """Write the labels, as a sweep of the projector does."""
-    async with connected(settings, settings.schema_name, statement_seconds=60.0) as connection:
+    async with connected(settings, settings.schema_name, "check database", statement_seconds=60.0) as connection:
         for what in ("written", "compared"):
             began = time.perf_counter()
             rows = await Store(connection).repair_labels()

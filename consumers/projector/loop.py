@@ -100,7 +100,9 @@ class ProjectorLoop:
         """Work until something fails; return the seconds to pause before the next try."""
         settings, log = self._context.settings, self._context.log
         try:
-            async with connected(settings.readmodel, self._schema, statement_seconds=_STATEMENT_SECONDS) as connection:
+            async with connected(
+                settings.readmodel, self._schema, "projector writes", statement_seconds=_STATEMENT_SECONDS
+            ) as connection:
                 await require_schema(connection)
                 self._set_database("ok")
                 topics = catalogue(settings.topics.prefix)

@@ -34,7 +34,7 @@ class PeoplePoller:
         while True:
             try:
                 async with connected(
-                    self._settings, self._settings.schema_name, statement_seconds=_STATEMENT_SECONDS
+                    self._settings, self._settings.schema_name, "projector people", statement_seconds=_STATEMENT_SECONDS
                 ) as connection:
                     self.show(await people_numbers(connection))
             except (DatabaseAway, NotMigrated) as failure:

@@ -29,7 +29,9 @@ def serve(settings: ProcessSettings) -> int:
 
 async def work(settings: ProcessSettings, process: Process) -> None:
     """Project until `process.stop`."""
-    conninfo_of(settings.readmodel)  # reject an invalid connection string now instead of retrying with it
+    conninfo_of(
+        settings.readmodel, "projector writes"
+    )  # reject an invalid connection string now instead of retrying with it
     process.health.expect("kafka", "topics", DATABASE, CAUGHT_UP)
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics((getattr(topics, role) for role in TOPICS), settings.topics)

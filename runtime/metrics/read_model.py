@@ -19,6 +19,8 @@ class ReadModelMetrics:
     stale_offsets: Counter
     rows_deleted: Counter
     away: Gauge
+    connections: Gauge
+    connections_allowed: Gauge
     read_seconds: Histogram
 
 
@@ -41,6 +43,15 @@ def create_read_model_metrics(make: MetricFactory) -> ReadModelMetrics:
         ),
         rows_deleted=make.counter("projector_swept", "Rows deleted after their retention, by table.", ("table",)),
         away=make.gauge("database_away", "1 while PostgreSQL is unavailable, else 0."),
+        connections=make.gauge(
+            "database_connections",
+            "Open connections at PostgreSQL, by the part of the gateway that opened them; `other`: of other programs.",
+            ("part",),
+        ),
+        connections_allowed=make.gauge(
+            "database_connections_allowed",
+            "Connections that PostgreSQL allows: its `max_connections` less 10, which are for administrators.",
+        ),
         read_seconds=make.histogram(
             "read_seconds", "Time of one read from the read model, by kind of read.", ("read",)
         ),

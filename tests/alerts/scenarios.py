@@ -276,6 +276,17 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     # A certificate of a year; a token of an hour is renewed each 50 minutes, and then no longer.
     Scenario("CollateGatewayCredentialEnds", credential(365 * DAY, 14 * DAY), BEGINS + 7, 119, 121),
     Scenario("CollateGatewayCredentialEnds", credential(3_600, 360), BEGINS + 7, 119, 121),
+    Scenario(
+        "CollateGatewayDatabaseFull",
+        {
+            sample("database_connections", 'part="other"'): gauge(31),
+            sample("database_connections", 'part="projector writes"'): gauge(2),
+            sample("database_connections_allowed"): gauge(40, 40),
+        },
+        BEGINS + 6,
+        119,
+        121,
+    ),
     Scenario("CollateGatewayNotReady", {sample("ready"): gauge(0, 1)}, BEGINS + 11, 119, 121),
     Scenario("CollateGatewayLoopLate", LOOP, BEGINS + 16, 119, 130),
     Scenario("CollateGatewayVersionsMixed", MIXED, BEGINS + 62, 119, 126),

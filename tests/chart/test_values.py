@@ -143,6 +143,18 @@ def test_the_call_budget_is_divided_by_the_most_processes_that_can_run(render, v
     assert settings_of(render(values))["GATEWAY_COLLATE__MAX_REPLICAS"] == processes
 
 
+@pytest.mark.parametrize(
+    ("values", "processes"),
+    [
+        ({"ingress": {"replicas": 3}}, "4"),
+        ({"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}}, "11"),
+        ({"settings": {"readmodel": {"max_replicas": 50}}}, "50"),
+    ],
+)
+def test_the_bound_of_connections_counts_the_most_processes_of_ingress_that_can_run(render, values, processes):
+    assert settings_of(render(values))["GATEWAY_READMODEL__MAX_REPLICAS"] == processes
+
+
 @pytest.mark.parametrize("stop", [10, 20, 300])
 def test_kubernetes_waits_longer_than_a_process_may_take_to_stop(render, stop):
     rendered = render({"ingress": {"stopSeconds": stop, "drainSeconds": 7}, "worker": {"stopSeconds": stop}})

@@ -1,8 +1,16 @@
-"""Checks of PostgreSQL: address, credentials and version of the tables."""
+"""Checks of PostgreSQL: address, credentials, version of the tables, and the bound of connections."""
 
 from collections.abc import AsyncIterator
 
-from adapters.postgres.database import ConnectionStringRefused, DatabaseAway, NotMigrated, connected, conninfo_of
+from adapters.postgres.database import (
+    ConnectionStringRefused,
+    DatabaseAway,
+    NotMigrated,
+    allowed_connections,
+    connected,
+    conninfo_of,
+    most_connections,
+)
 from adapters.postgres.schema_version import require_schema
 from gateway.cli.check.check_results import CheckResult, failed, ok
 from runtime.exits import Exit
@@ -12,12 +20,15 @@ _INVALID_AUTHORIZATION = "28"  # SQLSTATE class: invalid authorization specifica
 
 
 async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckResult]:
-    """Log in and check that this version can use the schema."""
+    """Log in, and check the version of the schema and the bound of connections."""
     try:
-        conninfo_of(readmodel)
+        conninfo_of(readmodel, "check database")
         statement_seconds = readmodel.read_timeout.total_seconds()
-        async with connected(readmodel, readmodel.schema_name, statement_seconds=statement_seconds) as connection:
+        async with connected(
+            readmodel, readmodel.schema_name, "check database", statement_seconds=statement_seconds
+        ) as connection:
             await require_schema(connection)
+            allowed = await allowed_connections(connection)
     except ConnectionStringRefused as refused:
         yield failed("database", refused.problems[0], Exit.CONFIG)
     except NotMigrated as lacking:
@@ -26,6 +37,18 @@ async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckRes
         yield failed("database", str(away), Exit.DENIED if _is_denied(away) else Exit.UNAVAILABLE)
     else:
         yield ok("database", f"schema {readmodel.schema_name} fits this version")
+        yield _bound_of_connections(most_connections(readmodel), allowed)
+
+
+def _bound_of_connections(most: int, allowed: int) -> CheckResult:
+    if most <= allowed:
+        return ok("database connections", f"{most} at most, and the server allows {allowed}")
+    return failed(
+        "database connections",
+        f"{most} at most, but the server allows {allowed} (max_connections less 10): lower "
+        "GATEWAY_READMODEL__CONNECTIONS or raise max_connections",
+        Exit.CONFIG,
+    )
 
 
 def _is_denied(away: DatabaseAway) -> bool:

@@ -50,10 +50,14 @@ app.kubernetes.io/component: {{ . }}
 {{- end -}}
 {{- end -}}
 
-{{/* The most processes that can call Collate at the same time; a rolling update of ingress adds one. */}}
+{{/* The most processes of ingress at the same time; a rolling update adds one. */}}
+{{- define "gateway.mostIngresses" -}}
+{{- add 1 (ternary (int .Values.ingress.autoscaling.maxReplicas) (int .Values.ingress.replicas) .Values.ingress.autoscaling.enabled) -}}
+{{- end -}}
+
+{{/* The most processes that can call Collate at the same time. */}}
 {{- define "gateway.callingProcesses" -}}
-{{- $ingress := ternary (int .Values.ingress.autoscaling.maxReplicas) (int .Values.ingress.replicas) .Values.ingress.autoscaling.enabled -}}
-{{- add $ingress 1 (include "gateway.mostWorkers" .) -}}
+{{- add (include "gateway.mostIngresses" .) (include "gateway.mostWorkers" .) -}}
 {{- end -}}
 
 {{/* The replicas of a component. An autoscaler's number is kept: without one, Kubernetes would set 1 at the upgrade that
@@ -90,6 +94,9 @@ GATEWAY_{{ upper $section }}: {{ include "gateway.value" $settings | quote }}
 {{- end }}
 {{- if not (dig "collate" "max_replicas" nil .Values.settings) }}
 GATEWAY_COLLATE__MAX_REPLICAS: {{ include "gateway.callingProcesses" . | quote }}
+{{- end }}
+{{- if not (dig "readmodel" "max_replicas" nil .Values.settings) }}
+GATEWAY_READMODEL__MAX_REPLICAS: {{ include "gateway.mostIngresses" . | quote }}
 {{- end }}
 GATEWAY_INGRESS__PORT: "8080"
 GATEWAY_INGRESS__STOP_DEADLINE: {{ printf "%ds" (int .Values.ingress.stopSeconds) | quote }}

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "command_finish_seconds": "a histogram by command",
     "read_seconds": "a histogram by read",
     "batch_events": "the route shows every result",
+    "database_connections": "the reader sets every part with each probe of the database",
     "people_waiting": "the projector's poller shows every age",
     "people_waiting_payers": "the poller shows every payer of the settings",
     "handoffs_at_risk": "the poller shows every risk",

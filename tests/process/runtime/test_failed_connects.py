@@ -128,7 +128,7 @@ class Peer(NamedTuple):
 
 
 async def database(peer: Peer) -> None:
-    async with connected(peer.readmodel, "public", statement_seconds=1):
+    async with connected(peer.readmodel, "public", "check database", statement_seconds=1):
         pass
 
 

@@ -56,7 +56,7 @@ async def answered(reader):
 
 async def test_a_statement_on_a_hung_server_ends(server, readmodel):
     async def hang():
-        async with connected(readmodel, "collate_gateway", statement_seconds=1) as connection:
+        async with connected(readmodel, "collate_gateway", "check database", statement_seconds=1) as connection:
             server.signal(signal.SIGSTOP)
             await connection.execute("SELECT 1")
 

@@ -79,7 +79,7 @@ class Database:
 
 @pytest.fixture
 async def database(readmodel):
-    async with connected(readmodel, readmodel.schema_name, statement_seconds=10) as connection:
+    async with connected(readmodel, readmodel.schema_name, "check database", statement_seconds=10) as connection:
         yield Database(connection)
 
 

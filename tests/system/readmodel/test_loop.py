@@ -108,7 +108,7 @@ async def test_the_projector_resumes_after_a_database_outage(model, writer, runn
 
 
 async def test_a_write_from_stale_offsets_is_rolled_back(settings):
-    async with connected(settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
+    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store, key = Store(connection), ("events", 0)
         await store.offsets([key])
         await store.write({key: (0, 5)}, RowKeys(), lambda _: None)
@@ -124,9 +124,9 @@ async def test_a_write_from_stale_offsets_is_rolled_back(settings):
 async def test_the_database_ends_a_zombie_inside_its_transaction(settings, monkeypatch):
     monkeypatch.setattr(database, "_IDLE_IN_TRANSACTION", "500ms")
     key = ("events", 0)
-    async with connected(settings.readmodel, "collate_gateway", statement_seconds=30) as successor:
+    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=30) as successor:
         await Store(successor).offsets([key])
-        async with connected(settings.readmodel, "collate_gateway", statement_seconds=30) as zombie:
+        async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=30) as zombie:
             await zombie.execute("BEGIN")
             await zombie.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
             await zombie.execute("UPDATE progress SET next_offset = 77")
@@ -177,7 +177,9 @@ async def test_a_sweep_deletes_only_old_finished_rows(model, written, monkeypatc
     before = model.rows()
     monkeypatch.setattr("consumers.projector.loop._SWEEP_ROWS", 50)
 
-    async with connected(model.settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
+    async with connected(
+        model.settings.readmodel, "collate_gateway", "check database", statement_seconds=10
+    ) as connection:
         assert set((await sweep(Store(connection), 100 * 365 * 86_400)).values()) == {0}
         assert model.rows() == before
         swept = await sweep(Store(connection), 0)

@@ -34,7 +34,7 @@ async def test_the_overview_names_the_callers_whose_share_is_full(settings):
         finished(now, 8, "portal", "handoff_not_found"),
         finished(now, 10, "intake", "too_many_commands", minutes=11),
     ]
-    async with connected(settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
+    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store = Store(connection)
         await store.offsets([("events", 0)])
         await store.write(
@@ -80,7 +80,7 @@ async def test_the_status_of_a_waiting_command_has_its_last_calls(settings):
         found.commands[command.command_id] = command
         found.timeline.extend(rows)
 
-    async with connected(settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
+    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store = Store(connection)
         await store.offsets([("events", 1)])
         await store.write({("events", 1): (0, 1)}, RowKeys(), write)
@@ -124,7 +124,7 @@ async def test_the_numbers_of_the_people_show_who_waits_and_what_is_open(setting
         found.authorizations.update({row.authorization_id: row for row in authorizations})
         found.handoffs.update({(row.authorization_id, row.handoff_id): row for row in handoffs})
 
-    async with connected(settings.readmodel, "collate_gateway", statement_seconds=10) as connection:
+    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store = Store(connection)
         await store.offsets([("events", 0)])
         await store.write({("events", 0): (0, 1)}, RowKeys(), fill)

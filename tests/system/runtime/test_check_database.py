@@ -1,5 +1,6 @@
 """The results of `gateway check` for PostgreSQL."""
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -13,10 +14,11 @@ from runtime.settings import ReadModelSettings
 def check(tmp_path):
     dsn = tmp_path / "dsn"
 
-    async def check(conninfo):
+    async def check(conninfo, **settings):
         dsn.write_text(conninfo)
-        (result,) = [result async for result in check_database(ReadModelSettings(dsn_file=dsn))]
-        return result
+        results = [result async for result in check_database(ReadModelSettings(dsn_file=dsn, **settings))]
+        assert [result.subject for result in results] == ["database", "database connections"][: len(results)]
+        return results[-1]
 
     return check
 
@@ -42,3 +44,16 @@ async def test_an_invalid_connection_string_is_rejected_and_not_shown(check):
     wrong = await check("planted secret")
     assert (wrong.state, wrong.code) == ("FAILED", Exit.CONFIG)
     assert "planted" not in wrong.detail
+
+
+async def test_the_bounds_of_all_processes_stay_ten_below_the_servers(check, postgres, tmp_path):
+    (tmp_path / "dsn").write_text(postgres)
+    migrate(ReadModelSettings(dsn_file=tmp_path / "dsn"))
+    with psycopg.connect(postgres) as connection:
+        allowed = int(connection.execute("SHOW max_connections").fetchone()[0]) - 10
+    others = 6
+    fits = await check(postgres, connections=1, max_replicas=allowed - others)
+    assert (fits.state, fits.detail) == ("ok", f"{allowed} at most, and the server allows {allowed}")
+    full = await check(postgres, connections=1, max_replicas=allowed - others + 1)
+    assert (full.state, full.code) == ("FAILED", Exit.CONFIG)
+    assert f"{allowed + 1} at most" in full.detail
