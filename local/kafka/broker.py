@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.failures import USE_AN_EXISTING_CLUSTER, NoJava
+from local.processes.patience import slowness
 
 PORT_TAKEN = "Address already in use"
 
@@ -16,6 +17,12 @@ JVM = (
 )
 # For a broker that runs for minutes: compile fast, optimize little.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1"
+
+# Kafka's own are 9 s and 60 s. On a slow machine a healthy node would lose its session, or end because it could not
+# register in time ("waiting for the controller to acknowledge that we are caught up").
+SESSION_SECONDS = 9
+REGISTRATION_SECONDS = 600
+MOST_SLOWNESS = 60
 
 LOG4J = """status = error
 appender.file.type = File
@@ -130,6 +137,7 @@ class Node:
 
     def _defaults(self, nodes: Sequence["Node"]) -> dict[str, str]:
         replicas, in_sync = str(min(3, len(nodes))), str(min(2, len(nodes)))
+        slow = min(slowness(), MOST_SLOWNESS)
         return {
             "process.roles": "broker,controller",
             "node.id": str(self.number),
@@ -139,6 +147,8 @@ class Node:
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(self.data),
+            "broker.session.timeout.ms": str(round(slow * SESSION_SECONDS * 1_000)),
+            "initial.broker.registration.timeout.ms": str(round(slow * REGISTRATION_SECONDS * 1_000)),
             "default.replication.factor": replicas,
             "min.insync.replicas": in_sync,
             "offsets.topic.replication.factor": replicas,

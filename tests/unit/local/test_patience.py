@@ -1,8 +1,12 @@
 import os
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
+from local.processes import patience
 from local.processes.patience import Patience, slowness
 
 
@@ -12,6 +16,8 @@ def machine(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(patience, "PROBE_SECONDS", 1e-9)
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
 
     def load(tasks):
         monkeypatch.setattr(os, "getloadavg", lambda: (tasks, 0.0, 0.0))
@@ -32,14 +38,31 @@ def test_a_bound_grows_with_the_load_and_never_shrinks(machine):
     assert slowness() == 15.0
 
 
-def test_a_wait_ends_after_its_bound_times_the_present_load(machine):
+def test_a_wait_ends_after_its_bound_times_the_highest_load(machine):
     load, passes = machine
-    patience = Patience(10.0)
-    passes(10.5)
+    wait = Patience(10.0)
+    passes(9.9)
+    assert not wait.is_over
+    passes(0.6)
     load(6.0)
-    assert not patience.is_over
+    assert not wait.is_over
     load(2.0)
-    assert patience.is_over
-    load(6.0)
+    assert not wait.is_over, "the slowest moment counts: it lasted longer than this one"
     passes(20.0)
-    assert patience.is_over
+    assert wait.is_over
+
+
+def test_a_bound_is_not_over_on_a_machine_that_runs_a_tenth_of_the_time():
+    """The load does not show a quota of processor time. Here stops and continues stand for it."""
+    program = (
+        "import os\nfrom local.processes.patience import slowness\nos.getloadavg = lambda: (0.0, 0.0, 0.0)\n"
+        "print('started', flush=True)\nprint(max(slowness() for _ in range(50)))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "started\n"
+        while process.poll() is None:
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.045)
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.005)
+        assert float(process.stdout.read()) > 5
