@@ -5,7 +5,6 @@ stopped and all files are removed.
 """
 
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,8 +17,10 @@ from local.issuer import LocalIssuer
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 from local.processes.logs import failure
+from local.processes.patience import Patience
 from local.processes.ports import HeldPort
 from local.processes.run import Run
+from local.processes.starts import Starts
 
 OUTPUT_WITHIN_SECONDS = 30.0
 STAFF = "handoff-staff"
@@ -63,12 +64,12 @@ class LocalStack:
             }
             | ({"COLUMNS": str(columns)} if columns else {})
         )
-        deadline = time.monotonic() + OUTPUT_WITHIN_SECONDS
+        patience = Patience(OUTPUT_WITHIN_SECONDS)
         while True:
             done = subprocess.run([GATEWAY, *verb], env=environ, capture_output=True, text=True, check=False)
             if until in done.stdout:
                 return done.stdout
-            if time.monotonic() > deadline:
+            if patience.is_over:
                 raise failure("projector", f"{done.stderr}{done.stdout}", [self.ingress.log, self.projector.log])
 
     def failure(self, why: str) -> StartFailed:
@@ -90,20 +91,20 @@ def local_stack(
     The pages for people run only at a `console_port`.
     """
     with ExitStack() as exits:
-        started = time.monotonic()
-
-        def report(part: str, place: str) -> None:
-            console.print(f"  [green]✓[/] {part:<20} [dim]{place}, after {time.monotonic() - started:.1f} s[/]")
-
+        starts = exits.enter_context(Starts(lambda line: console.print(f"  {line}")))
+        starts.begin("Apache Kafka")
         cluster = exits.enter_context(Cluster())
-        report("Apache Kafka", cluster.bootstrap)
+        starts.end("Apache Kafka", cluster.bootstrap)
+        starts.begin("PostgreSQL")
         database = exits.enter_context(Postgres())
-        report("PostgreSQL", "a private socket")
+        starts.end("PostgreSQL", "a private socket")
         run = exits.enter_context(Run("gateway"))
+        starts.begin("a simulated Collate")
         collate_url = start_collate(run, *collate)
-        report("a simulated Collate", collate_url)
+        starts.end("a simulated Collate", collate_url)
+        starts.begin("an OIDC issuer")
         issuer = exits.enter_context(LocalIssuer(tuple(PEOPLE)))
-        report("an OIDC issuer", issuer.url)
+        starts.end("an OIDC issuer", issuer.url)
         installation = Installation(
             run,
             bootstrap=cluster.bootstrap,
@@ -112,20 +113,24 @@ def local_stack(
             people=issuer.callers_file_entry(PEOPLE),
             settings=settings,
         )
+        starts.begin("topics")
         installation.apply_topics()
+        starts.end("topics", "created")
+        starts.begin("ingress", "worker", "projector")
         ingress = installation.start("ingress", port=port.release() if port else None)
         worker = installation.start("worker")
         projector = installation.start("projector")
         installation.migrate()
         ingress.await_ready()
-        report("ingress", ingress.url)
+        starts.end("ingress", ingress.url)
         worker.await_ready()
-        report("worker", f"health and metrics at {worker.admin_url}")
+        starts.end("worker", f"health and metrics at {worker.admin_url}")
         projector.await_ready()
-        report("projector", "status and timelines")
+        starts.end("projector", "status and timelines")
         pages = None
         if console_port is not None:
+            starts.begin("console")
             pages = installation.start_console(ingress, issuer.url, console_port.release())
             pages.await_ready()
-            report("console", pages.url)
+            starts.end("console", pages.url)
         yield LocalStack(cluster, collate_url, installation, ingress, worker, database, projector, issuer, pages)
