@@ -64,6 +64,7 @@ def write_environment(stack: LocalStack) -> Path:
             url=stack.ingress.url,
             key=stack.installation.caller_key,
             admin_urls={name: program.admin_url for name, program in processes.items()},
+            start_lines={name: one.start_line for name, one in processes.items()},
             pids={"kafka": stack.cluster.pid(0)} | {name: one.process.pid for name, one in processes.items()},
             bin_path=GATEWAY.parent,
         )
@@ -83,7 +84,7 @@ def _introduce(console: Console, stack: LocalStack, environment: Path) -> None:
     console.print()
     topics = catalogue(installation.prefix)
     for name, value in (
-        ("console", f"{sign_in_link(stack)} (for {PERSON}, once, within a minute)"),
+        ("console", f"{sign_in_link(stack)} (for {PERSON}, once, within an hour)"),
         ("commands", f"{url}/v1/…"),
         (
             "contracts",
@@ -156,7 +157,7 @@ def reads_to_paste(environment: Path, authorization_id: str) -> tuple[str, ...]:
         f"gateway timeline {authorization_id}",
         f"gateway watch {authorization_id}",
         "gateway top",
-        "gateway check --for worker",
+        "GATEWAY_ADMIN__PORT=${WORKER_ADMIN##*:} gateway check --for worker",
         "kill -9 $KAFKA_PID     # see what `gateway top` says; also $INGRESS_PID, $WORKER_PID, $PROJECTOR_PID",
     )
 
@@ -199,8 +200,11 @@ async def _show_events(console: Console, stack: LocalStack) -> None:
                 await listener.take(CHECK_EVERY_SECONDS)
                 if pressed.is_set():
                     pressed.clear()
-                    for part in await asyncio.to_thread(watch.start_again):
-                        say(f"{part.name} runs again.", "green")
+                    try:
+                        for part in await asyncio.to_thread(watch.start_again):
+                            say(f"{part.name} runs again.", "green")
+                    except LocalError as error:
+                        say(f"{str(error).splitlines()[0]} Press Enter to try again.", "red")
                     console.print(f"  [bold]console[/] {sign_in_link(stack)}")
 
 

@@ -7,6 +7,7 @@ It uses the gateway's command line, settings and HTTP interfaces only.
 import hashlib
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 import time
@@ -51,6 +52,7 @@ class Program:
     admin_url: str
     log: Path
     process: subprocess.Popen[bytes] = field(repr=False)
+    start_line: str = field(default="", repr=False)  # for a shell with the installation's settings
 
     def await_ready(self, within_seconds: float = READY_WITHIN_SECONDS) -> None:
         """Wait until the process is ready.
@@ -202,15 +204,15 @@ class Installation:
         free, admin = free_ports(2)
         port = port or free
         log = self._run.directory / f"{name}.log"
-        environ = {
-            **self._environ,
+        own = {
             "GATEWAY_INGRESS__PORT": str(port),
             "GATEWAY_ADMIN__PORT": str(admin),
             "GATEWAY_WORKER__INSTANCE": name,
             **(settings or {}),
         }
-        process = self._run.spawn([gateway or GATEWAY, verb], log=log, environ=environ)
-        return Program(name, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}", log, process)
+        process = self._run.spawn([gateway or GATEWAY, verb], log=log, environ=self._environ | own)
+        line = " ".join([*(f"{key}={shlex.quote(value)}" for key, value in own.items()), "gateway", verb])
+        return Program(name, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}", log, process, line)
 
     def write_secret(self, name: str, content: str) -> None:
         """Replace the content of a secret's file, as Kubernetes does after a change of the Secret.

@@ -17,26 +17,35 @@ def script(
     key: str,
     admin_urls: Mapping[str, str],
     pids: Mapping[str, int],
+    start_lines: Mapping[str, str],
     bin_path: Path,
 ) -> str:
-    """Return the script. `admin_urls` and `pids` are those of the processes, by name."""
+    """Return the script. `admin_urls`, `pids` and `start_lines` are those of the processes, by name.
+
+    It exports no port of theirs, so that another process can start in the shell, and prints how to start each again.
+    """
     variables = {name: value for name, value in sorted(settings.items()) if name.startswith(KEPT)}
     variables |= {
-        "GATEWAY_INGRESS__PORT": url.rpartition(":")[2],
-        # `gateway worker resume` asks this port of this machine.
-        "GATEWAY_ADMIN__PORT": admin_urls["worker"].rpartition(":")[2],
         "COLLATE_GATEWAY_URL": url,
         "COLLATE_GATEWAY_KEY": key,
         "COLLATE_GATEWAY_OPERATOR": "practice",
         "COLLATE_GATEWAY_ADMIN": " ".join(admin_urls.values()),
     }
     variables |= {f"{name.upper()}_PID": str(pid) for name, pid in pids.items()}
+    variables |= {f"{name.upper()}_ADMIN": url for name, url in admin_urls.items()}
+    again = [
+        "To start a process again after its end:",
+        *(f"  {line}" for line in start_lines.values()),
+        "Kafka and PostgreSQL: press Enter in the terminal of `gateway dev`. To resume a partition:",
+        '  gateway worker resume --admin "$WORKER_ADMIN" --why "…"',
+    ]
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return "\n".join(
         (
             "# Made by `gateway dev`; it has a key. In each shell: . env.sh",
             *lines,
             f'export PATH={shlex.quote(str(bin_path))}:"$PATH"',
+            f"printf '%s\\n' {' '.join(map(shlex.quote, again))} >&2",
             "",
         )
     )

@@ -1,4 +1,4 @@
-"""One-time links for a development machine: `gateway dev` prints one. It works once, within a minute.
+"""One-time links for a development machine: `gateway dev` prints one. It works once, within an hour.
 
 The program that prints links and the console share a directory. A link names a file there, which contains the person's
 token. Opening the link removes the file, so a link works once, even after a restart. Only this machine may open it.
@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-VALID_FOR: Final = timedelta(minutes=1)
+VALID_FOR: Final = timedelta(hours=1)
 MOST_CHARACTERS: Final = 64
 
 

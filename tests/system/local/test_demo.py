@@ -24,7 +24,7 @@ EVENTS = (
 )
 VERBS_OF_AN_OPERATOR = (
     "gateway config",
-    "gateway check --for worker",
+    'GATEWAY_ADMIN__PORT=${WORKER_ADMIN##*:} gateway check --for worker | grep -q "ok *process"',
     "gateway topics plan",
     "gateway migrate",
     "gateway timeline auth_one",
@@ -85,7 +85,7 @@ def dev(temporary):
     process.communicate()
 
 
-def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processes_in):
+def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processes_in, eventually_blocking):
     to_paste = []
     while len(to_paste) < 3:
         line = dev.stdout.readline()
@@ -104,6 +104,19 @@ def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processe
         shell = f"env -i HOME=$HOME bash -c '. {environment} && {verb}'"
         done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{verb}: {done.stdout}{done.stderr}"
+
+    shell = f". {environment} 2>&1 | grep 'gateway worker$'"
+    start_line = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout
+    subprocess.run(["bash", "-c", f". {environment} && kill -9 $WORKER_PID"], check=True)
+    assert "worker has ended" in next(line for line in dev.stdout if "has ended" in line)
+    with subprocess.Popen(
+        ["bash", "-c", f". {environment} && exec env {start_line}"], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    ) as again:
+        ready = f". {environment} && curl -sf $WORKER_ADMIN/readyz"
+        eventually_blocking(
+            lambda: subprocess.run(["bash", "-c", ready], capture_output=True, check=False).returncode == 0
+        )
+        again.terminate()
 
     subprocess.run(["bash", "-c", f". {environment} && kill -9 $KAFKA_PID"], check=True)
     ended = next(line for line in dev.stdout if "has ended" in line)

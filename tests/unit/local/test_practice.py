@@ -22,6 +22,7 @@ def test_a_shell_that_reads_the_script_has_the_settings_of_the_processes(tmp_pat
             key="cgk_1_a$b",
             admin_urls={"ingress": "http://127.0.0.1:2", "worker": "http://127.0.0.1:3"},
             pids={"kafka": 7, "worker": 8},
+            start_lines={"worker": "GATEWAY_ADMIN__PORT=3 gateway worker", "console": "A='b c' gateway console"},
             bin_path=Path("/opt/a b/bin"),
         )
     )
@@ -34,15 +35,18 @@ def test_a_shell_that_reads_the_script_has_the_settings_of_the_processes(tmp_pat
         >= {
             "GATEWAY_KAFKA__BOOTSTRAP": "127.0.0.1:1",
             "GATEWAY_READMODEL__DSN_FILE": "/a dir/d'sn",
-            "GATEWAY_INGRESS__PORT": "8080",
-            "GATEWAY_ADMIN__PORT": "3",
             "COLLATE_GATEWAY_URL": "http://127.0.0.1:8080",
             "COLLATE_GATEWAY_KEY": "cgk_1_a$b",
             "COLLATE_GATEWAY_ADMIN": "http://127.0.0.1:2 http://127.0.0.1:3",
             "KAFKA_PID": "7",
             "WORKER_PID": "8",
+            "WORKER_ADMIN": "http://127.0.0.1:3",
         }.items()
     )
+    assert not [name for name in found if name.endswith("__PORT")], "these ports are taken"
+    said = done.stderr.splitlines()
+    assert "  GATEWAY_ADMIN__PORT=3 gateway worker" in said
+    assert "  A='b c' gateway console" in said
     assert "HOME" not in found
     assert found["PATH"].startswith("/opt/a b/bin:")
 
