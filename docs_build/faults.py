@@ -130,6 +130,17 @@ FAULTS: Final = (
         _CHECK.format("ingress"),
     ),
     Fault(
+        "ingress-degraded",
+        "one ingress reads no events or no dead letters, and answers without them",
+        "NotReady",
+        "warning",
+        "a-process-is-not-ready",
+        11,
+        "ingress-1 is not ready; its /readyz gives the reason",
+        _CHECK.format("ingress"),
+        no_drill="no: Kafka must serve only some topics",
+    ),
+    Fault(
         "collate-429",
         "Collate answers 429 for 5 minutes",
         "RateLimited",

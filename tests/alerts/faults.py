@@ -132,6 +132,7 @@ TIME_LINES: Final[Mapping[str, tuple[list[dict[str, str]], Series]]] = {
     "database-full": ([{"pod": "projector-0"}], _at("projector-0", "database_away")),
     "kafka-away": ([{"pod": pod} for pod in _USERS_OF_KAFKA], _KAFKA_AWAY),
     "kafka-away-from-one-ingress": ([{"pod": "ingress-1"}], _at("ingress-1", "kafka_away")),
+    "ingress-degraded": ([{"pod": "ingress-1"}], {sample("ready", "", "ingress-1"): gauge(0, 1, ends=ENDS)}),
     "collate-429": ([{}], _LIMITED),
     "one-key-late": ([{"partition": "3"}], late(ends=ENDS)),
     "several-keys-late": ([{"partition": "3"}], late(second=301, ends=ENDS)),

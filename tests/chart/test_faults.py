@@ -29,7 +29,7 @@ def test_the_section_of_a_fault_names_its_alert_and_its_first_command_before_oth
     assert f"CollateGateway{fault.alert}" in ALERTS
     assert f"`CollateGateway{fault.alert}`" in section
     first = re.search(r"gateway (check|top|status)\b|date --utc", section)
-    alternatives = "`--for ingress`" if fault.command.endswith("ingress") else fault.command
+    alternatives = "--for ingress" if fault.command.endswith("ingress") else fault.command
     assert first, f"#{fault.page} has no command"
     assert fault.command.startswith(first[0])
     assert alternatives in section
