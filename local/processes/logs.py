@@ -14,7 +14,9 @@ LINE_CHARACTERS = 300
 SEVERITIES = tuple(
     re.compile(pattern)
     for pattern in (
-        r"\b(?:FATAL|PANIC|CRITICAL)\b|\"level\": ?\"critical\"",
+        # Kafka logs a slow step as an ERROR too, and the reason of its end with these words.
+        r"^(?!.*\b(?:INFO|DEBUG)\b).*(?:\b(?:[Ff]atal|FATAL|PANIC|CRITICAL)\b|Shutting down because)",
+        r"\"level\": ?\"critical\"",
         r"\bERROR\b|\"level\": ?\"error\"",
         r"^(?:Caused by: )?[\w.]+(?:Error|Exception)\b",
         r"\bWARN(?:ING)?\b|\"level\": ?\"warning\"",

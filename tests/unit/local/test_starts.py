@@ -39,6 +39,15 @@ def test_a_part_that_starts_slowly_is_named_again(eventually_blocking):
     [
         (["2026 INFO a", "2026 WARN b", "2026 ERROR first", "2026 ERROR second"], "2026 ERROR first"),
         (["2026 ERROR e", "2026 FATAL f", "bye"], "2026 FATAL f"),
+        (
+            [
+                "INFO no fatal fault",
+                "ERROR EventPerformanceMonitor: exceptionally slow",
+                "ERROR BrokerLifecycleManager Shutting down because we were unable to register",
+                "ERROR BrokerServer Received a fatal error while waiting",
+            ],
+            "ERROR BrokerLifecycleManager Shutting down because we were unable to register",
+        ),
         (["Traceback:", "  File 1", "pydantic.ValidationError: x", ""], "pydantic.ValidationError: x"),
         (
             ['{"event": "a", "level": "warning"}', '{"event": "b", "level": "error"}'],
