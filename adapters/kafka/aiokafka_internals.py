@@ -15,7 +15,7 @@ import aiokafka.client
 from aiokafka.client import CoordinationType
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaTimeoutError
-from aiokafka.producer.transaction_manager import TransactionState
+from aiokafka.producer.transaction_manager import PidAndEpoch, TransactionState
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -246,6 +246,22 @@ def end_transaction(producer: AIOKafkaProducer) -> None:
     manager = producer._txn_manager  # noqa: SLF001 - see the module
     manager._transition_to(TransactionState.COMMITTING_TRANSACTION)  # noqa: SLF001 - see the module
     manager.complete_transaction()
+
+
+def transaction_timeout_ms(producer: AIOKafkaProducer) -> int:
+    """Return the transaction timeout of a transactional producer (aiokafka 0.14). Relies on `_txn_manager`."""
+    timeout: int = producer._txn_manager.transaction_timeout_ms  # noqa: SLF001 - see the module
+    return timeout
+
+
+def replace_epoch(producer: AIOKafkaProducer, producer_id: int, producer_epoch: int) -> None:
+    """Continue with another epoch, whose sequence numbers begin at 0, between two transactions (aiokafka 0.14).
+
+    Relies on `_pid_and_epoch` and `_sequence_numbers` of `_txn_manager`; `set_pid_and_epoch` is for the first one only.
+    """
+    manager = producer._txn_manager  # noqa: SLF001 - see the module
+    manager._pid_and_epoch = PidAndEpoch(producer_id, producer_epoch)  # noqa: SLF001 - see the module
+    manager._sequence_numbers.clear()  # noqa: SLF001 - see the module
 
 
 def build_batch(producer: AIOKafkaProducer, builder: BatchBuilder, target: TopicPartition) -> bytes:

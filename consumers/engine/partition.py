@@ -211,7 +211,13 @@ class Partition:
         self._apply(PartitionEvent.START_BEGAN)
         self._metrics.restores.inc()
         context = StartupContext(
-            self.source, self._state_partition, self._consumer, self._membership, self._settings, self._note_detail
+            self.source,
+            self._state_partition,
+            self._consumer,
+            self._membership,
+            self._settings,
+            on_detail=self._note_detail,
+            on_epoch_replaced=self._metrics.epochs_replaced.inc,
         )
         try:
             async with asyncio.timeout(None) as self._start_deadline:

@@ -63,7 +63,8 @@ class StartedPartition:
 class StartupContext:
     """The objects that a start uses.
 
-    `state` is the partition of the `state` topic; `on_detail` receives a text about the progress of the restore.
+    `state` is the partition of the `state` topic; `on_detail` receives a text about the progress of the restore, and
+    `on_epoch_replaced` is called after each replaced epoch of the producer.
     """
 
     source: TopicPartition
@@ -72,6 +73,7 @@ class StartupContext:
     membership: GroupMembership
     settings: EngineSettings
     on_detail: Callable[[str], None]
+    on_epoch_replaced: Callable[[], None] = lambda: None
 
 
 async def start_partition(
@@ -96,7 +98,7 @@ async def start_partition(
     async with asyncio.timeout(settings.start_seconds):
         copy = (await fetch_committed(consumer, settings.group, [source]))[source]
     await _check_membership(context)
-    transactions = Transactions(producer, source, settings)
+    transactions = Transactions(producer, source, settings, context.on_epoch_replaced)
     states = await _restore(context, await transactions.write_marker())
     known = combine(states.progress, copy, has_states=len(states) > 0)
     if known == NOTHING_KNOWN and await _has_evidence(context):

@@ -32,6 +32,7 @@ class EngineMetrics:
     rebalances: Counter
     partitions: Gauge
     fenced: Counter
+    epochs_replaced: Counter
     starts_failed: Counter
     timers_pending: Gauge
     timer_late_seconds: Histogram
@@ -109,6 +110,9 @@ def create_engine_metrics(make: MetricFactory) -> EngineMetrics:
             "partitions", "Partitions of this worker, by state (starting, running, stopped).", ("state",)
         ),
         fenced=make.counter("fenced", "Restarts of a partition after its producer was fenced.", partition),
+        epochs_replaced=make.counter(
+            "epochs_replaced", "Transactions with a request without an answer, after which the producer's epoch ended."
+        ),
         starts_failed=make.counter("starts_failed", "Failed attempts to start a partition, by reason.", ("reason",)),
         timers_pending=make.gauge("alarms_pending", "Timers that are set and not due.", partition),
         timer_late_seconds=make.histogram(

@@ -1,6 +1,10 @@
 """One transaction at a time whose requests go to the brokers directly, without aiokafka's background sender.
 
     begin -> AddPartitionsToTxn -> a ProduceRequest for each leader, all at a time -> every confirmation -> EndTxn
+          -> InitProducerId, if a request of this transaction got no answer
+
+A request without an answer may still arrive, and a late EndTxn would commit half of the next transaction. So such a
+transaction ends its epoch: the coordinator and the leaders refuse what arrives later (spike `late_endtxn.py`).
 
 The producer's own sender initialises the id and writes nothing. A request is repeated until its response is final,
 without a limit: set a deadline. After any failure, or a cancellation, the outcome is unknown and the producer is
@@ -10,6 +14,7 @@ useless: discard it.
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,10 +28,13 @@ from adapters.kafka.aiokafka_internals import (
     build_batch,
     end_transaction,
     forget_transaction_coordinator,
+    replace_epoch,
     transaction_coordinator,
+    transaction_timeout_ms,
 )
 from consumers.engine.kafka import transaction_requests as requests
 from consumers.engine.kafka.clients import REQUEST_TIMEOUT_MS
+from consumers.engine.kafka.new_epoch import NewEpochRequest
 from consumers.engine.kafka.transaction_requests import PartitionBatch, Reaction
 
 if TYPE_CHECKING:
@@ -48,8 +56,10 @@ _RETRY_SECONDS: Final = 0.1
 class DirectTransaction:
     """Writes and commits the transactions of one started producer."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, on_epoch_replaced: Callable[[], None] = lambda: None) -> None:
         self._producer = producer
+        self._on_epoch_replaced = on_epoch_replaced
+        self._unanswered: str | None = None  # the last request of this transaction without an answer
         self._identity: ProducerIdentity
         self._targets: Collection[TopicPartition] = ()
         self._offsets: dict[str, int] = {}
@@ -82,20 +92,41 @@ class DirectTransaction:
     async def commit(self) -> None:
         """Commit what `write` has written.
 
-        Raises KafkaFailure: the outcome is unknown; discard the producer.
+        Raises KafkaFailure: the outcome is unknown, or the epoch could not be replaced; discard the producer.
         """
         if self._targets:
             await self._send_to_coordinator(requests.commit(self._identity), requests.committed)
         end_transaction(self._producer)
+        if self._unanswered is not None:
+            await self._replace_epoch(self._unanswered)
 
-    async def _send_to_coordinator(self, request: Any, react: Callable[[Any], Reaction | KafkaError]) -> None:
+    async def _replace_epoch(self, unanswered: str) -> None:
+        """End the epoch. Raises KafkaFailure if the id has another owner, or if this request gets no answer."""
+        began = time.monotonic()
+        request = NewEpochRequest(self._identity, transaction_timeout_ms(self._producer))
+        response = await self._send_to_coordinator(request, requests.committed, may_repeat=False)
+        replace_epoch(self._producer, response.producer_id, response.producer_epoch)
+        self._unanswered = None
+        self._on_epoch_replaced()
+        log.warning(
+            "engine.epoch_replaced",
+            transactional_id=self._identity.transactional_id,
+            unanswered=unanswered,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    async def _send_to_coordinator(
+        self, request: Any, react: Callable[[Any], Reaction | KafkaError], *, may_repeat: bool = True
+    ) -> Any:
+        """Return the response that the request needs. `may_repeat`: also without an answer."""
         soon = _FIRST_SOON_SECONDS
         while True:
             try:
                 node = await transaction_coordinator(self._producer)
                 response = await self._producer.client.send(node, request, group=ConnectionGroup.COORDINATION)
             except (RuntimeError, KeyError) as failure:
-                if not requests.is_retriable(failure):
+                self._note_unanswered(request, failure)
+                if not may_repeat or not requests.is_retriable(failure):
                     raise
                 reaction: Reaction | KafkaError = Reaction.FIND_COORDINATOR
                 cause: Any = failure
@@ -104,7 +135,7 @@ class DirectTransaction:
                 cause = response
             match reaction:
                 case Reaction.CONTINUE:
-                    return
+                    return response
                 case Reaction.RETRY_SOON:
                     await asyncio.sleep(soon)
                     soon = min(2 * soon, _LAST_SOON_SECONDS)
@@ -130,6 +161,7 @@ class DirectTransaction:
             try:
                 response = await self._producer.client.send(leader, request)
             except (RuntimeError, KeyError) as failure:
+                self._note_unanswered(request, failure)
                 result = requests.not_produced(failure, batches)
                 cause: Any = failure
             else:
@@ -153,6 +185,10 @@ class DirectTransaction:
         await asyncio.wait({self._producer.client.force_metadata_update()}, timeout=_RETRY_SECONDS)
         if None in requests.by_leader(batches, self._producer.client.cluster.leader_for_partition):
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _note_unanswered(self, request: Any, failure: Exception) -> None:
+        if requests.may_arrive(failure):
+            self._unanswered = type(request).__name__
 
     async def _pause_before_repeat(self, request: Any, cause: Any) -> None:
         log.warning("engine.request_repeated", request=type(request).__name__, detail=repr(cause))

@@ -153,7 +153,12 @@ def not_produced(failure: _Failure, batches: Sequence[PartitionBatch]) -> Produc
     """Return what a ProduceRequest without a response leaves to be written, or the failure if it is final."""
     if not is_retriable(failure):
         return failure
-    return Produced(batches, needs_metadata=True, was_sent=not isinstance(failure, NodeNotReadyError))
+    return Produced(batches, needs_metadata=True, was_sent=may_arrive(failure))
+
+
+def may_arrive(failure: Exception) -> bool:
+    """Say whether a request without a response may still reach the broker: not if no connection took it."""
+    return not isinstance(failure, NodeNotReadyError)
 
 
 def is_retriable(failure: _Failure) -> bool:

@@ -19,7 +19,7 @@ from consumers.engine.interface import Output
 from consumers.engine.kafka.direct_transaction import DirectTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from aiokafka import AIOKafkaProducer, TopicPartition
     from aiokafka.producer.message_accumulator import BatchBuilder
@@ -32,9 +32,15 @@ if TYPE_CHECKING:
 class Transactions:
     """Commits batches of results, one transaction at a time, for one input partition."""
 
-    def __init__(self, producer: AIOKafkaProducer, source: TopicPartition, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        source: TopicPartition,
+        settings: EngineSettings,
+        on_epoch_replaced: Callable[[], None] = lambda: None,
+    ) -> None:
         self._producer = producer
-        self._direct = DirectTransaction(producer)
+        self._direct = DirectTransaction(producer, on_epoch_replaced)
         self._partition = source.partition
         self._state_topic = settings.state_topic
         self._timeout_seconds = settings.transaction_seconds
