@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -59,17 +59,16 @@ class FrameRule:
 
 
 _ANY: Final = frozenset(set(Api) - {Api.FETCH, Api.API_VERSIONS})
-BAD_NETWORK: Final = (
+_BAD_NETWORK: Final = (
     FrameRule(FrameAct.DELAY_REQUEST, 0.004, (0.05, 1.5), _ANY),
     FrameRule(FrameAct.DELAY_ANSWER, 0.004, (0.05, 1.5), _ANY),
     FrameRule(FrameAct.HOLD, 0.003, (0.05, 3.0), TRANSACTION),
     FrameRule(FrameAct.DROP_BEFORE, 0.002, apis=_ANY),
     FrameRule(FrameAct.DROP_AFTER, 0.003, apis=_ANY),
-    FrameRule(FrameAct.CUT_REQUESTS, 0.0005, (0.5, 4.0)),
-    FrameRule(FrameAct.CUT_ANSWERS, 0.0005, (0.5, 4.0)),
+    FrameRule(FrameAct.CUT_REQUESTS, 0.0003, (0.5, 4.0)),
+    FrameRule(FrameAct.CUT_ANSWERS, 0.0003, (0.5, 4.0)),
     FrameRule(FrameAct.THROTTLE, 0.001, (0.2, 1.0), {Api.PRODUCE}),
 )
-"""The rules of a chaos run."""
 
 
 class FrameRules:
@@ -155,3 +154,17 @@ class LateCommits:
     def gone(self, transactional_id: str) -> None:
         """Note that the held EndTxn was answered, or that the proxy gave up."""
         self.played += self._plays.pop(transactional_id).may_go
+
+
+def bad_network(client: str, seed: int) -> tuple[FrameRules, LateCommits]:
+    """Return the rules of a chaos run, for the clients with this part in their ids."""
+    return FrameRules([replace(rule, client=client) for rule in _BAD_NETWORK], seed), LateCommits(0.03, seed)
+
+
+def report(rules: FrameRules, late_commits: LateCommits) -> str:
+    """Say which rules met which requests, and how often a commit was late."""
+    met: dict[str, list[str]] = {}
+    for (act, request), count in sorted(rules.met.items(), key=lambda item: -item[1]):
+        met.setdefault(act, []).append(f"{count} {request}")
+    lines = [f"{act}: {', '.join(requests)}" for act, requests in sorted(met.items())]
+    return "\n".join([*lines, f"a late EndTxn in the middle of the next transaction: {late_commits.played} times"])

@@ -24,7 +24,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from local.kafka.nodes import Cluster
+from local.kafka.frame_proxy import FrameProxies
+from local.kafka.frame_rules import bad_network, report
+from local.kafka.proxied import ProxiedCluster
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory, Process, until
 
@@ -36,6 +38,8 @@ PARTITIONS = 6
 KEYS = 60
 PER_SECOND = 60.0
 RECOVERY_SECONDS = 90.0
+# A run of this length must play so many late commits.
+LONG_SECONDS, LATE_COMMITS = 120.0, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Kill:
 class Run:
     """The workers and brokers, and the kills."""
 
-    def __init__(self, laboratory: Laboratory, cluster: Cluster, seed: int) -> None:
+    def __init__(self, laboratory: Laboratory, cluster: ProxiedCluster, seed: int) -> None:
         self.kills: list[Kill] = []
         self._laboratory = laboratory
         self._cluster = cluster
@@ -194,7 +198,8 @@ def stalls(run: Run, laboratory: Laboratory) -> dict[str, list[float]]:
 async def run_kills(seconds: float, seed: int, only: str, directory: Path) -> bool:
     """Run all kills; return whether the promises were kept."""
     properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
-    with Cluster(brokers=3, properties=properties) as cluster:
+    rules, late_commits = bad_network("worker", seed)
+    with ProxiedCluster(FrameProxies(rules, late_commits), properties=properties) as cluster:
         orders = Orders(cluster.bootstrap, "chaos.", str(directory / "journal"), "", partitions=PARTITIONS)
         async with Laboratory(orders, directory, replication=3) as laboratory:
             run = Run(laboratory, cluster, seed)
@@ -208,9 +213,13 @@ async def run_kills(seconds: float, seed: int, only: str, directory: Path) -> bo
             print(f"\n{'kind of kill':50} {'times':>5} {'median':>8} {'longest':>8}")
             for kind, values in sorted(stalls(run, laboratory).items()):
                 print(f"{kind:50} {len(values):5} {median(values):6.2f} s {max(values):6.2f} s")
+            print(f"\n{report(rules, late_commits)}")
             print(f"\n{len(laboratory.appended)} inputs, {len(run.kills)} kills, {len(violations)} violations")
             for violation in violations[:20]:
                 print(f"  {violation.rule}: {violation.key}: {violation.detail}")
+            if seconds >= LONG_SECONDS and late_commits.played < LATE_COMMITS:
+                print(f"too few late commits for a verdict: {late_commits.played} of {LATE_COMMITS}")
+                return False
             return not violations
 
 

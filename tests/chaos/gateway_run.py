@@ -38,7 +38,10 @@ from local.judge.effects import effects_of
 from local.judge.evidence import PastStates
 from local.judge.suspicions import explain
 from local.judge.verdict import Judge
-from local.kafka.nodes import Cluster
+from local.kafka import frame_rules
+from local.kafka.frame_proxy import FrameProxies
+from local.kafka.frame_rules import bad_network
+from local.kafka.proxied import ProxiedCluster
 from local.postgres import Postgres
 from local.processes.run import Run as Processes
 from tests.chaos import slow_run
@@ -69,6 +72,7 @@ class Chaos:
     ) -> None:
         self._seconds, self._seed, self._profiles, self._keep = seconds, seed, profiles, keep
         self._database = Postgres() if has_read_model else None
+        self._network = bad_network("collate-gateway", seed)
         self._begun = time.monotonic()
         self._last_end = time.monotonic()
         self._longest_stall = 0.0
@@ -77,7 +81,7 @@ class Chaos:
     async def run(self) -> list[BrokenPromise]:
         """Run and return the violations."""
         options = Options(profile=named([self._profiles[0]], READINGS), seed=self._seed)
-        cluster = Cluster(brokers=3, properties=BROKERS, heap="384m")
+        cluster = ProxiedCluster(FrameProxies(*self._network), properties=BROKERS, heap="384m")
         try:
             await asyncio.to_thread(cluster.open)
             self._log("3 brokers are ready")
@@ -91,7 +95,9 @@ class Chaos:
                 await asyncio.to_thread(self._database.close)
             await asyncio.to_thread(cluster.close)
 
-    async def _run_gateway(self, cluster: Cluster, processes: Processes, sim: SimulatedCollate) -> list[BrokenPromise]:
+    async def _run_gateway(
+        self, cluster: ProxiedCluster, processes: Processes, sim: SimulatedCollate
+    ) -> list[BrokenPromise]:
         keys = write_callers(processes.directory / "services.toml")
         settings = (
             RUN_SETTINGS
@@ -220,6 +226,7 @@ class Chaos:
         _table("kills", faults.kills)
         _table("faults", faults.faults)
         _table("other actors", faults.acts)
+        print(frame_rules.report(*self._network))
         lines = (line for log in directory.glob("*.log") for line in log.read_text().splitlines())
         suspected = explain(lines, run)
         seconds = [at - callers.accepted[one] for one, at in callers.ended.items() if one in callers.accepted]
