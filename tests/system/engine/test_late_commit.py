@@ -16,7 +16,7 @@ from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory, until
 
 pytestmark = pytest.mark.three_brokers
-# In the client id of each worker, so that the rules meet no request of the laboratory's own clients.
+# The client id of the engine, so that the rules meet no request of the laboratory's own clients.
 WORKER = "late"
 
 
@@ -41,7 +41,7 @@ async def laboratory(proxied, proxies, prefix, tmp_path):
 
 async def violations(laboratory, proxies, rules, late_commits, enough):
     """Let an engine work under these rules until enough has happened; return the violations."""
-    async with laboratory.engine() as running:
+    async with laboratory.engine(WORKER) as running:
         await until(lambda: running.owns(4), within=30)
         proxies.rules, proxies.late_commits = rules, late_commits
         async with laboratory.load(per_second=60):
