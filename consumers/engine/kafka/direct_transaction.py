@@ -4,7 +4,7 @@
           -> InitProducerId, if a request of this transaction got no answer
 
 A request without an answer may still arrive, and a late EndTxn would commit half of the next transaction. So such a
-transaction ends its epoch: the coordinator and the leaders refuse what arrives later (spike `late_endtxn.py`).
+transaction ends its epoch: the coordinator and the leaders refuse what arrives later.
 
 The producer's own sender initialises the id and writes nothing. A request is repeated until its response is final,
 without a limit: set a deadline. After any failure, or a cancellation, the outcome is unknown and the producer is
