@@ -13,7 +13,7 @@ import pytest
 
 from local.browser.chromium import axe_source, browser
 from local.failures import LocalError
-from local.kafka.class_archive import class_archive
+from local.kafka.class_archive import make_class_archive
 from local.kafka.jars import fetch, read_lock
 from local.processes.cache import cache_directory
 
@@ -36,7 +36,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
 def main() -> None:
     """Fetch everything that the cache lacks."""
     downloads = (
-        lambda: class_archive(fetch(read_lock(), cache_directory() / "jars")),
+        lambda: make_class_archive(fetch(read_lock(), cache_directory() / "jars")),
         browser,
         axe_source,
     )

@@ -1,8 +1,8 @@
 """The archive of a node's classes, loaded and linked ahead of time (JEP 514): half of the processor time of a start.
 
-The first cluster that finds no archive makes it: it starts a node, lets the JVM record the classes, and stops the node.
-That takes about ten seconds of processor time, once for each version of Java and of the jars. The JVM ignores an
-archive that does not fit its classes.
+The tests' downloads make it: they start a node, let the JVM record the classes, and stop the node. That takes about ten
+seconds of processor time and 65 MB, once for each version of Java and of the jars: too much for a first look at the
+product. Every cluster uses an archive that exists. The JVM ignores an archive that does not fit its classes.
 """
 
 import fcntl
@@ -30,16 +30,21 @@ POLL_SECONDS = 0.05
 _CLUSTER_ID = "class-archive-0000000w"  # 16 bytes in base64, as Kafka requires
 
 
-def class_archive(jars: Sequence[Path]) -> Path | None:
-    """Return the archive, and make it if it is missing. None: there is none, or another process is making it.
+def make_class_archive(jars: Sequence[Path]) -> None:
+    """Make the archive if it is missing, unless another process is making it.
 
     An empty file says that the last attempt failed. A busy machine may be too slow, so a later start tries again.
     """
-    archive = jars[0].parent / f"classes-{_digest(jars)}.aot"
+    archive = _path(jars)
     if _is_wanted(archive):
         with suppress(OSError), _alone(archive.with_suffix(".lock")) as is_alone:
             if is_alone and _is_wanted(archive):
                 _make(archive, jars)
+
+
+def class_archive(jars: Sequence[Path]) -> Path | None:
+    """Return the archive. None: there is none."""
+    archive = _path(jars)
     return archive if archive.exists() and archive.stat().st_size else None
 
 
@@ -50,11 +55,12 @@ def _is_wanted(archive: Path) -> bool:
     return found.st_size == 0 and time.time() - found.st_mtime > RETRY_SECONDS
 
 
-def _digest(jars: Sequence[Path]) -> str:
+def _path(jars: Sequence[Path]) -> Path:
     modules = java().parent.parent / "lib" / "modules"
     found = modules.stat()
     parts = [str(found.st_size), str(found.st_mtime_ns), *JVM, *map(str, jars)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return jars[0].parent / f"classes-{digest}.aot"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from local.failures import StartFailed
 from local.kafka import class_archive as module
 from local.kafka.broker import Node
-from local.kafka.class_archive import ARCHIVES, class_archive
+from local.kafka.class_archive import ARCHIVES, class_archive, make_class_archive
 
 
 @pytest.fixture
@@ -33,23 +33,33 @@ def jars(tmp_path):
     return [tmp_path / "jars" / "kafka.jar"]
 
 
+def made_archive(jars):
+    make_class_archive(jars)
+    return class_archive(jars)
+
+
+def test_a_start_makes_no_archive(made, jars):
+    assert class_archive(jars) is None
+    assert made == []
+
+
 def test_an_archive_is_made_once(made, jars):
-    archive = class_archive(jars)
+    archive = made_archive(jars)
     assert archive.read_bytes() == b"classes"
-    assert class_archive(jars) == archive
+    assert made_archive(jars) == archive
     assert len(made) == 1
 
 
 def test_another_java_needs_another_archive(made, jars, tmp_path):
-    first = class_archive(jars)
+    first = made_archive(jars)
     (tmp_path / "lib" / "modules").write_bytes(b"newer")
-    assert class_archive(jars) != first
+    assert made_archive(jars) != first
 
 
 def test_only_a_few_archives_are_kept(made, jars, tmp_path):
     for size in range(ARCHIVES + 2):
         (tmp_path / "lib" / "modules").write_bytes(b"x" * size)
-        newest = class_archive(jars)
+        newest = made_archive(jars)
     kept = list(jars[0].parent.glob("*.aot"))
     assert len(kept) == ARCHIVES
     assert newest in kept
@@ -63,26 +73,26 @@ def test_a_failed_attempt_is_repeated_after_a_while(made, jars, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(module, "_record", fails)
-        assert class_archive(jars) is None
-        assert class_archive(jars) is None
+        assert made_archive(jars) is None
+        assert made_archive(jars) is None
     assert len(made) == 1
     (empty,) = jars[0].parent.glob("*.aot")
     os.utime(empty, (0, 0))
-    assert class_archive(jars) == empty
+    assert made_archive(jars) == empty
 
 
 def test_a_second_process_starts_without_an_archive(made, jars):
-    archive = class_archive(jars)
+    archive = made_archive(jars)
     archive.unlink()
     with archive.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert class_archive(jars) is None
-    assert class_archive(jars) == archive
+        assert made_archive(jars) is None
+    assert made_archive(jars) == archive
 
 
 def test_a_directory_that_cannot_be_written_is_no_error(made, jars):
     jars[0].parent.rmdir()
-    assert class_archive(jars) is None
+    assert made_archive(jars) is None
     assert made == []
 
 
