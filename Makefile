@@ -1,7 +1,9 @@
 # One verb for each task of a developer; CI runs the same verbs. Requirements: make, and python3 >= 3.11 with venv; no
 # Docker, no Java, no uv. `make PYTHON=python3.12 test` uses another Python.
 
-PYTHON ?= python3
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(shell local/find-python)
+endif
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready-$(subst /,-,$(PYTHON))
