@@ -6,113 +6,114 @@ PYTHON := $(shell local/find-python)
 endif
 ARGS ?=
 BIN := .venv/bin
-READY := .venv/ready-$(subst /,-,$(PYTHON))
 # Tests start hundreds of processes. Without cached bytecode each of them would compile the project.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom image cluster cluster-test requirements lock clean
+.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom image cluster cluster-test requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
-	@printf 'Both build .venv (a minute, once) and download Kafka (45 MB, once). Nothing keeps running afterwards.\n\n'
+	@printf 'Each verb first installs the packages that it needs (.venv, once), and Kafka. Nothing keeps running afterwards.\n\n'
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@printf '\n  ARGS="…" goes to the program behind a verb:  make test ARGS="tests/unit -k settings"\n'
 	@printf '  PYTHON=… picks the Python:                   make PYTHON=python3.12 test\n'
 	@printf '  TEST_KAFKA=host:port runs the tests on your own Kafka.\n\n'
 
-demo: $(READY) ## Run one handoff on real Kafka, step by step; nothing is left afterwards
+demo: run-packages ## Run one handoff on real Kafka, step by step; nothing is left afterwards
 	@$(BIN)/gateway demo $(ARGS)
 
-dev: $(READY) ## Run the whole gateway until Ctrl-C; print URLs, a key and commands to paste
+dev: run-packages ## Run the whole gateway until Ctrl-C; print URLs, a key and commands to paste
 	@$(BIN)/gateway dev $(ARGS)
 
-install: $(READY) ## Build .venv with the pinned packages (all other verbs do this too)
+install: dev-packages ## Build .venv with the packages of every verb; each verb installs its own if they are missing
 
 # Most tests wait for servers, so their number of processes is higher than that of cores.
 SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --numprocesses 6 --no-loadscope-reorder
-test: $(READY) ## Run all tests, or those in ARGS
+test: test-packages ## Run all tests, or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 
-unit: $(READY) ## Run the tests without servers, with few random examples, in seconds
+unit: test-packages ## Run the tests without servers, with few random examples, in seconds
 	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick -p no:schemathesis $(or $(ARGS),--numprocesses 3 --dist loadfile)
 
-lint: $(READY) ## Check format, style, types, imports between packages and class names
+lint: dev-packages ## Check format, style, types, imports between packages and class names
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.class_names
 
-alerts: $(READY) ## Test the chart's alerts with promtool: first occurrence, steady state, recovery
+alerts: dev-packages ## Test the chart's alerts with promtool: first occurrence, steady state, recovery
 	$(BIN)/python -m tests.alerts
 
-clients: $(READY) ## Generate clients from openapi.json, compile them, and hand off with each; run oasdiff
+clients: dev-packages ## Generate clients from openapi.json, compile them, and hand off with each; run oasdiff
 	$(BIN)/python -m tests.clients $(ARGS)
 
-format: $(READY) ## Format the code and apply ruff's fixes
+format: dev-packages ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: $(READY) ## Measure ingress and worker, and the floor of each
+bench: test-packages ## Measure ingress and worker, and the floor of each
 	$(BIN)/python -m bench $(ARGS)
 
 SECONDS ?= 120
-chaos: $(READY) ## Run the whole gateway with faults, then check its promises; CI runs 120 s: SECONDS=600 SEED=7
+chaos: test-packages ## Run the whole gateway with faults, then check its promises; CI runs 120 s: SECONDS=600 SEED=7
 	$(BIN)/python -m tests.chaos.gateway_run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-chaos-engine: $(READY) ## Kill the engine's workers and brokers, then check the history: SECONDS=600 SEED=7
+chaos-engine: test-packages ## Kill the engine's workers and brokers, then check the history: SECONDS=600 SEED=7
 	$(BIN)/python -m tests.chaos.engine_kills --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-mutants: $(READY) ## Plant small faults and report those that unit and process tests miss: ARGS="--seed 7 --count 300"
+mutants: test-packages ## Plant small faults and report those that unit and process tests miss: ARGS="--seed 7 --count 300"
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-docs: $(READY) ## Write all generated files: schemas/published, pages and tables in docs/, the chart's schema
+docs: dev-packages ## Write all generated files: schemas/published, pages and tables in docs/, the chart's schema
 	$(BIN)/python -m docs_build $(ARGS)
 
-client-packages: $(READY) ## Write the TypeScript client's types again, check both clients and build them into dist/
+client-packages: dev-packages ## Write the TypeScript client's types again, check both clients and build them into dist/
 	$(BIN)/python -m local.npm.clients $(ARGS)
 
-screenshots: $(READY) ## Take the pictures of the console's pages again: docs/images/console-*.png
+screenshots: test-packages ## Take the pictures of the console's pages again: docs/images/console-*.png
 	$(BIN)/python -m tests.browser.screenshots
 
-assets: $(READY) ## Write the console's vendored files again with npm; ARGS=htmx.org@4.0.2 takes another version
+assets: dev-packages ## Write the console's vendored files again with npm; ARGS=htmx.org@4.0.2 takes another version
 	$(BIN)/python -m local.npm.vendor $(ARGS)
 
-sbom: $(READY) ## Write the image's bill of materials (CycloneDX): dist/sbom.json
+sbom: dev-packages ## Write the image's bill of materials (CycloneDX): dist/sbom.json
 	@mkdir -p dist && $(PYTHON) -m venv --clear dist/runtime
 	dist/runtime/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/runtime.txt
 	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 	$(BIN)/python -m docs_build.bill_of_materials dist/sbom.json
 
-image: $(READY) ## Build the image with buildah (root, Debian): dist/image.tar, its SBOM and licences; ARGS="--base NAME"
+image: dev-packages ## Build the image with buildah (root, Debian): dist/image.tar, its SBOM and licences; ARGS="--base NAME"
 	@$(BIN)/python -m local.image $(ARGS)
 
-cluster: $(READY) ## Run a real Kubernetes with the chart installed (root, Debian, Go); ARGS=--keep leaves it running
+cluster: dev-packages ## Run a real Kubernetes with the chart installed (root, Debian, Go); ARGS=--keep leaves it running
 	@$(BIN)/python -m local.kubernetes $(ARGS)
 
-cluster-test: $(READY) ## Run the cases of tests/cluster on a real Kubernetes; ARGS="pod-killed secret-rotated" selects
+cluster-test: dev-packages ## Run the cases of tests/cluster on a real Kubernetes; ARGS="pod-killed secret-rotated" selects
 	@$(BIN)/python -m tests.cluster.run $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
-requirements: $(READY) ## Pin pyproject.toml's dependencies again; ARGS=--upgrade uses newer versions
+# The words behind a key of pyproject.toml, one a line.
+LISTED = $(BIN)/python -c 'import sys, tomllib; at = tomllib.load(open("pyproject.toml", "rb")); [at := at[key] for key in sys.argv[1:]]; print(*at, sep="\n")'
+requirements: dev-packages ## Pin pyproject.toml's dependencies again; ARGS=--upgrade uses newer versions
 	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra console --extra dev --output-file requirements/dev.txt
-	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(COMPILE) - --output-file requirements/build.txt
-	sed -n 's/^clients = \["\(.*\)"\]/\1/p' pyproject.toml | sed 's/", "/\n/g' | $(COMPILE) - --output-file requirements/clients.txt
-	@for one in java postgres browser; do \
-	  sed -n "s/^$$one = \[\"\(.*\)\"\]/\1/p" pyproject.toml | sed 's/", "/\n/g' | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/$$one.txt; \
+	$(LISTED) build-system requires | $(COMPILE) - --output-file requirements/build.txt
+	$(LISTED) project optional-dependencies clients | $(COMPILE) - --output-file requirements/clients.txt
+	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser dev; do \
+	  $(LISTED) project optional-dependencies $$one | $(COMPILE) - $$earlier --output-file requirements/$$one.txt || exit 1; \
+	  earlier="$$earlier --constraint requirements/$$one.txt"; \
 	done
 
-lock: $(READY) ## Pin Kafka's jars again, for another version of Kafka
+lock: dev-packages ## Pin Kafka's jars again, for another version of Kafka
 	$(BIN)/python -m local.kafka.jarlock
 
 clean: ## Remove .venv and the tools' caches (Kafka stays in ~/.cache/collate-gateway)
 	rm -rf .venv dist clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): $(wildcard requirements/*.txt) pyproject.toml clients/python/pyproject.toml
+# The script compares contents, so a checkout that changes only times installs nothing.
+run-packages test-packages dev-packages:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed. Install Python 3.11 or newer, or name another one: make PYTHON=…"; exit 1; }
-	@$(PYTHON) local/environment.py
-	@rm -f .venv/ready-* && touch $@
+	@$(PYTHON) local/environment.py $(@:-packages=)

@@ -1,9 +1,10 @@
-"""Build .venv: `make` runs `python3 local/environment.py` when the pinned requirements have changed.
+"""Install the packages of a verb into .venv: `make` runs `python3 local/environment.py run`, `test` or `dev`.
 
 This file runs before any package is installed, on any Python 3. It uses the standard library only, and no syntax that
 an old Python cannot parse: an old Python must be able to print that it is too old.
 """
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,29 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-PIP = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
+# The locked files name every package. Modules are compiled when they are imported, and most never are.
+INSTALL = ("install", "--no-deps", "--no-compile")
+PIP = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *INSTALL)
 OLDEST = (3, 11)
 SHOW_EVERY = 20  # packages, without a terminal
+# The pinned packages of each set. A set contains those before it.
+SETS = {
+    "run": ("runtime.txt", "local.txt", "java.txt", "postgres.txt"),
+    "test": ("test.txt", "browser.txt"),
+    "dev": ("dev.txt",),
+}
+PURPOSES = {"run": "run the gateway", "test": "test it", "dev": "work on it"}
+# Some platforms have no wheel of these.
+IF_UNAVAILABLE = {
+    "java.txt": "The local Kafka cannot run here. With TEST_KAFKA=host:port the tests use yours.",
+    "postgres.txt": "The local PostgreSQL cannot run here. With TEST_POSTGRES=postgresql://… the tests use yours.",
+    "browser.txt": "The browser tests cannot run here.",
+}
+PROJECTS = (ROOT, ROOT / "clients" / "python")
 
 
-def main() -> None:
-    """Check this Python, create .venv if it is missing or of another Python, and install the pinned packages."""
+def main(name: str) -> None:
+    """Check this Python. Install the sets up to `name`, unless the last installation had the same pins and Python."""
     if sys.version_info < OLDEST:
         fail(f"This is Python {version()}; 3.11 or newer is required.", "Name another one: make PYTHON=python3.12 …")
     try:
@@ -26,18 +43,52 @@ def main() -> None:
         import venv  # noqa: F401, PLC0415
     except ImportError:
         fail("This Python lacks the venv module.", f"Debian, Ubuntu: apt-get install python{version()}-venv")
+    stale = [one for one in SETS if not is_installed(one)]
+    if name not in stale:
+        return
+    print(f"Installing the packages to {PURPOSES[name]} into .venv with Python {version()}, once", flush=True)
     if not has_this_python():
-        print(f"Building .venv with Python {version()}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-    install("dev.txt")
-    install("java.txt", "The local Kafka cannot run here. With TEST_KAFKA=host:port the tests use yours.")
-    install(
-        "postgres.txt", "The local PostgreSQL cannot run here. With TEST_POSTGRES=postgresql://… the tests use yours."
-    )
-    install("browser.txt", "The browser tests cannot run here.")
-    for project in (ROOT, ROOT / "clients" / "python"):
-        local = (*PIP, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(project))
-        subprocess.run(local, check=True)
+        stale = list(SETS)
+    for one in stale:
+        marker(one).unlink(missing_ok=True)
+    for one in up_to(name):
+        if one in stale:
+            for file in SETS[one]:
+                install(file, IF_UNAVAILABLE.get(file, ""), caches=one != "run")
+    local = [word for project in PROJECTS for word in ("--editable", str(project))]
+    subprocess.run((*PIP, "--quiet", "--no-build-isolation", *local), check=True)
+    for one in up_to(name):
+        marker(one).write_text(digest(one))
+
+
+def up_to(name: str) -> list[str]:
+    """Return the sets that a set contains, and itself."""
+    names = list(SETS)
+    return names[: names.index(name) + 1]
+
+
+def marker(name: str) -> Path:
+    """Return the file that says which pins of a set are installed."""
+    return VENV / f"installed-{name}"
+
+
+def is_installed(name: str) -> bool:
+    """Whether .venv has a set with the present pins. Times do not count: a checkout changes them."""
+    return PYTHON.exists() and marker(name).exists() and marker(name).read_text() == digest(name)
+
+
+def digest(name: str) -> str:
+    """Return a digest of what an installed set depends on."""
+    import tomllib  # noqa: PLC0415 - Python 3.10 has none, and must be able to say that it is too old
+
+    files = [ROOT / "requirements" / file for one in up_to(name) for file in SETS[one]]
+    found = hashlib.sha256(f"{version()} {sys.base_prefix}".encode())
+    for file in files:
+        found.update(file.read_bytes())
+    for project in PROJECTS:  # but not the settings of tools
+        found.update(repr(tomllib.loads((project / "pyproject.toml").read_text())["project"]).encode())
+    return found.hexdigest()
 
 
 def version() -> str:
@@ -54,14 +105,16 @@ def has_this_python() -> bool:
     return done.stdout.strip() == version() + " " + sys.base_prefix
 
 
-def install(name: str, if_unavailable: str = "") -> None:
+def install(name: str, if_unavailable: str = "", *, caches: bool = True) -> None:
     """Install a file of pinned packages and show the progress.
 
     With `if_unavailable`, a missing wheel for this platform is not an error: print that text and return.
     """
     requirements = ROOT / "requirements" / name
     total = sum("==" in line for line in requirements.read_text().splitlines())
-    command = (*PIP, "--progress-bar", "off", "--require-hashes", "--requirement", str(requirements))
+    command = [*PIP, "--progress-bar", "off", "--require-hashes", "--requirement", str(requirements)]
+    if not caches:
+        command.append("--no-cache-dir")  # a first look at the product leaves no second copy of its packages
     output = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         collected = 0
@@ -105,4 +158,4 @@ def fail(problem: str, remedy: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -128,7 +128,7 @@ def _of_local(module: str, name: str) -> Any:
         absent = "this installation has no `local` package" if missing.name == "local" else f"{missing.name} is missing"
         typer.echo(
             f"gateway: {absent}. This command is for a development machine. Run it from a checkout, "
-            "in the environment of `make install` (extra `dev`).",
+            "in the environment of `make install`.",
             err=True,
         )
         raise typer.Exit(Exit.UNAVAILABLE) from missing
