@@ -19,7 +19,7 @@ from docs_build import (
 )
 from docs_build.clients import models, synchronous
 from docs_build.dashboard import grafana, picture
-from schemas.documents import publish
+from docs_build.documents import publish
 
 ROOT: Final = Path(__file__).parents[1]
 PUBLISHED: Final = "schemas/published"

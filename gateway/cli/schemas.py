@@ -101,8 +101,8 @@ def upload(
 def _published() -> dict[str, str]:
     """Return the JSON Schemas of the events and of the record on `authorizations`, by type."""
     # Help of other verbs does not load the models.
-    from schemas.documents.publish import read  # noqa: PLC0415
     from schemas.events import EVENTS  # noqa: PLC0415
+    from schemas.published import read  # noqa: PLC0415
 
     paths = {type_: f"events/{type_.removeprefix(PREFIX)}.json" for type_ in EVENTS}
     paths[_AUTHORIZATION] = f"records/{_AUTHORIZATION.removeprefix(PREFIX)}.json"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from schemas.documents.publish import read
+from schemas.published import read
 
 
 def document(path: str) -> Callable[[Request], Awaitable[Response]]:

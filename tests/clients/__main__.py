@@ -18,9 +18,10 @@ from typing import Final
 
 from rich.console import Console
 
+from docs_build.documents.publish import RELEASED
 from local.failures import LocalError
 from local.stack import LocalStack, local_stack
-from schemas.documents.publish import PUBLISHED, RELEASED
+from schemas.published import PUBLISHED
 from tests.clients import generated, tools
 from tests.clients.compatibility import check_judge, judge
 from tests.clients.handoffs import check_at_collate, waiting_authorization

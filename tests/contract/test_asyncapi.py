@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
+from docs_build.documents.asyncapi import asyncapi
+from schemas import published
 from schemas.commands import COMMANDS
-from schemas.documents import publish
-from schemas.documents.asyncapi import asyncapi
 from schemas.events import EVENTS
 from schemas.topics import catalogue
 from tests.contract.planted import planted
 
-DOCUMENT = json.loads(publish.read("asyncapi.json"))
+DOCUMENT = json.loads(published.read("asyncapi.json"))
 OFFICIAL = Draft7Validator(json.loads(Path(__file__).with_name("asyncapi-3.1.0.json").read_text()))
 
 

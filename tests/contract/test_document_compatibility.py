@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from schemas.documents import publish
-from schemas.documents.compatibility import asyncapi_breaks
-from schemas.documents.contract_version import required_version, version
+from docs_build.documents import publish
+from docs_build.documents.compatibility import asyncapi_breaks
+from docs_build.documents.contract_version import required_version, version
 from tests.contract.planted import planted
 
 SCHEMAS = ("components", "schemas")

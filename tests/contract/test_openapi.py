@@ -9,14 +9,14 @@ import schemathesis
 from jsonschema import Draft202012Validator
 from jsonschema_rs import ValidationError
 
-from schemas.documents import publish
-from schemas.documents.openapi import components
-from schemas.documents.openapi.components import DefinitionConflict, component_schemas, with_names_of_words
-from schemas.documents.schema_compatibility import resolved
+from docs_build.documents.openapi import components
+from docs_build.documents.openapi.components import DefinitionConflict, component_schemas, with_names_of_words
+from docs_build.documents.schema_compatibility import resolved
+from schemas import published
 from schemas.model import Model
 from tests.contract.planted import planted
 
-DOCUMENT = json.loads(publish.read("openapi.json"))
+DOCUMENT = json.loads(published.read("openapi.json"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 UNAUTHENTICATED = ("paths", "/v1/commands", "post", "responses", "401", "content", "application/problem+json")
 STREAM = ("paths", "/v1/events", "get")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from docs_build.documents import publish
+from docs_build.documents.json_schema import json_schema
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.dead_letter import DeadLetter
-from schemas.documents import publish
-from schemas.documents.json_schema import json_schema
 from schemas.events import EVENTS
 
 MESSAGES = [*COMMANDS.values(), *EVENTS.values(), AuthorizationRecord, DeadLetter]
@@ -44,7 +44,9 @@ def is_behind(changes, baseline):
 
 def test_a_release_updates_the_baseline():
     changes = Path(__file__).parents[2] / "CHANGELOG.md"
-    assert not is_behind(changes.read_text(), publish.RELEASED), "run `python -m schemas.documents.publish --release`"
+    assert not is_behind(changes.read_text(), publish.RELEASED), (
+        "run `python -m docs_build.documents.publish --release`"
+    )
 
 
 def test_a_missing_or_old_baseline_of_a_release_is_found(tmp_path):

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.ingress.auth.callers import new_key
 from runtime.admin.app import admin_app
-from schemas.documents.publish import read
+from schemas.published import read
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
 VALUES = {

@@ -1,13 +1,13 @@
 import json
 
-from schemas.documents import publish
+from schemas.published import read
 
 COMMAND_ID = "7f2c1a90-0000-4000-8000-000000000000"
 METHODS = {"GET", "POST"}
 
 
 def test_the_document_has_exactly_the_served_routes(ingress):
-    document = json.loads(publish.read("openapi.json"))
+    document = json.loads(read("openapi.json"))
     served = {
         (route.path, method.lower()) for route in ingress.components.app.routes for method in route.methods & METHODS
     }

@@ -22,7 +22,7 @@ from local.installation import PARTITIONS
 from local.npm.packages import Package, fetch, node_program
 from local.processes.archives import unpack
 from local.processes.cache import cache_directory
-from schemas.documents.publish import read
+from schemas.published import read
 
 HERE = Path(__file__).parent
 COMMANDS = 12

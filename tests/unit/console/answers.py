@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from schemas.documents.publish import read
+from schemas.published import read
 from schemas.times import format_time
 from tests.unit.console.app import NOW, STAFF, me
 

@@ -4,7 +4,7 @@ import json
 
 from gateway.console.views.curl import curl_of
 from gateway.console.views.documents import examples_of, message_page, messages_of, operation_page, operations_of
-from schemas.documents.publish import read
+from schemas.published import read
 
 OPENAPI, ASYNCAPI = json.loads(read("openapi.json")), json.loads(read("asyncapi.json"))
 

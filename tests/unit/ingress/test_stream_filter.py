@@ -2,10 +2,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from docs_build.documents.openapi.document import openapi
 from gateway.ingress.event_stream.stream_filter import read_filter, read_vector, write_vector
 from gateway.ingress.http.problems import InvalidParameter
 from runtime.http.problems import InvalidHeader
-from schemas.documents.openapi.document import openapi
 from schemas.enums import EventType
 
 

@@ -2,7 +2,7 @@ from copy import deepcopy
 
 import pytest
 
-from schemas.documents.schema_compatibility import Break, schema_breaks
+from docs_build.documents.schema_compatibility import Break, schema_breaks
 from tests.contract.planted import planted
 
 OLD = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from schemas.documents.contract_version import required_version
+from docs_build.documents.contract_version import required_version
 
 RELEASED = {
     "info": {"title": "Gateway", "version": "1.4.2"},

@@ -1,6 +1,5 @@
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,10 +9,10 @@ from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import from_kafka, sequence_text, to_kafka
 from schemas.commands import COMMANDS, AuthorizationWatch, HandoffRequest
 from schemas.dead_letter import DeadLetter, OriginalRecord
-from schemas.documents import publish as published_documents
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.identity import event_id
+from schemas.published import PUBLISHED
 from schemas.records import (
     RecordedCommand,
     UnreadableRecord,
@@ -34,7 +33,6 @@ NOW = datetime(2026, 6, 2, 14, 6, 1, 250_000, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 HERE = source("local")
-PUBLISHED = Path(published_documents.__file__).parents[1] / "published"
 
 
 def example(model):

@@ -9,12 +9,12 @@ from functools import cache
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from docs_build.documents import publish
+from docs_build.documents.schema_compatibility import resolved
 from schemas.api.dead_letters import DeadLetterDecision
 from schemas.api.faults import faults
 from schemas.api.messages import AccessGrantBody
 from schemas.commands import HandoffClose, HandoffCloseBody, HandoffRequest
-from schemas.documents import publish
-from schemas.documents.schema_compatibility import resolved
 from schemas.fields import visible_text
 from schemas.fields.visible_text import FROM_CALLER, Notes, SentName, Why
 

@@ -1,7 +1,7 @@
 """The route of the OpenAPI document that tells callers who they are."""
 
+from docs_build.documents.openapi.parts import Json, json_response, problems, used_parameters
 from schemas.api.me import Me
-from schemas.documents.openapi.parts import Json, json_response, problems, used_parameters
 
 _STATUSES = (400, 401, 429, 500, 503)
 

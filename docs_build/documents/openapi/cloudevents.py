@@ -6,11 +6,9 @@ generated client that may choose application/json sends the event without its at
 
 from collections.abc import Iterable, Mapping
 
-from schemas.api.messages import BatchedCommands
-from schemas.commands import COMMANDS, PUBLIC_COMMANDS
-from schemas.documents.openapi.components import reference
-from schemas.documents.openapi.examples import BATCH_EXAMPLES, EVENT_EXAMPLES, RESULT_EXAMPLES, SIGNED_PROBLEMS
-from schemas.documents.openapi.parts import (
+from docs_build.documents.openapi.components import reference
+from docs_build.documents.openapi.examples import BATCH_EXAMPLES, EVENT_EXAMPLES, RESULT_EXAMPLES, SIGNED_PROBLEMS
+from docs_build.documents.openapi.parts import (
     IDENTIFIER,
     Json,
     command_responses,
@@ -20,6 +18,8 @@ from schemas.documents.openapi.parts import (
     problems,
     used_parameters,
 )
+from schemas.api.messages import BatchedCommands
+from schemas.commands import COMMANDS, PUBLIC_COMMANDS
 
 # CloudEvents 1.0 section 3.1: the text of an attribute and the name of an extension.
 _TEXT_PATTERN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]*$"}

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
+from docs_build.documents.json_schema import component_schemas, without_key
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import SEQUENCE_DIGITS, sequence_text
 from schemas.commands import COMMANDS
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
-from schemas.documents.json_schema import component_schemas, without_key
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.model import Message

@@ -4,16 +4,7 @@ from collections.abc import Iterable
 
 from pydantic import TypeAdapter
 
-from schemas.api.dead_letters import (
-    DeadLetterDecision,
-    DeadLetterDecisions,
-    DeadLetterDetail,
-    DeadLetterList,
-    DeadLetterOriginal,
-    DeadLettersDecided,
-    DeadLetterSituation,
-)
-from schemas.documents.openapi.parts import (
+from docs_build.documents.openapi.parts import (
     IDENTIFIER,
     PARAMETERS,
     UUID,
@@ -25,6 +16,15 @@ from schemas.documents.openapi.parts import (
     parameter,
     problems,
     used_parameters,
+)
+from schemas.api.dead_letters import (
+    DeadLetterDecision,
+    DeadLetterDecisions,
+    DeadLetterDetail,
+    DeadLetterList,
+    DeadLetterOriginal,
+    DeadLettersDecided,
+    DeadLetterSituation,
 )
 from schemas.fields.scalars import Slug, Word
 from schemas.fields.visible_text import SentName

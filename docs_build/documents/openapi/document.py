@@ -6,6 +6,24 @@ mode is described in prose: see `cloudevents`.
 
 from typing import Final
 
+from docs_build.documents.openapi.cloudevents import SIGNATURE_SCHEMES, cloudevents, event_schemas
+from docs_build.documents.openapi.components import component_schemas, reference, with_names_of_words
+from docs_build.documents.openapi.dead_letters import dead_letter_paths
+from docs_build.documents.openapi.examples import EXAMPLES
+from docs_build.documents.openapi.live import live_paths
+from docs_build.documents.openapi.me import me_paths
+from docs_build.documents.openapi.operator_decisions import operator_decision_paths
+from docs_build.documents.openapi.parts import (
+    IDENTIFIER,
+    Json,
+    command_responses,
+    components,
+    json_body,
+    parameter,
+    problems,
+    used_parameters,
+)
+from docs_build.documents.openapi.reads import PARAMETER_WORDS, read_paths
 from schemas.api.dead_letters import DEAD_LETTER_BODIES
 from schemas.api.lists import LISTS
 from schemas.api.me import Me
@@ -31,24 +49,6 @@ from schemas.api.operator_decisions import (
 from schemas.api.reads import READS
 from schemas.api.situations import LiveHandoff
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
-from schemas.documents.openapi.cloudevents import SIGNATURE_SCHEMES, cloudevents, event_schemas
-from schemas.documents.openapi.components import component_schemas, reference, with_names_of_words
-from schemas.documents.openapi.dead_letters import dead_letter_paths
-from schemas.documents.openapi.examples import EXAMPLES
-from schemas.documents.openapi.live import live_paths
-from schemas.documents.openapi.me import me_paths
-from schemas.documents.openapi.operator_decisions import operator_decision_paths
-from schemas.documents.openapi.parts import (
-    IDENTIFIER,
-    Json,
-    command_responses,
-    components,
-    json_body,
-    parameter,
-    problems,
-    used_parameters,
-)
-from schemas.documents.openapi.reads import PARAMETER_WORDS, read_paths
 from schemas.events import EVENTS
 from schemas.model import Model
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 
-from schemas.api.messages import AccessGrantBody, AccessGranted, PayerEvidence, ReleaseAccepted, ReleaseBody, Review
-from schemas.api.situations import LiveHandoff
-from schemas.documents.openapi.parts import (
+from docs_build.documents.openapi.parts import (
     Json,
     access_conflict,
     json_body,
@@ -14,6 +12,8 @@ from schemas.documents.openapi.parts import (
     problems,
     used_parameters,
 )
+from schemas.api.messages import AccessGrantBody, AccessGranted, PayerEvidence, ReleaseAccepted, ReleaseBody, Review
+from schemas.api.situations import LiveHandoff
 
 _AUTHORIZATION = "/v1/authorizations/{authorizationId}"
 _HANDOFF = f"{_AUTHORIZATION}/handoffs/{{handoffId}}"

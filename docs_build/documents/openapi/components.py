@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from docs_build.documents.json_schema import json_schema
 from schemas.api.messages import Kept
 from schemas.commands import CloseResult
-from schemas.documents.json_schema import json_schema
 from schemas.fields.metadata import Metadata
 from schemas.model import Model
 

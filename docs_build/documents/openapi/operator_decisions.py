@@ -1,17 +1,17 @@
 """The operators' routes of the OpenAPI document about one authorization. They need the permission `operate`."""
 
-from schemas.api.operator_decisions import (
-    RecentCommandsAccepted,
-    RecentCommandsDecision,
-    VersionFloorAccepted,
-    VersionFloorDecision,
-)
-from schemas.documents.openapi.parts import (
+from docs_build.documents.openapi.parts import (
     Json,
     json_body,
     json_response,
     problems,
     used_parameters,
+)
+from schemas.api.operator_decisions import (
+    RecentCommandsAccepted,
+    RecentCommandsDecision,
+    VersionFloorAccepted,
+    VersionFloorDecision,
 )
 from schemas.model import Model
 

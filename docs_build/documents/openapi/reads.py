@@ -4,10 +4,8 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter
 
-from schemas.api.lists import AuthorizationList, CommandList, Needs
-from schemas.api.reads import AuthorizationStatus, CommandStatus, HandoffList, Overview, Timeline
-from schemas.documents.openapi.components import reference
-from schemas.documents.openapi.parts import (
+from docs_build.documents.openapi.components import reference
+from docs_build.documents.openapi.parts import (
     IDENTIFIER,
     Json,
     headers,
@@ -19,6 +17,8 @@ from schemas.documents.openapi.parts import (
     unchanged,
     used_parameters,
 )
+from schemas.api.lists import AuthorizationList, CommandList, Needs
+from schemas.api.reads import AuthorizationStatus, CommandStatus, HandoffList, Overview, Timeline
 from schemas.fields.scalars import METADATA_PAIRS, MetadataValue
 from schemas.fields.visible_text import SentName
 from schemas.model import Model

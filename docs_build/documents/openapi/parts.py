@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from docs_build.documents.openapi.components import reference
 from schemas.api.messages import AccessProblemDetails, CommandAccepted, CommandOutcome, ProblemDetails
-from schemas.documents.openapi.components import reference
 from schemas.fields.visible_text import SentName
 from schemas.model import Model
 

@@ -6,7 +6,7 @@ finding in a component is reported once, under the component's name. oasdiff com
 
 from collections.abc import Iterator
 
-from schemas.documents.schema_compatibility import Schema, resolved, schema_breaks
+from docs_build.documents.schema_compatibility import Schema, resolved, schema_breaks
 
 
 def asyncapi_breaks(old: Schema, new: Schema) -> list[str]:

@@ -2,10 +2,10 @@
 
 `make docs` writes them from the models.
 
-    python -m schemas.documents.publish             list the incompatible changes since the last release, without
+    python -m docs_build.documents.publish             list the incompatible changes since the last release, without
                                                     those of OpenAPI, which oasdiff finds (`make clients`); exit 1
                                                     if there is one
-    python -m schemas.documents.publish --release   make today's documents the baseline (published/released), if
+    python -m docs_build.documents.publish --release   make today's documents the baseline (published/released), if
                                                     there is no such change
 
 Before the first release there is no baseline. An incompatible change needs a new type (`...v2`) beside the old one.
@@ -20,22 +20,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_snake
 
+from docs_build.documents.asyncapi import asyncapi
+from docs_build.documents.compatibility import asyncapi_breaks
+from docs_build.documents.contract_version import required_version, version
+from docs_build.documents.json_schema import json_schema
+from docs_build.documents.openapi.document import openapi
 from schemas.api.messages import ANSWERS, AccessGrantBody
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import COMMANDS, HandoffCloseBody
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
-from schemas.documents.asyncapi import asyncapi
-from schemas.documents.compatibility import asyncapi_breaks
-from schemas.documents.contract_version import required_version, version
-from schemas.documents.json_schema import json_schema
-from schemas.documents.openapi.document import openapi
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
+from schemas.published import PUBLISHED
 
 if TYPE_CHECKING:
     from schemas.model import Model
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 RELEASED = PUBLISHED / "released"
 # Together these have every message, body and answer.
 BASELINE = ("asyncapi.json", "openapi.json")
@@ -62,11 +62,6 @@ def rendered() -> dict[str, str]:
         path: json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         for path, document in sorted(documents().items())
     }
-
-
-def read(path: str) -> bytes:
-    """Return a published document as the ingress serves it."""
-    return (PUBLISHED / path).read_bytes()
 
 
 def stale(directory: Path = PUBLISHED) -> list[str]:
