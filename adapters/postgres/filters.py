@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, LiteralString
 
-Order = Literal["oldest", "newest"]
+from schemas.api.queries import Order
 
 
 @dataclass(slots=True)

@@ -7,18 +7,19 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from adapters.postgres.cursor import write_cursor
-from adapters.postgres.filters import Conditions, Order, ordered
+from adapters.postgres.filters import Conditions, ordered
 from adapters.postgres.serializers import (
     command_status,
     handoff_status,
     timeline_entry,
 )
+from schemas.api.queries import HandoffState, Order
 from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS, CommandStatus, HandoffList, HandoffStatus, Timeline
 
 Connection = AsyncConnection[Any]
@@ -182,7 +183,7 @@ class HandoffPage:
     `since` is the earliest time of the opening or the end.
     """
 
-    state: Literal["active", "closed"]
+    state: HandoffState
     limit: int
     after: tuple[datetime, str, str] | None = None
     order: Order = "oldest"

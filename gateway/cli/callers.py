@@ -36,10 +36,10 @@ def new(
     """
     from gateway.ingress.auth.callers import (  # noqa: PLC0415 - imported by the verb that needs it
         SIGNED_PERMISSIONS,
-        Permission,
         new_key,
         new_signing_secret,
     )
+    from schemas.permissions import Permission  # noqa: PLC0415 - as above
 
     known = [str(permission) for permission in Permission]
     if unknown := [permission for permission in may if permission not in known]:

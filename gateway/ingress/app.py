@@ -1,6 +1,6 @@
 """The Starlette application of the ingress: its routes, its middleware and its exception handlers."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -27,7 +27,7 @@ from gateway.ingress.http.middleware import (
     RequestRecorder,
     StrictHeaders,
 )
-from gateway.ingress.http.route_table import PathRoute, RouteTable
+from gateway.ingress.http.route_table import Endpoint, RouteTable, routes_of
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
@@ -58,10 +58,13 @@ class _Application(Starlette):
         return app
 
 
-def create_app(routes: Sequence[PathRoute], middleware: Sequence[Middleware]) -> Starlette:
-    """Return the application. It has no lifespan: docs/decisions/0008-http-layer.md gives the reason."""
+def create_app(handlers: Mapping[str, Endpoint], middleware: Sequence[Middleware]) -> Starlette:
+    """Return the application of the handlers, by operation id. Raises ValueError if one is missing or unknown.
+
+    It has no lifespan: docs/decisions/0008-http-layer.md gives the reason.
+    """
     app = _Application(middleware=middleware)
-    app.router = RouteTable(routes)
+    app.router = RouteTable(routes_of(handlers))
     return app
 
 
@@ -92,7 +95,7 @@ def middleware(
     ]
 
 
-def routes(
+def handlers(
     commands: Commands,
     live: LiveCalls,
     streams: EventStreams,
@@ -103,37 +106,36 @@ def routes(
     bulk: BulkDecisions,
     decisions: OperatorDecisions,
     who_am_i: WhoAmI,
-) -> Sequence[PathRoute]:
-    """Return the routes."""
-    authorization, dead_letter = "/v1/authorizations/{authorizationId}", "/v1/dead-letters/{commandId}"
-    return [
-        PathRoute("/v1/commands", commands.cloudevent, methods=["POST"]),
-        PathRoute(f"{authorization}/handoffs", commands.request, methods=["POST"]),
-        PathRoute(f"{authorization}/handoffs/{{handoffId}}/close", commands.close, methods=["POST"]),
-        PathRoute(f"{authorization}/watch", commands.watch, methods=["POST"]),
-        PathRoute(f"{authorization}/recent-commands/empty", decisions.empty_recent_commands, methods=["POST"]),
-        PathRoute(f"{authorization}/version-floor/lower", decisions.lower_version_floor, methods=["POST"]),
-        PathRoute("/v1/commands", lists.commands, methods=["GET"]),
-        PathRoute(f"{authorization}/handoffs/{{handoffId}}", live.handoff),
-        PathRoute(f"{authorization}/handoffs/{{handoffId}}/access-grants", live.grant, methods=["POST"]),
-        PathRoute(f"{authorization}/handoffs/{{handoffId}}/release", live.release, methods=["POST"]),
-        PathRoute(f"{authorization}/review-snapshot", live.review),
-        PathRoute(f"{authorization}/payer-evidence", live.evidence),
-        PathRoute("/v1/events", streams.events),
-        PathRoute("/v1/commands/{commandId}", reads.command),
-        PathRoute("/v1/authorizations", lists.authorizations),
-        PathRoute(authorization, reads.authorization),
-        PathRoute(f"{authorization}/timeline", reads.timeline),
-        PathRoute("/v1/handoffs", reads.handoffs),
-        PathRoute("/v1/overview", reads.overview),
-        PathRoute("/v1/dead-letters", dead_letters.list_page),
-        PathRoute("/v1/dead-letters/decisions", bulk.decide, methods=["POST"]),
-        PathRoute(dead_letter, dead_letters.show),
-        PathRoute(f"{dead_letter}/original", dead_letters.original),
-        PathRoute(f"{dead_letter}/situation", dead_letters.situation),
-        PathRoute(f"{dead_letter}/redrive", dead_letters.redrive, methods=["POST"]),
-        PathRoute(f"{dead_letter}/discard", dead_letters.discard, methods=["POST"]),
-        PathRoute("/v1/me", who_am_i.me),
-        PathRoute("/openapi.json", document("openapi.json")),
-        PathRoute("/asyncapi.json", document("asyncapi.json")),
-    ]
+) -> Mapping[str, Endpoint]:
+    """Return the handler of each operation, by its id."""
+    return {
+        "requestHandoff": commands.request,
+        "closeHandoff": commands.close,
+        "watchAuthorization": commands.watch,
+        "sendCommand": commands.cloudevent,
+        "listCommands": lists.commands,
+        "readHandoff": live.handoff,
+        "createAccessGrant": live.grant,
+        "releaseHandoff": live.release,
+        "readReviewSnapshot": live.review,
+        "readPayerEvidence": live.evidence,
+        "streamEvents": streams.events,
+        "openApi": document("openapi.json"),
+        "asyncApi": document("asyncapi.json"),
+        "readCommand": reads.command,
+        "readAuthorization": reads.authorization,
+        "readTimeline": reads.timeline,
+        "listHandoffs": reads.handoffs,
+        "listAuthorizations": lists.authorizations,
+        "readOverview": reads.overview,
+        "emptyRecentCommands": decisions.empty_recent_commands,
+        "lowerVersionFloor": decisions.lower_version_floor,
+        "readMe": who_am_i.me,
+        "listDeadLetters": dead_letters.list_page,
+        "decideDeadLetters": bulk.decide,
+        "readDeadLetter": dead_letters.show,
+        "readDeadLetterOriginal": dead_letters.original,
+        "readDeadLetterSituation": dead_letters.situation,
+        "redriveDeadLetter": dead_letters.redrive,
+        "discardDeadLetter": dead_letters.discard,
+    }

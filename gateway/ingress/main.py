@@ -21,7 +21,7 @@ from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.oidc.jwks import fetch
 from adapters.oidc.tokens import Tokens
-from gateway.ingress.app import create_app, middleware, routes
+from gateway.ingress.app import create_app, handlers, middleware
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.callers_reload import read_callers, reload_callers
 from gateway.ingress.auth.permissions import AccessControl
@@ -242,7 +242,7 @@ def assemble(
     actions = DeadLetterActions(command_log)
     recorder, situations = RequestRecorder(metrics), Situations(collate)
     app = create_app(
-        routes(
+        handlers(
             Commands(access, signed, service, batches, max_wait_seconds=max_wait_seconds),
             LiveCalls(
                 access,

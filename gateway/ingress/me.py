@@ -8,6 +8,7 @@ from gateway.ingress.http.query import read_query
 from gateway.ingress.http.responses import ModelResponse
 from runtime.settings import IngressSettings
 from schemas.api.me import CallerLimits, Me
+from schemas.api.queries import Query
 from schemas.callers import asserted_by
 
 
@@ -21,7 +22,7 @@ class WhoAmI:
     async def me(self, request: Request) -> Response:
         """GET /v1/me."""
         caller = self._access.admit(request)
-        read_query(request)
+        read_query(request, Query)
         rate, burst = self._access.limits(caller)
         limits = CallerLimits(
             requests_per_second=rate,

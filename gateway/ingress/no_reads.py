@@ -14,7 +14,7 @@ class NoReads:
         self._access = access
 
     async def _reject(self, request: Request) -> Response:
-        self._access.admit(request)
+        self._access.identify(request)
         raise NoReadModel("Follow GET /v1/events, or send commands with `Prefer: wait`.")
 
     command = authorization = timeline = handoffs = overview = authorizations = commands = _reject

@@ -5,7 +5,6 @@ commands are accepted as usual. A response has an ETag, and a client that sends 
 """
 
 import asyncio
-from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,27 +19,18 @@ from adapters.postgres.queries import (
 )
 from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.views.overview import overview, overview_with_history
-from gateway.ingress.auth.callers import Caller, Permission
+from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.descriptions import describe
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import NotFound
-from gateway.ingress.http.query import (
-    invalid_parameter,
-    read_after,
-    read_limit,
-    read_order,
-    read_query,
-    read_since,
-    read_word,
-)
+from gateway.ingress.http.query import read_after, read_query
 from gateway.ingress.http.request import path_command_id, path_id
 from gateway.ingress.read_model import fetch, respond, respond_json
 from gateway.ingress.webhooks import WebhookStates
+from schemas.api.queries import CommandQuery, HandoffsQuery, OverviewQuery, Query, TimelineQuery
 from schemas.api.reads import CommandStatus
-
-_MAX_OFFSET = 1 << 62
-_MAX_PARTITION = 1 << 31
+from schemas.permissions import Permission
 
 
 class Reads:
@@ -55,7 +45,7 @@ class Reads:
         """GET /v1/commands/{commandId}: a command of the caller; with `authorization:read` any command."""
         caller = self._access.admit(request)
         command_id = path_command_id(request)
-        position = _read_position(read_query(request, "at").get("at"))
+        position = _position(read_query(request, CommandQuery).at)
         result = await fetch(request, self._reader, "command", CommandById(command_id, position))
         if result.status is not None and _may_read(caller, result.status):
             return respond(request, result.status)
@@ -66,7 +56,7 @@ class Reads:
     async def authorization(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}."""
         authorization_id = self._admit(request)
-        read_query(request)
+        read_query(request, Query)
         record = await fetch(request, self._reader, "authorization", AuthorizationById(authorization_id))
         if record is None:
             raise NotFound("The authorization is not watched. Send a watch command for it first.")
@@ -75,25 +65,22 @@ class Reads:
     async def timeline(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}/timeline."""
         authorization_id = self._admit(request)
-        query = read_query(request, "order", "since", "limit", "cursor")
-        after, order, since = read_after(query, int, int), read_order(query), read_since(query)
-        page = TimelinePage(authorization_id, describe, read_limit(query), after, order, since)
+        query = read_query(request, TimelineQuery)
+        after = read_after(query.cursor, int, int)
+        page = TimelinePage(authorization_id, describe, query.limit, after, query.order, query.since)
         return respond(request, await fetch(request, self._reader, "timeline", page))
 
     async def handoffs(self, request: Request) -> Response:
         """GET /v1/handoffs?state=active|closed: Those longest in this state come first."""
-        self._access.admit(request, Permission.AUTHORIZATION_READ)
-        query = read_query(request, "state", "order", "since", "limit", "cursor")
-        state: Literal["active", "closed"] = (
-            "closed" if read_word(query, "state", ("active", "closed")) == "closed" else "active"
-        )
-        page = HandoffPage(state, read_limit(query), read_after(query, str, str), read_order(query), read_since(query))
+        self._access.admit(request)
+        query = read_query(request, HandoffsQuery)
+        page = HandoffPage(query.state, query.limit, read_after(query.cursor, str, str), query.order, query.since)
         return respond(request, await fetch(request, self._reader, "handoffs", page))
 
     async def overview(self, request: Request) -> Response:
         """GET /v1/overview: rates, waiting commands by reason, the oldest commands, and the age of these data."""
-        self._access.admit(request, Permission.AUTHORIZATION_READ)
-        history = read_word(read_query(request, "history"), "history", ("1h",))
+        self._access.admit(request)
+        history = read_query(request, OverviewQuery).history
         query = overview if history is None else overview_with_history
         found, webhooks = await asyncio.gather(
             fetch(request, self._reader, "overview", query), self._webhooks.current()
@@ -101,7 +88,7 @@ class Reads:
         return respond(request, found if webhooks is None else found.model_copy(update={"webhooks": webhooks}))
 
     def _admit(self, request: Request) -> str:
-        self._access.admit(request, Permission.AUTHORIZATION_READ)
+        self._access.admit(request)
         authorization_id = path_id(request, "authorizationId")
         context_of(request.scope).log_fields["authorization_id"] = authorization_id
         return authorization_id
@@ -111,12 +98,5 @@ def _may_read(caller: Caller, status: CommandStatus) -> bool:
     return status.caller == caller.name or Permission.AUTHORIZATION_READ in caller.permissions
 
 
-def _read_position(text: str | None) -> CommandPosition | None:
-    if text is None:
-        return None
-    partition, dash, offset = text.partition("-")
-    if not dash or not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (partition, offset)):
-        raise invalid_parameter("at", "partition-offset, as in the Location of the 202")
-    if int(partition) >= _MAX_PARTITION or int(offset) >= _MAX_OFFSET:
-        raise invalid_parameter("at", "partition-offset, as in the Location of the 202")
-    return CommandPosition(int(partition), int(offset))
+def _position(text: str | None) -> CommandPosition | None:
+    return None if text is None else CommandPosition(*map(int, text.split("-")))

@@ -160,15 +160,3 @@ class DeadLetterSituation(AuthorizationNow):
     review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the current review snapshot.")
     review_snapshot_status: Public[Word | None] = Field(default=None, description="The status of that snapshot.")
     handoff: Public[HandoffNow | None] = Field(default=None, description="The command's handoff, else the running one.")
-
-
-DEAD_LETTER_BODIES: tuple[type[Model], ...] = (
-    DeadLetterDecision,
-    DeadLetterDecisions,
-    DeadLettersDecided,
-    DeadLetterList,
-    DeadLetterDetail,
-    DeadLetterOriginal,
-    DeadLetterSituation,
-)
-"""All bodies of the operators' routes."""

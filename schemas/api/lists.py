@@ -4,7 +4,7 @@ from pydantic import Field
 
 from schemas.api.reads import AuthorizationStatus, CommandStatus, Cursor, HandoffStatus
 from schemas.fields.scalars import Vocabulary
-from schemas.model import Model, OpenModel, Public
+from schemas.model import OpenModel, Public
 from schemas.times import Time
 
 _NEXT = Field(default=None, description="The `cursor` of the next page; absent on the last page.")
@@ -40,7 +40,3 @@ class CommandList(OpenModel):
 
     commands: Public[list[CommandStatus]] = Field(description="The commands.")
     next: Public[Cursor | None] = _NEXT
-
-
-LISTS: tuple[type[Model], ...] = (AuthorizationList, CommandList)
-"""All response bodies of lists."""

@@ -11,7 +11,7 @@ from schemas.authorization import AuthorizationRecord, HandoffClaim
 from schemas.enums import AssertedBy
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
-from schemas.model import Model, OpenModel, Public
+from schemas.model import OpenModel, Public
 from schemas.times import Time
 
 Cursor = Annotated[str, Field(max_length=512)]
@@ -281,7 +281,3 @@ class Overview(OpenModel):
     webhooks: Public[Webhooks | None] = Field(
         default=None, description="The webhook subscriptions; absent in an installation without a deliverer."
     )
-
-
-READS: tuple[type[Model], ...] = (CommandStatus, AuthorizationStatus, Timeline, HandoffList, Overview)
-"""All response bodies from the read model."""

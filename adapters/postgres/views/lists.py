@@ -13,10 +13,11 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from adapters.postgres.cursor import write_cursor
-from adapters.postgres.filters import Conditions, Order, label_json, metadata_json, ordered
+from adapters.postgres.filters import Conditions, label_json, metadata_json, ordered
 from adapters.postgres.queries import OF_HANDOFF, fetch_all
 from adapters.postgres.serializers import command_status, work_item
 from schemas.api.lists import AuthorizationList, CommandList, Needs
+from schemas.api.queries import CommandState, Order
 
 _WAITING_SINCE: LiteralString = "coalesce(a.action_required_at, a.active_since)"
 _TIMES: Mapping[Needs, LiteralString] = {
@@ -90,14 +91,13 @@ class AuthorizationPage:
 
 
 # The status that a reader sees: a dead letter with a pending redrive is accepted again.
-_STATUSES: Mapping[str, LiteralString] = {
+_STATUSES: Mapping[CommandState, LiteralString] = {
     "accepted": "status <> 'finished'"
     " AND (status = 'accepted' OR (status = 'dead_lettered' AND asked_redrive > redrive))",
     "waiting": "status <> 'finished' AND status = 'waiting'",
     "dead_lettered": "status <> 'finished' AND status = 'dead_lettered' AND asked_redrive <= redrive",
     "finished": "status = 'finished'",
 }
-COMMAND_STATUSES = tuple(_STATUSES)
 _COMMAND_KEY: tuple[LiteralString, ...] = ("accepted_at", "command_id")
 
 
@@ -105,13 +105,13 @@ _COMMAND_KEY: tuple[LiteralString, ...] = ("accepted_at", "command_id")
 class CommandPage:
     """A page of commands; `after` is the sort key from a cursor. None accepts all.
 
-    `status` is one of COMMAND_STATUSES. `since` and `before` bound `acceptedAt`.
+    `since` and `before` bound `acceptedAt`.
     """
 
     limit: int
     order: Order = "oldest"
     authorization_id: str | None = None
-    status: str | None = None
+    status: CommandState | None = None
     reason: str | None = None
     caller: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)

@@ -1185,27 +1185,27 @@ class DeadLettersDecided(TypedDict):
 
 
 EventType = Literal[
-    "collate-gateway.authorization.action_required.v1",
-    "collate-gateway.authorization.changed.v1",
-    "collate-gateway.authorization.content_read.v1",
-    "collate-gateway.authorization.recent_commands_emptied.v1",
-    "collate-gateway.authorization.settled.v1",
-    "collate-gateway.authorization.version_floor_lowered.v1",
-    "collate-gateway.authorization.watch_ended.v1",
-    "collate-gateway.command.dead_lettered.v1",
     "collate-gateway.command.finished.v1",
-    "collate-gateway.command.key_conflict.v1",
     "collate-gateway.command.waiting.v1",
-    "collate-gateway.handoff.access_changed.v1",
-    "collate-gateway.handoff.access_granted.v1",
-    "collate-gateway.handoff.at_risk.v1",
-    "collate-gateway.handoff.claimed.v1",
-    "collate-gateway.handoff.closed.v1",
+    "collate-gateway.command.dead_lettered.v1",
+    "collate-gateway.command.key_conflict.v1",
     "collate-gateway.handoff.opened.v1",
+    "collate-gateway.handoff.closed.v1",
     "collate-gateway.handoff.reconciled.v1",
+    "collate-gateway.handoff.access_granted.v1",
+    "collate-gateway.handoff.access_changed.v1",
+    "collate-gateway.handoff.claimed.v1",
     "collate-gateway.handoff.released.v1",
+    "collate-gateway.handoff.at_risk.v1",
+    "collate-gateway.authorization.changed.v1",
+    "collate-gateway.authorization.action_required.v1",
+    "collate-gateway.authorization.settled.v1",
+    "collate-gateway.authorization.watch_ended.v1",
+    "collate-gateway.authorization.recent_commands_emptied.v1",
+    "collate-gateway.authorization.version_floor_lowered.v1",
+    "collate-gateway.authorization.content_read.v1",
 ]
-"""The types of events."""
+"""The type of an event on `events`."""
 
 
 class FullCaller(TypedDict):

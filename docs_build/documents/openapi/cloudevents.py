@@ -4,19 +4,16 @@ CloudEvents' binary mode is described in prose: OpenAPI cannot require certain h
 generated client that may choose application/json sends the event without its attributes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from docs_build.documents.openapi.components import reference
 from docs_build.documents.openapi.examples import BATCH_EXAMPLES, EVENT_EXAMPLES, RESULT_EXAMPLES, SIGNED_PROBLEMS
 from docs_build.documents.openapi.parts import (
     IDENTIFIER,
     Json,
-    command_responses,
     headers,
     json_response,
     problem,
-    problems,
-    used_parameters,
 )
 from schemas.api.messages import BatchedCommands
 from schemas.commands import COMMANDS, PUBLIC_COMMANDS
@@ -82,24 +79,17 @@ def event_schemas() -> Json:
     }
 
 
-def cloudevents(rejections: Iterable[int]) -> Json:
-    """Return the route of commands as CloudEvents. `rejections`: the statuses of its problems."""
-    return {
-        "operationId": "sendCommand",
-        "tags": ["commands"],
-        "summary": "Send any command as a CloudEvent 1.0.",
-        "description": (
-            "This describes structured mode. Binary mode is accepted too: the data as application/json, the attributes "
-            "as `ce-` headers; its responses are those of structured mode. `source` and `id` are the idempotency key; "
-            "`subject` is the authorization's id. Structured mode may be signed instead of carrying an API key or a "
-            "token: see `signature`. A batch has at most 100 events and 512 KiB, and gets 207 with a result for each "
-            "event, unless the whole body is rejected. Each event is a command of its own, needs its own permission "
-            "and counts as a request of the caller's rate. Events of one authorization are stored in their order. "
-            "After a failure send the whole batch or the events without 202 again: repeats are the same commands. "
-            "`Prefer: wait` has no effect on a batch."
-        ),
+def send_command(operation: Json) -> Json:
+    """Return the operation `sendCommand` with its two media types, its signatures and their problems."""
+    batch = json_response(
+        "The result of each event of a batch. `Retry-After`: until every event may be sent again, if there are events "
+        "to send again.",
+        BatchedCommands,
+        examples=RESULT_EXAMPLES,
+        headers=headers(Retry_After="RetryAfter"),
+    )
+    return operation | {
         "security": [{"credential": []}, {scheme: [] for scheme in SIGNATURE_SCHEMES}],
-        "parameters": used_parameters("Prefer", "RequestId"),
         "requestBody": {
             "required": True,
             "content": {
@@ -110,24 +100,10 @@ def cloudevents(rejections: Iterable[int]) -> Json:
                 },
             },
         },
-        "responses": command_responses()
-        | {
-            "207": json_response(
-                "The result of each event of a batch. `Retry-After`: until every event may be sent again, if there "
-                "are events to send again.",
-                BatchedCommands,
-                examples=RESULT_EXAMPLES,
-                headers=headers(Retry_After="RetryAfter"),
-            )
-        }
-        | problems(rejections)
-        | {"400": _problem(400), "401": _problem(401)},
+        "responses": operation["responses"]
+        | {"207": batch}
+        | {str(status): problem(status, examples=examples) for status, examples in SIGNED_PROBLEMS.items()},
     }
-
-
-def _problem(status: int) -> Json:
-    """Return a problem response that also shows the problems of a signed request."""
-    return problem(status, examples=SIGNED_PROBLEMS[status])
 
 
 def _event_schema(event: str, name: str) -> Json:

@@ -1,86 +1,33 @@
-"""The OpenAPI 3.1 document of the ingress, made from the models.
+"""The OpenAPI 3.1 document of the ingress, made from the operations and their models.
 
-A test compares its `paths` with the ingress's routes, and `make clients` generates clients from it. CloudEvents' binary
-mode is described in prose: see `cloudevents`.
+`make clients` generates clients from it. CloudEvents' binary mode is described in prose: see `cloudevents`.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from docs_build.documents.openapi.cloudevents import SIGNATURE_SCHEMES, cloudevents, event_schemas
-from docs_build.documents.openapi.components import component_schemas, reference, with_names_of_words
-from docs_build.documents.openapi.dead_letters import dead_letter_paths
+from docs_build.documents.openapi.cloudevents import SIGNATURE_SCHEMES, event_schemas, send_command
+from docs_build.documents.openapi.components import component_schemas, with_names_of_words
 from docs_build.documents.openapi.examples import EXAMPLES
-from docs_build.documents.openapi.live import live_paths
-from docs_build.documents.openapi.me import me_paths
-from docs_build.documents.openapi.operator_decisions import operator_decision_paths
 from docs_build.documents.openapi.parts import (
-    IDENTIFIER,
     Json,
-    command_responses,
+    answers_of,
     components,
     json_body,
-    parameter,
+    parameters_of,
     problems,
-    used_parameters,
 )
-from docs_build.documents.openapi.reads import PARAMETER_WORDS, read_paths
-from schemas.api.dead_letters import DEAD_LETTER_BODIES
-from schemas.api.lists import LISTS
-from schemas.api.me import Me
-from schemas.api.messages import (
-    AccessGrantBody,
-    AccessGranted,
-    AccessProblemDetails,
-    BatchedCommands,
-    CommandAccepted,
-    CommandOutcome,
-    PayerEvidence,
-    ProblemDetails,
-    ReleaseAccepted,
-    ReleaseBody,
-    Review,
-)
-from schemas.api.operator_decisions import (
-    RecentCommandsAccepted,
-    RecentCommandsDecision,
-    VersionFloorAccepted,
-    VersionFloorDecision,
-)
-from schemas.api.reads import READS
-from schemas.api.situations import LiveHandoff
-from schemas.commands import COMMANDS, PUBLIC_COMMANDS, AuthorizationWatch, HandoffCloseBody, HandoffRequest
-from schemas.events import EVENTS
-from schemas.model import Model
+from schemas.api.messages import ProblemDetails
+from schemas.api.operation import ApiOperation
+from schemas.api.operations import OPERATIONS
+from schemas.commands import COMMANDS, PUBLIC_COMMANDS
+
+if TYPE_CHECKING:
+    from schemas.model import Model
 
 VERSION: Final = "1.0.0"
 """The version of the contract, not of the gateway: docs/changing.md has the rule, a test checks it."""
 
-_MODELS: tuple[type[Model], ...] = (
-    HandoffRequest,
-    HandoffCloseBody,
-    AuthorizationWatch,
-    *(COMMANDS[name] for name in sorted(PUBLIC_COMMANDS)),
-    AccessGrantBody,
-    CommandAccepted,
-    CommandOutcome,
-    BatchedCommands,
-    AccessGranted,
-    ReleaseBody,
-    ReleaseAccepted,
-    Review,
-    PayerEvidence,
-    LiveHandoff,
-    AccessProblemDetails,
-    ProblemDetails,
-    *READS,
-    *LISTS,
-    *DEAD_LETTER_BODIES,
-    RecentCommandsDecision,
-    RecentCommandsAccepted,
-    VersionFloorDecision,
-    VersionFloorAccepted,
-    Me,
-)
 _TAGS: Final[Json] = {
     "commands": "Request and close handoffs, watch authorizations, and read the status of commands.",
     "sessions": "Live calls for the people who work in a payer session: grants, review, evidence. They are not queued.",
@@ -91,14 +38,13 @@ _TAGS: Final[Json] = {
     "caller": "The caller and its permissions.",
     "documents": "The published documents. They need no credential.",
 }
-_BODY = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
-def openapi() -> Json:
+def openapi(operations: Sequence[ApiOperation] = OPERATIONS) -> Json:
     """Return the document."""
-    authorization = "/v1/authorizations/{authorizationId}"
-    handoff = f"{authorization}/handoffs/{{handoffId}}"
-    reads = read_paths()
+    paths: Json = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -114,28 +60,9 @@ def openapi() -> Json:
         "servers": [{"url": "/"}],
         "security": [{"credential": []}],
         "tags": [{"name": name, "description": description} for name, description in _TAGS.items()],
-        "paths": {
-            f"{authorization}/handoffs": {
-                "post": _command("requestHandoff", "Request a manual handoff.", HandoffRequest)
-            },
-            f"{handoff}/close": {
-                "post": _command("closeHandoff", "Close a handoff with the operator's report.", HandoffCloseBody)
-            },
-            f"{authorization}/watch": {
-                "post": _command("watchAuthorization", "Watch an authorization until it settles.", AuthorizationWatch)
-            },
-            "/v1/commands": {"post": cloudevents(_BODY)} | reads.pop("/v1/commands"),
-            **live_paths(_BODY),
-            "/v1/events": {"get": _events()},
-            "/openapi.json": {"get": _document("openApi", "This document.")},
-            "/asyncapi.json": {"get": _document("asyncApi", "The topics and events.")},
-        }
-        | reads
-        | operator_decision_paths()
-        | me_paths()
-        | dead_letter_paths(),
+        "paths": paths,
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas(operations),
             **components(),
             "securitySchemes": {
                 "credential": {
@@ -150,67 +77,32 @@ def openapi() -> Json:
     }
 
 
-def _command(name: str, summary: str, body: type[Model]) -> Json:
-    path = ("AuthorizationId", "HandoffId") if body is HandoffCloseBody else ("AuthorizationId",)
-    return {
-        "operationId": name,
-        "tags": ["commands"],
-        "summary": summary,
-        "description": "A retry with the same Idempotency-Key is the same command, at any replica.",
-        "parameters": used_parameters(*path, "IdempotencyKey", "Prefer", "RequestId"),
-        "requestBody": json_body(body, is_required=body is HandoffCloseBody),
-        "responses": command_responses() | problems(_BODY),
+def _described(operation: ApiOperation) -> Json:
+    """Return an operation as the document has it."""
+    needs = f"Needs the permission `{operation.permissions[0]}`." if len(operation.permissions) == 1 else ""
+    described: Json = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": " ".join(filter(None, (needs, operation.description))),
+        "security": [] if operation.is_public else None,
+        "parameters": parameters_of(operation) or None,
+        "requestBody": operation.body and json_body(operation.body, is_required=operation.is_body_required),
+        "responses": answers_of(operation) | problems(operation.problems),
     }
+    if operation.id == "sendCommand":
+        described = send_command(described)
+    return {key: value for key, value in described.items() if value not in (None, "")}
 
 
-def _events() -> Json:
-    words = {"type": "array", "items": reference("EventType"), "maxItems": 100}
-    ids = {"type": "array", "items": IDENTIFIER, "maxItems": 100}
-    return {
-        "operationId": "streamEvents",
-        "tags": ["events"],
-        "summary": "Stream the events as server-sent events.",
-        "description": (
-            "`data` is a CloudEvent in structured mode, `event` is its type. To resume, send the last `id` as "
-            "Last-Event-ID. If the gateway ends a stream, its last event `stream.ended` has the reason."
-        ),
-        "parameters": [
-            parameter("query", "type", words, "Only events of these types."),
-            parameter("query", "authorizationId", ids, "Only events of these authorizations."),
-            parameter(
-                "header",
-                "Last-Event-ID",
-                {"type": "string", "pattern": r"^([0-9]{1,18}(\.[0-9]{1,18})*)?$"},
-                "The id of the last event received; empty means none.",
-            ),
-            *used_parameters("RequestId"),
-        ],
-        "responses": {
-            "200": {
-                "description": "The events from now on, or after Last-Event-ID.",
-                # The schema has no type: some tools apply it to the whole text, others to one event.
-                "content": {"text/event-stream": {"schema": {"description": "The events in order."}}},
-            }
-        }
-        | problems((400, 401, 403, 429, 500, 503)),
-    }
-
-
-def _document(name: str, summary: str) -> Json:
-    return {
-        "operationId": name,
-        "tags": ["documents"],
-        "summary": summary,
-        "security": [],
-        "responses": {"200": {"description": summary, "content": {"application/json": {"schema": {"type": "object"}}}}}
-        | problems((500, 503)),
-    }
-
-
-def _schemas() -> Json:
-    words = {name: {"title": name, "type": "string"} | schema for name, schema in PARAMETER_WORDS.items()}
-    types = {"title": "EventType", "description": "The types of events.", "type": "string", "enum": sorted(EVENTS)}
-    found = component_schemas(_MODELS) | event_schemas() | words | {"EventType": types}
+def _schemas(operations: Sequence[ApiOperation]) -> Json:
+    models: list[type[Model]] = [ProblemDetails, *(COMMANDS[name] for name in sorted(PUBLIC_COMMANDS))]
+    for operation in operations:
+        models += filter(None, (operation.body, *operation.answers.values()))
+    queries = {operation.query for operation in operations if operation.query is not None}
+    words = component_schemas(sorted(queries, key=lambda query: query.__name__))
+    found = component_schemas(models) | event_schemas()
+    found |= {name: schema for name, schema in words.items() if name not in {query.__name__ for query in queries}}
     for name, example in EXAMPLES.items():
         found[name]["examples"] = [example]
     return with_names_of_words(dict(sorted(found.items())))

@@ -3,14 +3,14 @@
 Each part is a component with a name. The paths refer to it.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
-from docs_build.documents.openapi.components import reference
+from docs_build.documents.openapi.components import component_schemas, reference
 from schemas.api.messages import AccessProblemDetails, CommandAccepted, CommandOutcome, ProblemDetails
-from schemas.fields.visible_text import SentName
+from schemas.api.operation import JSON, ApiOperation
+from schemas.api.queries import OperatorQuery, OrderedQuery, PageQuery, Query
 from schemas.model import Model
 
 Json = dict[str, Any]
@@ -46,7 +46,12 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
 }
 _WITH_RETRY_AFTER = frozenset({429, 503, 504})
 _FOR_ALL_ROUTES = (414, 431, 501, 505)
-_ACCESS_CONFLICT: Final = "AccessConflict"
+# The responses that several operations have, or could have, by their model.
+_RESPONSES: Final[Mapping[type[Model] | None, str]] = {
+    CommandOutcome: "CommandFinished",
+    CommandAccepted: "CommandStored",
+    AccessProblemDetails: "AccessConflict",
+}
 
 
 def parameter(place: str, name: str, schema: Json, description: str) -> Json:
@@ -72,24 +77,37 @@ _KEY: Final[Json] = parameter(
     "A new key for each command, the same key for its retries; quoted or unquoted.",
 ) | {"example": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 
+
+def _of_query(model: type[Query]) -> dict[str, Json]:
+    """Return the parameters of a query by their names."""
+    found: dict[str, Json] = {}
+    for name, shown in component_schemas([model])[model.__name__].get("properties", {}).items():
+        schema = {key: value for key, value in shown.items() if key not in {"default", "description", "x-data-class"}}
+        if "const" in schema:  # generators make a type of an enum only
+            schema["enum"] = [schema.pop("const")]
+        found[name] = parameter("query", name, schema, shown["description"])
+        if schema.get("type") == "object":  # each pair is a parameter of its own
+            found[name] |= {"style": "form", "explode": True}
+    return found
+
+
 PARAMETERS: Final[Mapping[str, Json]] = {
     "AuthorizationId": parameter("path", "authorizationId", IDENTIFIER, "Collate's id of the authorization."),
     "CommandId": parameter("path", "commandId", UUID, "The commandId of the 202."),
-    "Cursor": parameter("query", "cursor", {"type": "string", "maxLength": 512}, "`next` of the previous page."),
+    "Cursor": _of_query(PageQuery)["cursor"],
     "HandoffId": parameter("path", "handoffId", IDENTIFIER, "Collate's id of the handoff."),
     "IdempotencyKey": _KEY | {"required": True},
     "IfNoneMatch": parameter("header", "If-None-Match", _TEXT, "The ETag of an earlier response."),
-    "Limit": parameter(
-        "query", "limit", {"type": "integer", "minimum": 1, "maximum": 200}, "The page size; default: 50."
+    "LastEventId": parameter(
+        "header",
+        "Last-Event-ID",
+        {"type": "string", "pattern": r"^([0-9]{1,18}(\.[0-9]{1,18})*)?$"},
+        "The id of the last event received; empty means none.",
     ),
-    "Operator": parameter(
-        "query",
-        "operator",
-        TypeAdapter(SentName).json_schema(),
-        "The member of staff who will read it. A person's own token says it.",
-    ),
+    "Limit": _of_query(PageQuery)["limit"],
+    "Operator": _of_query(OperatorQuery)["operator"],
     "OptionalIdempotencyKey": _KEY,
-    "Order": parameter("query", "order", reference("Order"), "Which come first; oldest is the default."),
+    "Order": _of_query(OrderedQuery)["order"],
     "Prefer": parameter(
         "header",
         "Prefer",
@@ -165,33 +183,52 @@ def links(**names: str) -> Json:
     return {link: _component("links", name, _LINKS) for link, name in names.items()}
 
 
-def next_page(operation: str, parameters: Iterable[Json]) -> Json:
-    """Return the link of a list to its next page; nothing if the operation has no parameter `cursor`."""
-    if not any(one == _component("parameters", "Cursor", PARAMETERS) for one in parameters):
-        return {}
-    following = {"operationId": operation, "parameters": {"cursor": "$response.body#/next"}}
-    return {"links": {"next": following | {"description": "The next page, if `next` is present."}}}
+def parameters_of(operation: ApiOperation) -> list[Json]:
+    """Return the parameters of an operation: those of the path, of the query and the headers."""
+    in_path = [name[0].upper() + name[1:] for name in re.findall(r"{(\w+)}", operation.path)]
+    query = [] if operation.query is None else _of_query(operation.query).values()
+    shared = [name for name, known in PARAMETERS.items() if known in query]
+    own = [each for each in query if each not in PARAMETERS.values()]
+    return [*used_parameters(*in_path), *own, *used_parameters(*shared, *operation.headers)]
+
+
+def answers_of(operation: ApiOperation) -> Json:
+    """Return the responses of an operation that are no plain problems, by status."""
+    found: Json = {"304": _response("NotModified")} if operation.has_etag else {}
+    for status, model in operation.answers.items():
+        found[str(status)] = _response(_RESPONSES[model]) if model in _RESPONSES else _answer(operation, model)
+    return found
+
+
+def _answer(operation: ApiOperation, model: type[Model] | None) -> Json:
+    # A stream's schema has no type: some tools apply it to the whole text, others to one event.
+    without_model = {"type": "object"} if operation.media_type == JSON else {"description": "The events in order."}
+    schema = without_model if model is None else reference(model.__name__)
+    response: Json = {
+        "description": operation.told or operation.summary,
+        "content": {operation.media_type: {"schema": schema}},
+    }
+    if operation.has_etag:
+        response["headers"] = headers(ETag="ETag")
+    following = links(**operation.links)
+    if operation.query is not None and "cursor" in operation.query.model_fields:
+        following["next"] = {
+            "operationId": operation.id,
+            "parameters": {"cursor": "$response.body#/next"},
+            "description": "The next page, if `next` is present.",
+        }
+    return response | ({"links": following} if following else {})
 
 
 def json_body(model: type[Model], *, is_required: bool) -> Json:
     """Return a request body."""
-    return {"required": is_required, "content": {"application/json": {"schema": reference(model.__name__)}}}
+    return {"required": is_required, "content": {JSON: {"schema": reference(model.__name__)}}}
 
 
 def json_response(description: str, model: type[Model], examples: Json | None = None, **more: Json) -> Json:
     """Return a response with a JSON body. `more`: its `headers` and `links`."""
     content = {"schema": reference(model.__name__)} | ({"examples": examples} if examples else {})
-    return {"description": description, "content": {"application/json": content}, **more}
-
-
-def command_responses() -> Json:
-    """Return the successful responses to a command, by status."""
-    return {"200": _response("CommandFinished"), "202": _response("CommandStored")}
-
-
-def unchanged() -> Json:
-    """Return the response to a read of an unchanged resource, by status."""
-    return {"304": _response("NotModified")}
+    return {"description": description, "content": {JSON: content}, **more}
 
 
 def problems(statuses: Iterable[int]) -> Json:
@@ -199,19 +236,9 @@ def problems(statuses: Iterable[int]) -> Json:
     return {str(status): _response(_PROBLEMS[status][0]) for status in sorted({*statuses, *_FOR_ALL_ROUTES})}
 
 
-def access_conflict() -> Json:
-    """Return the problem response of a handoff without access, by status."""
-    return {"409": _response(_ACCESS_CONFLICT)}
-
-
 def components() -> Json:
     """Return the shared parts as components."""
-    return {
-        "parameters": dict(PARAMETERS),
-        "headers": dict(_HEADERS),
-        "links": dict(_LINKS),
-        "responses": _responses(),
-    }
+    return {"parameters": PARAMETERS, "headers": _HEADERS, "links": _LINKS, "responses": _responses()}
 
 
 def _responses() -> Json:
@@ -234,7 +261,7 @@ def _responses() -> Json:
         "CommandStored": stored,
         "NotModified": {"description": "Nothing has changed since the ETag in If-None-Match."},
         **{name: problem(status) for status, (name, _) in _PROBLEMS.items()},
-        _ACCESS_CONFLICT: problem(409, AccessProblemDetails),
+        "AccessConflict": problem(409, AccessProblemDetails),
     }
 
 

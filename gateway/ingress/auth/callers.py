@@ -10,33 +10,20 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from types import MappingProxyType
 
 from adapters.oidc.people import Person
 from adapters.oidc.tokens import Issuer, Subject
 from schemas.callers import caller_of_person
 from schemas.fields.signing_secret import WRITTEN_PREFIX
+from schemas.permissions import COMMAND_PERMISSIONS, Permission
 
 KEY_PREFIX = "cgk"
 _UNKNOWN_KEY_DIGEST = bytes(32)
 
 
-class Permission(StrEnum):
-    """A permission of a caller."""
-
-    HANDOFF_REQUEST = "handoff:request"
-    HANDOFF_CLOSE = "handoff:close"
-    HANDOFF_GRANT = "handoff:grant"
-    AUTHORIZATION_WATCH = "authorization:watch"
-    AUTHORIZATION_READ = "authorization:read"
-    AUTHORIZATION_REVIEW = "authorization:review"
-    AUTHORIZATION_EVIDENCE = "authorization:evidence"
-    OPERATE = "operate"
-
-
 # A signature is accepted for commands only (`signed_commands`).
-SIGNED_PERMISSIONS = frozenset({Permission.HANDOFF_REQUEST, Permission.HANDOFF_CLOSE, Permission.AUTHORIZATION_WATCH})
+SIGNED_PERMISSIONS = frozenset(COMMAND_PERMISSIONS.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,10 @@ from pydantic import (
 
 from adapters.oidc.people import PersonClaims
 from adapters.oidc.tokens import ALGORITHMS, Issuer, Subject
-from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, People, Permission
+from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, People
 from runtime.file_watcher import FileWatcher
 from schemas.fields.signing_secret import SecretInvalid, read_secret
+from schemas.permissions import Permission
 
 _KEYS_LOCATION = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
 

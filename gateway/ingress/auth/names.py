@@ -1,6 +1,5 @@
 """The names of people in a request: from the token of a person, else as the service states (docs/decisions/0011)."""
 
-from collections.abc import Mapping
 from typing import TypeVar
 
 from gateway.ingress.auth.callers import Caller
@@ -11,6 +10,7 @@ from runtime.http.problem import Fault
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions
 from schemas.api.messages import AccessGrantBody
 from schemas.api.operator_decisions import RecentCommandsDecision, VersionFloorDecision
+from schemas.api.queries import OperatorQuery
 from schemas.commands import Command, HandoffClose, HandoffRequest
 
 _YOUR_NAME = "your own name, as your token has it, or no such field"
@@ -53,9 +53,9 @@ def parse_with_operator(caller: Caller, model: type[Decided], body: bytes) -> tu
     return parsed, name
 
 
-def operator_in_query(caller: Caller, query: Mapping[str, str]) -> str | None:
+def operator_in_query(caller: Caller, query: OperatorQuery) -> str | None:
     """Return the operator of a request whose query may name one. Raises NamesAnotherPerson."""
-    return own_or_stated(caller, query.get("operator"), Fault("", parameter="operator"))
+    return own_or_stated(caller, query.operator, Fault("", parameter="operator"))
 
 
 def with_names(caller: Caller, command: Named, under: str = "") -> Named:

@@ -12,7 +12,7 @@ from functools import partial
 
 from starlette.requests import Request
 
-from gateway.ingress.auth.callers import Caller, Permission
+from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.rate_limit import RateLimits
 from gateway.ingress.auth.signed_commands import is_signed
 from gateway.ingress.http.body import UnfinishedBodies
@@ -26,6 +26,7 @@ from gateway.ingress.http.problems import (
 )
 from runtime.metrics import IngressMetrics
 from schemas.callers import pool_of
+from schemas.permissions import Permission
 
 _SIGNATURE_ELSEWHERE = (
     "A signature does not cover the method, the path and the query of this request, so a captured one could be sent to "
@@ -48,8 +49,12 @@ class AccessControl:
         self._max_in_flight = max_in_flight
         self._in_flight: Counter[str] = Counter()
 
-    def admit(self, request: Request, *permissions: Permission) -> Caller:
-        """Return the caller, who needs one of the permissions.
+    def admit(self, request: Request) -> Caller:
+        """Return the caller, who needs a permission of the operation if it has some. Raises like `identify`."""
+        return self.identify(request, *request.scope["route"].permissions)
+
+    def identify(self, request: Request, *permissions: Permission) -> Caller:
+        """Return the caller, who needs one of the permissions if there are some.
 
         Raises Unauthenticated, SignatureNotAccepted, CredentialsUnchecked, TooManyRequests and NotPermitted.
         """

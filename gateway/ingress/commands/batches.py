@@ -21,7 +21,6 @@ from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands, is_signed
 from gateway.ingress.commands.envelopes import (
-    PERMISSIONS,
     command_of,
     command_type_of,
     read_member,
@@ -40,6 +39,7 @@ from runtime.http.problems import BodyTooLarge, Overloaded, Unavailable
 from runtime.metrics import IngressMetrics
 from schemas.callers import pool_of
 from schemas.cloudevents import BATCH
+from schemas.permissions import COMMAND_PERMISSIONS
 
 if TYPE_CHECKING:
     from runtime.http.request_head import RawHeaders
@@ -84,9 +84,9 @@ class CommandBatches:
         context = context_of(request.scope)
         if is_signed(context):
             request.scope["user"], signed_body, _ = await self._signed.read(request, BATCH)
-            caller = self._access.admit(request)
+            caller = self._access.identify(request)
         else:
-            caller, signed_body = self._access.admit(request, *PERMISSIONS.values()), None
+            caller, signed_body = self._access.admit(request), None
         self._places.take(caller.name, context)
         require_utf8(context.headers.get(b"content-type", b"").decode("latin-1"))
         events = read_array(await read_body(request.receive) if signed_body is None else signed_body)
@@ -122,7 +122,7 @@ class CommandBatches:
     def _command(self, caller: Caller, event: Any, pointer: str) -> AcceptedCommand:
         envelope = read_member(event, pointer)
         command_type = command_type_of(envelope, pointer)
-        self._access.require(caller, PERMISSIONS[command_type])
+        self._access.require(caller, COMMAND_PERMISSIONS[command_type])
         if len(envelope.data or b"") > self._max_event_bytes:
             raise BodyTooLarge(f"Send at most {self._max_event_bytes} bytes of data in one event.")
         return command_of(caller, envelope, command_type, pointer)

@@ -6,7 +6,7 @@ Pure. The `pointer` of an event is its place in the body: empty for one event, `
 import re
 from typing import Any
 
-from gateway.ingress.auth.callers import Caller, Permission
+from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.names import with_names
 from gateway.ingress.commands.service import AcceptedCommand
 from gateway.ingress.http.problems import InvalidCommand
@@ -20,11 +20,6 @@ from schemas.enums import CommandType
 from schemas.fields.scalars import is_id
 from schemas.identity import command_id_from_cloudevent
 
-PERMISSIONS = {
-    CommandType.HANDOFF_REQUEST: Permission.HANDOFF_REQUEST,
-    CommandType.HANDOFF_CLOSE: Permission.HANDOFF_CLOSE,
-    CommandType.AUTHORIZATION_WATCH: Permission.AUTHORIZATION_WATCH,
-}
 # The codec converts an extension of another type to a string; these attributes must be strings.
 _STRING_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "datacontenttype", "time", "dataschema")
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)

@@ -3,7 +3,6 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.names import Decided, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
@@ -20,6 +19,7 @@ from schemas.api.operator_decisions import (
     VersionFloorAccepted,
     VersionFloorDecision,
 )
+from schemas.api.queries import Query
 from schemas.commands import EmptyRecentCommands, LowerVersionFloor
 from schemas.identity import request_id
 from schemas.records import RecordedCommand
@@ -52,8 +52,8 @@ class OperatorDecisions:
         command: type[EmptyRecentCommands | LowerVersionFloor],
         accepted: type[DecisionAccepted],
     ) -> Response:
-        caller = self._access.admit(request, Permission.OPERATE)
-        read_query(request)
+        caller = self._access.admit(request)
+        read_query(request, Query)
         authorization_id = path_id(request, "authorizationId")
         context = context_of(request.scope)
         key = read_key(context.headers.get(b"idempotency-key"))

@@ -14,7 +14,6 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands, is_signed, require_event_id
 from gateway.ingress.commands.batches import CommandBatches
 from gateway.ingress.commands.envelopes import (
-    PERMISSIONS,
     command_of,
     command_type_of,
     media_type_of,
@@ -28,6 +27,7 @@ from gateway.ingress.http.request import parse, path_id, read_body, read_json, w
 from schemas.cloudevents import BATCH, STRUCTURED
 from schemas.commands import AuthorizationWatch, Command, HandoffClose, HandoffCloseBody, HandoffRequest
 from schemas.identity import command_id_from_key
+from schemas.permissions import COMMAND_PERMISSIONS
 
 
 class Commands:
@@ -50,18 +50,16 @@ class Commands:
 
     async def request(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs."""
-        return await self._accept(request, HandoffRequest, lambda body: parse(HandoffRequest, body))
+        return await self._accept(request, lambda body: parse(HandoffRequest, body))
 
     async def close(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/close."""
         handoff_id = path_id(request, "handoffId")
-        return await self._accept(
-            request, HandoffClose, lambda body: HandoffClose.of(handoff_id, parse(HandoffCloseBody, body))
-        )
+        return await self._accept(request, lambda body: HandoffClose.of(handoff_id, parse(HandoffCloseBody, body)))
 
     async def watch(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/watch."""
-        return await self._accept(request, AuthorizationWatch, lambda body: parse(AuthorizationWatch, body))
+        return await self._accept(request, lambda body: parse(AuthorizationWatch, body))
 
     async def cloudevent(self, request: Request) -> Response:
         """POST /v1/commands: a command as a CloudEvent, binary or structured, or a batch. Source and id are the key."""
@@ -71,23 +69,23 @@ class Commands:
         message_id: str | None = None
         if is_signed(context):
             request.scope["user"], body, message_id = await self._signed.read(request, STRUCTURED)
-            caller = self._access.admit(request)
+            caller = self._access.identify(request)
         else:
-            caller = self._access.admit(request, *PERMISSIONS.values())
+            caller = self._access.admit(request)
             body = await read_body(request.receive)
         envelope, is_structured = read_envelope(context.headers, body)
         if message_id is not None:
             require_event_id(message_id, envelope.id)
         pointer = "" if is_structured else None
         command_type = command_type_of(envelope, pointer)
-        self._access.require(caller, PERMISSIONS[command_type])
+        self._access.require(caller, COMMAND_PERMISSIONS[command_type])
         command = command_of(caller, envelope, command_type, pointer)
         seconds = wait_seconds(context, self._max_wait_seconds)
         receipt = await self._service.accept(context, command, seconds, request.receive)
         return command_response(receipt)
 
-    async def _accept(self, request: Request, model: type[Command], read: Callable[[bytes], Command]) -> Response:
-        caller = self._access.admit(request, PERMISSIONS[model.TYPE])
+    async def _accept(self, request: Request, read: Callable[[bytes], Command]) -> Response:
+        caller = self._access.admit(request)
         authorization_id = path_id(request, "authorizationId")
         context = context_of(request.scope)
         key = read_key(context.headers.get(b"idempotency-key"))

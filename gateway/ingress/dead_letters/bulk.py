@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
-from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.names import parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.dead_letters.actions import (
@@ -37,6 +36,7 @@ from gateway.ingress.http.responses import ModelResponse
 from runtime.http.problem import Fault
 from runtime.http.problems import Overloaded
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions, DeadLettersDecided, NotDecided
+from schemas.api.queries import Query
 
 if TYPE_CHECKING:
     from schemas.commands import Discard, Redrive
@@ -54,8 +54,8 @@ class BulkDecisions:
 
     async def decide(self, request: Request) -> Response:
         """POST /v1/dead-letters/decisions."""
-        caller = self._access.admit(request, Permission.OPERATE)
-        read_query(request)
+        caller = self._access.admit(request)
+        read_query(request, Query)
         body, operator = parse_with_operator(caller, DeadLetterDecisions, await read_json(request))
         context = context_of(request.scope)
         context.deadline.extend(LIVE_CALL_SECONDS)

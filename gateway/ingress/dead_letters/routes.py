@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres.cursor import write_cursor
-from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.names import operator_in_query, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.responses import CommandReceipt, command_response
@@ -36,16 +35,18 @@ from gateway.ingress.dead_letters.reader import (
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
 from gateway.ingress.http.problems import DeadLetterMoved, DeadLettersUnread, NotADeadLetter, NotRedrivable
-from gateway.ingress.http.query import read_after, read_limit, read_query, read_since, read_word, require_shape
+from gateway.ingress.http.query import invalid_parameter, read_after, read_query
 from gateway.ingress.http.request import path_command_id, read_json, wait_seconds
 from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of
 from gateway.ingress.live.situations import Situations
+from runtime.http.problem import Fault
 from runtime.http.problems import Overloaded
 from runtime.logs import get_log
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
+from schemas.api.queries import DeadLettersQuery, OperatorQuery, Query
 from schemas.commands import Discard, RecordRead, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import Outcome, ReadContent
@@ -77,22 +78,15 @@ class DeadLetters:
 
     async def list_page(self, request: Request) -> Response:
         """GET /v1/dead-letters."""
-        self._access.admit(request, Permission.OPERATE)
-        query = read_query(
-            request, "cause", "command", "caller", "authorizationId", "since", "before", "digest", "limit", "cursor"
-        )
+        self._access.admit(request)
+        query = read_query(request, DeadLettersQuery)
         now = datetime.now(UTC)
         wanted = DeadLetterFilter(
-            query.get("cause"),
-            query.get("command"),
-            query.get("caller"),
-            query.get("authorizationId"),
-            read_since(query),
-            read_since(query, "before") or now,
+            query.cause, query.command, query.caller, query.authorization_id, query.since, query.before or now
         )
         self._require_caught_up()
-        page = self._reader.index.page(wanted, read_after(query, str), read_limit(query), now)
-        has_digest = read_word(query, "digest", ("true",)) is not None
+        page = self._reader.index.page(wanted, read_after(query.cursor, str), query.limit, now)
+        has_digest = query.digest is not None
         return ModelResponse(
             DeadLetterList(
                 dead_letters=[entry.summary for entry in page.entries],
@@ -106,16 +100,17 @@ class DeadLetters:
 
     async def show(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}."""
-        self._access.admit(request, Permission.OPERATE)
-        read_query(request)
+        self._access.admit(request)
+        read_query(request, Query)
         entry = self._find(request)
         return ModelResponse(detail(entry, await self._fetch(entry)))
 
     async def original(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}/original?operator=…: PHI, so the read is recorded first."""
-        caller = self._access.admit(request, Permission.OPERATE)
-        query = read_query(request, "operator")
-        operator = operator_in_query(caller, query) or require_shape(query, "operator")
+        caller = self._access.admit(request)
+        operator = operator_in_query(caller, read_query(request, OperatorQuery))
+        if operator is None:
+            raise invalid_parameter(Fault("a value: a service must name the operator", parameter="operator"))
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
         command_id = entry.summary.command_id
@@ -134,8 +129,8 @@ class DeadLetters:
 
     async def situation(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}/situation: the state at Collate now."""
-        caller = self._access.admit(request, Permission.OPERATE)
-        read_query(request)
+        caller = self._access.admit(request)
+        read_query(request, Query)
         context_of(request.scope).deadline.extend(LIVE_CALL_SECONDS)
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
@@ -165,8 +160,8 @@ class DeadLetters:
 
     async def _read_decision(self, request: Request) -> tuple[str, str, DeadLetterDecision, IndexEntry]:
         """Return the caller, the operator, the decision and the dead letter."""
-        caller = self._access.admit(request, Permission.OPERATE)
-        read_query(request)
+        caller = self._access.admit(request)
+        read_query(request, Query)
         decision, operator = parse_with_operator(caller, DeadLetterDecision, await read_json(request))
         entry = self._find(request)
         context_of(request.scope).log_fields |= {

@@ -17,16 +17,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adapters.kafka.topic_reader import OpenReader
-from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.event_stream.stream import EndReason, EventStream
-from gateway.ingress.event_stream.stream_filter import read_filter, read_vector
+from gateway.ingress.event_stream.stream_filter import StreamFilter, read_vector
 from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import KafkaUnavailable, Stopping
+from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import disconnected
 from runtime.http.problems import Overloaded
 from runtime.metrics import IngressMetrics
+from schemas.api.queries import EventsQuery
 
 MAX_CATCHING_UP = 8
 _HEADERS = {"content-type": "text/event-stream", "x-accel-buffering": "no"}
@@ -80,8 +81,9 @@ class EventStreams:
 
     async def events(self, request: Request) -> Response:
         """GET /v1/events?type=…&authorizationId=…, both repeatable."""
-        caller = self._access.admit(request, Permission.AUTHORIZATION_READ)
-        stream_filter = read_filter(request.scope["query_string"])
+        caller = self._access.admit(request)
+        query = read_query(request, EventsQuery)
+        stream_filter = StreamFilter(frozenset(query.type), frozenset(query.authorization_id))
         since = read_vector(context_of(request.scope).headers.get(b"last-event-id"), self._partitions)
         if request.method == "HEAD":
             return Response(headers=_HEADERS)

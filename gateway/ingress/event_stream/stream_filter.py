@@ -2,17 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from gateway.ingress.event_stream.streamed_event import StreamedEvent
-from gateway.ingress.http.problems import InvalidParameter
 from runtime.http.problem import Fault
 from runtime.http.problems import InvalidHeader
-from schemas.events import EVENTS
-from schemas.fields.scalars import is_id
 
 _OFFSET = re.compile(r"[0-9]{1,18}")
-_MOST_VALUES = 100  # of each parameter, as openapi.json says
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +22,6 @@ class StreamFilter:
         return (not self.types or event.type in self.types) and (
             not self.authorizations or event.authorization_id in self.authorizations
         )
-
-
-def read_filter(query: bytes) -> StreamFilter:
-    """Parse the query. Raises InvalidParameter for unknown names and values."""
-    found: dict[str, list[str]] = {"type": [], "authorizationId": []}
-    try:
-        terms = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2 * _MOST_VALUES)
-    except ValueError:
-        raise _invalid_filter("query") from None
-    for name, value in terms:
-        if name not in found:
-            raise _invalid_filter("query")
-        found[name].append(value)
-        is_valid = value in EVENTS if name == "type" else is_id(value)
-        if not is_valid or len(found[name]) > _MOST_VALUES:
-            raise _invalid_filter(name)
-    return StreamFilter(frozenset(found["type"]), frozenset(found["authorizationId"]))
-
-
-def _invalid_filter(parameter: str) -> InvalidParameter:
-    return InvalidParameter(
-        f"Filter by type and authorizationId. Send each of them {_MOST_VALUES} times at most.",
-        faults=(Fault("a type of /asyncapi.json, or an authorization's id", parameter=parameter),),
-    )
 
 
 def read_vector(header: bytes | None, partitions: int) -> list[int] | None:

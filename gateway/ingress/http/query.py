@@ -1,123 +1,67 @@
-"""The query of a request. Functions raise InvalidParameter, which names the expected value and quotes no input."""
+"""The query of a request as its model. Functions raise InvalidParameter, which names the value and quotes no input."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+import json
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from starlette.requests import Request
 
 from adapters.postgres.cursor import CursorInvalid, read_cursor
-from adapters.postgres.filters import Order
 from gateway.ingress.http.problems import InvalidParameter
 from runtime.http.problem import Fault
-from schemas.fields.metadata import Metadata
-from schemas.fields.scalars import Id, Slug, Word
-from schemas.fields.visible_text import FROM_CALLER, SentName
-from schemas.times import parse_time
+from schemas.api.faults import faults
+from schemas.api.queries import METADATA, Query
 
-MAX_ROWS = 200
-DEFAULT_ROWS = 50
-_MAX_PARAMETERS = 24
-_SHAPES: Mapping[str, tuple[TypeAdapter[str], str]] = {
-    "cause": (TypeAdapter(Slug), "the cause of a dead letter"),
-    "command": (TypeAdapter(Word), "a command type"),
-    "caller": (TypeAdapter(SentName), "a caller's name, on one line, at most 128 characters, none of them invisible"),
-    "claimedBy": (TypeAdapter(SentName), "a person as a caller, such as people:jo.miller, or none"),
-    "operator": (
-        TypeAdapter(SentName),
-        "the name of the operator, on one line, at most 128 characters, none of them invisible",
-    ),
-    "authorizationId": (TypeAdapter(Id), "an id of Collate"),
-    "payer": (TypeAdapter(Id), "Collate's id of a payer"),
-    "reason": (TypeAdapter(Slug), "the reason of a command"),
-}
-_METADATA: TypeAdapter[dict[str, str]] = TypeAdapter(Metadata)
+_MAX_TERMS = 200  # two parameters of 100 values each
+
+Parsed = TypeVar("Parsed", bound=Query)
 
 
-METADATA = "metadata."
-"""The prefix of the parameters that name a command's metadata: `metadata.case=case-0042`."""
+def read_query(request: Request, model: type[Parsed]) -> Parsed:
+    """Return the query of a request."""
+    return parse_query(request.scope["query_string"], model)
 
 
-def read_query(request: Request, *known: str, metadata: bool = False) -> Mapping[str, str]:
-    """Return the parameters. Each must be one of `known`, or of the metadata, given once, and of its shape."""
-    text = request.scope["query_string"].decode("latin-1")
+def parse_query(query: bytes, model: type[Parsed]) -> Parsed:
+    """Return a query. Each parameter must be of the model, of its shape, and given once unless it is repeatable."""
     try:
-        terms = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+        terms = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_TERMS)
     except ValueError:
-        raise invalid_parameter("query", f"at most {_MAX_PARAMETERS} parameters") from None
-    query = dict(terms)
-    named = {name for name in query if not (metadata and name.startswith(METADATA))}
-    if len(query) != len(terms) or not named <= set(known):
-        raise invalid_parameter("query", f"each of {', '.join(known)} once at most" if known else "no parameters")
-    for name in query:
-        if name in _SHAPES:
-            require_shape(query, name)
-    return query
-
-
-def require_shape(query: Mapping[str, str], name: str) -> str:
-    """Return a required parameter."""
-    shape, expected = _SHAPES[name]
+        raise invalid_parameter(Fault(f"at most {_MAX_TERMS} parameters", parameter="query")) from None
+    known = model.parameters()
+    values: dict[str, Any] = {}
+    pairs: dict[str, str] = {}
+    for sent, value in terms:
+        name, key = ("metadata", sent.removeprefix(METADATA)) if sent.startswith(METADATA) else (sent, None)
+        if name not in known or (name == "metadata" and key is None):
+            names = ", ".join(f"{METADATA}KEY" if name == "metadata" else name for name in known)
+            raise invalid_parameter(Fault(f"no parameter but {names}" if names else "no parameters", parameter="query"))
+        if known[name]:
+            values.setdefault(name, []).append(value)
+        elif key in pairs if key is not None else name in values:
+            raise invalid_parameter(Fault("one value", parameter=name))
+        elif key is not None:
+            pairs[key] = value
+        else:
+            values[name] = value
     try:
-        return shape.validate_python(query.get(name), context=FROM_CALLER)
-    except ValidationError:
-        raise invalid_parameter(name, expected) from None
+        return model.from_caller(json.dumps(values | ({"metadata": pairs} if pairs else {})))
+    except ValidationError as error:
+        found = {fault.pointer.split("/")[1]: fault.expected for fault in faults(error)}
+        raise invalid_parameter(*(Fault(expected, parameter=name) for name, expected in found.items())) from None
 
 
-def read_since(query: Mapping[str, str], name: str = "since") -> datetime | None:
-    """Return a parameter that is a time."""
-    text = query.get(name)
-    try:
-        return None if text is None else parse_time(text)
-    except ValueError:
-        raise invalid_parameter(name, "an RFC 3339 time with an offset") from None
-
-
-def read_word(query: Mapping[str, str], name: str, words: tuple[str, ...]) -> str | None:
-    """Return a parameter that is one of these words, or None."""
-    word = query.get(name)
-    if word is not None and word not in words:
-        raise invalid_parameter(name, " or ".join(words))
-    return word
-
-
-def read_order(query: Mapping[str, str]) -> Order:
-    """Return the parameter `order`."""
-    return "newest" if read_word(query, "order", ("oldest", "newest")) == "newest" else "oldest"
-
-
-def read_metadata(query: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the metadata that the parameters `metadata.KEY=VALUE` name."""
-    named = {name.removeprefix(METADATA): value for name, value in query.items() if name.startswith(METADATA)}
-    try:
-        return _METADATA.validate_python(named)
-    except ValidationError:
-        raise invalid_parameter("metadata", "metadata.KEY=VALUE, as a command's metadata has them") from None
-
-
-def read_limit(query: Mapping[str, str]) -> int:
-    """Return the parameter `limit`: the number of rows of a page."""
-    text = query.get("limit")
-    if text is None:
-        return DEFAULT_ROWS
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_ROWS):
-        raise invalid_parameter("limit", f"a number from 1 to {MAX_ROWS}")
-    return int(text)
-
-
-def read_after(query: Mapping[str, str], *types: type) -> Any:
-    """Return the parameter `cursor`: the sort key after which the page starts, with values of these types."""
-    cursor = query.get("cursor")
+def read_after(cursor: str | None, *types: type) -> Any:
+    """Return the sort key after which a page starts, with values of these types. Without a cursor return None."""
     if cursor is None:
         return None
     try:
         return read_cursor(cursor, *types)
     except CursorInvalid:
-        raise invalid_parameter("cursor", "`next` of the previous page, unchanged") from None
+        raise invalid_parameter(Fault("`next` of the previous page, unchanged", parameter="cursor")) from None
 
 
-def invalid_parameter(parameter: str, expected: str) -> InvalidParameter:
-    """Return the problem of one parameter."""
-    return InvalidParameter("Correct the query.", faults=(Fault(expected, parameter=parameter),))
+def invalid_parameter(*found: Fault) -> InvalidParameter:
+    """Return the problem of these parameters."""
+    return InvalidParameter("Correct the query.", faults=found)

@@ -5,7 +5,7 @@ that a template names comes before a parameter in its place: `/things/decide` is
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -17,6 +17,9 @@ from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import MethodNotAllowed, NotFound
 from gateway.ingress.http.responses import ProblemResponse
 from runtime.http.problem import Problem
+from schemas.api.operation import ApiOperation
+from schemas.api.operations import OPERATIONS
+from schemas.permissions import Permission
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -27,8 +30,29 @@ class PathRoute(Route):
     endpoint: Endpoint
     methods: set[str]
 
-    def __init__(self, path: str, endpoint: Endpoint, *, methods: Collection[str] = ("GET",)) -> None:
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        methods: Collection[str] = ("GET",),
+        permissions: tuple[Permission, ...] = (),
+    ) -> None:
+        """`permissions`: the caller needs one of them, if there are some."""
         super().__init__(path, endpoint, methods=methods)
+        self.permissions = permissions
+
+
+def routes_of(handlers: Mapping[str, Endpoint], operations: Sequence[ApiOperation] = OPERATIONS) -> list[PathRoute]:
+    """Return the route of each operation. Raises ValueError unless each has a handler, and each handler is of one."""
+    if unmatched := handlers.keys() ^ {operation.id for operation in operations}:
+        raise ValueError(f"an operation without a handler, or a handler without an operation: {sorted(unmatched)}")
+    return [
+        PathRoute(
+            operation.path, handlers[operation.id], methods=(operation.method,), permissions=operation.permissions
+        )
+        for operation in operations
+    ]
 
 
 @dataclass(slots=True)

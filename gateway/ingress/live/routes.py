@@ -6,7 +6,6 @@ from typing import assert_never
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.ingress.auth.callers import Permission
 from gateway.ingress.auth.names import operator_in_query, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.idempotency import read_key
@@ -21,7 +20,7 @@ from gateway.ingress.http.problems import (
     NoReviewSnapshot,
     NotPermitted,
 )
-from gateway.ingress.http.query import read_query, read_word
+from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import parse, path_id, read_json
 from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.audit import AccessRecord
@@ -44,6 +43,7 @@ from gateway.ingress.live.review import Reviews
 from gateway.ingress.live.situations import SharedSituations
 from runtime.http.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody
+from schemas.api.queries import HandoffQuery, OperatorQuery, Query
 from schemas.commands import RecordRead, ReleaseHandoff
 from schemas.enums import ReadContent
 from schemas.times import format_time
@@ -76,7 +76,7 @@ class LiveCalls:
 
         The handoff id `active` means the active handoff of the authorization.
         """
-        caller = self._access.admit(request, Permission.HANDOFF_GRANT)
+        caller = self._access.admit(request)
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
         context = context_of(request.scope)
         key = context.headers.get(b"idempotency-key")
@@ -130,9 +130,9 @@ class LiveCalls:
 
     async def release(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/release, for people only."""
-        caller = self._access.admit(request, Permission.HANDOFF_GRANT)
+        caller = self._access.admit(request)
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
-        read_query(request)
+        read_query(request, Query)
         if caller.person is None:
             raise NotPermitted("Only people claim and release handoffs, with their own token.")
         parse(ReleaseBody, await read_json(request))
@@ -148,11 +148,11 @@ class LiveCalls:
         The handoff id `active` means the active handoff of the authorization. Collate's message is PHI, so its read is
         recorded first. With `message=omit` the response has no message, and the read needs no record.
         """
-        caller = self._access.admit(request, Permission.HANDOFF_GRANT)
+        caller = self._access.admit(request)
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
-        query = read_query(request, "operator", "message")
+        query = read_query(request, HandoffQuery)
         operator = operator_in_query(caller, query)
-        with_message = read_word(query, "message", ("omit",)) is None
+        with_message = query.message is None
         context = context_of(request.scope)
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}
         if with_message:
@@ -171,7 +171,7 @@ class LiveCalls:
 
     async def review(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}/review-snapshot?operator=…: PHI, so the read is recorded first."""
-        caller, authorization_id, operator = self._begin_read(request, Permission.AUTHORIZATION_REVIEW)
+        caller, authorization_id, operator = self._begin_read(request)
         outcome = await self._reviews.read(authorization_id, caller)
         match outcome:
             case Snapshot():
@@ -196,7 +196,7 @@ class LiveCalls:
 
     async def evidence(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}/payer-evidence?operator=…: PHI, so the read is recorded first."""
-        caller, authorization_id, operator = self._begin_read(request, Permission.AUTHORIZATION_EVIDENCE)
+        caller, authorization_id, operator = self._begin_read(request)
         outcome = await self._evidence.read(authorization_id, caller)
         match outcome:
             case PayerEvidence():
@@ -210,11 +210,11 @@ class LiveCalls:
             case _:
                 assert_never(outcome)
 
-    def _begin_read(self, request: Request, permission: Permission) -> tuple[str, str, str | None]:
+    def _begin_read(self, request: Request) -> tuple[str, str, str | None]:
         """Return the caller, the authorization and the operator of a read of PHI."""
-        caller = self._access.admit(request, permission)
+        caller = self._access.admit(request)
         authorization_id = path_id(request, "authorizationId")
-        operator = operator_in_query(caller, read_query(request, "operator"))
+        operator = operator_in_query(caller, read_query(request, OperatorQuery))
         context = context_of(request.scope)
         context.log_fields |= {"authorization_id": authorization_id, "operator": operator}
         self._record.require_open()

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from gateway.ingress.auth.callers import new_key
+
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 PATHS = (
     f"/v1/commands/{ID}",
@@ -18,9 +20,15 @@ PATHS = (
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_without_a_read_model_an_authenticated_caller_gets_404(ingress, path):
-    known = await ingress.get(path)
-    assert known.status == 404
-    assert json.loads(known.body)["type"] == "urn:collate-gateway:problem:no-read-model"
+    key = new_key()
+    with ingress.callers_file.open("a") as file:
+        file.write(f'\n[[caller]]\nname = "watcher"\npermissions = ["authorization:watch"]\n{key.entry}')
+    assert ingress.components.callers.reread_if_changed()
+    for known in (ingress.key, key.key):
+        ingress.key = known
+        reply = await ingress.get(path)
+        assert reply.status == 404
+        assert json.loads(reply.body)["type"] == "urn:collate-gateway:problem:no-read-model"
 
     stranger = await ingress.call("GET", path, headers={"authorization": "Bearer nobody"})
     assert stranger.status == 401

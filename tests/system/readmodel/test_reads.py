@@ -270,7 +270,7 @@ async def test_invalid_queries_get_400_and_unknown_callers_get_401(gateway, even
 
     await wrong("/v1/commands/not-a-uuid", "commandId")
     await wrong(f"/v1/commands/{uuid.uuid4()}?at=1", "at")
-    await wrong(f"/v1/commands/{uuid.uuid4()}?at=1-1&at=2-2", "query")
+    await wrong(f"/v1/commands/{uuid.uuid4()}?at=1-1&at=2-2", "at")
     await wrong("/v1/handoffs?state=lost", "state")
     await wrong("/v1/handoffs?limit=0", "limit")
     await wrong("/v1/handoffs?limit=1000", "limit")

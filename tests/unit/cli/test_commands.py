@@ -1,13 +1,14 @@
 """The layout of the list of commands."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 
-from adapters.postgres.views.lists import COMMAND_STATUSES
 from gateway.cli.lists.commands import COMMANDS as LIST
 from gateway.cli.lists.commands import CommandState
+from schemas.published import read
 
 COMMANDS = [
     {
@@ -55,4 +56,5 @@ def test_a_row_says_what_was_asked_by_whom_when_and_how_it_stands(width):
 
 
 def test_the_option_accepts_the_states_that_the_gateway_accepts():
-    assert tuple(CommandState) == COMMAND_STATUSES
+    document = json.loads(read("openapi.json"))
+    assert [*CommandState] == document["components"]["schemas"]["CommandState"]["enum"]

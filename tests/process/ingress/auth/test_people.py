@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.ingress.auth.callers import Permission
 from gateway.ingress.live.claims import ClaimsUnknown, NoClaims
 from local.issuer import LocalIssuer
 from schemas.authorization import HandoffClaim
 from schemas.commands import ReleaseHandoff
+from schemas.permissions import Permission
 
 STAFF = ["authorization:read", "authorization:review", "handoff:request", "handoff:grant", "handoff:close"]
 REQUEST = "/v1/authorizations/auth_1/handoffs"

@@ -7,11 +7,11 @@ import pytest
 
 from adapters.postgres.queries import CommandFound
 from adapters.postgres.reader import ReadModelReader
-from gateway.ingress.auth.callers import Permission, new_key
-from gateway.ingress.commands.envelopes import PERMISSIONS
+from gateway.ingress.auth.callers import new_key
 from schemas.api.lists import CommandList
 from schemas.api.reads import CommandStatus
 from schemas.cloudevents import BATCH
+from schemas.permissions import COMMAND_PERMISSIONS, Permission
 
 COMMAND_ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 EVERYBODY = frozenset(Permission)
@@ -23,7 +23,7 @@ ROUTES = {
     ("POST", "/v1/authorizations/{authorizationId}/watch"): {Permission.AUTHORIZATION_WATCH},
     ("POST", "/v1/authorizations/{authorizationId}/recent-commands/empty"): {Permission.OPERATE},
     ("POST", "/v1/authorizations/{authorizationId}/version-floor/lower"): {Permission.OPERATE},
-    ("POST", "/v1/commands"): set(PERMISSIONS.values()),
+    ("POST", "/v1/commands"): set(COMMAND_PERMISSIONS.values()),
     ("POST", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}/access-grants"): {Permission.HANDOFF_GRANT},
     ("GET", "/v1/authorizations/{authorizationId}/handoffs/{handoffId}"): {Permission.HANDOFF_GRANT},
     # For people: each of these callers is a service.

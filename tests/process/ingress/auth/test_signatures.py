@@ -10,6 +10,7 @@ from standardwebhooks import Webhook
 
 from local.processes.patience import slowness
 from schemas.callers import asserted_by
+from schemas.cloudevents import BATCH
 from schemas.enums import AssertedBy
 
 COMMANDS = "/v1/commands"
@@ -31,6 +32,12 @@ secret_file = "{tmp_path}/secret"
 [[caller]]
 name = "other"
 permissions = ["handoff:request"]
+
+[[caller]]
+name = "reader"
+permissions = ["authorization:read"]
+[[caller.signature]]
+secret_file = "{tmp_path}/secret"
 """)
     assert ingress.components.callers.reread_if_changed()
     ingress.key = None
@@ -323,3 +330,13 @@ class TestRates:
         for _ in range(3):
             assert (await send(ingress, event(subject="auth_2"), signed(body))).status == 401
         assert (await send(ingress, body)).status == 202
+
+
+async def test_a_signer_without_the_permission_gets_the_problem_of_its_body_and_of_each_event(ingress, kafka):
+    assert (await send(ingress, event(), caller="reader")).status == 403
+    malformed = event(subject="a b")
+    assert (await send(ingress, malformed, caller="reader")).status == 422
+    batch = b"[" + event() + b"]"
+    reply = await send(ingress, batch, signed(batch, "batch_1") | {"content-type": BATCH}, caller="reader")
+    assert (reply.status, [each["status"] for each in reply.json["results"]]) == (207, [403])
+    assert kafka.commands == []

@@ -6,9 +6,10 @@ import pytest
 from adapters.oidc.people import Person, PersonClaims
 from adapters.oidc.tokens import Subject
 from gateway.ingress.auth import callers_file
-from gateway.ingress.auth.callers import Permission, new_key, new_signing_secret
+from gateway.ingress.auth.callers import new_key, new_signing_secret
 from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid, read_callers
 from schemas.fields.signing_secret import read_secret
+from schemas.permissions import Permission
 
 CALLER = '[[caller]]\nname = "{}"\npermissions = ["handoff:request"]\n'
 
