@@ -288,7 +288,7 @@ export interface components {
              * @description When the link expires.
              */
             expiresAt: string;
-            /** @description For people: whether another person's claim was looked for. skipped: claims were unknown. Absent for services and in older events. */
+            /** @description For people: whether another person's claim was looked for. skipped: claims were unknown. Absent for services. */
             claimCheck?: components["schemas"]["HandoffAccessGranted.ClaimCheck"];
         };
         /**
@@ -1021,7 +1021,7 @@ export interface components {
             requestId: string;
             /** @description The errors in the request. */
             errors?: components["schemas"]["ProblemFault"][];
-            /** @description For a command with status 503: whether the command may be in Kafka. */
+            /** @description For a command with status 503: whether this try may be in Kafka. */
             kept?: components["schemas"]["Kept"];
             /** @description For a live call: the reason, for programs. */
             reason?: string;
@@ -1871,10 +1871,10 @@ export interface components {
         Effect: "ours" | "inferred" | "none";
         /**
          * EventType
-         * @description The types of events.
+         * @description The type of an event on `events`.
          * @enum {string}
          */
-        EventType: "collate-gateway.authorization.action_required.v1" | "collate-gateway.authorization.changed.v1" | "collate-gateway.authorization.content_read.v1" | "collate-gateway.authorization.recent_commands_emptied.v1" | "collate-gateway.authorization.settled.v1" | "collate-gateway.authorization.version_floor_lowered.v1" | "collate-gateway.authorization.watch_ended.v1" | "collate-gateway.command.dead_lettered.v1" | "collate-gateway.command.finished.v1" | "collate-gateway.command.key_conflict.v1" | "collate-gateway.command.waiting.v1" | "collate-gateway.handoff.access_changed.v1" | "collate-gateway.handoff.access_granted.v1" | "collate-gateway.handoff.at_risk.v1" | "collate-gateway.handoff.claimed.v1" | "collate-gateway.handoff.closed.v1" | "collate-gateway.handoff.opened.v1" | "collate-gateway.handoff.reconciled.v1" | "collate-gateway.handoff.released.v1";
+        EventType: "collate-gateway.command.finished.v1" | "collate-gateway.command.waiting.v1" | "collate-gateway.command.dead_lettered.v1" | "collate-gateway.command.key_conflict.v1" | "collate-gateway.handoff.opened.v1" | "collate-gateway.handoff.closed.v1" | "collate-gateway.handoff.reconciled.v1" | "collate-gateway.handoff.access_granted.v1" | "collate-gateway.handoff.access_changed.v1" | "collate-gateway.handoff.claimed.v1" | "collate-gateway.handoff.released.v1" | "collate-gateway.handoff.at_risk.v1" | "collate-gateway.authorization.changed.v1" | "collate-gateway.authorization.action_required.v1" | "collate-gateway.authorization.settled.v1" | "collate-gateway.authorization.watch_ended.v1" | "collate-gateway.authorization.recent_commands_emptied.v1" | "collate-gateway.authorization.version_floor_lowered.v1" | "collate-gateway.authorization.content_read.v1";
         /**
          * FullCaller
          * @description A caller that has used up its share of an authorization's recent commands.
@@ -2518,7 +2518,7 @@ export interface components {
             requestId: string;
             /** @description The errors in the request. */
             errors?: components["schemas"]["ProblemFault"][];
-            /** @description For a command with status 503: whether the command may be in Kafka. */
+            /** @description For a command with status 503: whether this try may be in Kafka. */
             kept?: components["schemas"]["Kept"];
             /** @description For a live call: the reason, for programs. */
             reason?: string;
