@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
 
 from adapters.oidc.code_flow import CodeFlow, OidcClient
 from gateway.console import pages
 from gateway.console.api import Api
-from gateway.console.errors import MOST_FORM_BYTES, on_http_exception, page_error
-from gateway.console.middleware import CrossSiteCheck, PageErrors, PageLog, PagesInFlight
+from gateway.console.errors import MOST_FORM_BYTES, failure_page, on_http_exception, page_error
+from gateway.console.middleware import CrossSiteCheck, PagesInFlight, begin_exchange
 from gateway.console.page import Console, PageContent, read_content
 from gateway.console.security_headers import SecurityHeaders
 from gateway.console.sign_in.gate import SignInGate
@@ -25,8 +26,8 @@ from gateway.console.sign_in.routes import CALLBACK, SignIn, at_the_proxy
 from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import Sessions
 from gateway.console.updates import FreshnessReader
+from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
 from runtime.http.body import BodyBound
-from runtime.metrics import ConsoleMetrics
 from runtime.settings import ConsoleProcessSettings, ConsoleSettings
 
 
@@ -38,7 +39,7 @@ def utc_now() -> datetime:
 def create_app(
     settings: ConsoleProcessSettings,
     api: Api,
-    metrics: ConsoleMetrics,
+    recorder: RequestRecorder,
     *,
     now: Callable[[], datetime] = utc_now,
     content: PageContent | None = None,
@@ -54,6 +55,7 @@ def create_app(
     sealer = None if own.cookie_key_file is None else Sealer(own.cookie_key_file)
     sessions = None if sealer is None else Sessions(sealer, own)
     flow = None if sealer is None else open_flow(own)
+    on_exception = {HTTPException: on_http_exception}
     app = Starlette(
         routes=[
             Route("/static/{digest}/{name:path}", content.assets.serve),
@@ -61,9 +63,11 @@ def create_app(
             *_sign_in_routes(own, identities, sealer, sessions, flow),
         ],
         middleware=[
-            Middleware(PageLog, metrics),
+            Middleware(RequestIds, begin_exchange),
+            Middleware(RequestLog, recorder),
             Middleware(SecurityHeaders, encrypted=public_url.startswith("https://")),
-            Middleware(PageErrors),
+            Middleware(ErrorBoundary, failure_page),
+            Middleware(ExceptionMiddleware, handlers=on_exception),
             Middleware(CrossSiteCheck, origin=public_url),
             Middleware(BodyBound, max_bytes=MOST_FORM_BYTES, refuse=page_error),
             Middleware(
@@ -75,7 +79,7 @@ def create_app(
             ),
             Middleware(PagesInFlight, most=own.max_pages_per_person),
         ],
-        exception_handlers={HTTPException: on_http_exception},
+        exception_handlers=on_exception,
     )
     # A redirect would repeat the Host header, which a client chooses.
     app.router.redirect_slashes = False

@@ -9,11 +9,14 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.console.page import render
+from gateway.http.exchange import exchange_of
 from runtime.http.port import Rejection
 from runtime.http.problem import Problem
 from runtime.http.problems import BodyTimedOut, BodyTooLarge, HeadersTooLarge, Overloaded, UrlTooLong
+from runtime.logs import get_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,14 @@ def error_page(request: Request, error: HTTPException) -> Response:
     return response
 
 
+def failure_page(scope: Scope, error: Exception) -> Response:
+    """Log an unexpected exception and return its page."""
+    get_log().error("console.page_failed", request_id=exchange_of(scope).request_id, exc_info=error)
+    return error_page(Request(scope), HTTPException(500))
+
+
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer an exception of the router or of a page."""
+    """Answer an exception of the middleware, the router or a page."""
     if not isinstance(error, HTTPException):  # pragma: no cover - Starlette passes only these
         raise error
     return error_page(request, error)

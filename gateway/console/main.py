@@ -8,15 +8,13 @@ from starlette.types import Scope
 from gateway.console.api import Api
 from gateway.console.app import create_app
 from gateway.console.errors import rejection_page
+from gateway.console.middleware import page_recorder
 from gateway.console.security_headers import security_headers
+from gateway.http.middleware import RequestRecorder
 from runtime.gc import tune_gc
-from runtime.health import Health
 from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.port import Port
-from runtime.http.problem import Problem
 from runtime.http.server import limited_protocol
-from runtime.logs import line_writer
-from runtime.metrics import Metrics
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import ConsoleProcessSettings
@@ -40,38 +38,33 @@ async def work(settings: ConsoleProcessSettings, process: Process) -> None:
     own = settings.console
     process.health.expect("pages")
     encrypted = (own.public_url or "").startswith("https://")
-    port = console_port(LIMITS, process.metrics, process.health, encrypted=encrypted)
+    connections = Connections("console", LIMITS, process.metrics, process.health)
+    recorder = page_recorder(process.metrics.console)
     async with (
         Api(own) as api,
         serving(
-            create_app(settings, api, process.metrics.console),
+            create_app(settings, api, recorder),
             own.host,
             own.port,
             stop_seconds=own.stop_deadline.total_seconds(),
-            http=limited_protocol(port),
+            http=limited_protocol(console_port(connections, recorder, encrypted=encrypted)),
         ) as server,
     ):
         process.watch("http", server.task)
-        process.spawn("connections", port.connections.run())
+        process.spawn("connections", connections.run())
         process.health.set("pages", "ok")
         process.log.info("console.listening", url=server.url, public_url=own.public_url)
         tune_gc()
         await process.stop.wait()
 
 
-def console_port(limits: ConnectionLimits, metrics: Metrics, health: Health, *, encrypted: bool) -> Port:
+def console_port(connections: Connections, recorder: RequestRecorder, *, encrypted: bool) -> Port:
     """Return the console's port. `encrypted`: browsers reach the console by https."""
-    write_line = line_writer("console.page_completed")
-
-    def record(problem: Problem, request_id: str) -> None:
-        metrics.console.pages.labels("unreadable", "other", problem.status).inc()
-        write_line({"request_id": request_id, "route": "unreadable", "status": problem.status, "problem": problem.slug})
-
     return Port(
-        Connections("console", limits, metrics, health),
+        connections,
         rejection=partial(rejection_page, security_headers(encrypted=encrypted)),
         is_known=_has_person,
-        on_rejected=record,
+        on_rejected=recorder.record_rejected,
     )
 
 

@@ -25,6 +25,7 @@ from gateway.console.assets import Assets
 from gateway.console.person import SignedInPerson
 from gateway.console.security_headers import content_security_policy
 from gateway.console.times import FILTERS
+from gateway.http.exchange import exchange_of
 from runtime.settings import ConsoleSettings
 from runtime.version import VERSION
 
@@ -132,7 +133,7 @@ def render(
             console.environment,
             VERSION,
             console.now(),
-            getattr(request.state, "request_id", ""),
+            exchange_of(request.scope).request_id,
             console.settings.guide_url,
         ),
     }

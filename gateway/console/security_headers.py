@@ -48,7 +48,6 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
-                headers["x-request-id"] = scope["state"]["request_id"]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

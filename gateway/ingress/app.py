@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.oidc.tokens import Tokens
+from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
 from gateway.ingress.auth.authentication import Authentication
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.commands.operator_decisions import OperatorDecisions
@@ -17,16 +18,10 @@ from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
 from gateway.ingress.event_stream.routes import EventStreams
 from gateway.ingress.http.body import BodyLimit, UnfinishedBodies
+from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.middleware import (
-    ErrorBoundary,
-    InFlightLimit,
-    RequestDeadline,
-    RequestIds,
-    RequestLog,
-    RequestRecorder,
-    StrictHeaders,
-)
+from gateway.ingress.http.middleware import InFlightLimit, RequestDeadline, StrictHeaders
+from gateway.ingress.http.responses import internal_error
 from gateway.ingress.http.route_table import Endpoint, RouteTable, routes_of
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
@@ -81,11 +76,11 @@ def middleware(
 ) -> Sequence[Middleware]:
     """Return the middleware, outermost first."""
     return [
+        Middleware(RequestIds, RequestContext),
         *([] if traces is None else [Middleware(RequestSpans, traces)]),
-        Middleware(RequestIds),
         Middleware(RequestLog, recorder),
         Middleware(InFlightLimit, metrics, bodies, max_in_flight=settings.max_requests_in_flight),
-        Middleware(ErrorBoundary),
+        Middleware(ErrorBoundary, internal_error),
         Middleware(RequestDeadline, deadlines, seconds=settings.body_timeout.total_seconds()),
         Middleware(StrictHeaders),
         Middleware(

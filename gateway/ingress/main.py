@@ -21,6 +21,7 @@ from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.oidc.jwks import fetch
 from adapters.oidc.tokens import Tokens
+from gateway.http.middleware import RequestRecorder
 from gateway.ingress.app import create_app, handlers, middleware
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.callers_reload import read_callers, reload_callers
@@ -43,8 +44,7 @@ from gateway.ingress.event_stream.routes import EventStreams
 from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.middleware import RequestRecorder
-from gateway.ingress.http.port import api_port
+from gateway.ingress.http.port import api_port, request_recorder
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.claims import ClaimReader, NoClaims
 from gateway.ingress.live.evidence import EvidenceReader
@@ -240,7 +240,7 @@ def assemble(
     tokens = Tokens(lambda: callers.current.issuers, partial(fetch, proxy=proxy))
     dead_letters = DeadLetterReader(kafka.dead_letters, partitions, process.health, metrics)
     actions = DeadLetterActions(command_log)
-    recorder, situations = RequestRecorder(metrics), Situations(collate)
+    recorder, situations = request_recorder(metrics), Situations(collate)
     app = create_app(
         handlers(
             Commands(access, signed, service, batches, max_wait_seconds=max_wait_seconds),

@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.http.exchange import route_label
+from gateway.http.methods import method_label
 from gateway.ingress.commands.publisher import Appended, Headers, NotAppended, RecordAppender
-from gateway.ingress.http.context import context_of, route_label
+from gateway.ingress.http.context import context_of
+from gateway.ingress.http.request import traceparent
 from runtime.tracing.traces import Traces
 
 if TYPE_CHECKING:
     from runtime.tracing.attributes import Attributes
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SHOWN_FIELDS = ("authorization_id", "command", "command_id", "handoff_id", "problem")
 
 
@@ -24,12 +26,11 @@ class RequestSpans:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method, context = method_label(scope), context_of(scope)
         with self._traces.continue_trace(
-            method, "SERVER", _traceparent(scope), {"http.request.method": method}
+            method, "SERVER", traceparent(context), {"http.request.method": method}
         ) as span:
             await self.app(scope, receive, send)
-            context = context_of(scope)
             route = route_label(scope)
             status, fields = context.status or 499, context.log_fields
             span.rename(f"{method} {route}")
@@ -70,10 +71,3 @@ class TracedPublisher:
             else:
                 span.fail(result.reason)
             return result
-
-
-def _traceparent(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"traceparent":
-            return str(value, "latin-1")
-    return None

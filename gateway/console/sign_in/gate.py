@@ -28,6 +28,7 @@ from gateway.console.sign_in.people import Identities, KnownIdentity
 from gateway.console.sign_in.renewal import Renewals
 from gateway.console.sign_in.return_path import safe_return_path
 from gateway.console.sign_in.sessions import PersonSession, Sessions
+from gateway.http.methods import READS
 
 PUBLIC_PREFIXES: Final = ("/static/", "/sign-in", "/sign-out", "/signed-out")
 
@@ -166,11 +167,11 @@ def address_of(request: Request) -> str:
 
 
 async def _not_admitted(request: Request, *, is_unchecked: bool) -> Response:
-    if request.method in {"GET", "HEAD"} and is_unchecked:
+    if request.method in READS and is_unchecked:
         return error_page(request, SignInUnchecked("You stay signed in. Load the page again in a minute."))
     if is_fragment(request) or "text/event-stream" in request.headers.get("accept", ""):
         raise PageError(401, "You are signed out", "Load the page again to sign in.")
-    if request.method in {"GET", "HEAD"}:
+    if request.method in READS:
         query = urlencode({"return": safe_return_path(address_of(request))})
         return RedirectResponse(f"/sign-in?{query}", 303)
     form = await read_form(request)

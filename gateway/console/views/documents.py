@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from gateway.http.methods import METHODS
+
 Json = Mapping[str, Any]
-_METHODS = ("get", "post", "put", "patch", "delete")
 _MOST_DEPTH = 4
 _REFERENCE = "#/"
 _HEADER = "ce_"
@@ -189,10 +190,10 @@ def _example(document: Json, holder: Json) -> Any | None:
 
 def _operations(openapi: Json) -> Iterator[tuple[OperationLine, Json]]:
     for path, item in openapi["paths"].items():
-        for method in _METHODS:
-            if operation := item.get(method):
-                id_ = operation.get("operationId") or f"{method}-{path}"
-                yield OperationLine(id_, method.upper(), path, operation.get("summary", "")), operation
+        for method in METHODS:
+            if operation := item.get(method.lower()):
+                id_ = operation.get("operationId") or f"{method.lower()}-{path}"
+                yield OperationLine(id_, method, path, operation.get("summary", "")), operation
 
 
 def _parameters(openapi: Json, operation: Json) -> Iterable[Json]:

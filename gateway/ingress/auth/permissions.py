@@ -6,12 +6,10 @@ ends; without one the new request gets 429.
 """
 
 import time
-from collections import Counter
-from collections.abc import Iterable
-from functools import partial
 
 from starlette.requests import Request
 
+from gateway.http.exchange import Places
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.rate_limit import RateLimits
 from gateway.ingress.auth.signed_commands import is_signed
@@ -47,7 +45,7 @@ class AccessControl:
         self._burst = burst
         self._rate_limits = RateLimits()
         self._max_in_flight = max_in_flight
-        self._in_flight: Counter[str] = Counter()
+        self._in_flight = Places()
 
     def admit(self, request: Request) -> Caller:
         """Return the caller, who needs a permission of the operation if it has some. Raises like `identify`."""
@@ -94,24 +92,16 @@ class AccessControl:
         pool, half = pool_of(name), (self._max_in_flight + 1) // 2
         names = {name: half} if pool == name else {name: (half + 1) // 2, pool: half}
         for each, share in names.items():
-            if self._in_flight[each] >= share and not self._evict(each):
+            if self._in_flight.taken(each) >= share and not self._evict(each):
                 self._metrics.shed.labels("caller_in_flight").inc()
                 raise TooManyRequests("Wait for responses before you send more requests.", retry_after_seconds=1)
-        for each in names:
-            self._in_flight[each] += 1
-        context.on_release.append(partial(self._leave, names))
+        self._in_flight.take(context, *names)
 
     def _evict(self, name: str) -> bool:
         """End the slowest unfinished body of a caller, or of all people of a prefix."""
         return self._bodies.evict(
             "slow_bodies", lambda other: other.caller is not None and name in {other.caller, pool_of(other.caller)}
         )
-
-    def _leave(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._in_flight[name] -= 1
-            if not self._in_flight[name]:
-                del self._in_flight[name]
 
     def limits(self, caller: Caller) -> tuple[float, float]:
         """Return the caller's rate and burst."""

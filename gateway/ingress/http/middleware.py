@@ -1,52 +1,24 @@
-"""The middleware around the endpoints, outermost first. Each class has one concern.
-
-    RequestIds        context, X-Request-Id
-    RequestLog        one log line and the metrics of every request
-    InFlightLimit     503 above `max_in_flight` requests, or 408 for the slowest unfinished body
-    ErrorBoundary     500 for an unexpected exception
-    RequestDeadline   408 or 504 for a request that takes too long
-    StrictHeaders     400 for a repeated header
-    body.BodyLimit    413 and 415 while the body is read
-
-`auth.authentication.Authentication` is the innermost. docs/decisions/0008-http-layer.md gives the reasons.
-The server runs without websockets and lifespan, so every scope is an HTTP request. A class that has nothing to do after
-the request returns the awaitable of the next one: a coroutine of its own would run at each step of the request.
-"""
+"""The middleware of the API alone: places, deadlines and headers. `gateway.ingress.app` has the order of all."""
 
 import asyncio
-import itertools
-import re
-import secrets
-import time
 from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.http.exchange import Places
+from gateway.http.methods import READS
 from gateway.ingress.http.body import UnfinishedBodies
-from gateway.ingress.http.context import RequestContext, route_label
+from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.problems import DeadlinePassed, InternalError
+from gateway.ingress.http.problems import DeadlinePassed
 from gateway.ingress.http.responses import ProblemResponse
 from runtime.http.body import timed_out
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import InvalidHeader, Overloaded
 from runtime.http.request_head import RawHeaders
-from runtime.logs import get_log, line_writer
 from runtime.metrics import IngressMetrics
 
-if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
-
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# An id of our own is the process's random prefix and a number.
-_ID_PREFIX = secrets.token_hex(4)
-_id_numbers = itertools.count()
-_READS = frozenset({"GET", "HEAD"})
-# Other method names come from callers. As labels they would be unbounded.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 # A repetition of these headers is ambiguous: a proxy may have checked another value than the gateway reads.
 _SINGLE_HEADERS = frozenset(
     (
@@ -64,91 +36,7 @@ _SINGLE_HEADERS = frozenset(
         b"x-request-id",
     )
 )
-
-
-class RequestIds:
-    """Creates the context of every request. Adds the request's id to its response."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one request."""
-        # The first value of a repeated header counts, until `StrictHeaders` rejects the repetition.
-        headers = dict(reversed(scope["headers"]))
-        context = scope["state"]["context"] = RequestContext(_request_id(headers.get(b"x-request-id")), headers)
-
-        def send_with_id(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                context.status = message["status"]
-                for callback in context.on_start:
-                    callback()
-                message["headers"] = [*message["headers"], (b"x-request-id", context.request_id.encode())]
-            return send(message)
-
-        return self.app(scope, receive, send_with_id)
-
-
-def _request_id(header: bytes | None) -> str:
-    if header is not None and _REQUEST_ID.fullmatch(header):
-        return header.decode("ascii")
-    return f"{_ID_PREFIX}{next(_id_numbers) & 0xFFFFFFFF:08x}"
-
-
-class RequestRecorder:
-    """Writes the log line of a request and counts it. Shared by `RequestLog` and the server."""
-
-    def __init__(self, metrics: IngressMetrics) -> None:
-        self._metrics = metrics
-        self._write_line = line_writer("ingress.request_completed")
-        # `labels` takes a lock and builds a key; the series of a process are few.
-        self._counters: dict[tuple[str, str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
-
-    def record(self, scope: Scope, seconds: float) -> None:
-        """Record a request that has ended. Status 499 means that the client closed the connection first."""
-        context: RequestContext = scope["state"]["context"]
-        route, status = route_label(scope), context.status or 499
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        series = route, method, status
-        counter = self._counters.get(series)
-        if counter is None:
-            counter = self._counters[series] = self._metrics.requests.labels(*series)
-            self._histograms[route] = self._metrics.request_seconds.labels(route)
-        counter.inc()
-        self._histograms[route].observe(seconds)
-        self._write_line(
-            {
-                "request_id": context.request_id,
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round(seconds * 1_000, 2),
-                "caller": context.caller,
-                **context.log_fields,
-            }
-        )
-
-    def record_rejected(self, problem: Problem, request_id: str) -> None:
-        """Record a request that the server rejected before it reached the application."""
-        self._metrics.requests.labels("unreadable", "other", problem.status).inc()
-        self._write_line(
-            {"request_id": request_id, "route": "unreadable", "status": problem.status, "problem": problem.slug}
-        )
-
-
-class RequestLog:
-    """Records every request when its response is complete."""
-
-    def __init__(self, app: ASGIApp, recorder: RequestRecorder) -> None:
-        self.app = app
-        self._recorder = recorder
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        started_at = time.perf_counter()
-        await self.app(scope, receive, send)
-        self._recorder.record(scope, time.perf_counter() - started_at)
+_ALL = "all"
 
 
 class InFlightLimit:
@@ -162,50 +50,17 @@ class InFlightLimit:
         self._bodies = bodies
         self._metrics = metrics
         self._max_in_flight = max_in_flight
-        self._in_flight = 0
-        metrics.requests_in_flight.set_function(lambda: self._in_flight)
+        self._places = Places()
+        metrics.requests_in_flight.set_function(lambda: self._places.taken(_ALL))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve or reject one request."""
-        if self._in_flight >= self._max_in_flight and not self._bodies.evict("slow_bodies"):
+        if self._places.taken(_ALL) >= self._max_in_flight and not self._bodies.evict("slow_bodies"):
             self._metrics.shed.labels("in_flight").inc()
             problem = Overloaded("Please send the request again in a few seconds.", retry_after_seconds=1)
-            await ProblemResponse(problem)(scope, receive, send)
-            return
-        context: RequestContext = scope["state"]["context"]
-        context.on_start.append(context.release)
-        context.on_release.append(self._release)
-        self._in_flight += 1
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            if context.status is None:
-                context.release()
-
-    def _release(self) -> None:
-        self._in_flight -= 1
-
-
-class ErrorBoundary:
-    """Converts an unexpected exception to a log line and a 500. A disconnected client gets no response."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self._log = get_log()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Raises only after the response has started: the server then closes the connection."""
-        try:
-            await self.app(scope, receive, send)
-        except ClientDisconnect:
-            pass
-        except Exception as error:
-            context: RequestContext = scope["state"]["context"]
-            if context.status is not None:
-                raise
-            self._log.error("ingress.request_failed", request_id=context.request_id, exc_info=error)
-            detail = "Send the request again. If it fails again, report the requestId to the operators."
-            await ProblemResponse(InternalError(detail))(scope, receive, send)
+            return ProblemResponse(problem)(scope, receive, send)
+        self._places.take(context_of(scope), _ALL)
+        return self.app(scope, receive, send)
 
 
 class RequestDeadline:
@@ -218,9 +73,9 @@ class RequestDeadline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        context: RequestContext = scope["state"]["context"]
+        context = context_of(scope)
         deadline = context.deadline = self._deadlines.start(self._seconds)
-        context.on_start.append(partial(self._deadlines.end, deadline))
+        context.on_release.append(partial(self._deadlines.end, deadline))
         try:
             await self.app(scope, receive, send)
         except asyncio.CancelledError:
@@ -228,14 +83,13 @@ class RequestDeadline:
                 raise
             await ProblemResponse(_problem_of_timeout(context, scope["method"]))(scope, receive, send)
         finally:
-            if context.status is None:
-                self._deadlines.end(deadline)
+            self._deadlines.end(deadline)
 
 
 def _problem_of_timeout(context: RequestContext, method: str) -> Problem:
     if context.is_reading_body:
         return timed_out()
-    if method in _READS:
+    if method in READS:
         return DeadlinePassed(
             "The read could not be answered in time. It changed nothing. Please try again in a few seconds.",
             retry_after_seconds=1,
@@ -254,7 +108,7 @@ class StrictHeaders:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve or reject one request."""
-        context: RequestContext = scope["state"]["context"]
+        context = context_of(scope)
         if len(context.headers) < len(scope["headers"]):
             try:
                 context.headers = _joined(scope["headers"])

@@ -6,8 +6,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.ingress.http.context import context_of
+from gateway.ingress.http.problems import InternalError
 from runtime.http.problem import MEDIA_TYPE, Problem
 from runtime.http.request_head import RawHeaders
+from runtime.logs import get_log
 
 _JSON = (b"content-type", b"application/json")
 # The server adds these lines to the head of every response.
@@ -55,3 +57,10 @@ class ProblemResponse(Response):
         self.body = self._problem.body(context.request_id)
         self.init_headers(self._problem.headers())
         await super().__call__(scope, receive, send)
+
+
+def internal_error(scope: Scope, error: Exception) -> Response:
+    """Log an unexpected exception and return its response."""
+    get_log().error("ingress.request_failed", request_id=context_of(scope).request_id, exc_info=error)
+    detail = "Send the request again. If it fails again, report the requestId to the operators."
+    return ProblemResponse(InternalError(detail))

@@ -11,6 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from consumers.engine import Done, Record
 from consumers.tracing import TracedHandler
+from gateway.http.methods import METHODS
+from gateway.http.middleware import RequestIds
+from gateway.ingress.http.context import RequestContext
+from gateway.ingress.tracing import RequestSpans
 from runtime.metrics import create_metrics
 from runtime.settings import TraceSettings
 from runtime.tracing.attributes import ALLOWED_ATTRIBUTES, allowed_attributes
@@ -121,6 +125,24 @@ async def test_a_span_continues_the_callers_trace_and_its_sampling_decision(
         assert request.links == [(CALLERS[3:35], CALLERS[36:])]
         (call,) = collector.children_of(request)
         assert call.span.end_time_unix_nano - call.span.start_time_unix_nano == 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("method", "label"), [*((method, method) for method in METHODS), ("PROPFIND", "other"), ("get", "other")]
+)
+async def test_the_span_of_a_request_has_the_method_of_the_metrics(tracing, collector, method, label):
+    async def respond(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    async def ignore(_message):
+        pass
+
+    scope = {"type": "http", "method": method, "headers": [(b"traceparent", f"{CALLERS}-01".encode())]}
+    async with tracing() as traces:
+        await RequestIds(RequestSpans(respond, traces), RequestContext)(scope, None, ignore)
+    (span,) = collector.spans
+    assert (span.name, span.facts["http.request.method"]) == (f"{label} unmatched", label)
+    assert span.span.trace_id.hex() == CALLERS[3:35]
 
 
 async def test_spans_for_a_collector_elsewhere_go_through_the_proxy_of_the_environment(tracing, collector, monkeypatch):

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from gateway.console.api import Api
 from gateway.console.app import create_app
+from gateway.console.middleware import page_recorder
 from gateway.console.page import PageContent, read_content
 from runtime.metrics import create_metrics
 from runtime.settings import ConsoleProcessSettings
@@ -40,8 +41,8 @@ def console_app(
     """Return the application. `answers` is the API; `routes` are further pages."""
     settings = settings or console_settings()
     api = Api(settings.console, httpx.MockTransport(answers))
-    metrics = create_metrics(CollectorRegistry()).console
-    app = create_app(settings, api, metrics, now=lambda: NOW, content=_content())
+    recorder = page_recorder(create_metrics(CollectorRegistry()).console)
+    app = create_app(settings, api, recorder, now=lambda: NOW, content=_content())
     app.router.routes.extend(routes)
     return app
 

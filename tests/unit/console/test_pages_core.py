@@ -6,6 +6,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from gateway.console.api import api_path
 from gateway.console.assets import Assets
@@ -129,7 +130,12 @@ async def test_an_unexpected_exception_becomes_a_page_without_its_text():
         raise RuntimeError("secret text")
 
     async with browser(console_app(routes=[Route("/fail", fail)])) as client:
-        response = await client.get("/fail", headers={"x-request-id": "abc"})
+        with capture_logs() as lines:
+            response = await client.get("/fail", headers={"x-request-id": "abc"})
+    assert [(line["event"], line["request_id"]) for line in lines] == [
+        ("console.page_failed", "abc"),
+        ("console.page_completed", "abc"),
+    ]
     assert response.status_code == 500
     assert "abc" in response.text
     assert "secret text" not in response.text

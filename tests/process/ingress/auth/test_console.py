@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from gateway.console.api import Api
 from gateway.console.app import create_app
+from gateway.console.middleware import page_recorder
 from gateway.console.outcomes import ApiAnswer
 from gateway.console.page import console_of, person_of
 from local.issuer import LocalIssuer
@@ -55,7 +56,7 @@ async def console(ingress, issuer, tmp_path):
         key_sign_in=True,
     )
     async with Api(settings.console) as api:
-        app = create_app(settings, api, create_metrics(CollectorRegistry()).console)
+        app = create_app(settings, api, page_recorder(create_metrics(CollectorRegistry()).console))
         app.router.routes.append(Route("/open", open_handoff, methods=["POST"]))
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=OPENED) as browser:

@@ -11,10 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from gateway.console.main import LIMITS as CONSOLE_LIMITS
 from gateway.console.main import console_port as make_console_port
+from gateway.console.middleware import page_recorder
 from runtime.admin.app import admin_app
 from runtime.admin.port import admin_port as make_admin_port
 from runtime.health import Health
-from runtime.http.connections import ConnectionLimits
+from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.server import limited_protocol
 from runtime.metrics import create_metrics
 from runtime.serving import serving
@@ -122,7 +123,9 @@ async def served(name, app, port, **own):
 async def console_port(limits):
     registry, health = CollectorRegistry(), Health()
     limits = replace(limits, header_bytes=CONSOLE_LIMITS.header_bytes, head_bytes=CONSOLE_LIMITS.head_bytes)
-    port = make_console_port(limits, create_metrics(registry), health, encrypted=False)
+    metrics = create_metrics(registry)
+    connections, recorder = Connections("console", limits, metrics, health), page_recorder(metrics.console)
+    port = make_console_port(connections, recorder, encrypted=False)
     async with served(
         "console",
         console_app(),
