@@ -1,54 +1,12 @@
 """The operations of the HTTP API, each declared once. The routes of the ingress and openapi.json are made from them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
-from schemas.api.dead_letters import (
-    DeadLetterDecision,
-    DeadLetterDecisions,
-    DeadLetterDetail,
-    DeadLetterList,
-    DeadLetterOriginal,
-    DeadLettersDecided,
-    DeadLetterSituation,
-)
-from schemas.api.lists import AuthorizationList, CommandList
-from schemas.api.me import Me
-from schemas.api.messages import (
-    AccessGrantBody,
-    AccessGranted,
-    AccessProblemDetails,
-    BatchedCommands,
-    CommandAccepted,
-    CommandOutcome,
-    PayerEvidence,
-    ReleaseAccepted,
-    ReleaseBody,
-    Review,
-)
+from schemas import commands
+from schemas.api import dead_letters, lists, me, messages, operator_decisions, queries, reads, situations
 from schemas.api.operation import ApiOperation
-from schemas.api.operator_decisions import (
-    RecentCommandsAccepted,
-    RecentCommandsDecision,
-    VersionFloorAccepted,
-    VersionFloorDecision,
-)
-from schemas.api.queries import (
-    AuthorizationsQuery,
-    CommandQuery,
-    CommandsQuery,
-    DeadLettersQuery,
-    EventsQuery,
-    HandoffQuery,
-    HandoffsQuery,
-    OperatorQuery,
-    OverviewQuery,
-    Query,
-    TimelineQuery,
-)
-from schemas.api.reads import AuthorizationStatus, CommandStatus, HandoffList, Overview, Timeline
-from schemas.api.situations import LiveHandoff
-from schemas.commands import AuthorizationWatch, HandoffCloseBody, HandoffRequest
 from schemas.model import Model
 from schemas.permissions import COMMAND_PERMISSIONS, Permission
 
@@ -64,186 +22,81 @@ _READ: Final = (*_PERMITTED, 404, 504)
 _LIVE: Final = (*_READ, 409, 422, 502)
 _BODY: Final = (*_PERMITTED, 408, 413, 415, 422, 504)
 
-_COMMAND_ANSWERS: Final[Mapping[int, type[Model]]] = {200: CommandOutcome, 202: CommandAccepted}
+_COMMAND_ANSWERS: Final[Mapping[int, type[Model]]] = {200: messages.CommandOutcome, 202: messages.CommandAccepted}
+_RECORDED: Final = "The read is on record before the response leaves: `authorization.content_read`."
+_SAME_DECISION: Final = "A retry with the same Idempotency-Key is the same decision."
+_IF_LOST: Final = (
+    "If the response is lost, send the request again: the dead letter's `redrive` makes it the same request, at any "
+    "replica."
+)
 
-
-def _command(operation: str, path: str, permission: Permission, summary: str, body: type[Model]) -> ApiOperation:
-    return ApiOperation(
-        id=operation,
-        method="POST",
-        path=path,
-        tag="commands",
-        summary=summary,
-        description="A retry with the same Idempotency-Key is the same command, at any replica.",
-        permissions=(permission,),
-        headers=("IdempotencyKey", "Prefer", "RequestId"),
-        body=body,
-        is_body_required=body is HandoffCloseBody,
-        answers=_COMMAND_ANSWERS,
-        problems=_BODY,
-    )
-
-
-def _read(
-    operation: str,
-    path: str,
-    summary: str,
-    answer: type[Model],
-    query: type[Query],
-    *,
-    tag: str = "authorizations",
-    permissions: tuple[Permission, ...] = (Permission.AUTHORIZATION_READ,),
-    links: Mapping[str, str] | None = None,
-) -> ApiOperation:
-    return ApiOperation(
-        id=operation,
-        method="GET",
-        path=path,
-        tag=tag,
-        summary=summary,
-        description="503 while the read model is not available, 404 without a read model. Neither affects commands.",
-        permissions=permissions,
-        query=query,
-        headers=("IfNoneMatch",),
-        answers={200: answer},
-        has_etag=True,
-        links=links or {},
-        problems=_READ,
-    )
-
-
-def _live_read(
-    operation: str,
-    path: str,
-    permission: Permission,
-    query: type[Query],
-    answer: type[Model],
-    *,
-    summary: str,
-    description: str,
-    told: str,
-    links: Mapping[str, str] | None = None,
-) -> ApiOperation:
-    return ApiOperation(
-        id=operation,
-        method="GET",
-        path=path,
-        tag="sessions",
-        summary=summary,
-        description=description,
-        permissions=(permission,),
-        query=query,
-        headers=("RequestId",),
-        answers={200: answer},
-        told=told,
-        links=links or {},
-        problems=_LIVE,
-    )
-
-
-def _operator_decision(
-    operation: str, path: str, models: tuple[type[Model], type[Model], str], summary: str, effect: str
-) -> ApiOperation:
-    body, accepted, event = models
-    return ApiOperation(
-        id=operation,
-        method="POST",
-        path=f"{_AUTHORIZATION}/{path}",
-        tag="operators",
-        summary=summary,
-        description=f"{effect} A retry with the same Idempotency-Key is the same decision.",
-        permissions=(Permission.OPERATE,),
-        query=Query,
-        headers=("IdempotencyKey", "RequestId"),
-        body=body,
-        answers={202: accepted},
-        told=f"The decision is accepted; `{event}` follows.",
-        problems=(*_BODY, 404),
-    )
-
-
-def _dead_letter(
-    operation: str,
-    path: str,
-    summary: str,
-    answer: type[Model],
-    *,
-    query: type[Query] = Query,
-    description: str = "",
-    problems: tuple[int, ...] = (*_READ, 422),
-) -> ApiOperation:
-    return ApiOperation(
-        id=operation,
-        method="GET",
-        path=path,
-        tag="dead-letters",
-        summary=summary,
-        description=description,
-        permissions=(Permission.OPERATE,),
-        query=query,
-        answers={200: answer},
-        problems=problems,
-    )
-
-
-def _dead_letter_decision(operation: str, path: str, summary: str, effect: str) -> ApiOperation:
-    return ApiOperation(
-        id=operation,
-        method="POST",
-        path=path,
-        tag="dead-letters",
-        summary=summary,
-        description=f"{effect} If the response is lost, send the request again: the dead letter's `redrive` makes it "
-        "the same request, at any replica.",
-        permissions=(Permission.OPERATE,),
-        query=Query,
-        headers=("Prefer",),
-        body=DeadLetterDecision,
-        answers=_COMMAND_ANSWERS,
-        problems=(*_BODY, 404, 409),
-    )
-
-
-def _document(operation: str, path: str, summary: str) -> ApiOperation:
-    return ApiOperation(
-        id=operation,
-        method="GET",
-        path=path,
-        tag="documents",
-        summary=summary,
-        is_public=True,
-        answers={200: None},
-        problems=_PUBLIC,
-    )
-
+_command = partial(
+    ApiOperation,
+    method="POST",
+    tag="commands",
+    description="A retry with the same Idempotency-Key is the same command, at any replica.",
+    headers=("IdempotencyKey", "Prefer", "RequestId"),
+    answers=_COMMAND_ANSWERS,
+    problems=_BODY,
+)
+_read = partial(
+    ApiOperation,
+    method="GET",
+    tag="authorizations",
+    description="503 while the read model is not available, 404 without a read model. Neither affects commands.",
+    permissions=(Permission.AUTHORIZATION_READ,),
+    headers=("IfNoneMatch",),
+    has_etag=True,
+    problems=_READ,
+)
+_live_read = partial(ApiOperation, method="GET", tag="sessions", headers=("RequestId",), problems=_LIVE)
+_for_operators = partial(ApiOperation, permissions=(Permission.OPERATE,), query=queries.Query)
+_decision = partial(
+    _for_operators,
+    method="POST",
+    tag="operators",
+    headers=("IdempotencyKey", "RequestId"),
+    problems=(*_BODY, 404),
+)
+_dead_letter = partial(_for_operators, method="GET", tag="dead-letters", problems=(*_READ, 422))
+_dead_letter_decision = partial(
+    _for_operators,
+    method="POST",
+    tag="dead-letters",
+    headers=("Prefer",),
+    body=dead_letters.DeadLetterDecision,
+    answers=_COMMAND_ANSWERS,
+    problems=(*_BODY, 404, 409),
+)
+_document = partial(ApiOperation, method="GET", tag="documents", is_public=True, answers={200: None}, problems=_PUBLIC)
 
 OPERATIONS: Final = (
     _command(
-        "requestHandoff",
-        f"{_AUTHORIZATION}/handoffs",
-        Permission.HANDOFF_REQUEST,
-        "Request a manual handoff.",
-        HandoffRequest,
+        id="requestHandoff",
+        path=f"{_AUTHORIZATION}/handoffs",
+        summary="Request a manual handoff.",
+        permissions=(Permission.HANDOFF_REQUEST,),
+        body=commands.HandoffRequest,
+        is_body_required=False,
     ),
     _command(
-        "closeHandoff",
-        f"{_HANDOFF}/close",
-        Permission.HANDOFF_CLOSE,
-        "Close a handoff with the operator's report.",
-        HandoffCloseBody,
+        id="closeHandoff",
+        path=f"{_HANDOFF}/close",
+        summary="Close a handoff with the operator's report.",
+        permissions=(Permission.HANDOFF_CLOSE,),
+        body=commands.HandoffCloseBody,
     ),
     _command(
-        "watchAuthorization",
-        f"{_AUTHORIZATION}/watch",
-        Permission.AUTHORIZATION_WATCH,
-        "Watch an authorization until it settles.",
-        AuthorizationWatch,
+        id="watchAuthorization",
+        path=f"{_AUTHORIZATION}/watch",
+        summary="Watch an authorization until it settles.",
+        permissions=(Permission.AUTHORIZATION_WATCH,),
+        body=commands.AuthorizationWatch,
+        is_body_required=False,
     ),
-    ApiOperation(
+    _command(
         id="sendCommand",
-        method="POST",
         path="/v1/commands",
-        tag="commands",
         summary="Send any command as a CloudEvent 1.0.",
         description="This describes structured mode. Binary mode is accepted too: the data as application/json, the "
         "attributes as `ce-` headers; its responses are those of structured mode. `source` and `id` are the "
@@ -255,27 +108,26 @@ OPERATIONS: Final = (
         "`Prefer: wait` has no effect on a batch.",
         permissions=tuple(COMMAND_PERMISSIONS.values()),
         headers=("Prefer", "RequestId"),
-        answers={**_COMMAND_ANSWERS, 207: BatchedCommands},
-        problems=_BODY,
+        answers={**_COMMAND_ANSWERS, 207: messages.BatchedCommands},
     ),
     _read(
-        "listCommands",
-        "/v1/commands",
-        "Commands by acceptance: your own, or all with authorization:read.",
-        CommandList,
-        CommandsQuery,
+        id="listCommands",
+        path="/v1/commands",
         tag="commands",
+        summary="Commands by acceptance: your own, or all with authorization:read.",
         permissions=(),
+        query=queries.CommandsQuery,
+        answers={200: lists.CommandList},
     ),
     _live_read(
-        "readHandoff",
-        _HANDOFF,
-        Permission.HANDOFF_GRANT,
-        HandoffQuery,
-        LiveHandoff,
+        id="readHandoff",
+        path=_HANDOFF,
         summary="Read an authorization and its handoff from Collate now; `active` means the running handoff.",
         description="It needs no read model. All viewers share one read for 5 s; `at` says when. A read of a handoff "
         "is on record before the response leaves: `authorization.content_read`.",
+        permissions=(Permission.HANDOFF_GRANT,),
+        query=queries.HandoffQuery,
+        answers={200: situations.LiveHandoff},
         told="The state at Collate.",
     ),
     ApiOperation(
@@ -291,8 +143,8 @@ OPERATIONS: Final = (
         "`handoff.at_risk` with `grant_expiring` says when a new link is needed.",
         permissions=(Permission.HANDOFF_GRANT,),
         headers=("OptionalIdempotencyKey", "RequestId"),
-        body=AccessGrantBody,
-        answers={201: AccessGranted, 409: AccessProblemDetails},
+        body=messages.AccessGrantBody,
+        answers={201: messages.AccessGranted, 409: messages.AccessProblemDetails},
         told="The link. The grant is recorded, without the link.",
         links={"close": "CloseOfGrantedHandoff"},
         problems=(*_BODY, 404, 502),
@@ -305,34 +157,33 @@ OPERATIONS: Final = (
         summary="Give back a handoff that you have claimed. For people, with their own token.",
         description="It changes nothing if no person has claimed the handoff, or if another person has.",
         permissions=(Permission.HANDOFF_GRANT,),
-        query=Query,
+        query=queries.Query,
         headers=("RequestId",),
-        body=ReleaseBody,
+        body=messages.ReleaseBody,
         is_body_required=False,
-        answers={202: ReleaseAccepted},
+        answers={202: messages.ReleaseAccepted},
         told="The release is recorded.",
         problems=_BODY,
     ),
     _live_read(
-        "readReviewSnapshot",
-        f"{_AUTHORIZATION}/review-snapshot",
-        Permission.AUTHORIZATION_REVIEW,
-        OperatorQuery,
-        Review,
+        id="readReviewSnapshot",
+        path=f"{_AUTHORIZATION}/review-snapshot",
         summary="Read the snapshot that a reviewer must accept before a handoff.",
-        description="The read is on record before the response leaves: `authorization.content_read`.",
+        description=_RECORDED,
+        permissions=(Permission.AUTHORIZATION_REVIEW,),
+        query=queries.OperatorQuery,
+        answers={200: messages.Review},
         told="Collate's current snapshot.",
         links={"request": "HandoffOfReview"},
     ),
     _live_read(
-        "readPayerEvidence",
-        f"{_AUTHORIZATION}/payer-evidence",
-        Permission.AUTHORIZATION_EVIDENCE,
-        OperatorQuery,
-        PayerEvidence,
+        id="readPayerEvidence",
+        path=f"{_AUTHORIZATION}/payer-evidence",
         summary="Read the payer's receipt and decision as Collate shows them: the payer's truth.",
-        description="The read is on record before the response leaves: `authorization.content_read`. The gateway "
-        "stores nothing of it.",
+        description=f"{_RECORDED} The gateway stores nothing of it.",
+        permissions=(Permission.AUTHORIZATION_EVIDENCE,),
+        query=queries.OperatorQuery,
+        answers={200: messages.PayerEvidence},
         told="What the payer said.",
     ),
     ApiOperation(
@@ -344,62 +195,80 @@ OPERATIONS: Final = (
         description="`data` is a CloudEvent in structured mode, `event` is its type. To resume, send the last `id` as "
         "Last-Event-ID. If the gateway ends a stream, its last event `stream.ended` has the reason.",
         permissions=(Permission.AUTHORIZATION_READ,),
-        query=EventsQuery,
+        query=queries.EventsQuery,
         headers=("LastEventId", "RequestId"),
         answers={200: None},
         told="The events from now on, or after Last-Event-ID.",
         media_type="text/event-stream",
         problems=_PERMITTED,
     ),
-    _document("openApi", "/openapi.json", "This document."),
-    _document("asyncApi", "/asyncapi.json", "The topics and events."),
+    _document(id="openApi", path="/openapi.json", summary="This document."),
+    _document(id="asyncApi", path="/asyncapi.json", summary="The topics and events."),
     _read(
-        "readCommand",
-        "/v1/commands/{commandId}",
-        "The status of a command: your own, or any with authorization:read.",
-        CommandStatus,
-        CommandQuery,
+        id="readCommand",
+        path="/v1/commands/{commandId}",
         tag="commands",
+        summary="The status of a command: your own, or any with authorization:read.",
         permissions=(),
+        query=queries.CommandQuery,
+        answers={200: reads.CommandStatus},
         links={"grant": "GrantForHandoff", "close": "CloseOfHandoff"},
     ),
-    _read("readAuthorization", _AUTHORIZATION, "The status of an authorization.", AuthorizationStatus, Query),
     _read(
-        "readTimeline",
-        f"{_AUTHORIZATION}/timeline",
-        "The commands, attempts and events of an authorization, in order.",
-        Timeline,
-        TimelineQuery,
-    ),
-    _read(
-        "listHandoffs",
-        "/v1/handoffs",
-        "Handoffs in one state, by the time of the opening or the end.",
-        HandoffList,
-        HandoffsQuery,
+        id="readAuthorization",
+        path=_AUTHORIZATION,
+        summary="The status of an authorization.",
+        query=queries.Query,
+        answers={200: reads.AuthorizationStatus},
     ),
     _read(
-        "listAuthorizations",
-        "/v1/authorizations",
-        "The work list: authorizations that need work, the longest wait first.",
-        AuthorizationList,
-        AuthorizationsQuery,
+        id="readTimeline",
+        path=f"{_AUTHORIZATION}/timeline",
+        summary="The commands, attempts and events of an authorization, in order.",
+        query=queries.TimelineQuery,
+        answers={200: reads.Timeline},
     ),
-    _read("readOverview", "/v1/overview", "The state of the whole gateway.", Overview, OverviewQuery, tag="operators"),
-    _operator_decision(
-        "emptyRecentCommands",
-        "recent-commands/empty",
-        (RecentCommandsDecision, RecentCommandsAccepted, "authorization.recent_commands_emptied"),
-        "Let the gateway forget recent commands, so that a caller's new commands have room.",
-        "A repeat of a forgotten command is a new command: it may take effect a second time.",
+    _read(
+        id="listHandoffs",
+        path="/v1/handoffs",
+        summary="Handoffs in one state, by the time of the opening or the end.",
+        query=queries.HandoffsQuery,
+        answers={200: reads.HandoffList},
     ),
-    _operator_decision(
-        "lowerVersionFloor",
-        "version-floor/lower",
-        (VersionFloorDecision, VersionFloorAccepted, "authorization.version_floor_lowered"),
-        "Let the gateway accept lower versions, after Collate was restored from a backup.",
-        "The gateway follows what Collate shows now: an authorization that had settled is watched again, and a handoff "
-        "that Collate no longer knows has ended.",
+    _read(
+        id="listAuthorizations",
+        path="/v1/authorizations",
+        summary="The work list: authorizations that need work, the longest wait first.",
+        query=queries.AuthorizationsQuery,
+        answers={200: lists.AuthorizationList},
+    ),
+    _read(
+        id="readOverview",
+        path="/v1/overview",
+        tag="operators",
+        summary="The state of the whole gateway.",
+        query=queries.OverviewQuery,
+        answers={200: reads.Overview},
+    ),
+    _decision(
+        id="emptyRecentCommands",
+        path=f"{_AUTHORIZATION}/recent-commands/empty",
+        summary="Let the gateway forget recent commands, so that a caller's new commands have room.",
+        description="A repeat of a forgotten command is a new command: it may take effect a second time. "
+        + _SAME_DECISION,
+        body=operator_decisions.RecentCommandsDecision,
+        answers={202: operator_decisions.RecentCommandsAccepted},
+        told="The decision is accepted; `authorization.recent_commands_emptied` follows.",
+    ),
+    _decision(
+        id="lowerVersionFloor",
+        path=f"{_AUTHORIZATION}/version-floor/lower",
+        summary="Let the gateway accept lower versions, after Collate was restored from a backup.",
+        description="The gateway follows what Collate shows now: an authorization that had settled is watched again, "
+        f"and a handoff that Collate no longer knows has ended. {_SAME_DECISION}",
+        body=operator_decisions.VersionFloorDecision,
+        answers={202: operator_decisions.VersionFloorAccepted},
+        told="The decision is accepted; `authorization.version_floor_lowered` follows.",
     ),
     ApiOperation(
         id="readMe",
@@ -409,61 +278,62 @@ OPERATIONS: Final = (
         summary="Who you are, and what you may do.",
         description="Needs no permission. For people, the names in their requests come from their token: `operator`, "
         "`requestedBy`, `acceptedBy` and `reportedBy` may be left out.",
-        query=Query,
+        query=queries.Query,
         headers=("RequestId",),
-        answers={200: Me},
+        answers={200: me.Me},
         told="The caller.",
         problems=_CALLER,
     ),
     _dead_letter(
-        "listDeadLetters",
-        "/v1/dead-letters",
-        "Commands that wait for an operator, oldest first.",
-        DeadLetterList,
-        query=DeadLettersQuery,
+        id="listDeadLetters",
+        path="/v1/dead-letters",
+        summary="Commands that wait for an operator, oldest first.",
+        query=queries.DeadLettersQuery,
+        answers={200: dead_letters.DeadLetterList},
     ),
-    ApiOperation(
+    _dead_letter_decision(
         id="decideDeadLetters",
-        method="POST",
         path="/v1/dead-letters/decisions",
-        tag="dead-letters",
         summary="Redrive or discard all dead letters that match, in steps of at most 20.",
         description="409 if the matching dead letters are not those of `count` and `digest`: nothing was decided. "
         "Send the next request with `remaining`, `digest` and `next` of the response.",
-        permissions=(Permission.OPERATE,),
-        query=Query,
-        body=DeadLetterDecisions,
-        answers={200: DeadLettersDecided},
+        headers=(),
+        body=dead_letters.DeadLetterDecisions,
+        answers={200: dead_letters.DeadLettersDecided},
         told="What was decided, and what remains.",
-        problems=(*_BODY, 404, 409),
     ),
-    _dead_letter("readDeadLetter", _DEAD_LETTER, "All public fields of a dead letter.", DeadLetterDetail),
     _dead_letter(
-        "readDeadLetterOriginal",
-        f"{_DEAD_LETTER}/original",
-        "The original data, with PHI. The read is on record before the response leaves.",
-        DeadLetterOriginal,
-        query=OperatorQuery,
+        id="readDeadLetter",
+        path=_DEAD_LETTER,
+        summary="All public fields of a dead letter.",
+        answers={200: dead_letters.DeadLetterDetail},
+    ),
+    _dead_letter(
+        id="readDeadLetterOriginal",
+        path=f"{_DEAD_LETTER}/original",
+        summary="The original data, with PHI. The read is on record before the response leaves.",
         description="A service must send `operator`.",
+        query=queries.OperatorQuery,
+        answers={200: dead_letters.DeadLetterOriginal},
     ),
     _dead_letter(
-        "readDeadLetterSituation",
-        f"{_DEAD_LETTER}/situation",
-        "The current state of its authorization at Collate.",
-        DeadLetterSituation,
+        id="readDeadLetterSituation",
+        path=f"{_DEAD_LETTER}/situation",
+        summary="The current state of its authorization at Collate.",
+        answers={200: dead_letters.DeadLetterSituation},
         problems=_LIVE,
     ),
     _dead_letter_decision(
-        "redriveDeadLetter",
-        f"{_DEAD_LETTER}/redrive",
-        "Retry the command with its recorded writes.",
-        "It ends with one more `command.finished`, or as a dead letter again.",
+        id="redriveDeadLetter",
+        path=f"{_DEAD_LETTER}/redrive",
+        summary="Retry the command with its recorded writes.",
+        description=f"It ends with one more `command.finished`, or as a dead letter again. {_IF_LOST}",
     ),
     _dead_letter_decision(
-        "discardDeadLetter",
-        f"{_DEAD_LETTER}/discard",
-        "Discard the command.",
-        "It ends with `command.finished`, outcome discarded.",
+        id="discardDeadLetter",
+        path=f"{_DEAD_LETTER}/discard",
+        summary="Discard the command.",
+        description=f"It ends with `command.finished`, outcome discarded. {_IF_LOST}",
     ),
 )
 """Each operation once. Their order is that of the paths in openapi.json."""

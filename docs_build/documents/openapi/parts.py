@@ -7,16 +7,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from docs_build.documents.openapi.components import component_schemas, reference
 from schemas.api.messages import AccessProblemDetails, CommandAccepted, CommandOutcome, ProblemDetails
 from schemas.api.operation import JSON, ApiOperation
 from schemas.api.queries import OperatorQuery, OrderedQuery, PageQuery, Query
+from schemas.fields.scalars import Id
 from schemas.model import Model
 
 Json = dict[str, Any]
 
-ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
-IDENTIFIER: Json = {"type": "string", "pattern": ID_PATTERN}
+IDENTIFIER: Json = TypeAdapter(Id).json_schema()
 UUID: Json = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 _TEXT: Json = {"type": "string"}
 
