@@ -83,8 +83,9 @@ class SharedSituations:
         found = await self._reads.get(authorization_id, lambda: self._situations.read(authorization_id, None, caller))
         if isinstance(found, UpstreamError) or handoff_id is None or handoff_id == found.handoff_id:
             return found
+        # The time in the key: the authorization of a kept value must not be older than 5 s either.
         return await self._reads.get(
-            (authorization_id, handoff_id), lambda: self._situations.with_handoff(found, handoff_id, caller)
+            (authorization_id, handoff_id, found.at), lambda: self._situations.with_handoff(found, handoff_id, caller)
         )
 
 

@@ -1,8 +1,12 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from adapters.collate.answers import Answered
 from gateway.ingress.live.shared_reads import SHARED_SECONDS, SharedReads
+from gateway.ingress.live.situations import SharedSituations, Situations
 
 pytestmark = pytest.mark.virtual_time
 
@@ -70,3 +74,24 @@ async def test_a_full_memory_forgets_its_oldest_read():
     assert len(values) == 2
     assert await values.get("a", reads) == 4
     assert await values.get("c", reads) == 3
+
+
+async def test_neither_part_of_a_situation_with_an_earlier_handoff_is_older_than_five_seconds():
+    clock = asyncio.get_running_loop().time
+
+    class Collate:
+        async def get_authorization(self, authorization_id, **_):
+            return answered(id=authorization_id, active_handoff_id=None)
+
+        async def get_handoff(self, _authorization_id, handoff_id, **_):
+            return answered(id=handoff_id)
+
+    def answered(**facts):
+        return Answered(200, SimpleNamespace(**facts), b"")
+
+    situations = SharedSituations(Situations(Collate(), now=clock))
+    await situations.read("auth_1", None, "intake")
+    for _ in range(4):
+        await asyncio.sleep(SHARED_SECONDS - 1)
+        found = await situations.read("auth_1", "mhand_1", "intake")
+        assert datetime.fromtimestamp(clock(), UTC) - found.at <= timedelta(seconds=SHARED_SECONDS)
