@@ -98,7 +98,9 @@ def confirmation_of(request: Request) -> Confirmation | None:
     try:
         content = json.loads(base64.urlsafe_b64decode(request.cookies.get(COOKIE, "")))
         found = Confirmation(**content)
-        is_timed = bool(parse_time(found.at).tzinfo and parse_time(found.seen_at).tzinfo)
+        is_valid = all(isinstance(value, str | None) for value in content.values()) and bool(
+            parse_time(found.at).tzinfo and parse_time(found.seen_at).tzinfo
+        )
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
         return None
-    return found if named is not None and found.id == named and is_timed else None
+    return found if named is not None and found.id == named and is_valid else None

@@ -1,6 +1,7 @@
 """The workbench: what it asks the API, what it shows, and where the link is."""
 
 import base64
+import json
 
 import httpx
 import pytest
@@ -383,6 +384,15 @@ class TestConfirmation:
         "cookie", ["", "x", "e30=", "bnVsbA==", "WzFd", base64.b64encode(b'{"id": 1, "kind": 2}').decode()]
     )
     async def test_a_link_or_a_strange_cookie_confirms_nothing(self, page_of, cookie):
+        page = await page_of(f"{HERE}?command={COMMAND}", headers={"cookie": f"accepted={cookie}"})
+        assert page.status_code == 200
+        assert "was accepted at" not in page.text
+
+    @pytest.mark.parametrize("name", ["kind", "at", "status", "outcome", "reason", "handoff_id"])
+    async def test_a_cookie_with_a_value_of_another_type_confirms_nothing(self, page_of, name):
+        at = "2026-11-26T03:13:59Z"
+        content = {"id": COMMAND, "kind": "collate-gateway.handoff.close.v1", "at": at, "seen_at": at} | {name: [1]}
+        cookie = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
         page = await page_of(f"{HERE}?command={COMMAND}", headers={"cookie": f"accepted={cookie}"})
         assert page.status_code == 200
         assert "was accepted at" not in page.text
