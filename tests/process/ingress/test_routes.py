@@ -4,6 +4,7 @@ import pytest
 
 from schemas.api.operations import OPERATIONS
 from schemas.api.queries import METADATA
+from schemas.published import read
 
 COMMAND_ID = "7f2c1a90-0000-4000-8000-000000000000"
 
@@ -37,3 +38,20 @@ async def test_an_operation_reads_the_query_that_it_declares(ingress, operation)
     else:
         names = [f"{METADATA}KEY" if name == "metadata" else name for name in operation.query.parameters()]
         assert detail == (f"no parameter but {', '.join(names)}" if names else "no parameters")
+
+
+@pytest.mark.parametrize(
+    "operation", [each for each in OPERATIONS if each.body is not None], ids=lambda operation: operation.id
+)
+async def test_an_operation_reads_the_body_that_it_declares(ingress, operation):
+    path = operation.path.format(authorizationId="auth_1", handoffId="mhand_1", commandId=COMMAND_ID)
+    model = json.loads(read("openapi.json"))["components"]["schemas"][operation.body.__name__]
+    example = model.get("examples", [{}])[0]
+
+    async def slug(body):
+        reply = await ingress.call(operation.method, path, json.dumps(body).encode(), {"Idempotency-Key": "k-1"})
+        return reply.json.get("type", "").rpartition(":")[2]
+
+    assert await slug(example) != "invalid-command"
+    expected = "not-permitted" if operation.id == "releaseHandoff" else "invalid-command"  # for people only
+    assert await slug(example | {"typo": 1}) == expected
