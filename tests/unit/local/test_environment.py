@@ -127,6 +127,26 @@ def test_a_verb_of_make_installs_its_set(name, verb):
     assert re.findall(r"environment\.py (\w+)", done.stdout) == [name]
 
 
+@pytest.mark.parametrize("given", ["", "some-python"])
+def test_make_takes_the_python_that_it_is_given_and_else_finds_a_usable_one(given, monkeypatch):
+    monkeypatch.delenv("PYTHON", raising=False)
+    command = ["make", "--dry-run", "demo", *([f"PYTHON={given}"] if given else [])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (taken,) = re.findall(r"(\S+) local/environment\.py", done.stdout)
+    if given:
+        assert taken == given
+    else:
+        subprocess.run([taken, "-c", "import ensurepip, venv, tomllib"], check=True)
+
+
+def test_the_first_line_comes_before_any_work(pip, monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(environment, "has_this_python", lambda: said.append(capsys.readouterr().out) is None)
+    environment.main("run")
+    assert said[0].startswith("Installing the packages to run the gateway")
+    assert pip.called() == RUN
+
+
 def test_the_verbs_that_run_the_gateway_import_no_package_of_a_larger_set():
     program = """
 import importlib, importlib.metadata, json, sys
