@@ -14,8 +14,10 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -30,6 +32,9 @@ from runtime.settings import read_secret
 
 FRESH_SECONDS: Final = 600.0
 CALL_SECONDS: Final = 5.0
+# An issuer accepts a refresh token once: a call that is given up may have spent it, and would sign the person out.
+REFRESH_SECONDS: Final = 30.0
+MOST_CALLS: Final = 16
 MOST_BYTES: Final = 256 << 10
 _ERROR_CODE: Final = re.compile(r"[a-z_]{1,64}")
 
@@ -100,8 +105,8 @@ class _Provider:
 
 
 def send_request(method: str, url: str, headers: dict[str, str], content: bytes | None) -> Fetched:
-    """Send a request to the issuer, with bounds."""
-    client = HttpClient(url, seconds=CALL_SECONDS, max_bytes=MOST_BYTES)
+    """Send a request to the issuer, with the bounds of the longest call."""
+    client = HttpClient(url, seconds=REFRESH_SECONDS, max_bytes=MOST_BYTES)
     return client.send(method, url, headers=headers, content=content)
 
 
@@ -121,6 +126,8 @@ class CodeFlow:
         self._provider: _Provider | None = None
         self._provider_read_at = float("-inf")
         self._reading = asyncio.Lock()
+        # Threads of its own: an issuer that hangs must not delay other work in threads.
+        self._threads = ThreadPoolExecutor(MOST_CALLS, "issuer")
         self._tokens = Tokens(self._issuers, fetch_from)
 
     async def begin(self) -> PendingSignIn | FlowFailed:
@@ -180,7 +187,8 @@ class CodeFlow:
         provider = await self._discover()
         if isinstance(provider, FlowFailed):
             return provider
-        body = await self._token_call(provider, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        body = await self._token_call(provider, form, seconds=REFRESH_SECONDS)
         if isinstance(body, FlowFailed):
             return body
         renewed = _token_set(body)
@@ -221,7 +229,9 @@ class CodeFlow:
             self._provider, self._provider_read_at = found, self._clock()
             return found
 
-    async def _token_call(self, provider: _Provider, form: dict[str, str]) -> dict[str, Any] | FlowFailed:
+    async def _token_call(
+        self, provider: _Provider, form: dict[str, str], seconds: float = CALL_SECONDS
+    ) -> dict[str, Any] | FlowFailed:
         client, headers = self._client, {"Content-Type": "application/x-www-form-urlencoded"}
         if client.resource is not None:
             form = form | {"resource": client.resource}
@@ -238,15 +248,16 @@ class CodeFlow:
                 headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
             else:
                 form = form | {"client_id": client.client_id, "client_secret": secret}
-        return await self._call("POST", provider.token, headers, urlencode(form).encode())
+        return await self._call("POST", provider.token, headers, urlencode(form).encode(), seconds)
 
     async def _call(
-        self, method: str, url: str, headers: dict[str, str], content: bytes | None
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None, seconds: float = CALL_SECONDS
     ) -> dict[str, Any] | FlowFailed:
         accepted = headers | {"Accept": "application/json"}
+        call = partial(self._send, method, url, accepted, content)
         try:
-            async with asyncio.timeout(2 * CALL_SECONDS):
-                response = await asyncio.to_thread(self._send, method, url, accepted, content)
+            async with asyncio.timeout(2 * seconds):
+                response = await asyncio.get_running_loop().run_in_executor(self._threads, call)
             document = json.loads(response.body)
         except (TimeoutError, OSError, ValueError, RecursionError, httpx.HTTPError, httpx.InvalidURL) as error:
             log.warning("oidc.issuer_away", issuer=self._client.issuer, error=type(error).__name__)

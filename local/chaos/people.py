@@ -91,6 +91,9 @@ class People:
         """Submit a form. The page after an accepted command must confirm it."""
         content = page.forms[form] | (REPORT if form.endswith("/report") else {})
         response = await self._request(browser, "POST", form, content=urlencode(content), headers=FORM)
+        if response is not None and "unchecked" in (second := _Page(response.text).forms.get(form, {})):
+            # Claims are not known now. The person has asked the team.
+            response = await self._request(browser, "POST", form, content=urlencode(second), headers=FORM)
         if response is None or response.status_code != 303 or form.endswith("/session"):
             return None if response is None else response.status_code
         shown = await self._request(browser, "GET", response.headers["location"])

@@ -1,6 +1,7 @@
 """Renews the token of a session shortly before it expires. Bounded; concurrent requests share one call of the issuer.
 
-Many issuers accept a refresh token only once. So requests that still have the old cookies get the first one's result.
+Many issuers accept a refresh token only once. So requests that still have the old cookies get the first one's result,
+and a call of a slow issuer is never given up for a page: the page goes on, and a later page gets the result.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ from typing import Final
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, TokenSet
 from gateway.console.sign_in.sessions import PersonSession, end_of_token
 
-REMEMBERED_SECONDS: Final = 60.0
+REMEMBERED_SECONDS: Final = 300.0
+PAGE_WAITS_SECONDS: Final = 4.0
 MOST_REMEMBERED: Final = 2_000
 
 
@@ -33,7 +35,9 @@ class Renewals:
         """
         if session.renewal is None:
             return session
-        result = await asyncio.shield(self._result_of(session.renewal.get_secret_value()))
+        task = self._result_of(session.renewal.get_secret_value())
+        await asyncio.wait({task}, timeout=PAGE_WAITS_SECONDS)
+        result = task.result() if task.done() else FlowFailed(FlowFault.issuer_away)
         match result:
             case TokenSet():
                 return session.renewed(result.access_token, result.refresh_token, end_of_token(now, result.seconds))

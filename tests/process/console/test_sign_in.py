@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -230,6 +231,34 @@ async def test_a_token_is_renewed_once_for_all_pages_that_load_and_the_session_g
     scene.now += timedelta(seconds=45)
     assert (await scene.browser.get("/who")).status_code == 200
     assert len(renewals) == 2
+
+
+async def test_a_slow_renewal_is_never_given_up_and_signs_nobody_out(scene, issuer, monkeypatch, eventually):
+    """The issuer accepts a refresh token once: a second call for it would be refused."""
+    monkeypatch.setattr("gateway.console.sign_in.renewal.PAGE_WAITS_SECONDS", 0.05)
+    issuer.token_seconds = 60
+    await scene.sign_in(issuer)
+    first = (await scene.browser.get("/who")).text
+    answer, may_answer, renewals = issuer.token_response, threading.Event(), []
+
+    def slow(form):
+        renewals.append(form)
+        may_answer.wait(60)
+        return answer(form)
+
+    monkeypatch.setattr(issuer, "token_response", slow)
+    scene.now += timedelta(seconds=45)
+    assert (await scene.browser.get("/who")).text == first
+    scene.now += timedelta(seconds=45)
+    assert (await scene.browser.get("/who")).status_code == 503
+    may_answer.set()
+
+    async def is_renewed():
+        page = await scene.browser.get("/who")
+        return page.status_code == 200 and page.text != first
+
+    await eventually(is_renewed)
+    assert len(renewals) == 1
 
 
 async def test_a_session_whose_new_token_does_not_fit_into_cookies_ends(scene, issuer, monkeypatch):
