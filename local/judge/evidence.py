@@ -17,6 +17,7 @@ from schemas.records import UnreadableRecord, read_authorization, read_dead_lett
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from aiokafka import ConsumerRecord
@@ -25,19 +26,24 @@ if TYPE_CHECKING:
     from local.collate.simulation import Simulation
 
 
+def after_each_effect(sim: Simulation, note: Callable[[Effect], None]) -> None:
+    """Call `note` after each effect at the simulated Collate."""
+    record = sim.state.record
+
+    def recording(effect: Effect) -> None:
+        record(effect)
+        note(effect)
+
+    sim.state.record = recording
+
+
 class PastStates:
     """Records the state of each version of each authorization, and since when it was shown."""
 
     def __init__(self, sim: Simulation) -> None:
         self.shown: dict[tuple[str, int], tuple[float, Truth]] = {}
         self._sim = sim
-        record = sim.state.record
-
-        def recording(effect: Effect) -> None:
-            record(effect)
-            self._note(effect)
-
-        sim.state.record = recording
+        after_each_effect(sim, self._note)
 
     def _note(self, effect: Effect) -> None:
         state = self._sim.state

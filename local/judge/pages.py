@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from local.collate.http import wire
 from local.judge.checks import BrokenPromise
+from local.judge.evidence import after_each_effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,13 +81,7 @@ class Moments:
     def __init__(self, sim: Simulation) -> None:
         self.history: dict[str, list[Moment]] = defaultdict(list)
         self._sim = sim
-        record = sim.state.record
-
-        def recording(effect: Effect) -> None:
-            record(effect)
-            self._note(effect)
-
-        sim.state.record = recording
+        after_each_effect(sim, self._note)
 
     def _note(self, effect: Effect) -> None:
         state = self._sim.state
