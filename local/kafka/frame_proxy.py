@@ -33,6 +33,7 @@ class FrameProxies:
     def __init__(self, rules: FrameRules | None = None, late_commits: LateCommits | None = None) -> None:
         self.rules = rules or FrameRules()
         self.late_commits = late_commits or LateCommits(0.0)
+        self.held = 0  # requests by a rule
         self._cut_until: defaultdict[tuple[FrameAct, int, str], float] = defaultdict(float)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -151,7 +152,9 @@ class _Connection:
                 await self._proxies.passes(FrameAct.CUT_REQUESTS, self._broker, self._client)
             case FrameAct.HOLD:
                 self._close_client()
+                self._proxies.held += 1
                 await asyncio.sleep(seconds)
+                self._proxies.held -= 1
             case FrameAct.DROP_AFTER:
                 self._close_client()
             case FrameAct.DROP_BEFORE:

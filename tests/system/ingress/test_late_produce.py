@@ -1,0 +1,73 @@
+"""The publisher of commands on a network that delays, repeats and loses its requests: real brokers behind proxies."""
+
+import asyncio
+from collections import defaultdict
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from prometheus_client import CollectorRegistry
+
+from gateway.ingress.commands.producers import Producers
+from gateway.ingress.commands.publisher import Appended, Publisher
+from gateway.ingress.http.deadlines import Deadlines
+from local.judge.whole_topic import read_topic
+from local.kafka.frame_proxy import FrameProxies
+from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules
+from local.kafka.frames import Api
+from local.kafka.proxied import ProxiedCluster
+from runtime.metrics import create_metrics
+from runtime.settings import KafkaSettings
+
+pytestmark = pytest.mark.three_brokers
+TOPIC, COMMANDS = "late.commands", 300
+ACTS = (FrameAct.HOLD, FrameAct.DROP_BEFORE, FrameAct.DROP_AFTER, FrameAct.DELAY_ANSWER)
+
+
+@pytest.fixture
+async def cluster():
+    proxies = FrameProxies()
+    with ProxiedCluster(proxies, heap="384m") as cluster:
+        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(TOPIC, 1, 3)])
+        await admin.close()
+        yield cluster
+
+
+async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_accepted_one(cluster, eventually):
+    rules = FrameRules([FrameRule(act, 0.05, (0.05, 2.0), {Api.PRODUCE}, "ingress") for act in ACTS], seed=3)
+    cluster.proxies.rules = rules
+    kafka = KafkaSettings(bootstrap=cluster.bootstrap, client_id="ingress", request_timeout="2s")
+    metrics, deadlines = create_metrics(CollectorRegistry()).ingress, Deadlines()
+    publisher = Publisher(
+        TOPIC, Producers(kafka, TOPIC, linger_seconds=0.0), metrics, deadlines, deadline_seconds=1.0, max_in_flight=50
+    )
+    running = [asyncio.create_task(publisher.run()), asyncio.create_task(deadlines.run())]
+    accepted = []
+    places = asyncio.Semaphore(20)
+
+    async def send(number):
+        """Send a command until it is accepted, as a caller retries under its key."""
+        async with places:
+            while True:
+                answer = await publisher.append(0, b"auth", b"command %d" % number, [("ce_id", b"%d" % number)])
+                if isinstance(answer, Appended):
+                    accepted.append(number)
+                    return
+                await asyncio.sleep(0.05)
+
+    await eventually(lambda: publisher.is_up, within=60)
+    async with asyncio.timeout(300):
+        await asyncio.gather(*(send(number) for number in range(COMMANDS)))
+    await publisher.close()
+    cluster.proxies.rules = FrameRules()
+    await eventually(lambda: cluster.proxies.held == 0)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    found = defaultdict(set)
+    for record in await read_topic(cluster.bootstrap, TOPIC, 1):
+        found[int(dict(record.headers)["ce_id"])].add(record.value)
+    assert sum(rules.met.values()) >= 20
+    assert sorted(accepted) == list(range(COMMANDS))
+    assert found == {number: {b"command %d" % number} for number in range(COMMANDS)}
