@@ -11,7 +11,7 @@ from typing import Final
 BEGIN: Final = "<!-- Made by `make docs` from docs_build/faults.py; don't edit. -->\n"
 END: Final = "<!-- End of the faults -->\n"
 _CHECK: Final = "gateway check --for {}"
-_TOP: Final = "gateway top --once --admin URL"
+_TOP: Final = "gateway top --once --admin http://127.0.0.1:9090"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ FAULTS: Final = (
     ),
     Fault(
         "several-keys-late",
-        "commands of several authorizations are, or a partition reads no more",
+        "commands of several keys are, or a partition stands",
         "OldestUnfinished",
         "critical",
         "lag-grows",

@@ -35,7 +35,7 @@ async def cluster():
 
 
 async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_accepted_one(cluster, eventually):
-    rules = FrameRules([FrameRule(act, 0.05, (0.05, 2.0), {Api.PRODUCE}, "ingress") for act in ACTS], seed=3)
+    rules = FrameRules([FrameRule(act, 0.1, (0.05, 2.0), {Api.PRODUCE}, "ingress") for act in ACTS], seed=3)
     cluster.proxies.rules = rules
     kafka = KafkaSettings(bootstrap=cluster.bootstrap, client_id="ingress", request_timeout="2s")
     metrics, deadlines = create_metrics(CollectorRegistry()).ingress, Deadlines()
@@ -44,7 +44,7 @@ async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_a
     )
     running = [asyncio.create_task(publisher.run()), asyncio.create_task(deadlines.run())]
     accepted = []
-    places = asyncio.Semaphore(20)
+    places = asyncio.Semaphore(2)
 
     async def send(number):
         """Send a command until it is accepted, as a caller retries under its key."""

@@ -120,7 +120,7 @@ class Fleet:
             "COLLATE_GATEWAY_KEY": self.installation.caller_key,
             "GATEWAY_ADMIN__PORT": admin.rpartition(":")[2],
         }
-        program, *words = command.replace("URL", admin).split()
+        program, *words = command.replace("http://127.0.0.1:9090", admin).split()
         if program != "gateway":
             return subprocess.run([program, *words], capture_output=True, text=True, check=True).stdout
         done = run_gateway(*words, environ=environ)
