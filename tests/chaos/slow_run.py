@@ -111,7 +111,8 @@ class _SlowRun:
             **{_port(address): "Kafka" for address in self.scene.cluster.bootstrap.split(",")},
         }
         counts: Counter[str] = Counter()
-        for name, program in self.programs.items():
+        running = {name: program for name, program in self.programs.items() if program.process.poll() is None}
+        for name, program in running.items():
             # A listening socket has no remote address.
             remote = (
                 getattr(one.raddr, "port", 0) for one in psutil.Process(program.process.pid).net_connections("tcp")
