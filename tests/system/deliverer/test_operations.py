@@ -119,10 +119,11 @@ async def test_a_resume_holds_in_a_deliverer_that_takes_over_from_the_stopped_on
     await events.write("auth_1")
 
     async def one_is_stopped():
-        return [await _has_state(program, "stopped") for program in programs].count(True) == 1
+        are_stopped = [await _has_state(program, "stopped") for program in programs]
+        return sorted(are_stopped) == [False, True] and are_stopped
 
-    await eventually(one_is_stopped)
-    running, stopped = sorted(programs, key=lambda one: "deliverer.subscription_stopped" in one.log.read_text())
+    are_stopped = await eventually(one_is_stopped)
+    running, stopped = programs[are_stopped.index(False)], programs[are_stopped.index(True)]
     receiver.behave = always(Reply())
     resume = ("deliverer", "resume", "billing", "--operator", "ada", "--why", "asked", "--admin", running.admin_url)
     code, _, err = await gateway(webhooks, *resume)
