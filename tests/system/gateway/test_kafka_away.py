@@ -48,7 +48,7 @@ class Screens:
     @property
     def warnings(self):
         lines = map(json.loads, self._program.log.read_text().splitlines())
-        return [line["event"] for line in lines if line["level"] in {"warning", "error"}]
+        return [line for line in lines if line["level"] in {"warning", "error"}]
 
     def top(self):
         return run_gateway(
@@ -78,5 +78,7 @@ async def test_a_worker_says_within_the_session_timeout_that_no_broker_answers(w
                 repair()
             await eventually(lambda: shown.summary == "ready", within=60)
         written = shown.warnings[before:]
-    assert written.count("kafka.broker_lost") == 2
+    # A line each minute repeats an outage while it lasts; on a busy machine Kafka's start takes longer than that.
+    began = [line for line in written if line["event"] == "kafka.broker_lost" and line["seconds"] == 0]
+    assert len(began) == 2
     assert len(written) < 40, "aiokafka alone writes a hundred lines a second while no broker listens"
