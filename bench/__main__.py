@@ -18,12 +18,11 @@ BENCHMARKS = {
     "command": "the worker's processor time for a command, without Kafka and sockets",
     "chain": "a command from POST to event, and a floor without promises",
     "transport": "calls to Collate, and a bare socket",
-    "watcher": "50,000 watched authorizations and none; the cadence and its formulas",
+    "watcher": "50,000 watched authorizations and none",
     "reaction": "the time from a change at Collate to its event, the calls per hour, and the cadence's formulas",
     "projector": "the read model, and a bare insert of the same rows",
     "reads": "the lists of the read model, with a million authorizations",
     "deliverer": "webhooks: events per second and the time to delivery, and aiokafka with httpx",
-    "console": "the console's pages with a million authorizations and 50 people; their bytes",
 }
 
 

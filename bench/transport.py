@@ -1,13 +1,12 @@
-"""`python -m bench.transport`: calls to Collate by our transport and client, a bare floor, and existing clients.
+"""`python -m bench.transport`: calls to Collate by our transport and client, a bare floor, and httpx's own pool.
 
 The server responds after 5 ms, so 20 calls in flight make at most 4,000 calls per second. The candidates differ in
-processor time per call, and in the 99th percentile under full load. httpx-aiohttp is measured if it is installed.
+processor time per call, and in the 99th percentile under full load.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import subprocess
 import sys
@@ -125,24 +124,6 @@ async def httpx_pool(port: int, in_flight: int, stack: AsyncExitStack) -> Callin
     return _httpx_call(await stack.enter_async_context(_httpx_client(port, in_flight)))
 
 
-async def httpx_many(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
-    idle = [_httpx_call(await stack.enter_async_context(_httpx_client(port, 1))) for _ in range(in_flight)]
-
-    async def call() -> None:
-        one = idle.pop()
-        await one()
-        idle.append(one)
-
-    return call
-
-
-async def httpx_aiohttp(port: int, in_flight: int, stack: AsyncExitStack) -> Calling:
-    transport = importlib.import_module("httpx_aiohttp").AiohttpTransport(
-        limits=httpx.Limits(max_connections=in_flight)
-    )
-    return _httpx_call(await stack.enter_async_context(_httpx_client(port, in_flight, transport)))
-
-
 def _httpx_client(port: int, connections: int, transport: Any = None) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     return httpx.AsyncClient(
@@ -164,8 +145,6 @@ CANDIDATES = {
     "our transport": our_transport,
     "our transport in an AsyncClient": our_transport_in_httpx,
     "our client (budget, models, log, metrics)": our_client,
-    "httpx-aiohttp": httpx_aiohttp,
-    "httpx, one client per connection": httpx_many,
     "httpx, its own pool": httpx_pool,
 }
 
@@ -215,8 +194,6 @@ def _table(port: int) -> None:
     for in_flight in IN_FLIGHT:
         base = None
         for name in CANDIDATES:
-            if name == "httpx-aiohttp" and importlib.util.find_spec("httpx_aiohttp") is None:
-                continue
             found = uvloop.run(measure(name, port, in_flight))
             base = base or found.per_second
             print(

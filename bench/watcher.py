@@ -1,10 +1,7 @@
-"""`python -m bench.watcher`: the cost of watching, and the reaction times.
+"""`python -m bench.watcher`: the cost of watching.
 
-1. Per class of the cadence: reaction time and calls per hour, simulated with the real table, beside the formula
-   (docs/subscribing.md).
-2. One worker with many watched authorizations, and one without any, alternating in one run: memory, CPU per
-   observation, and the effect on the latency of commands.
-3. The same worker, started with all observations overdue: time until it is ready, and until a command has its outcome.
+One worker with many watched authorizations, and one without any, alternating in one run: memory, CPU per observation,
+and the effect on the latency of commands.
 """
 
 from __future__ import annotations
@@ -34,7 +31,7 @@ from consumers.authorization.handoffs import reconciled
 from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.state import AuthorizationState, Closer, CommandRef, Handoff, Known, WatchStatus
 from consumers.engine.state_store import state_record
-from consumers.watcher.cadence import Cadence, PollClass, poll_class_of
+from consumers.watcher.cadence import Cadence
 from local.installation import Installation, Program, start_collate
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
@@ -48,19 +45,17 @@ if TYPE_CHECKING:
 console = Console(width=120)
 HOUR, DAY = 3_600.0, 86_400.0
 VERSION = 27
-OBSERVATIONS = 20_000
-_STATUS = {PollClass.PROCESSING: "processing", PollClass.ACTION: "requires_action", PollClass.PAYER: "waiting_on_payer"}
 # A population at the payer: the share of each age.
 MIX = ((0.01, 0.5 * HOUR), (0.09, 12 * HOUR), (0.90, 30 * DAY))
 
 
-def watched(poll_class: PollClass, now: float, age: float) -> AuthorizationState:
-    """Return the state of a usual authorization in that class, without news for `age` seconds."""
+def watched(now: float, age: float) -> AuthorizationState:
+    """Return the state of a usual authorization at the payer, without news for `age` seconds."""
     handoff = Handoff(
         id="mhand_0123456789abcdef",
         version=3,
         state="active",
-        access_available=poll_class is PollClass.OPEN,
+        access_available=False,
         opened_at=now - age,
         seen_at=now - age,
         open_version=24,
@@ -69,72 +64,18 @@ def watched(poll_class: PollClass, now: float, age: float) -> AuthorizationState
     )
     closer = Closer(caused_by=CommandRef(command_id=str(uuid.uuid4())), operation="complete", reported="submitted")
     over = handoff_ended(handoff.replace(closer=closer), "completed_reported", now)
-    if poll_class is not PollClass.ENDED:
-        over = reconciled(over, Agreement.AGREES)
     packed = ""
     for _ in range(3):
         packed = recent_commands.add(packed, str(uuid.uuid4()), b"1234", CommandEnd.FINISHED, now, until=now)
-    status = _STATUS.get(poll_class, "processing")
-    is_at_payer, is_open = poll_class is PollClass.PAYER, poll_class in {PollClass.ACCESS, PollClass.OPEN}
     return AuthorizationState(
         sequence=9,
         floor=VERSION,
-        known=Known(version=VERSION, status=status, receipt=is_at_payer),
-        active=handoff if is_open else None,
-        last=None if is_open else over,
-        ended=() if is_open else (over.id,),
+        known=Known(version=VERSION, status="waiting_on_payer", receipt=True),
+        last=reconciled(over, Agreement.AGREES),
+        ended=(over.id,),
         watch=WatchStatus(since=now - age, until=now + 90 * DAY, moved_at=now - age),
         recent_commands=packed,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """One step of one class: sorted reaction times in seconds, and observations per hour."""
-
-    reactions: list[float]
-    observations_per_hour: float
-
-
-def play(cadence: Cadence, poll_class: PollClass, age: float) -> Pace:
-    """Simulate many observations at that age, with a change at a random moment between two of them."""
-    randomness, now = random.Random(1), 1_800_000_000.0
-    state = watched(poll_class, now, age)
-    if poll_class_of(state) is not poll_class:
-        raise RuntimeError(f"expected a state of the class {poll_class}, found {poll_class_of(state)}")
-    gaps = [(cadence.next_timer(state, now, randomness.random) or now) - now for _ in range(OBSERVATIONS)]
-    # The probability of a gap is proportional to its length.
-    reactions = sorted(gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=OBSERVATIONS))
-    return Pace(reactions, HOUR * len(gaps) / sum(gaps))
-
-
-def paces() -> None:
-    """Print every step of every class beside the formula."""
-    settings = WatchSettings()
-    cadence, jitter = Cadence.of(settings), settings.jitter
-    table = Table(
-        title="From a change at Collate to the observation that shows it, and calls per watched authorization and hour"
-    )
-    for column in ("class", "up to age", "step", "mean", "formula", "p99", "worst", "observations/h", "formula"):
-        table.add_column(column, justify="right")
-    for poll_class in PollClass:
-        before = 0.0
-        for step in cadence.steps[poll_class]:
-            pace, every = play(cadence, poll_class, before + 1e-3), step.every_seconds
-            reactions = pace.reactions
-            table.add_row(
-                poll_class.value,
-                f"{step.until_age_seconds:,.0f} s",
-                f"{every:,.0f} s",
-                f"{statistics.fmean(reactions):,.2f} s",
-                f"{every / 2 * (1 + jitter**2 / 3):,.2f} s",
-                f"{reactions[int(OBSERVATIONS * 0.99)]:,.1f} s",
-                f"{every * (1 + jitter):,.1f} s",
-                f"{pace.observations_per_hour:,.1f}",
-                f"{HOUR / every:,.1f}",
-            )
-            before = step.until_age_seconds
-    console.print(table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +90,7 @@ class Burden:
     latencies: list[float]
 
 
-async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, overdue: bool) -> int:
+async def _populate(bootstrap: str, prefix: str, collate: str, count: int) -> int:
     """Create long-watched authorizations at Collate and in `state`; return the bytes of one state."""
     if not count:
         return 0
@@ -163,10 +104,9 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, ov
     size, sends = 0, []
     try:
         for authorization, age in zip(ids, ages, strict=True):
-            key, state = authorization.encode(), watched(PollClass.PAYER, now, age)
+            key, state = authorization.encode(), watched(now, age)
             # At a random moment of the step, as in steady operation.
-            at = randomness.random() * cadence.every(state, now)
-            timer_at = now - at if overdue else now + at
+            timer_at = now + randomness.random() * cadence.every(state, now)
             record = state_record(topic, key, state.encode(), timer_at)
             size += len(record.value or b"")
             partition = partition_for(key, PARTITIONS)
@@ -180,9 +120,7 @@ async def _populate(bootstrap: str, prefix: str, collate: str, count: int, *, ov
 
 
 @asynccontextmanager
-async def _running(
-    bootstrap: str, count: int, *, overdue: bool
-) -> AsyncIterator[tuple[Installation, str, Program, Program, int, float]]:
+async def _running(bootstrap: str, count: int) -> AsyncIterator[tuple[Installation, str, Program, Program, int, float]]:
     with Run("bench") as run:
         collate = start_collate(run, "--latency-ms", "5")
         prefix = f"bench-{uuid.uuid4().hex[:8]}."
@@ -192,7 +130,7 @@ async def _running(
         first = installed.start("worker")
         await asyncio.to_thread(first.await_ready)
         await asyncio.to_thread(first.stop)
-        size = await _populate(bootstrap, prefix, collate, count, overdue=overdue)
+        size = await _populate(bootstrap, prefix, collate, count)
         ingress = installed.start("ingress")
         await asyncio.to_thread(ingress.await_ready)
         began = time.perf_counter()
@@ -211,22 +149,15 @@ def _observations(worker: Program) -> float:
     return sum(counted.values())
 
 
-async def burden(bootstrap: str, count: int, *, rate: float, seconds: float, overdue: bool = False) -> Burden:
-    """Run one worker with `count` watched authorizations: first idle, then with commands at a steady rate.
-
-    With `overdue` the commands follow immediately.
-    """
-    async with _running(bootstrap, count, overdue=overdue) as (installed, collate, ingress, worker, size, ready):
+async def burden(bootstrap: str, count: int, *, rate: float, seconds: float) -> Burden:
+    """Run one worker with `count` watched authorizations: first idle, then with commands at a steady rate."""
+    async with _running(bootstrap, count) as (installed, collate, ingress, worker, size, ready):
         process = psutil.Process(worker.process.pid)
-        cpu = observations = 0.0
-        if not overdue:
-            await asyncio.sleep(2.0)
-            cpu, observations = sum(process.cpu_times()[:2]), await asyncio.to_thread(_observations, worker)
-            await asyncio.sleep(seconds)
-            cpu, observations = (
-                sum(process.cpu_times()[:2]) - cpu,
-                await asyncio.to_thread(_observations, worker) - observations,
-            )
+        await asyncio.sleep(2.0)
+        cpu, observations = sum(process.cpu_times()[:2]), await asyncio.to_thread(_observations, worker)
+        await asyncio.sleep(seconds)
+        cpu = sum(process.cpu_times()[:2]) - cpu
+        observations = await asyncio.to_thread(_observations, worker) - observations
         resident = process.memory_info().rss
         address, authorizations = (
             ingress.url.removeprefix("http://"),
@@ -246,17 +177,14 @@ async def burden(bootstrap: str, count: int, *, rate: float, seconds: float, ove
 
 
 async def _main(count: int, rate: float, seconds: float, repetitions: int) -> None:
-    paces()
     none: list[Burden] = []
     many: list[Burden] = []
-    late: list[Burden] = []
     with Cluster(brokers=1, long_lived=True) as cluster:
         # Not measured: the broker's JVM warms up.
         await burden(cluster.bootstrap, 0, rate=5 * rate, seconds=2 * seconds)
         for _ in range(repetitions):
             none.append(await burden(cluster.bootstrap, 0, rate=rate, seconds=seconds))
             many.append(await burden(cluster.bootstrap, count, rate=rate, seconds=seconds))
-            late.append(await burden(cluster.bootstrap, count, rate=rate, seconds=seconds, overdue=True))
     resident = statistics.median(run.resident for run in many) - statistics.median(run.resident for run in none)
     spent = statistics.median(run.cpu_seconds for run in many) - statistics.median(run.cpu_seconds for run in none)
     observations = statistics.median(run.observations for run in many)
@@ -268,7 +196,7 @@ async def _main(count: int, rate: float, seconds: float, repetitions: int) -> No
     table = Table(title=f"Commands at {rate:.0f}/s (all repetitions together, ms) and the worker's start (median, s)")
     for column in ("worker", "p50", "p99", "of p50 with none", "of p99 with none", "start"):
         table.add_column(column, justify="right")
-    for name, runs in (("none watched", none), (f"{count:,} watched", many), ("the same, all overdue", late)):
+    for name, runs in (("none watched", none), (f"{count:,} watched", many)):
         at, floor = _together(runs), _together(none)
         table.add_row(
             name,
@@ -290,9 +218,5 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=20.0, help="commands per second (default 20)")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure (default 15)")
     parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")
-    parser.add_argument("--only-paces", action="store_true", help="only simulate the cadence; start no process")
     arguments = parser.parse_args()
-    if arguments.only_paces:
-        paces()
-    else:
-        uvloop.run(_main(arguments.watched, arguments.rate, arguments.seconds, arguments.repetitions))
+    uvloop.run(_main(arguments.watched, arguments.rate, arguments.seconds, arguments.repetitions))

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import statistics
 import sys
 import time
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 console = Console()
-_PYRALLEL = "BENCH_PYRALLEL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +140,6 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> list[V
                 f"{max(run.resident_mib for run in runs):.0f} MiB",
                 str(bad),
             )
-    for kind, records in (("serial", int(1_000 * scale)), ("per-record", int(300 * scale))):
-        run = await throughput(bootstrap, kind, 4, 100, records)
-        verdicts.append(run.verdict)
-        table.add_row("100", kind, f"{run.rate:,.0f}", "", "", f"{run.resident_mib:.0f} MiB", str(run.verdict))
     console.print(table)
     return verdicts
 
@@ -177,11 +170,7 @@ async def _latency_table(bootstrap: str, repetitions: int, scale: float) -> None
 async def _http(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]:
     server = await serve(0.005)
     address, records = f"127.0.0.1:{server.sockets[0].getsockname()[1]}", int(40_000 * scale)
-    interpreter, runs, others = os.environ.get(_PYRALLEL), [], []
-    for _ in range(repetitions):
-        runs.append(await throughput(bootstrap, "engine", 12, 1_000, records, http=address))
-        if interpreter:
-            others.append(await _pyrallel(interpreter, bootstrap, records, address))
+    runs = [await throughput(bootstrap, "engine", 12, 1_000, records, http=address) for _ in range(repetitions)]
     server.close()
     bad = next((run.verdict for run in runs if not run.verdict.is_clean), runs[0].verdict)
     rate, spent = statistics.median(run.rate for run in runs), statistics.median(run.cpu_seconds for run in runs)
@@ -189,26 +178,7 @@ async def _http(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]
         f"A minimal HTTP call of 5 ms, 12 partitions, 1,000 keys, 2,048 slots: {rate:,.0f} records/s, "
         f"{spent / records * 1e6:.0f} µs of CPU per record, {bad}"
     )
-    if others:
-        other, other_spent = (statistics.median(found) for found in zip(*others, strict=True))
-        console.print(
-            f"pyrallel-consumer beside it, the same slots and calls, at least once and without outcomes: "
-            f"{other:,.0f} records/s, {other_spent * 1e6:.0f} µs; the engine makes {rate / other:.1f} times as many"
-        )
-    else:
-        console.print(f"pyrallel-consumer was not measured: {_PYRALLEL} names no Python that has it")
     return [run.verdict for run in runs]
-
-
-async def _pyrallel(interpreter: str, bootstrap: str, records: int, address: str) -> tuple[float, float]:
-    """Run pyrallel-consumer over such a topic with such calls; return records/s and CPU seconds per record."""
-    prefix = await make_topics(bootstrap, 12)
-    await fill(bootstrap, prefix, partitions=12, keys=1_000, records=records)
-    module = ("-m", "bench.floors.pyrallel", bootstrap, f"{prefix}commands", address, str(records))
-    process = await asyncio.create_subprocess_exec(interpreter, *module, stdout=asyncio.subprocess.PIPE)
-    output, _ = await asyncio.wait_for(process.communicate(), 300)
-    report = json.loads(output)
-    return records / report["seconds"], report["cpuSeconds"] / records
 
 
 async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:

@@ -23,7 +23,6 @@ from prometheus_client import CollectorRegistry
 
 from bench.floors.bare_loop import BareLoop
 from bench.floors.bare_reading import BareReading
-from bench.floors.simple import SimpleLoop
 from consumers.engine import Done, Invocation, Output, Record, RetryAt
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
@@ -192,12 +191,6 @@ def _subject(task: Task, work: Work, count: Count) -> tuple[Run, Callable[[], bo
         case "reading":
             reading = BareReading(task.bootstrap, f"{task.prefix}state")
             return reading.run, lambda: reading.is_ready
-        case "serial" | "per-record":
-            transactional = task.kind == "per-record"
-            simple = SimpleLoop(
-                task.bootstrap, task.prefix, floor_handler, count.committed, transactional=transactional
-            )
-            return simple.run, lambda: False
     raise ValueError(task.kind)
 
 

@@ -17,14 +17,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from prometheus_client import CollectorRegistry
 from rich.table import Table
 
-from adapters.postgres.people_numbers import STATEMENTS as PEOPLE_NUMBERS
-from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.reader import ReadModelReader
-from adapters.postgres.views.overview import OVERVIEW
 from bench.reads.lists import Values, reads
 from bench.reads.prepare import console, prepare
 from local.postgres import Postgres
@@ -60,21 +56,6 @@ async def measure(settings: ReadModelSettings, read: Read, times: int) -> tuple[
     return found[3:], rows
 
 
-def explain(conninfo: str, schema: str, read: Read) -> list[str]:
-    """Return the plans of one run."""
-    query = read.query(random.Random(7))
-    if hasattr(query, "statement"):
-        statements = [query.statement()]
-    else:
-        statements = [(one, {}) for one in (PEOPLE_NUMBERS if query is people_numbers else (OVERVIEW,))]
-    with psycopg.connect(conninfo) as connection:
-        connection.execute(f"SET search_path TO {schema}")
-        plans = [
-            connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {one}", values) for one, values in statements
-        ]
-        return [row[0] for plan in plans for row in plan]
-
-
 def _run(authorizations: int, times: int) -> None:
     with Postgres() as postgres, tempfile.TemporaryDirectory() as directory:
         dsn = Path(directory, "dsn")
@@ -89,9 +70,6 @@ def _run(authorizations: int, times: int) -> None:
             p50, p95 = statistics.median(found), statistics.quantiles(found, n=20)[-1]
             verdict = "yes" if p95 <= _GOAL_MS else "NO"
             table.add_row(read.name, str(rows), f"{p50:.1f}", f"{p95:.1f}", f"{max(found):.1f}", verdict)
-            if plan := explain(postgres.conninfo, settings.schema_name, read):
-                console.rule(f"{head}: {read.name.strip()}", align="left")
-                console.print("\n".join(plan), markup=False, highlight=False)
         console.print(table)
 
 
