@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import math
-import time
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, Refused
 from adapters.collate.call_policy import Priority
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause
-from local.processes.patience import Patience, slowness
+from local.processes.patience import Patience
 
 
 @pytest.fixture
@@ -52,17 +50,6 @@ async def open_handoff(client, authorization, n=1):
     )
 
 
-async def test_an_observation_that_has_begun_waits_for_its_second_call(collate, connect, key_file):
-    """A deferred second call would waste the first: with a small budget few observations would complete."""
-    client = await connect(0, base_url=collate.url, api_key_file=key_file, calls_per_second=5.0)
-    (authorization,) = collate.create()
-    opened = await open_handoff(client, authorization)
-    while isinstance(await client.get_authorization(authorization, priority=Priority.OBSERVATION), Answered):
-        pass
-    seen = await client.get_handoff(authorization, opened.model.id, priority=Priority.OBSERVATION)
-    assert isinstance(seen, Answered)
-
-
 async def test_a_handoff_walks_the_whole_way(collate, client):
     (authorization,) = collate.create()
     opened = await open_handoff(client, authorization)
@@ -95,12 +82,6 @@ async def test_a_stale_version_is_refused_with_both_versions(collate, client):
     assert (result.code, result.expected_version, result.actual_version) == ("version_conflict", version - 1, version)
     assert result.request_id
     assert route(Operation.CREATE_HANDOFF, result).disposition is Disposition.REREAD
-
-
-async def test_a_missing_authorization_is_refused_by_its_code(collate, client):
-    result = await client.get_authorization("auth_nowhere")
-    assert isinstance(result, Refused)
-    assert route(Operation.GET_AUTHORIZATION, result).reason == "authorization_not_found"
 
 
 FAULTS = [
@@ -180,121 +161,3 @@ async def test_a_revoked_key_defers_all_calls_until_the_file_has_the_new_key(col
     key_file.write_text("new-key")
     assert isinstance(await read_until(client, authorizations[1], within=3), Answered)
     assert client.trouble is None
-
-
-async def test_the_403_of_one_authorization_rejects_only_its_own_command(collate, client):
-    mine, others = collate.create(count=2)
-    collate.fault("answer", status=403, code="forbidden", path=mine)
-    assert isinstance(await client.get_authorization(others), Answered)
-    refused = await client.get_authorization(mine)
-    assert isinstance(refused, Refused)
-    assert not refused.suspended
-    assert route(Operation.GET_AUTHORIZATION, refused).disposition is Disposition.REJECT
-    assert isinstance(await client.get_authorization(others), Answered)
-
-
-async def test_403s_of_two_authorizations_defer_all_calls(collate, client):
-    first, second, third = collate.create(count=3)
-    collate.fault("answer", status=403, code="insufficient_permissions")
-    doubted = await client.get_authorization(first)
-    assert isinstance(doubted, Refused)
-    assert doubted.suspended, "it may be the key: Collate has accepted no other authorization yet"
-    assert (await client.get_authorization(second)).suspended
-    held = await client.get_authorization(third)
-    assert isinstance(held, Deferred)
-    assert held.reason is HoldReason.FORBIDDEN
-
-
-REPETITIONS = 5
-
-
-async def test_one_authorization_that_always_fails_does_not_slow_the_others(collate, connect, key_file):
-    bad, *good = collate.create(count=21)
-    collate.fault("answer", status=500, path=bad)
-    client = await connect(0, base_url=collate.url, api_key_file=key_file, concurrency=16)
-
-    async def fail(authorization):
-        while True:
-            assert isinstance(await client.get_authorization(authorization), Ambiguous | Deferred)
-            await asyncio.sleep(0.001)
-
-    async def drive(authorization):
-        for _ in range(50):
-            assert isinstance(await read_until(client, authorization), Answered)
-
-    async def measure():
-        began = time.monotonic()
-        await asyncio.gather(*(drive(authorization) for authorization in good))
-        return time.monotonic() - began
-
-    ratios = []
-    # The machine's other work can make any one measurement look bad.
-    while len(ratios) < REPETITIONS and min(ratios, default=math.inf) >= 2:
-        alone = await measure()
-        failing = asyncio.create_task(fail(bad))
-        ratios.append(await measure() / alone)
-        assert not failing.done()
-        failing.cancel()
-    assert client.trouble is None
-    assert min(ratios) < 2
-
-
-async def test_after_an_outage_calls_resume_by_themselves_and_slowly(collate, connect, key_file):
-    authorizations = collate.create(count=100)
-    client = await connect(
-        0,
-        base_url=collate.url,
-        api_key_file=key_file,
-        calls_per_second=200.0,
-        breaker_open="200ms",
-        ramp_up="5s",
-        breaker_failures=3,
-    )
-    assert isinstance(await client.get_authorization(authorizations[0]), Answered)
-    collate.begin_outage()
-    kinds = [type(await client.get_authorization(authorization)) for authorization in authorizations]
-    assert kinds.count(NotSent) + kinds.count(Ambiguous) < 10, "the breaker opens"
-    assert kinds.count(Deferred) > 90
-    collate.ledger.clear()
-    collate.end_outage()
-    results = await asyncio.gather(*(read_until(client, authorization) for authorization in authorizations))
-    assert all(isinstance(result, Answered) for result in results)
-    per_second = [count for _, count in sorted(collate.ledger.per_second.items())]
-    assert max(per_second) < 120, per_second
-    assert client.trouble is None
-
-
-async def test_the_client_adapts_to_a_limit_of_collate(collate, connect, key_file):
-    """Collate allows 50 calls a second and otherwise sends 429. Most calls must still succeed."""
-    authorizations = collate.create(count=40)
-    client = await connect(0, base_url=collate.url, api_key_file=key_file, calls_per_second=400.0, ramp_up="10s")
-    tokens, refused = 50.0, 0
-    handle, last = collate.gate.handle, time.monotonic()
-
-    def limited(request, exchange):
-        nonlocal tokens, last, refused
-        now = time.monotonic()
-        tokens, last = min(50.0, tokens + 50 * (now - last)), now
-        if tokens < 1:
-            refused += 1
-            collate.fault("answer", status=429, code="rate_limited", count=1)
-        else:
-            tokens -= 1
-        handle(request, exchange)
-
-    collate.gate.handle = limited
-    ends = time.monotonic() + 6
-    answered = 0
-
-    async def drive(authorization):
-        nonlocal answered
-        while time.monotonic() < ends:
-            result = await client.get_authorization(authorization)
-            if isinstance(result, Answered):
-                answered += 1
-            pause = result.wait_seconds if isinstance(result, Deferred) else 0.05
-            await asyncio.sleep(max(0.0, min(pause, ends - time.monotonic())))
-
-    await asyncio.gather(*(drive(authorization) for authorization in authorizations))
-    assert answered > 120 / slowness()
-    assert refused < answered

@@ -129,16 +129,6 @@ async def test_any_spelling_of_the_json_media_type_is_accepted(ingress, content_
     assert (await ingress.post(REQUEST, b"{}", Content_Type=content_type)).status == 202
 
 
-async def test_a_compressed_body_is_rejected(ingress):
-    assert is_problem(await ingress.post(REQUEST, b"{}", Content_Encoding="gzip"), 415, "unsupported-media-type")
-
-
-@pytest.mark.parametrize("length", [65_537, 10**12])
-async def test_a_body_with_a_too_large_content_length_is_not_read(ingress, length):
-    head = ingress.head("POST", REQUEST, {"Content-Length": str(length), "Idempotency-Key": "k"})
-    assert is_problem(await ingress.raw(head + b"\r\n"), 413, "body-too-large")
-
-
 async def test_the_caller_is_checked_before_the_body(ingress):
     head = ingress.head("POST", REQUEST, {"Content-Length": "1000000", "Idempotency-Key": "k", "Authorization": "x"})
     assert is_problem(await ingress.raw(head + b"\r\n"), 401, "unauthenticated")
@@ -219,27 +209,6 @@ async def test_the_request_id_of_a_malformed_head_is_in_response_and_log(lines, 
     reply = await ingress.raw(b"NONSENSE\r\n\r\n")
     (line,) = [line for line in lines() if line["event"] == "ingress.request_completed"]
     assert reply.headers["x-request-id"] == reply.json["requestId"] == line["request_id"]
-
-
-@pytest.mark.usefixtures("accepts_commands")
-async def test_pipelined_requests_are_answered_in_order(ingress, kafka):
-    reader, writer = await ingress.open()
-    for number in range(5):
-        writer.write(ingress.head("POST", REQUEST.replace("_1", f"_{number}"), {"Idempotency-Key": "k"}) + b"\r\n")
-    replies = [await read_reply(reader) for _ in range(5)]
-    assert [reply.json["authorizationId"] for reply in replies] == [f"auth_{number}" for number in range(5)]
-    assert len(kafka.commands) == 5
-    writer.close()
-
-
-@pytest.mark.usefixtures("accepts_commands")
-async def test_garbage_after_a_request_does_not_affect_its_response(ingress):
-    reader, writer = await ingress.open()
-    writer.write(ingress.head("POST", REQUEST, {"Idempotency-Key": "k"}) + b"\r\n\x00\x01GARBAGE\r\n\r\n")
-    assert (await read_reply(reader)).status == 202
-    async with asyncio.timeout(5):
-        assert await reader.read() == b""
-    writer.close()
 
 
 @pytest.mark.usefixtures("accepts_commands")

@@ -65,13 +65,6 @@ async def test_a_retry_is_the_same_decision_and_another_key_another(ingress, kaf
     assert first.id == again.id != other.id
 
 
-async def test_a_decision_needs_an_operator_and_a_reason(ingress, kafka):
-    reply = await ingress.post(PATH, {"ofCaller": "reporting"})
-    assert reply.status == 422
-    assert {error["pointer"] for error in reply.json["errors"]} == {"/operator", "/reason"}
-    assert not kafka.commands
-
-
 async def test_a_caller_cannot_send_the_internal_command(ingress, kafka):
     headers = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/x", "ce_subject": "auth_1"}
     internal = CommandType.AUTHORIZATION_EMPTY_RECENT_COMMANDS.value

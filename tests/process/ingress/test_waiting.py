@@ -114,16 +114,6 @@ async def test_a_wait_beyond_the_bound_is_202_at_once(ingress, keys):
     close(connections)
 
 
-async def test_a_known_outcome_needs_no_place(ingress, kafka, keys, eventually):
-    reply = await ingress.post(REQUEST, key="known")
-    kafka.publish(finished(reply.json["commandId"]))
-    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
-    connections = await open_many(ingress, range(20))
-    await eventually(lambda: ingress.metric("waiters") == 20)
-    assert (await ingress.post(REQUEST, key="known", Prefer="wait=30")).status == 200
-    close(connections)
-
-
 async def test_a_half_closed_client_gets_its_202_at_once(ingress, kafka, keys):
     reader, writer = await start_waiting(ingress, 1)
     writer.write_eof()
@@ -174,16 +164,6 @@ async def test_a_command_that_is_dead_lettered_ends_the_wait(ingress, kafka, key
     assert answer.advice == "Look at the authorization, then redrive or discard."
     assert answer.accepted_at == kafka.read()[0].accepted_at
     assert ingress.metric("waits_total", result="dead_lettered") == 1
-
-
-async def test_a_dead_letter_is_not_remembered_as_an_outcome(ingress, kafka, keys, eventually):
-    reply = await ingress.post(REQUEST)
-    kafka.publish(dead_lettered(reply.json["commandId"]))
-    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
-    waiting = asyncio.create_task(ingress.post(REQUEST, Prefer="wait=20"))
-    await eventually(lambda: ingress.metric("waiters") == 1)
-    kafka.publish(finished(reply.json["commandId"]))
-    assert (await waiting).status == 200
 
 
 async def test_a_client_that_is_gone_leaves_no_task_and_no_error(lines, ingress, kafka, keys, eventually):

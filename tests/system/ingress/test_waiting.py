@@ -30,14 +30,6 @@ async def test_every_replica_returns_the_outcome_to_waiting_requests(gateway, co
     assert collate.ledger.summary()["byKind"]["handoff_opened"] == 10
 
 
-async def test_a_repeated_request_returns_the_earlier_outcome(gateway, collate):
-    (authorization,) = collate.create("complete_payer_interaction")
-    first, second = gateway
-    assert (await first.request(1, authorization, Prefer="wait=20")).status_code == 200
-    assert (await first.request(1, authorization, Prefer="wait=20")).status_code == 200
-    assert (await second.request(1, authorization, Prefer="wait=20")).status_code == 200
-
-
 async def test_a_stream_resumes_at_another_replica(gateway, collate):
     (authorization,) = collate.create("complete_payer_interaction")
     received = []

@@ -33,10 +33,6 @@ def test_every_jar_is_pinned_once():
     assert all(len(jar.sha256) == 64 for jar in LOCK)
 
 
-def test_a_cached_jar_needs_no_network(one, tmp_path, no_network):
-    assert jars.fetch([one], tmp_path) == [tmp_path / one.filename]
-
-
 def test_the_error_without_cache_and_network_names_the_alternative(tmp_path, no_network):
     with pytest.raises(NoJars) as failed:
         jars.fetch(LOCK[:2], tmp_path / "jars")
@@ -72,11 +68,6 @@ def test_a_full_disk_has_its_own_error(tmp_path, monkeypatch):
 
     with pytest.raises(NoSpace, match="filled up"):
         jars.fetch(LOCK[:1], tmp_path)
-
-
-def test_too_little_space_is_reported_before_any_write(tmp_path):
-    with pytest.raises(NoSpace, match="MiB free"):
-        jars.require_space(tmp_path, 1 << 60)
 
 
 def test_the_error_without_packaged_java_names_the_alternative(monkeypatch):

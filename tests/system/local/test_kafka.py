@@ -14,7 +14,6 @@ from local.kafka import storage
 from local.kafka.broker import Node
 from local.kafka.jars import fetch, read_lock
 from local.kafka.nodes import Cluster
-from local.kafka.secured import SecuredCluster
 from local.processes import logs, ports
 from local.processes.cache import cache_directory
 from local.processes.run import Run
@@ -55,25 +54,6 @@ async def read_all(bootstrap, topic):
         return values
 
 
-async def test_transactions_and_groups_work_as_soon_as_it_is_ready(kafka, prefix):
-    topic = prefix + "records"
-    await make_topic(kafka, topic)
-    await write(kafka, topic, b"one", prefix + "writer")
-
-    consumer = AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=kafka,
-        group_id=prefix + "group",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    async with consumer:
-        record = await consumer.getone()
-        await consumer.commit()
-
-    assert record.value == b"one"
-
-
 def test_a_copied_storage_has_the_files_of_a_formatted_one():
     jars = fetch(read_lock(), cache_directory() / "jars")
     with Run("storage") as run:
@@ -93,16 +73,6 @@ def test_a_copied_storage_has_the_files_of_a_formatted_one():
     assert ids[1] | {"cluster.id": None, "directory.id": None} == ids[0] | {"cluster.id": None, "directory.id": None}
     assert ids[1]["cluster.id"] == cluster_id
     assert ids[0]["directory.id"] != ids[1]["directory.id"]
-
-
-def test_a_secured_broker_that_is_planned_again_has_only_its_new_ports(tmp_path):
-    cluster = SecuredCluster(tmp_path, {}, properties={"auto.create.topics.enable": "true"})
-    for _ in range(2):
-        (node,) = cluster._plan_nodes(tmp_path)
-        listeners = {*cluster._properties["listeners"].split(",")}
-        clients = {f"{name}://127.0.0.1:{port}" for name, port in cluster.ports.items()}
-        assert listeners == clients | {f"CONTROLLER://127.0.0.1:{node.controller_port}"}
-        assert cluster._properties["auto.create.topics.enable"] == "true"
 
 
 def meta_properties(node):
@@ -151,11 +121,6 @@ def test_a_failed_start_shows_and_keeps_the_log_and_leaves_no_files(cache, tmp_p
     assert "num.io.threads" in str(failed.value)
     assert "num.io.threads" in (cache / "failed" / "kafka-1" / "kafka.log").read_text()
     assert not list(tmp_path.glob("collate-gateway-*"))
-
-
-def test_a_broker_that_fails_after_its_format_shows_its_own_log(cache):
-    with pytest.raises(StartFailed, match="LEDGER://"):
-        Cluster(properties={"advertised.listeners": "LEDGER://127.0.0.1:1"}).open()
 
 
 def test_a_port_lost_between_finding_and_using_it_is_replaced(cache, monkeypatch):

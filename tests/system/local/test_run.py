@@ -37,15 +37,6 @@ def test_sigterm_and_sighup_act_like_ctrl_c(sig):
         pytest.fail("the block continued")
 
 
-def test_a_killed_parent_leaves_no_broker_and_no_directory(temporary, processes_in, eventually_blocking):
-    with start_kafka() as parent:
-        assert list(temporary.iterdir())
-        parent.kill()
-        parent.wait()
-
-        eventually_blocking(lambda: not processes_in(temporary) and not list(temporary.iterdir()))
-
-
 def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, processes_in, eventually_blocking):
     with subprocess.Popen(SERVE_KAFKA, stdout=subprocess.DEVNULL) as parent:
         try:
@@ -55,14 +46,6 @@ def test_a_parent_killed_while_kafka_starts_leaves_nothing(temporary, processes_
         parent.wait()
 
         eventually_blocking(lambda: not processes_in(temporary) and not list(temporary.iterdir()))
-
-
-def test_ctrl_c_in_the_terminal_reaches_only_the_parent(temporary):
-    with Run("test") as run:
-        child = run.spawn(["sleep", "1000"], log=temporary / "log")
-
-        assert os.getpgid(child.pid) != os.getpgrp()
-        assert os.getsid(child.pid) == os.getsid(0)
 
 
 def test_a_child_that_ignores_sigterm_is_killed(temporary, eventually_blocking):

@@ -39,14 +39,6 @@ async def take(queue, priority=COMMAND, subject="a", caller=""):
     return await queue.take(Call(priority, writes=True, subject=subject, caller=caller))
 
 
-async def test_a_free_ticket_is_given_immediately(make):
-    queue = make()
-    ticket = await take(queue)
-    assert isinstance(ticket, Ticket)
-    queue.done(ticket, CallSignal.ANSWERED, 0.01)
-    assert queue.budget.in_flight[COMMAND] == 0
-
-
 async def test_a_short_wait_ends_when_a_call_does(make):
     queue = make()
     first = await take(queue)
@@ -55,17 +47,6 @@ async def test_a_short_wait_ends_when_a_call_does(make):
     assert not second.done()
     queue.done(first, CallSignal.ANSWERED, 0.001)
     assert isinstance(await second, Ticket)
-
-
-async def test_a_short_wait_for_a_token_ends_by_itself(make):
-    queue = make(per_second=100.0)
-    tickets = []
-    for _ in range(30):
-        ticket = await take(queue)
-        assert isinstance(ticket, Ticket)
-        queue.done(ticket, CallSignal.ANSWERED, 0.001)
-        tickets.append(ticket)
-    assert len(tickets) == 30
 
 
 async def test_a_long_wait_is_deferred_immediately(make):
@@ -106,29 +87,6 @@ async def test_live_calls_go_before_commands_and_these_before_observations(make)
     queue.done(first, CallSignal.ANSWERED, 0.001)
     await asyncio.gather(*tasks)
     assert order == [LIVE, COMMAND, COMMAND, OBSERVATION]
-
-
-async def test_the_second_call_of_an_observation_waits_and_goes_before_first_calls(make):
-    queue = make(per_second=2.0)  # the next token comes after half a second: too late for any first call
-    order, deferred = [], []
-
-    async def one(subject, *, continues):
-        ticket = await queue.take(Call(OBSERVATION, writes=False, subject=subject, continues=continues))
-        if isinstance(ticket, Deferred):
-            deferred.append(subject)
-            return
-        order.append(subject)
-        queue.done(ticket, CallSignal.ANSWERED, 0.001)
-
-    while not deferred:
-        await one("first", continues=False)
-    order.clear()
-    deferred.clear()
-    async with asyncio.TaskGroup() as calls:
-        for subject, continues in (("first", False), ("second", True), ("another first", False), ("third", True)):
-            calls.create_task(one(subject, continues=continues))
-    assert order == ["second", "third"]
-    assert deferred == ["first", "another first"]
 
 
 async def test_no_call_overtakes_waiting_calls_of_its_priority(make):

@@ -63,18 +63,6 @@ async def test_a_waiting_request_receives_the_outcome(waiters):
     assert outcome.finished_at == AT
 
 
-async def test_several_requests_may_wait_for_one_command(waiters):
-    with waiters.register(COMMAND, "desk") as first, waiters.register(COMMAND, "desk") as second:
-        waiters.on_record(finished())
-        assert await waiters.wait(first, 1, stays) == await waiters.wait(second, 1, stays)
-
-
-async def test_a_late_waiter_receives_a_remembered_outcome(waiters):
-    waiters.on_record(finished())
-    with waiters.register(COMMAND, "desk") as future:
-        assert await waiters.wait(future, 1, stays) is not None
-
-
 async def test_only_the_last_outcomes_are_remembered(waiters):
     ids = [f"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b1{number}" for number in range(3)]
     for command_id in ids:

@@ -2,16 +2,14 @@
 
 import asyncio
 import contextlib
-import inspect
 import struct
 from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import AIOKafkaConnection, ScramAuthenticator
+from aiokafka.conn import ScramAuthenticator
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import (
@@ -54,23 +52,12 @@ async def consumer(monkeypatch):
     await consumer.stop()
 
 
-@pytest.fixture
-async def admin():
-    admin = AIOKafkaAdminClient()
-    yield admin
-    await admin._client.close()
-
-
 def a_batch(producer):
     return MessageBatch(TopicPartition("topic", 0), producer.create_batch(), 1, 0)
 
 
 def test_the_installed_minor_version_is_the_checked_one():
     assert version("aiokafka").startswith(f"{internals.CHECKED_MINOR_VERSION}.")
-
-
-async def test_a_consumer_without_a_membership_has_generation_minus_one(consumer):
-    assert internals.group_membership(consumer) == (-1, "")
 
 
 async def test_the_membership_is_the_coordinators(consumer):
@@ -130,16 +117,6 @@ async def test_a_consumer_that_has_not_started_has_not_ended(consumer):
     fetcher, consumer._fetcher = consumer._fetcher, None
     assert not internals.has_fetching_ended(consumer)
     consumer._fetcher = fetcher
-
-
-async def test_both_kinds_of_client_have_connections_that_can_be_closed(producer, consumer):
-    assert isinstance(internals.connections_of(producer), AIOKafkaClient)
-    assert isinstance(internals.connections_of(consumer), AIOKafkaClient)
-    assert inspect.iscoroutinefunction(AIOKafkaClient.close)
-
-
-async def test_a_producer_that_has_not_started_has_no_sender_task(producer):
-    assert internals.sender_task(producer) is None
 
 
 async def test_undelivered_records_fail_and_asyncio_logs_no_exception_of_theirs(producer):
@@ -281,20 +258,6 @@ async def test_a_failed_search_for_the_coordinator_has_its_cause(producer, monke
     assert isinstance(failed.value.__cause__, KafkaConnectionError)
 
 
-async def test_an_admin_client_knows_no_brokers_before_the_first_response(admin):
-    admin._client.cluster._brokers.clear()
-    assert not internals.knows_brokers(admin)
-
-
-async def test_a_request_of_an_admin_client_goes_to_a_broker(admin, monkeypatch):
-    async def send(client, node, request):
-        return node, request
-
-    monkeypatch.setattr(AIOKafkaClient, "send", send)
-    monkeypatch.setattr(AIOKafkaClient, "get_random_node", lambda _: 2)
-    assert await internals.send_to_any_broker(admin, "request") == (2, "request")
-
-
 async def test_scram_needs_nothing_of_a_password_but_its_bytes():
     """`credentials.PasswordFile` is not a string: it reads its file when aiokafka encodes it."""
 
@@ -336,8 +299,3 @@ async def test_a_stopped_consumer_leaves_its_group_then_aborts_its_connections(c
     assert (closed, aborted) == ([[]], [1])
     connections.clear()
     consumer._coordinator = coordinator
-
-
-def test_the_writer_of_a_connection_is_where_this_module_expects_it():
-    assert "self._writer" in inspect.getsource(AIOKafkaConnection)
-    assert "self._conns" in inspect.getsource(AIOKafkaClient)

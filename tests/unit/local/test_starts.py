@@ -1,37 +1,8 @@
 """What a person reads while local servers start, and first of all after a failed start."""
 
-import time
-
 import pytest
 
 from local.processes.logs import failure, worst_line
-from local.processes.starts import Starts
-
-
-def test_each_part_says_that_it_starts_and_then_how_long_that_took(monkeypatch):
-    now, lines = [5.0], []
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with Starts(lines.append) as starts:
-        starts.begin("ingress", "worker")
-        now[0] = 7.0
-        starts.end("ingress", "here")
-        now[0] = 605.5
-        starts.end("worker", "there")
-    assert [line.replace("[dim]", "").replace("[/]", "") for line in lines] == [
-        "… ingress, worker starting",
-        "[green]✓ ingress              here, after 2.0 s",
-        "[green]✓ worker               there, after 600.5 s",
-    ]
-
-
-def test_a_part_that_starts_slowly_is_named_again(eventually_blocking):
-    lines = []
-    with Starts(lines.append, remind_every_seconds=0.01) as starts:
-        starts.begin("Apache Kafka", "PostgreSQL")
-        starts.end("PostgreSQL", "here")
-        lines.clear()
-        eventually_blocking(lambda: len(lines) > 1)
-        assert lines[-1] == "[dim]… still starting: Apache Kafka for 0 s[/]"
 
 
 @pytest.mark.parametrize(

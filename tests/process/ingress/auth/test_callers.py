@@ -34,36 +34,6 @@ async def test_an_unauthenticated_caller_gets_the_same_401_everywhere(ingress, k
     assert kafka.commands == []
 
 
-@pytest.mark.parametrize(("method", "path"), [address for address in EVERY_ADDRESS if address[1] != "/v1/commands"])
-async def test_a_caller_without_the_permission_gets_403(ingress, kafka, method, path):
-    key = new_key()
-    ingress.callers_file.write_text(f'[[caller]]\nname = "guest"\npermissions = ["operate"]\n{key.entry}')
-    ingress.components.callers.reread_if_changed()
-    ingress.key = key.key
-    assert (await ingress.call(method, path)).status == 403
-    assert kafka.commands == []
-
-
-async def test_a_cloudevent_needs_the_permission_of_its_command(ingress, kafka):
-    key = new_key()
-    ingress.callers_file.write_text(f'[[caller]]\nname = "guest"\npermissions = ["authorization:watch"]\n{key.entry}')
-    ingress.components.callers.reread_if_changed()
-    ingress.key = key.key
-    statuses = []
-    for name, data in [("authorization.watch", {}), ("handoff.request", {})]:
-        body = {
-            "specversion": "1.0",
-            "id": "1",
-            "source": "/x",
-            "type": f"collate-gateway.{name}.v1",
-            "subject": "a",
-            "data": data,
-        }
-        headers = {"Content-Type": "application/cloudevents+json"}
-        statuses.append((await ingress.call("POST", "/v1/commands", body, headers)).status)
-    assert statuses == [202, 403]
-
-
 async def test_a_key_removed_from_the_file_gets_401(ingress):
     assert (await ingress.post(REQUEST)).status == 202
     ingress.callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = ["operate"]\n{new_key().entry}')

@@ -70,10 +70,6 @@ async def test_an_invalid_token_is_401(ingress, kafka, credential):
     assert kafka.commands == []
 
 
-async def test_a_token_has_the_permissions_of_its_caller(ingress):
-    assert (await ingress.post("/v1/authorizations/auth_1/watch", Authorization=bearer())).status == 403
-
-
 async def test_an_unsigned_request_may_not_name_a_caller(ingress):
     reply = await ingress.call("GET", "/v1/events?caller=intake", headers={"authorization": bearer()})
     assert reply.status == 400

@@ -200,12 +200,6 @@ async def test_the_id_of_the_message_must_be_that_of_the_event(ingress, kafka):
     assert kafka.commands == []
 
 
-async def test_a_signer_needs_the_permission_of_the_command(ingress, kafka):
-    body = event(type="collate-gateway.handoff.close.v1")
-    assert (await send(ingress, body)).status == 403
-    assert kafka.commands == []
-
-
 @pytest.mark.parametrize(
     ("query", "status"),
     [

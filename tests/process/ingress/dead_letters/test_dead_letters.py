@@ -83,24 +83,6 @@ def add_dead_letters(ingress, kafka, eventually):
     return add
 
 
-async def test_no_dead_letters_are_an_empty_list(ingress):
-    reply = await ingress.get("/v1/dead-letters")
-    assert (reply.status, reply.json) == (200, {"deadLetters": [], "matching": 0, "leftOut": 0})
-
-
-async def test_every_route_needs_the_permission_operate(ingress, kafka, add_dead_letters):
-    dead = await add_dead_letters(dead_letter())
-    text = ingress.callers_file.read_text().replace(', "operate"', "")
-    ingress.callers_file.write_text(text)
-    ingress.components.callers.reread_if_changed()
-    path = f"/v1/dead-letters/{dead.command_id}"
-    for reading in ("/v1/dead-letters", path, f"{path}/original?operator=op", f"{path}/situation"):
-        assert (await ingress.get(reading)).status == 403
-    for deciding in ("redrive", "discard"):
-        assert (await ingress.post(f"{path}/{deciding}", DECISION)).status == 403
-    assert kafka.commands == []
-
-
 async def test_a_list_has_no_content_of_callers(ingress, add_dead_letters):
     await add_dead_letters(dead_letter())
     reply = await ingress.get("/v1/dead-letters")
@@ -296,16 +278,6 @@ async def test_a_waiting_request_returns_that_the_redrive_failed(ingress, kafka,
     assert (reply.status, reply.json["status"], reply.json.get("redrive")) == (202, status, redrive)
 
 
-async def test_a_decision_that_does_not_wait_needs_no_place(ingress, kafka, add_dead_letters, eventually):
-    kafka.is_silent = True
-    dead = await add_dead_letters(dead_letter())
-    asking = asyncio.create_task(ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION))
-    await eventually(lambda: kafka.commands)
-    assert ingress.metric("waiters") == 0
-    kafka.confirm()
-    assert (await asking).status == 202
-
-
 async def test_a_discard_record_has_operator_and_reason(ingress, kafka, add_dead_letters):
     dead = await add_dead_letters(dead_letter())
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", DECISION)
@@ -336,13 +308,6 @@ async def test_without_an_authorization_there_is_no_decision(ingress, kafka, add
 
 
 BARE = {"operator": "op-7", "reason": "caller_asked", "redrive": 0}
-
-
-async def test_a_reason_is_enough_for_a_decision(ingress, kafka, add_dead_letters):
-    dead = await add_dead_letters(dead_letter())
-    assert (await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", BARE)).status == 202
-    (command,) = kafka.read()
-    assert reasons_of(command.data) == ("op-7", "caller_asked", None, None)
 
 
 @pytest.mark.parametrize(

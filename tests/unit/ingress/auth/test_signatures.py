@@ -66,11 +66,6 @@ def test_any_secret_and_any_signature_suffices():
     assert check(headers("msg_1", old), b"body", SECRET) is None
 
 
-def test_another_spelling_of_the_same_json_is_invalid():
-    given_headers = signed(SECRET, "msg_1", '{"a": 1}')
-    assert check(given_headers, b'{"a":1}', SECRET) is None
-
-
 @pytest.mark.parametrize(
     ("seconds", "is_right"), [(0, True), (TOLERANCE_SECONDS - 1, True), (TOLERANCE_SECONDS + 2, False)]
 )
