@@ -131,28 +131,23 @@ def test_a_setting_becomes_a_variable_that_the_gateway_can_read(render):
 
 
 @pytest.mark.parametrize(
-    ("values", "processes"),
+    ("counts", "values", "processes"),
     [
-        ({"ingress": {"replicas": 3}, "worker": {"replicas": 4}}, "8"),
-        ({"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}, "worker": {"replicas": 2}}, "13"),
-        ({"worker": {"keda": {"enabled": True, "maxReplicas": 9, "prometheusServer": "p"}}}, "12"),
-        ({"settings": {"collate": {"max_replicas": 50}}}, "50"),
+        ("COLLATE", {"ingress": {"replicas": 3}, "worker": {"replicas": 4}}, "8"),
+        (
+            "COLLATE",
+            {"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}, "worker": {"replicas": 2}},
+            "13",
+        ),
+        ("COLLATE", {"worker": {"keda": {"enabled": True, "maxReplicas": 9, "prometheusServer": "p"}}}, "12"),
+        ("COLLATE", {"settings": {"collate": {"max_replicas": 50}}}, "50"),
+        ("READMODEL", {"ingress": {"replicas": 3}}, "4"),
+        ("READMODEL", {"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}}, "11"),
+        ("READMODEL", {"settings": {"readmodel": {"max_replicas": 50}}}, "50"),
     ],
 )
-def test_the_call_budget_is_divided_by_the_most_processes_that_can_run(render, values, processes):
-    assert settings_of(render(values))["GATEWAY_COLLATE__MAX_REPLICAS"] == processes
-
-
-@pytest.mark.parametrize(
-    ("values", "processes"),
-    [
-        ({"ingress": {"replicas": 3}}, "4"),
-        ({"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}}, "11"),
-        ({"settings": {"readmodel": {"max_replicas": 50}}}, "50"),
-    ],
-)
-def test_the_bound_of_connections_counts_the_most_processes_of_ingress_that_can_run(render, values, processes):
-    assert settings_of(render(values))["GATEWAY_READMODEL__MAX_REPLICAS"] == processes
+def test_calls_and_connections_are_divided_by_the_most_processes_that_can_run(render, counts, values, processes):
+    assert settings_of(render(values))[f"GATEWAY_{counts}__MAX_REPLICAS"] == processes
 
 
 @pytest.mark.parametrize("stop", [10, 20, 300])

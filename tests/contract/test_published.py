@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -56,20 +55,6 @@ def test_a_missing_or_old_baseline_of_a_release_is_found(tmp_path):
     (tmp_path / "openapi.json").write_text("{}\n")
     assert not is_behind("# Changes\n\n## Unreleased\n\n## 0.1.0\n", tmp_path)
     assert is_behind("# Changes\n\n## 0.1.0\n", tmp_path)
-
-
-def test_a_stale_missing_or_orphaned_file_is_found(tmp_path):
-    copy = tmp_path / "published"
-    shutil.copytree(publish.PUBLISHED, copy, ignore=shutil.ignore_patterns("released"))
-    assert publish.stale(copy) == []
-    (copy / "asyncapi.json").unlink()
-    (copy / "events" / "handoff.opened.v1.json").write_text("{}\n")
-    (copy / "events" / "handoff.forgotten.v1.json").write_text("{}\n")
-    assert publish.stale(copy) == [
-        "asyncapi.json",
-        "events/handoff.forgotten.v1.json",
-        "events/handoff.opened.v1.json",
-    ]
 
 
 def objects(schema):

@@ -34,11 +34,3 @@ def test_each_stale_missing_or_orphaned_file_is_listed_and_written_again(copy):
     assert docs.stale(copy) == [*paths, "schemas/published/events/handoff.forgotten.v1.json"]
     docs.write(copy)
     assert docs.stale(copy) == []
-
-
-@pytest.mark.parametrize(("stale", "code"), [([], 0), (["docs/metrics.md"], 1)])
-def test_check_lists_stale_files_and_tells_the_exit_code(stale, code, monkeypatch, capsys):
-    monkeypatch.setattr(docs, "stale", lambda: stale)
-    monkeypatch.setattr(docs, "write", lambda: pytest.fail("--check writes nothing"))
-    assert docs.main(["--check"]) == code
-    assert capsys.readouterr().out == "".join(f"{path}: stale, run `make docs`\n" for path in stale)

@@ -149,20 +149,8 @@ class Reply:
         return json.loads(self.body)
 
 
-@dataclass
-class Ingress:
-    port: int
-    key: str
-    kafka: Kafka
-    components: object
-    process: Process
-    settings: object
-    callers_file: object
-    stop: Callable
-    limits: ConnectionLimits
-
-    def metric(self, name, **labels):
-        return self.process.registry.get_sample_value(f"collate_gateway_{name}", labels)
+class Door:
+    """A server on this machine."""
 
     async def open(self):
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -177,6 +165,22 @@ class Ingress:
             return await read_reply(reader)
         finally:
             writer.close()
+
+
+@dataclass
+class Ingress(Door):
+    port: int
+    key: str
+    kafka: Kafka
+    components: object
+    process: Process
+    settings: object
+    callers_file: object
+    stop: Callable
+    limits: ConnectionLimits
+
+    def metric(self, name, **labels):
+        return self.process.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
     def head(self, method, path, headers):
         known = {"host": "gateway", "authorization": f"Bearer {self.key}"}

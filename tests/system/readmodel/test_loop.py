@@ -36,13 +36,6 @@ async def test_the_tables_hold_the_topics_without_phi(model, written):
     assert "PHI" in str(written)
 
 
-async def test_another_batch_size_gives_the_same_rows(settings, written, model):
-    await model.project()
-    smaller = settings.model_copy(update={"readmodel": settings.readmodel.model_copy(update={"batch": 7})})
-
-    assert await model.replayed(smaller) == model.rows()
-
-
 async def test_readiness_names_the_command_that_creates_the_schema(settings, written, running, eventually):
     elsewhere = settings.model_copy(
         update={"readmodel": settings.readmodel.model_copy(update={"schema_name": "later"})}

@@ -17,10 +17,6 @@ async def rejection(settings):
     return away.value
 
 
-async def test_a_bearer_token_is_accepted(to_secured):
-    assert await log_in(to_secured("SASL_SSL", mechanism="OAUTHBEARER", user="worker")) == {}
-
-
 @pytest.mark.parametrize("flaw", ["expired", "for another audience", "signed by a stranger", "no token at all"])
 async def test_a_rejected_token_is_denied_and_the_error_names_its_setting(to_secured, secured, flaw):
     settings = to_secured("SASL_SSL", mechanism="OAUTHBEARER")
@@ -60,8 +56,3 @@ async def test_an_unknown_or_missing_certificate_is_denied(to_secured):
         denied = await rejection(settings)
         assert isinstance(denied, KafkaDenied), denied
         assert "CERTIFICATE_FILE" in str(denied)
-
-
-async def test_a_wrong_password_is_denied_and_a_dead_broker_is_not(to_secured):
-    assert isinstance(await rejection(to_secured("SASL_SSL", password="wrong")), KafkaDenied)
-    assert not isinstance(await rejection(to_secured("SASL_SSL", bootstrap=("127.0.0.1:1",))), KafkaDenied)

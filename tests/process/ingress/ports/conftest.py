@@ -19,35 +19,21 @@ from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.server import limited_protocol
 from runtime.metrics import create_metrics
 from runtime.serving import serving
-from tests.process.ingress.conftest import QuickAsyncio, read_reply
+from tests.process.ingress.conftest import Door, QuickAsyncio
 from tests.unit.console.app import ORIGIN, console_app
 
 FULL = 20
 
 
 @dataclass
-class Port:
+class Port(Door):
     name: str
-    number: int
+    port: int
     limits: ConnectionLimits
     get: bytes
     post: bytes
     health: Health
     sample: Callable
-
-    async def open(self):
-        return await asyncio.open_connection("127.0.0.1", self.number)
-
-    async def raw(self, data, *, half_close=False):
-        """Send bytes and return the first reply."""
-        reader, writer = await self.open()
-        writer.write(data)
-        if half_close:
-            writer.write_eof()
-        try:
-            return await read_reply(reader)
-        finally:
-            writer.close()
 
     async def is_served(self):
         """Send a request on a new connection. Return whether it is answered."""
