@@ -17,7 +17,7 @@ from docs_build import (
     licences,
     reference,
 )
-from docs_build.clients import models, synchronous
+from docs_build.clients import models, operations, synchronous
 from docs_build.dashboard import grafana, picture
 from docs_build.documents import publish
 
@@ -49,6 +49,7 @@ def pages(root: Path) -> dict[str, str]:
     found[models.PATH] = models.models_module(
         json.loads(published["openapi.json"]), json.loads(published["asyncapi.json"])
     )
+    found[operations.PATH] = operations.operations_module(json.loads(published["openapi.json"]))
     found |= synchronous.synchronous_files()
     if sys.version_info[:2] == licences.IMAGE_PYTHON:
         found["docs/licences.md"] = licences.page()

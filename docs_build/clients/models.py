@@ -35,16 +35,14 @@ def models_module(openapi: Json, asyncapi: Json) -> str:
     schemas = _merged(
         openapi["components"]["schemas"], dict(_reachable(asyncapi["components"]["schemas"], events.values()))
     )
-    names = _names(schemas)
+    names = component_names(schemas)
     # Several components may be the same type: one definition of each.
     written: dict[str, str] = {}
     for component in _in_order(schemas):
         written.setdefault(names[component], _definition(schemas[component], names[component], names))
     kinds = {kind: names[component] for kind, component in sorted(events.items())}
     union = f'EventData = {" | ".join(kinds.values())}\n"""The data of an event."""\n'
-    table = "".join(f"    {kind!r}: {name},\n" for kind, name in kinds.items())
-    lookup = f'EVENT_DATA: dict[str, Any] = {{\n{table}}}\n"""The type of an event\'s data, by the event\'s type."""\n'
-    return formatted("\n".join([_HEAD, *written.values(), union, lookup]), PATH)
+    return formatted("\n".join([_HEAD, *written.values(), union]), PATH)
 
 
 def _merged(ours: Json, more: Json) -> Json:
@@ -101,7 +99,7 @@ def _in_order(schemas: Json) -> Iterator[str]:
         yield from visit(component)
 
 
-def _names(schemas: Json) -> dict[str, str]:
+def component_names(schemas: Json) -> dict[str, str]:
     """Return the Python name of each component: the part behind the dot, if all components with it are one type."""
     short = {component: component.rpartition(".")[2] for component in schemas}
     texts = defaultdict[str, set[str]](set)
@@ -118,7 +116,7 @@ def _definition(schema: Json, name: str, names: Mapping[str, str]) -> str:
     described = " ".join(str(schema.get("description", "")).split())
     if schema.get("type") != "object" or ("properties" not in schema and "additionalProperties" in schema):
         text = f'"""{described}"""\n' if described else ""
-        return f"{name} = {_type(schema, names)}\n{text}\n"
+        return f"{name} = {type_of(schema, names)}\n{text}\n"
     fields = {field: _field(schema, field, names) for field in schema.get("properties", {})}
     if any(keyword.iskeyword(field) for field in fields):
         members = "".join(f"    {field!r}: {kind},\n" for field, kind in fields.items())
@@ -132,11 +130,11 @@ def _definition(schema: Json, name: str, names: Mapping[str, str]) -> str:
 
 
 def _field(schema: Json, field: str, names: Mapping[str, str]) -> str:
-    kind = _type(schema["properties"][field], names)
+    kind = type_of(schema["properties"][field], names)
     return kind if field in schema.get("required", ()) else f"NotRequired[{kind}]"
 
 
-def _type(schema: Any, names: Mapping[str, str]) -> str:
+def type_of(schema: Any, names: Mapping[str, str]) -> str:
     """Return the type of a value. A schema without a type is any JSON."""
     if not isinstance(schema, dict):
         return "Any"
@@ -148,12 +146,12 @@ def _type(schema: Any, names: Mapping[str, str]) -> str:
         return f"Literal[{', '.join(map(repr, schema['enum']))}]"
     for several in ("anyOf", "oneOf"):
         if several in schema:
-            return " | ".join(dict.fromkeys(_type(one, names) for one in schema[several]))
+            return " | ".join(dict.fromkeys(type_of(one, names) for one in schema[several]))
     kind = schema.get("type")
     if isinstance(kind, list):
-        return " | ".join(_type(schema | {"type": one}, names) for one in kind)
+        return " | ".join(type_of(schema | {"type": one}, names) for one in kind)
     if kind == "array":
-        return f"list[{_type(schema.get('items'), names)}]"
+        return f"list[{type_of(schema.get('items'), names)}]"
     if kind == "object":
-        return f"dict[str, {_type(schema.get('additionalProperties'), names)}]"
+        return f"dict[str, {type_of(schema.get('additionalProperties'), names)}]"
     return _SCALARS.get(str(kind), "Any")

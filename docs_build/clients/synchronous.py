@@ -26,6 +26,8 @@ _WORDS: Final = {
     r"\baclose\b": "close",
     r"\baiter_bytes\b": "iter_bytes",
     r"\bStopAsyncIteration\b": "StopIteration",
+    r"\basynccontextmanager\b": "contextmanager",
+    r"\bAbstractAsyncContextManager\b": "AbstractContextManager",
     r"\basyncio\.sleep\b": "time.sleep",
     r"^import asyncio\n": "",
     r"\bAsync(?=[A-Z])": "",

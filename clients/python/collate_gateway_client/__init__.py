@@ -3,12 +3,14 @@
     with Gateway("https://gateway.example", "cgk_…") as gateway:
         outcome = gateway.request_handoff("auth_7Q2M", wait=30)
 
-`AsyncGateway` has the same methods. Answers are the API's own JSON; `models` has their types.
+`AsyncGateway` has the same methods. Answers are the API's own JSON; `models` has their types. `operations` has the call
+of each operation, for `send`.
 """
 
 from collate_gateway_client.asynchronous.authorize import AsyncCredential
 from collate_gateway_client.asynchronous.client import AsyncGateway
 from collate_gateway_client.asynchronous.event_stream import AsyncEventStream
+from collate_gateway_client.calls import Answer, Call
 from collate_gateway_client.credentials import Signer
 from collate_gateway_client.errors import Fault, GatewayError, GatewayProblem, NotAnswered, NotFinished
 from collate_gateway_client.grants import AccessGrant
@@ -24,9 +26,11 @@ from collate_gateway_client.version import VERSION
 __all__ = [
     "VERSION",
     "AccessGrant",
+    "Answer",
     "AsyncCredential",
     "AsyncEventStream",
     "AsyncGateway",
+    "Call",
     "Credential",
     "Event",
     "EventStream",

@@ -9,11 +9,12 @@ No text of these contains a header, a body that was sent, or a message of Collat
 """
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from collate_gateway_client.retries import retry_after
+from collate_gateway_client.retries import RETRIED_STATUSES, retry_after
 
 PREFIX: Final = "urn:collate-gateway:problem:"
 _UNKNOWN_RESULT: Final = frozenset({500, 502, 503, 504})
@@ -34,6 +35,11 @@ class Fault:
     header: str | None = None
     parameter: str | None = None
 
+    @property
+    def where(self) -> str:
+        """The pointer, the header or the parameter."""
+        return self.pointer or self.header or self.parameter or ""
+
 
 class GatewayError(Exception):
     """A call without a result.
@@ -53,7 +59,15 @@ class GatewayError(Exception):
 
 
 class NotAnswered(GatewayError):
-    """No usable answer arrived before the deadline. A command may be stored."""
+    """No usable answer arrived before the deadline. A command may be stored.
+
+    Attributes:
+        reason: Why, without an address, such as `connection refused`.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(f"{message}: {reason}" if reason else message)
+        self.reason = reason or message
 
     @property
     def result_is_unknown(self) -> bool:
@@ -126,10 +140,7 @@ class GatewayProblem(GatewayError):
         return self.earlier_try_is_unknown or (is_command and is_unknown)
 
     def __str__(self) -> str:
-        where = "; ".join(
-            f"{fault.pointer if fault.pointer is not None else fault.header or fault.parameter}: {fault.expected}"
-            for fault in self.faults
-        )
+        where = "; ".join(f"{fault.where}: {fault.expected}" for fault in self.faults)
         parts = (f"{self.status} {self.slug}: {self.title}. {self.detail}", where, f"request {self.request_id}")
         return " | ".join(part for part in parts if part.strip())
 
@@ -144,6 +155,28 @@ def problem_of(status: int, headers: Mapping[str, str], content: bytes) -> Gatew
     except (ValueError, RecursionError):
         document = None
     return GatewayProblem(status, document if isinstance(document, dict) else {}, headers)
+
+
+def is_retried(error: GatewayError) -> bool:
+    """Return whether another try may have another result."""
+    return isinstance(error, NotAnswered) or (isinstance(error, GatewayProblem) and error.status in RETRIED_STATUSES)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a try failed, in the words of the system or of TLS, else the name of the error.
+
+    The texts of HTTP libraries are left out, because they quote headers.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return (
+                f"{(cause.reason or type(cause).__name__).replace('_', ' ').lower()} (is its certificate trusted here?)"
+            )
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def _faults(errors: Any) -> list[Fault]:

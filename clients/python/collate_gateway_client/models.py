@@ -1768,26 +1768,3 @@ EventData = (
     | HandoffReleased
 )
 """The data of an event."""
-
-EVENT_DATA: dict[str, Any] = {
-    "collate-gateway.authorization.action_required.v1": AuthorizationActionRequired,
-    "collate-gateway.authorization.changed.v1": AuthorizationChanged,
-    "collate-gateway.authorization.content_read.v1": ContentRead,
-    "collate-gateway.authorization.recent_commands_emptied.v1": RecentCommandsEmptied,
-    "collate-gateway.authorization.settled.v1": AuthorizationSettled,
-    "collate-gateway.authorization.version_floor_lowered.v1": VersionFloorLowered,
-    "collate-gateway.authorization.watch_ended.v1": AuthorizationWatchEnded,
-    "collate-gateway.command.dead_lettered.v1": CommandDeadLettered,
-    "collate-gateway.command.finished.v1": CommandFinished,
-    "collate-gateway.command.key_conflict.v1": CommandKeyConflict,
-    "collate-gateway.command.waiting.v1": CommandWaiting,
-    "collate-gateway.handoff.access_changed.v1": HandoffAccessChanged,
-    "collate-gateway.handoff.access_granted.v1": HandoffAccessGranted,
-    "collate-gateway.handoff.at_risk.v1": HandoffAtRisk,
-    "collate-gateway.handoff.claimed.v1": HandoffClaimed,
-    "collate-gateway.handoff.closed.v1": HandoffClosed,
-    "collate-gateway.handoff.opened.v1": HandoffOpened,
-    "collate-gateway.handoff.reconciled.v1": HandoffReconciled,
-    "collate-gateway.handoff.released.v1": HandoffReleased,
-}
-"""The type of an event's data, by the event's type."""

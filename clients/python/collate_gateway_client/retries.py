@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Self
 
 RETRIED_STATUSES: Final = frozenset({408, 429, 502, 503, 504})
 
@@ -27,12 +27,19 @@ class RetryPolicy:
         attempt_seconds: The longest silence in one try; `wait` adds its seconds.
         first_pause_seconds: The bound of the first random pause; each further one is twice as long.
         longest_pause_seconds: The bound of every random pause.
+        is_none: Never retry. Only a read whose connection is lost is sent once more, at once.
     """
 
     deadline_seconds: float = 60.0
     attempt_seconds: float = 10.0
     first_pause_seconds: float = 0.2
     longest_pause_seconds: float = 8.0
+    is_none: bool = False
+
+    @classmethod
+    def none(cls, seconds: float) -> Self:
+        """Return the policy of one try within these seconds: a person or a program decides about the next one."""
+        return cls(deadline_seconds=seconds, attempt_seconds=seconds, is_none=True)
 
 
 class Backoff:

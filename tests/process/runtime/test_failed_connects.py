@@ -33,6 +33,7 @@ from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.target import read_target
 from adapters.webhooks.transport import WebhookTransport
 from collate_gateway_client import AsyncGateway, Gateway, RetryPolicy
+from collate_gateway_client.operations import stream_events
 from consumers.engine.kafka.clients import group_consumer
 from consumers.engine.settings import EngineSettings
 from gateway.console.api import Api
@@ -181,8 +182,16 @@ async def consoles_stream(peer: Peer) -> None:
 
 
 async def client(peer: Peer) -> None:
-    async with AsyncGateway(peer.url, "key", retries=ONE_TRY) as gateway:
+    async with AsyncGateway(peer.url, "key", retries=ONE_TRY, ca_file=peer.ca) as gateway:
         await gateway.overview()
+
+
+async def clients_raw_stream(peer: Peer) -> None:
+    async with (
+        AsyncGateway(peer.url, "key", retries=ONE_TRY, ca_file=peer.ca) as gateway,
+        gateway.stream(stream_events(), silence=0.2),
+    ):
+        raise AssertionError
 
 
 async def clients_stream(peer: Peer) -> None:
@@ -246,7 +255,8 @@ KINDS = [
     (http_through_a_proxy, PROXY, (OWN,)),
     (console, HTTP, (OWN, CANCELLED)),
     (consoles_stream, ("refuses", "silent", "silent-tls", "tls-silent"), (OWN, CANCELLED)),
-    (client, HTTP[:4], (OWN, CANCELLED)),
+    (client, HTTP, (OWN, CANCELLED)),
+    (clients_raw_stream, ("refuses", "silent", "silent-tls", "tls-silent"), (OWN, CANCELLED)),
     (clients_stream, HTTP[:4], (OWN, CANCELLED)),
     (synchronous_clients_stream, HTTP[:4], (OWN,)),
     (traces, HTTP[:3], (OWN,)),

@@ -4,12 +4,13 @@ import ast
 import inspect
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from collate_gateway_client import VERSION as CLIENT_VERSION
-from collate_gateway_client import AsyncGateway, Gateway
+from collate_gateway_client import AsyncGateway, Gateway, operations
 from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +35,9 @@ METHODS = {
     "listHandoffs": "handoffs",
     "streamEvents": "events",
 }
-# The documents need no client, and an operator decides with `gateway` or in the console.
+# These send the call of any operation.
+ANY_CALL = {"send", "send_if_changed", "stream"}
+# The documents need no method, and an operator decides with `gateway` or in the console.
 LEFT_OUT = {
     "openApi",
     "asyncApi",
@@ -63,10 +66,25 @@ def test_every_operation_has_a_method_or_is_left_out():
     operations = {one["operationId"] for path in document["paths"].values() for one in path.values()}
     assert operations == METHODS.keys() | LEFT_OUT
     methods = {snake(name) for name in METHODS.values()}
-    assert public(Gateway) == methods | {"close"}
-    assert public(AsyncGateway) == methods | {"aclose"}
+    assert public(Gateway) == methods | ANY_CALL | {"close"}
+    assert public(AsyncGateway) == methods | ANY_CALL | {"aclose"}
     source = (TYPESCRIPT / "src/gateway.ts").read_text()
     assert set(re.findall(r"^  (?:async )?(\w+)\(", source, re.MULTILINE)) - {"constructor"} == set(METHODS.values())
+
+
+def test_every_operation_has_a_function_that_returns_its_call():
+    document = json.loads((ROOT / "schemas/published/openapi.json").read_text())
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if operation["operationId"] == "sendCommand":
+                continue
+            function = getattr(operations, snake(operation["operationId"]))
+            words = re.findall(r"{(\w+)}", path)
+            call = function(*[f"the {word}/" for word in words], **({"body": {"a": None}} if method == "post" else {}))
+            expected = re.sub(r"{(\w+)}", lambda found: f"the%20{found[1]}%2F", path)
+            assert (call.method, call.path, call.query) == (method.upper(), expected, ())
+            assert call.body == (b"{}" if method == "post" else None)
+            assert (call.idempotency_key is None) == (method == "get")
 
 
 @pytest.mark.parametrize("name", sorted(snake(name) for name in METHODS.values()))
@@ -94,6 +112,8 @@ def test_the_clients_have_the_version_of_the_gateway():
     lock = json.loads((TYPESCRIPT / "package-lock.json").read_text())
     (version,) = re.findall(r'VERSION = "([^"]+)"', (TYPESCRIPT / "src/version.ts").read_text())
     assert {CLIENT_VERSION, package["version"], lock["version"], version} == {VERSION}
+    gateway = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"collate-gateway-client=={VERSION}" in gateway["dependencies"]
 
 
 def test_the_lock_names_no_host():

@@ -46,7 +46,6 @@ def test_components_that_are_two_types_have_the_names_of_their_owners():
 def test_a_field_with_the_name_of_a_keyword_keeps_it():
     _, names = module({})
     assert names["Opened"].__required_keys__ == {"from"}
-    assert names["EVENT_DATA"] == {"x.opened.v1": names["Opened"]}
 
 
 def test_every_shape_of_a_schema_has_its_type():

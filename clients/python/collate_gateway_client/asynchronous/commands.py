@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Literal, cast, overload
 
+from collate_gateway_client import models, operations
 from collate_gateway_client.asynchronous.sender import AsyncSender
-from collate_gateway_client.calls import Call, Times, event, path_of, post, time_text
+from collate_gateway_client.calls import Call, Times, event, time_text
 from collate_gateway_client.grants import AccessGrant
-from collate_gateway_client.models import CommandAccepted, CommandOutcome, ReleaseAccepted
 from collate_gateway_client.results import CloseResult
+
+_Stored = models.CommandAccepted | models.CommandOutcome
 
 
 class AsyncCommands:
@@ -27,7 +29,7 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
-    ) -> CommandAccepted: ...
+    ) -> models.CommandAccepted: ...
     @overload
     async def request_handoff(
         self,
@@ -40,7 +42,7 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: float,
-    ) -> CommandOutcome: ...
+    ) -> models.CommandOutcome: ...
     async def request_handoff(
         self,
         authorization_id: str,
@@ -52,7 +54,7 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Request a manual handoff."""
         body = {
             "acceptedReviewSnapshotId": accepted_review_snapshot_id,
@@ -61,7 +63,8 @@ class AsyncCommands:
             "expiresAt": time_text(expires_at),
             "metadata": metadata,
         }
-        return await self._command(post(path_of("authorizations", authorization_id, "handoffs"), body, key), wait)
+        call = operations.request_handoff(authorization_id, cast("models.HandoffRequest", body), key)
+        return await self._command(call, wait)
 
     @overload
     async def close_handoff(
@@ -75,7 +78,7 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
-    ) -> CommandAccepted: ...
+    ) -> models.CommandAccepted: ...
     @overload
     async def close_handoff(
         self,
@@ -88,7 +91,7 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: float,
-    ) -> CommandOutcome: ...
+    ) -> models.CommandOutcome: ...
     async def close_handoff(
         self,
         authorization_id: str,
@@ -100,7 +103,7 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Close a handoff with the operator's report: `completed`, `unable_to_complete` or `revoked`."""
         body = {
             "result": result,
@@ -108,8 +111,8 @@ class AsyncCommands:
             "expiresAt": time_text(expires_at),
             "metadata": metadata,
         }
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id, "close")
-        return await self._command(post(path, body, key), wait)
+        call = operations.close_handoff(authorization_id, handoff_id, cast("models.HandoffCloseBody", body), key)
+        return await self._command(call, wait)
 
     @overload
     async def watch(
@@ -119,11 +122,11 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
-    ) -> CommandAccepted: ...
+    ) -> models.CommandAccepted: ...
     @overload
     async def watch(
         self, authorization_id: str, *, metadata: Mapping[str, str] | None = ..., key: str | None = ..., wait: float
-    ) -> CommandOutcome: ...
+    ) -> models.CommandOutcome: ...
     async def watch(
         self,
         authorization_id: str,
@@ -131,10 +134,10 @@ class AsyncCommands:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Watch an authorization until it settles."""
-        path = path_of("authorizations", authorization_id, "watch")
-        return await self._command(post(path, {"metadata": metadata}, key), wait)
+        body = cast("models.AuthorizationWatch", {"metadata": metadata})
+        return await self._command(operations.watch_authorization(authorization_id, body, key), wait)
 
     async def send_event(
         self,
@@ -145,7 +148,7 @@ class AsyncCommands:
         source: str,
         event_id: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Send a command as a CloudEvent; `source` and `event_id` are its key. A Signer can send this only."""
         return await self._command(event(kind, authorization_id, data, source=source, event_id=event_id), wait)
 
@@ -160,17 +163,15 @@ class AsyncCommands:
         key: str | None = None,
     ) -> AccessGrant:
         """Return a link into the live payer session. The same `key` returns the same link for a while."""
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id, "access-grants")
-        body = {"operator": operator, "takeOver": take_over, "claimCheck": claim_check}
-        answer = await self._sender.send(post(path, body, key))
+        body = cast("models.AccessGrantBody", {"operator": operator, "takeOver": take_over, "claimCheck": claim_check})
+        answer = await self._sender.send(operations.create_access_grant(authorization_id, handoff_id, body, key))
         return AccessGrant.of(answer.body)
 
-    async def release_handoff(self, authorization_id: str, handoff_id: str) -> ReleaseAccepted:
+    async def release_handoff(self, authorization_id: str, handoff_id: str) -> models.ReleaseAccepted:
         """Give back a claimed handoff. For people, with their own token."""
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id, "release")
-        return cast("ReleaseAccepted", (await self._sender.send(post(path, {}, None))).body)
+        return (await self._sender.send(operations.release_handoff(authorization_id, handoff_id))).body
 
-    async def _command(self, call: Call, wait: float | None) -> CommandAccepted | CommandOutcome:
+    async def _command(self, call: Call[_Stored], wait: float | None) -> _Stored:
         if wait is None:
-            return cast("CommandAccepted", await self._sender.command(call))
-        return cast("CommandOutcome", await self._sender.outcome(call, wait))
+            return cast("models.CommandAccepted", (await self._sender.send(call)).body)
+        return cast("models.CommandOutcome", await self._sender.outcome(call, wait))

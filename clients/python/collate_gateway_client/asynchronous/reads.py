@@ -1,24 +1,13 @@
 """The methods that read: live content, and status and lists from the read model."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar
 
+from collate_gateway_client import models, operations
 from collate_gateway_client.asynchronous.sender import AsyncSender
-from collate_gateway_client.calls import Times, path_of, read, time_text
-from collate_gateway_client.models import (
-    AuthorizationStatus,
-    CommandStatus,
-    HandoffStatus,
-    LiveHandoff,
-    Me,
-    Overview,
-    PayerEvidence,
-    Review,
-    TimelineEntry,
-    WorkItem,
-)
+from collate_gateway_client.calls import Call, Times, time_text
 
-Order = Literal["oldest", "newest"]
+T = TypeVar("T")
 
 
 class AsyncReads:
@@ -26,15 +15,13 @@ class AsyncReads:
 
     _sender: AsyncSender
 
-    async def review_snapshot(self, authorization_id: str, *, operator: str | None = None) -> Review:
+    async def review_snapshot(self, authorization_id: str, *, operator: str | None = None) -> models.Review:
         """Return the content that a reviewer must accept: PHI. The read is on record."""
-        path = path_of("authorizations", authorization_id, "review-snapshot")
-        return cast("Review", await self._read(path, {"operator": operator}))
+        return await self._read(operations.read_review_snapshot(authorization_id, {"operator": operator}))
 
-    async def payer_evidence(self, authorization_id: str, *, operator: str | None = None) -> PayerEvidence:
+    async def payer_evidence(self, authorization_id: str, *, operator: str | None = None) -> models.PayerEvidence:
         """Return the payer's receipt and decision: PHI. The read is on record."""
-        path = path_of("authorizations", authorization_id, "payer-evidence")
-        return cast("PayerEvidence", await self._read(path, {"operator": operator}))
+        return await self._read(operations.read_payer_evidence(authorization_id, {"operator": operator}))
 
     async def live_handoff(
         self,
@@ -43,33 +30,36 @@ class AsyncReads:
         *,
         operator: str | None = None,
         message: Literal["omit"] | None = None,
-    ) -> LiveHandoff:
+    ) -> models.LiveHandoff:
         """Return the state at Collate now. Its message is PHI, and the read is on record unless `message` is omit."""
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id)
-        return cast("LiveHandoff", await self._read(path, {"operator": operator, "message": message}))
+        return await self._read(
+            operations.read_handoff(authorization_id, handoff_id, {"operator": operator, "message": message})
+        )
 
-    async def command(self, command_id: str) -> CommandStatus:
+    async def command(self, command_id: str) -> models.CommandStatus:
         """Return the status of a command."""
-        return cast("CommandStatus", await self._read(path_of("commands", command_id)))
+        return await self._read(operations.read_command(command_id))
 
-    async def authorization(self, authorization_id: str) -> AuthorizationStatus:
+    async def authorization(self, authorization_id: str) -> models.AuthorizationStatus:
         """Return the latest state of an authorization."""
-        return cast("AuthorizationStatus", await self._read(path_of("authorizations", authorization_id)))
+        return await self._read(operations.read_authorization(authorization_id))
 
-    async def overview(self, *, history: Literal["1h"] | None = None) -> Overview:
+    async def overview(self, *, history: Literal["1h"] | None = None) -> models.Overview:
         """Return the state of the whole gateway."""
-        return cast("Overview", await self._read(path_of("overview"), {"history": history}))
+        return await self._read(operations.read_overview({"history": history}))
 
-    async def me(self) -> Me:
+    async def me(self) -> models.Me:
         """Return this caller, its permissions and its limits."""
-        return cast("Me", await self._read(path_of("me")))
+        return await self._read(operations.read_me())
 
     def timeline(
-        self, authorization_id: str, *, order: Order | None = None, since: Times = None, limit: int | None = None
-    ) -> AsyncIterator[TimelineEntry]:
+        self, authorization_id: str, *, order: models.Order | None = None, since: Times = None, limit: int | None = None
+    ) -> AsyncIterator[models.TimelineEntry]:
         """Iterate over the history of an authorization. `limit` is the size of a page."""
-        query = {"order": order, "since": time_text(since), "limit": limit}
-        return self._pages(path_of("authorizations", authorization_id, "timeline"), query, "entries")
+        return self._pages(
+            operations.read_timeline(authorization_id, {"order": order, "since": time_text(since), "limit": limit}),
+            "entries",
+        )
 
     def authorizations(
         self,
@@ -82,19 +72,23 @@ class AsyncReads:
         since: Times = None,
         before: Times = None,
         limit: int | None = None,
-    ) -> AsyncIterator[WorkItem]:
+    ) -> AsyncIterator[models.WorkItem]:
         """Iterate over the authorizations that need work, the longest wait first."""
-        query = {
-            "needs": needs,
-            "payer": payer,
-            "claimedBy": claimed_by,
-            "caller": caller,
-            "metadata": metadata,
-            "since": time_text(since),
-            "before": time_text(before),
-            "limit": limit,
-        }
-        return self._pages(path_of("authorizations"), query, "authorizations")
+        return self._pages(
+            operations.list_authorizations(
+                {
+                    "needs": needs,
+                    "payer": payer,
+                    "claimedBy": claimed_by,
+                    "caller": caller,
+                    "metadata": metadata,
+                    "since": time_text(since),
+                    "before": time_text(before),
+                    "limit": limit,
+                }
+            ),
+            "authorizations",
+        )
 
     def commands(
         self,
@@ -104,46 +98,58 @@ class AsyncReads:
         reason: str | None = None,
         caller: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        order: Order | None = None,
+        order: models.Order | None = None,
         since: Times = None,
         before: Times = None,
         limit: int | None = None,
-    ) -> AsyncIterator[CommandStatus]:
+    ) -> AsyncIterator[models.CommandStatus]:
         """Iterate over commands by acceptance: your own, or all with authorization:read."""
-        query = {
-            "authorizationId": authorization_id,
-            "status": status,
-            "reason": reason,
-            "caller": caller,
-            "metadata": metadata,
-            "order": order,
-            "since": time_text(since),
-            "before": time_text(before),
-            "limit": limit,
-        }
-        return self._pages(path_of("commands"), query, "commands")
+        return self._pages(
+            operations.list_commands(
+                {
+                    "authorizationId": authorization_id,
+                    "status": status,
+                    "reason": reason,
+                    "caller": caller,
+                    "metadata": metadata,
+                    "order": order,
+                    "since": time_text(since),
+                    "before": time_text(before),
+                    "limit": limit,
+                }
+            ),
+            "commands",
+        )
 
     def handoffs(
         self,
         *,
         state: Literal["active", "closed"] | None = None,
-        order: Order | None = None,
+        order: models.Order | None = None,
         since: Times = None,
         limit: int | None = None,
-    ) -> AsyncIterator[HandoffStatus]:
+    ) -> AsyncIterator[models.HandoffStatus]:
         """Iterate over the handoffs in one state, by the time of the opening or the end."""
-        query = {"state": state, "order": order, "since": time_text(since), "limit": limit}
-        return self._pages(path_of("handoffs"), query, "handoffs")
+        return self._pages(
+            operations.list_handoffs(
+                {
+                    "state": state,
+                    "order": order,
+                    "since": time_text(since),
+                    "limit": limit,
+                }
+            ),
+            "handoffs",
+        )
 
-    async def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
-        return (await self._sender.send(read(path, query))).body
+    async def _read(self, call: Call[T]) -> T:
+        return (await self._sender.send(call)).body
 
-    async def _pages(self, path: str, query: Mapping[str, Any], member: str) -> AsyncIterator[Any]:
-        cursor: str | None = None
+    async def _pages(self, call: Call[Any], member: str) -> AsyncIterator[Any]:
         while True:
-            page = await self._read(path, {**query, "cursor": cursor})
+            page = await self._read(call)
             for item in page[member]:
                 yield item
-            cursor = page.get("next")
-            if cursor is None:
+            if (cursor := page.get("next")) is None:
                 return
+            call = call.page_after(cursor)

@@ -1,81 +1,74 @@
-"""Sends calls: the tries of one call, and the wait for a command's outcome."""
+"""Sends calls: the tries of one call, the wait for a command's outcome, and raw streams."""
 
 import asyncio
-import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Self
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final, TypeVar, cast
 
 import httpx
 
 from collate_gateway_client.asynchronous.authorize import AsyncCredential, authorization
-from collate_gateway_client.calls import Call, prefer_wait, read
-from collate_gateway_client.credentials import Signer
-from collate_gateway_client.errors import GatewayError, GatewayProblem, NotAnswered, NotFinished, problem_of
-from collate_gateway_client.retries import RETRIED_STATUSES, Backoff, RetryPolicy
+from collate_gateway_client.calls import (
+    Answer,
+    Call,
+    UnreadableAnswer,
+    failure_of,
+    parsed,
+    prefer_wait,
+    read,
+    status_path,
+)
+from collate_gateway_client.credentials import Signer, bearer
+from collate_gateway_client.errors import GatewayError, GatewayProblem, NotAnswered, NotFinished, is_retried, problem_of
+from collate_gateway_client.retries import Backoff, RetryPolicy
 from collate_gateway_client.version import VERSION
 
-MOST_BYTES: Final = 16 << 20
+T = TypeVar("T")
 # The gateway answers a waiting request within two seconds of its wait.
 WAIT_MARGIN_SECONDS: Final = 5.0
 FIRST_POLL_SECONDS: Final = 0.25
 LONGEST_POLL_SECONDS: Final = 2.0
 
 log = logging.getLogger("collate_gateway_client")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A 2xx with its JSON."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-
-class _Unreadable(Exception):
-    """A 2xx whose body is not whole, not JSON or too large."""
+# What a peer does to a connection that it has closed in the meantime.
+_LOST_CONNECTION: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_FAILED: Final = (httpx.RequestError, httpx.InvalidURL, UnreadableAnswer)
 
 
 class AsyncSender:
-    """Sends calls with one credential to one gateway."""
+    """Sends calls to one gateway, with one credential unless a call has its own."""
 
     def __init__(
-        self, base_url: str, credential: AsyncCredential, retries: RetryPolicy, http: httpx.AsyncClient | None
+        self,
+        base_url: str,
+        credential: AsyncCredential | None,
+        retries: RetryPolicy,
+        http: httpx.AsyncClient,
+        most: int,
     ) -> None:
-        """Raises ValueError for a URL that is not http(s)://host."""
+        """`most`: the bytes of a body. Raises ValueError for a URL that is not http(s)://host."""
         url = httpx.URL(base_url)
         if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
             raise ValueError("the address of the gateway has to be https://host, without a user")
         self.base_url = base_url.rstrip("/")
         self.retries = retries
         self._credential = credential
-        self._owns_http = http is None
-        self._http = httpx.AsyncClient() if http is None else http
+        self._http = http
+        self._most_bytes = most
 
-    async def __aenter__(self) -> Self:
-        return self
+    async def send(self, call: Call[T], *, wait_seconds: float | None = None) -> Answer[T]:
+        """Send a call until it has a result, or until the policy's deadline.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connections, unless the HTTP client is the program's own."""
-        if self._owns_http:
-            await self._http.aclose()
-
-    async def send(self, call: Call, *, ends_at: float | None = None, wait_until: float | None = None) -> Answer:
-        """Send a call until it has a result, or until `ends_at` (monotonic; default: the policy's deadline).
-
-        With `wait_until` each try asks the gateway to wait for the outcome, until that time.
+        With `wait_seconds` each try asks the gateway to wait for the outcome, for this time in all.
         """
-        ends_at = time.monotonic() + self.retries.deadline_seconds if ends_at is None else ends_at
+        now, waited = time.monotonic(), wait_seconds or 0.0
+        return await self._send_until(call, now + waited + self.retries.deadline_seconds, now + waited)
+
+    async def _send_until(self, call: Call[T], ends_at: float, wait_until: float | None = None) -> Answer[T]:
         backoff = Backoff(self.retries.first_pause_seconds, self.retries.longest_pause_seconds)
         is_unknown = False
         while True:
@@ -86,7 +79,7 @@ class AsyncSender:
             is_unknown = failure.result_is_unknown
             after = failure.retry_after_seconds if isinstance(failure, GatewayProblem) else None
             pause = backoff.pause(random.random(), after)  # noqa: S311 -- a pause is no secret
-            if not is_retried(failure) or time.monotonic() + pause >= ends_at:
+            if self.retries.is_none or not is_retried(failure) or time.monotonic() + pause >= ends_at:
                 raise failure
             log.info(
                 "The next try of %s %s is in %.1f s, after %s", call.method, call.path, pause, type(failure).__name__
@@ -94,22 +87,23 @@ class AsyncSender:
             await asyncio.sleep(pause)
 
     async def _result(
-        self, call: Call, ends_at: float, wait_until: float | None
-    ) -> Answer | GatewayProblem | NotAnswered:
+        self, call: Call[T], ends_at: float, wait_until: float | None
+    ) -> Answer[T] | GatewayProblem | NotAnswered:
         try:
-            return await self._try(call, ends_at, wait_until)
-        except (httpx.RequestError, _Unreadable) as error:
+            try:
+                return await self._try(call, ends_at, wait_until)
+            except _LOST_CONNECTION:
+                if not self.retries.is_none or call.method != "GET":
+                    raise
+                return await self._try(call, ends_at, wait_until)
+        except _FAILED as error:
             return failure_of(error, call)
 
-    async def command(self, call: Call) -> Any:
-        """Send a command and return the document of the 202."""
-        return (await self.send(call)).body
-
-    async def outcome(self, call: Call, wait_seconds: float) -> Any:
+    async def outcome(self, call: Call[Any], wait_seconds: float) -> Any:
         """Send a command and return its outcome. Raises NotFinished after `wait_seconds`, and for a dead letter."""
         wait_until = time.monotonic() + wait_seconds
         ends_at = max(wait_until, time.monotonic() + self.retries.deadline_seconds)
-        answer = await self.send(call, ends_at=ends_at, wait_until=wait_until)
+        answer = await self._send_until(call, ends_at, wait_until)
         pause = FIRST_POLL_SECONDS
         while answer.body.get("status") != "finished":
             left = wait_until - time.monotonic()
@@ -120,35 +114,52 @@ class AsyncSender:
             answer = await self._poll(call, answer, wait_until)
         return answer.body
 
-    async def _poll(self, call: Call, last: Answer, wait_until: float) -> Answer:
+    async def _poll(self, call: Call[Any], last: Answer[Any], wait_until: float) -> Answer[Any]:
         """Return the command's next status. Without a response, return the last status."""
         location = status_path(last.headers.get("location", ""))
         try:
             if location is None or isinstance(self._credential, Signer):
-                return await self.send(call, ends_at=wait_until, wait_until=wait_until)
-            answer = await self.send(read(location), ends_at=wait_until)
+                return await self._send_until(call, wait_until, wait_until)
+            answer = await self._send_until(read(location), wait_until)
         except GatewayError as error:
             if is_retried(error):
                 return last
             raise
-        return Answer(answer.status, {"location": location}, answer.body)
+        return replace(answer, headers={"location": location})
 
-    async def open_stream(self, call: Call, headers: Mapping[str, str], silence_seconds: float) -> httpx.Response:
+    @asynccontextmanager
+    async def stream(
+        self, call: Call[Any], headers: Mapping[str, str], silence_seconds: float
+    ) -> AsyncIterator[httpx.Response]:
+        """Open a response for the block. Its body is not bounded. Raises as `send`."""
+        try:
+            response = await self.open_stream(call, headers, silence_seconds)
+            refused = None if response.is_success else await self.refusal(response)
+        except _FAILED as error:
+            raise failure_of(error, call) from None
+        if refused is not None:
+            raise refused
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def open_stream(self, call: Call[Any], headers: Mapping[str, str], silence_seconds: float) -> httpx.Response:
         """Send a call and return the open response. Raises httpx.RequestError, and ValueError for the credential."""
         own = {"accept": "text/event-stream", "accept-encoding": "identity", "cache-control": "no-cache"}
-        signed = await authorization(self._credential)
         timeout = httpx.Timeout(self.retries.attempt_seconds, read=silence_seconds)
-        return await self._send(call, call.target, own | signed | dict(headers), timeout)
+        named = call.headers() | own | await self._authorization(call) | dict(headers)
+        return await self._send(call, call.target, named, timeout)
 
     async def refusal(self, response: httpx.Response) -> GatewayProblem:
         """Return the problem in an open response without 2xx, and close it. Raises httpx.RequestError."""
         try:
-            content = await _content(response, time.monotonic() + self.retries.attempt_seconds)
+            content = await self._content(response, time.monotonic() + self.retries.attempt_seconds)
         finally:
             await response.aclose()
         return problem_of(response.status_code, response.headers, content)
 
-    async def _try(self, call: Call, ends_at: float, wait_until: float | None) -> Answer | GatewayProblem:
+    async def _try(self, call: Call[T], ends_at: float, wait_until: float | None) -> Answer[T] | GatewayProblem:
         headers, silence = call.headers(), self.retries.attempt_seconds
         if wait_until is not None and (prefer := prefer_wait(wait_until - time.monotonic())):
             headers |= prefer
@@ -158,18 +169,36 @@ class AsyncSender:
             target = f"{call.path}?{self._credential.query}"
             headers |= self._credential.headers(call.message_id, call.body, time.time())
         else:
-            headers |= await authorization(self._credential)
+            headers |= await self._authorization(call)
         timeout = httpx.Timeout(max(0.05, min(silence, ends_at - time.monotonic())))
         response = await self._send(call, target, headers, timeout)
-        if not response.is_success:
+        is_unchanged = response.status_code == 304 and call.etag is not None
+        if not response.is_success and not is_unchanged:
             return await self.refusal(response)
         try:
-            return Answer(response.status_code, response.headers, _json(await _content(response, ends_at)))
+            content = await self._content(response, ends_at)
         finally:
             await response.aclose()
+        body = cast("T", None if is_unchanged else parsed(content))
+        return Answer(response.status_code, response.headers, body, content)
+
+    async def _authorization(self, call: Call[Any]) -> dict[str, str]:
+        if call.credential is not None:
+            return bearer(call.credential)
+        return {} if self._credential is None else await authorization(self._credential)
+
+    async def _content(self, response: httpx.Response, ends_at: float) -> bytes:
+        content = bytearray()
+        async for piece in response.aiter_bytes():
+            content += piece
+            if len(content) > self._most_bytes:
+                raise UnreadableAnswer(f"the answer is larger than {self._most_bytes} bytes")
+            if time.monotonic() > ends_at:
+                raise UnreadableAnswer("the answer was not whole in time")
+        return bytes(content)
 
     async def _send(
-        self, call: Call, target: str, headers: Mapping[str, str], timeout: httpx.Timeout
+        self, call: Call[Any], target: str, headers: Mapping[str, str], timeout: httpx.Timeout
     ) -> httpx.Response:
         own = {"user-agent": f"collate-gateway-client/{VERSION}"}
         request = self._http.build_request(
@@ -195,35 +224,3 @@ def _close_failed_tls() -> Callable[[str, dict[str, Any]], Any]:
             await stream.aclose()
 
     return trace
-
-
-def status_path(location: str) -> str | None:
-    """Return the path of a command's status in a Location. A proxy may have prepended an address."""
-    at = location.find("/v1/commands/")
-    return None if at < 0 else location[at:]
-
-
-def is_retried(error: GatewayError) -> bool:
-    """Return whether another try may have another result."""
-    return isinstance(error, NotAnswered) or (isinstance(error, GatewayProblem) and error.status in RETRIED_STATUSES)
-
-
-def failure_of(error: Exception, call: Call) -> NotAnswered:
-    """Return the failure of a try, with the name of the error only: HTTP libraries quote headers."""
-    return NotAnswered(f"no answer to {call.method} {call.path}: {type(error).__name__.lstrip('_')}")
-
-
-async def _content(response: httpx.Response, ends_at: float) -> bytes:
-    content = bytearray()
-    async for piece in response.aiter_bytes():
-        content += piece
-        if len(content) > MOST_BYTES or time.monotonic() > ends_at:
-            raise _Unreadable
-    return bytes(content)
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise _Unreadable from None

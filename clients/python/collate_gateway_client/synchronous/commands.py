@@ -4,11 +4,13 @@
 from collections.abc import Mapping
 from typing import Any, Literal, cast, overload
 
-from collate_gateway_client.calls import Call, Times, event, path_of, post, time_text
+from collate_gateway_client import models, operations
+from collate_gateway_client.calls import Call, Times, event, time_text
 from collate_gateway_client.grants import AccessGrant
-from collate_gateway_client.models import CommandAccepted, CommandOutcome, ReleaseAccepted
 from collate_gateway_client.results import CloseResult
 from collate_gateway_client.synchronous.sender import Sender
+
+_Stored = models.CommandAccepted | models.CommandOutcome
 
 
 class Commands:
@@ -28,7 +30,7 @@ class Commands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
-    ) -> CommandAccepted: ...
+    ) -> models.CommandAccepted: ...
     @overload
     def request_handoff(
         self,
@@ -41,7 +43,7 @@ class Commands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: float,
-    ) -> CommandOutcome: ...
+    ) -> models.CommandOutcome: ...
     def request_handoff(
         self,
         authorization_id: str,
@@ -53,7 +55,7 @@ class Commands:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Request a manual handoff."""
         body = {
             "acceptedReviewSnapshotId": accepted_review_snapshot_id,
@@ -62,7 +64,8 @@ class Commands:
             "expiresAt": time_text(expires_at),
             "metadata": metadata,
         }
-        return self._command(post(path_of("authorizations", authorization_id, "handoffs"), body, key), wait)
+        call = operations.request_handoff(authorization_id, cast("models.HandoffRequest", body), key)
+        return self._command(call, wait)
 
     @overload
     def close_handoff(
@@ -76,7 +79,7 @@ class Commands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
-    ) -> CommandAccepted: ...
+    ) -> models.CommandAccepted: ...
     @overload
     def close_handoff(
         self,
@@ -89,7 +92,7 @@ class Commands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: float,
-    ) -> CommandOutcome: ...
+    ) -> models.CommandOutcome: ...
     def close_handoff(
         self,
         authorization_id: str,
@@ -101,7 +104,7 @@ class Commands:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Close a handoff with the operator's report: `completed`, `unable_to_complete` or `revoked`."""
         body = {
             "result": result,
@@ -109,8 +112,8 @@ class Commands:
             "expiresAt": time_text(expires_at),
             "metadata": metadata,
         }
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id, "close")
-        return self._command(post(path, body, key), wait)
+        call = operations.close_handoff(authorization_id, handoff_id, cast("models.HandoffCloseBody", body), key)
+        return self._command(call, wait)
 
     @overload
     def watch(
@@ -120,11 +123,11 @@ class Commands:
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
-    ) -> CommandAccepted: ...
+    ) -> models.CommandAccepted: ...
     @overload
     def watch(
         self, authorization_id: str, *, metadata: Mapping[str, str] | None = ..., key: str | None = ..., wait: float
-    ) -> CommandOutcome: ...
+    ) -> models.CommandOutcome: ...
     def watch(
         self,
         authorization_id: str,
@@ -132,10 +135,10 @@ class Commands:
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Watch an authorization until it settles."""
-        path = path_of("authorizations", authorization_id, "watch")
-        return self._command(post(path, {"metadata": metadata}, key), wait)
+        body = cast("models.AuthorizationWatch", {"metadata": metadata})
+        return self._command(operations.watch_authorization(authorization_id, body, key), wait)
 
     def send_event(
         self,
@@ -146,7 +149,7 @@ class Commands:
         source: str,
         event_id: str | None = None,
         wait: float | None = None,
-    ) -> CommandAccepted | CommandOutcome:
+    ) -> _Stored:
         """Send a command as a CloudEvent; `source` and `event_id` are its key. A Signer can send this only."""
         return self._command(event(kind, authorization_id, data, source=source, event_id=event_id), wait)
 
@@ -161,17 +164,15 @@ class Commands:
         key: str | None = None,
     ) -> AccessGrant:
         """Return a link into the live payer session. The same `key` returns the same link for a while."""
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id, "access-grants")
-        body = {"operator": operator, "takeOver": take_over, "claimCheck": claim_check}
-        answer = self._sender.send(post(path, body, key))
+        body = cast("models.AccessGrantBody", {"operator": operator, "takeOver": take_over, "claimCheck": claim_check})
+        answer = self._sender.send(operations.create_access_grant(authorization_id, handoff_id, body, key))
         return AccessGrant.of(answer.body)
 
-    def release_handoff(self, authorization_id: str, handoff_id: str) -> ReleaseAccepted:
+    def release_handoff(self, authorization_id: str, handoff_id: str) -> models.ReleaseAccepted:
         """Give back a claimed handoff. For people, with their own token."""
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id, "release")
-        return cast("ReleaseAccepted", (self._sender.send(post(path, {}, None))).body)
+        return (self._sender.send(operations.release_handoff(authorization_id, handoff_id))).body
 
-    def _command(self, call: Call, wait: float | None) -> CommandAccepted | CommandOutcome:
+    def _command(self, call: Call[_Stored], wait: float | None) -> _Stored:
         if wait is None:
-            return cast("CommandAccepted", self._sender.command(call))
-        return cast("CommandOutcome", self._sender.outcome(call, wait))
+            return cast("models.CommandAccepted", (self._sender.send(call)).body)
+        return cast("models.CommandOutcome", self._sender.outcome(call, wait))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 import httpx
 
-from collate_gateway_client.calls import Call
-from collate_gateway_client.errors import GatewayError, NotAnswered
+from collate_gateway_client.calls import Call, UnreadableAnswer, failure_of
+from collate_gateway_client.errors import GatewayError, NotAnswered, is_retried
 from collate_gateway_client.progress import Event, StreamProgress, UnreadableEvent
 from collate_gateway_client.retries import Backoff
 from collate_gateway_client.sse import Frame, FrameParser, FrameTooLong
-from collate_gateway_client.synchronous.sender import Sender, failure_of, is_retried
+from collate_gateway_client.synchronous.sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,13 @@ class EventStream:
     """
 
     def __init__(
-        self, sender: Sender, call: Call, progress: StreamProgress, *, give_up_after: float | None, silence: float
+        self,
+        sender: Sender,
+        call: Call[None],
+        progress: StreamProgress,
+        *,
+        give_up_after: float | None,
+        silence: float,
     ) -> None:
         """`give_up_after`: seconds without a connection; None never gives up. `silence`: see SILENCE_SECONDS."""
         self._sender = sender
@@ -110,7 +116,7 @@ class EventStream:
             self._frames.extend(self._parser.feed(next(self._pieces)))
         except StopIteration:
             self._lost(None)
-        except httpx.RequestError as error:
+        except (httpx.RequestError, UnreadableAnswer) as error:
             self._lost(failure_of(error, self._call))
         except FrameTooLong:
             raise NotAnswered("the stream has an event that is too long") from None

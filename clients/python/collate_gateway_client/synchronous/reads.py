@@ -2,24 +2,13 @@
 """The methods that read: live content, and status and lists from the read model."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar
 
-from collate_gateway_client.calls import Times, path_of, read, time_text
-from collate_gateway_client.models import (
-    AuthorizationStatus,
-    CommandStatus,
-    HandoffStatus,
-    LiveHandoff,
-    Me,
-    Overview,
-    PayerEvidence,
-    Review,
-    TimelineEntry,
-    WorkItem,
-)
+from collate_gateway_client import models, operations
+from collate_gateway_client.calls import Call, Times, time_text
 from collate_gateway_client.synchronous.sender import Sender
 
-Order = Literal["oldest", "newest"]
+T = TypeVar("T")
 
 
 class Reads:
@@ -27,15 +16,13 @@ class Reads:
 
     _sender: Sender
 
-    def review_snapshot(self, authorization_id: str, *, operator: str | None = None) -> Review:
+    def review_snapshot(self, authorization_id: str, *, operator: str | None = None) -> models.Review:
         """Return the content that a reviewer must accept: PHI. The read is on record."""
-        path = path_of("authorizations", authorization_id, "review-snapshot")
-        return cast("Review", self._read(path, {"operator": operator}))
+        return self._read(operations.read_review_snapshot(authorization_id, {"operator": operator}))
 
-    def payer_evidence(self, authorization_id: str, *, operator: str | None = None) -> PayerEvidence:
+    def payer_evidence(self, authorization_id: str, *, operator: str | None = None) -> models.PayerEvidence:
         """Return the payer's receipt and decision: PHI. The read is on record."""
-        path = path_of("authorizations", authorization_id, "payer-evidence")
-        return cast("PayerEvidence", self._read(path, {"operator": operator}))
+        return self._read(operations.read_payer_evidence(authorization_id, {"operator": operator}))
 
     def live_handoff(
         self,
@@ -44,33 +31,36 @@ class Reads:
         *,
         operator: str | None = None,
         message: Literal["omit"] | None = None,
-    ) -> LiveHandoff:
+    ) -> models.LiveHandoff:
         """Return the state at Collate now. Its message is PHI, and the read is on record unless `message` is omit."""
-        path = path_of("authorizations", authorization_id, "handoffs", handoff_id)
-        return cast("LiveHandoff", self._read(path, {"operator": operator, "message": message}))
+        return self._read(
+            operations.read_handoff(authorization_id, handoff_id, {"operator": operator, "message": message})
+        )
 
-    def command(self, command_id: str) -> CommandStatus:
+    def command(self, command_id: str) -> models.CommandStatus:
         """Return the status of a command."""
-        return cast("CommandStatus", self._read(path_of("commands", command_id)))
+        return self._read(operations.read_command(command_id))
 
-    def authorization(self, authorization_id: str) -> AuthorizationStatus:
+    def authorization(self, authorization_id: str) -> models.AuthorizationStatus:
         """Return the latest state of an authorization."""
-        return cast("AuthorizationStatus", self._read(path_of("authorizations", authorization_id)))
+        return self._read(operations.read_authorization(authorization_id))
 
-    def overview(self, *, history: Literal["1h"] | None = None) -> Overview:
+    def overview(self, *, history: Literal["1h"] | None = None) -> models.Overview:
         """Return the state of the whole gateway."""
-        return cast("Overview", self._read(path_of("overview"), {"history": history}))
+        return self._read(operations.read_overview({"history": history}))
 
-    def me(self) -> Me:
+    def me(self) -> models.Me:
         """Return this caller, its permissions and its limits."""
-        return cast("Me", self._read(path_of("me")))
+        return self._read(operations.read_me())
 
     def timeline(
-        self, authorization_id: str, *, order: Order | None = None, since: Times = None, limit: int | None = None
-    ) -> Iterator[TimelineEntry]:
+        self, authorization_id: str, *, order: models.Order | None = None, since: Times = None, limit: int | None = None
+    ) -> Iterator[models.TimelineEntry]:
         """Iterate over the history of an authorization. `limit` is the size of a page."""
-        query = {"order": order, "since": time_text(since), "limit": limit}
-        return self._pages(path_of("authorizations", authorization_id, "timeline"), query, "entries")
+        return self._pages(
+            operations.read_timeline(authorization_id, {"order": order, "since": time_text(since), "limit": limit}),
+            "entries",
+        )
 
     def authorizations(
         self,
@@ -83,19 +73,23 @@ class Reads:
         since: Times = None,
         before: Times = None,
         limit: int | None = None,
-    ) -> Iterator[WorkItem]:
+    ) -> Iterator[models.WorkItem]:
         """Iterate over the authorizations that need work, the longest wait first."""
-        query = {
-            "needs": needs,
-            "payer": payer,
-            "claimedBy": claimed_by,
-            "caller": caller,
-            "metadata": metadata,
-            "since": time_text(since),
-            "before": time_text(before),
-            "limit": limit,
-        }
-        return self._pages(path_of("authorizations"), query, "authorizations")
+        return self._pages(
+            operations.list_authorizations(
+                {
+                    "needs": needs,
+                    "payer": payer,
+                    "claimedBy": claimed_by,
+                    "caller": caller,
+                    "metadata": metadata,
+                    "since": time_text(since),
+                    "before": time_text(before),
+                    "limit": limit,
+                }
+            ),
+            "authorizations",
+        )
 
     def commands(
         self,
@@ -105,46 +99,58 @@ class Reads:
         reason: str | None = None,
         caller: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        order: Order | None = None,
+        order: models.Order | None = None,
         since: Times = None,
         before: Times = None,
         limit: int | None = None,
-    ) -> Iterator[CommandStatus]:
+    ) -> Iterator[models.CommandStatus]:
         """Iterate over commands by acceptance: your own, or all with authorization:read."""
-        query = {
-            "authorizationId": authorization_id,
-            "status": status,
-            "reason": reason,
-            "caller": caller,
-            "metadata": metadata,
-            "order": order,
-            "since": time_text(since),
-            "before": time_text(before),
-            "limit": limit,
-        }
-        return self._pages(path_of("commands"), query, "commands")
+        return self._pages(
+            operations.list_commands(
+                {
+                    "authorizationId": authorization_id,
+                    "status": status,
+                    "reason": reason,
+                    "caller": caller,
+                    "metadata": metadata,
+                    "order": order,
+                    "since": time_text(since),
+                    "before": time_text(before),
+                    "limit": limit,
+                }
+            ),
+            "commands",
+        )
 
     def handoffs(
         self,
         *,
         state: Literal["active", "closed"] | None = None,
-        order: Order | None = None,
+        order: models.Order | None = None,
         since: Times = None,
         limit: int | None = None,
-    ) -> Iterator[HandoffStatus]:
+    ) -> Iterator[models.HandoffStatus]:
         """Iterate over the handoffs in one state, by the time of the opening or the end."""
-        query = {"state": state, "order": order, "since": time_text(since), "limit": limit}
-        return self._pages(path_of("handoffs"), query, "handoffs")
+        return self._pages(
+            operations.list_handoffs(
+                {
+                    "state": state,
+                    "order": order,
+                    "since": time_text(since),
+                    "limit": limit,
+                }
+            ),
+            "handoffs",
+        )
 
-    def _read(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
-        return (self._sender.send(read(path, query))).body
+    def _read(self, call: Call[T]) -> T:
+        return (self._sender.send(call)).body
 
-    def _pages(self, path: str, query: Mapping[str, Any], member: str) -> Iterator[Any]:
-        cursor: str | None = None
+    def _pages(self, call: Call[Any], member: str) -> Iterator[Any]:
         while True:
-            page = self._read(path, {**query, "cursor": cursor})
+            page = self._read(call)
             for item in page[member]:
                 yield item
-            cursor = page.get("next")
-            if cursor is None:
+            if (cursor := page.get("next")) is None:
                 return
+            call = call.page_after(cursor)
