@@ -21,8 +21,9 @@ COPY adapters/ adapters/
 COPY consumers/ consumers/
 COPY offline/ offline/
 COPY gateway/ gateway/
+COPY clients/python/ clients/python/
 # The image needs no pip, and an intruder must not find one.
-RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . && \
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . clients/python && \
     /opt/gateway/bin/pip install --no-deps --no-index /opt/wheels/*.whl && \
     /opt/gateway/bin/python -m compileall -q /opt/gateway/lib && \
     /opt/gateway/bin/pip uninstall --yes pip setuptools

@@ -81,6 +81,8 @@ assets: dev-packages ## Write the console's vendored files again with npm; ARGS=
 sbom: dev-packages ## Write the image's bill of materials (CycloneDX): dist/sbom.json
 	@mkdir -p dist && $(PYTHON) -m venv --clear dist/runtime
 	dist/runtime/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/runtime.txt
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist clients/python
+	dist/runtime/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index dist/collate_gateway_client-*.whl
 	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 	$(BIN)/python -m docs_build.bill_of_materials dist/sbom.json
@@ -98,7 +100,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --gene
 # The words behind a key of pyproject.toml, one a line.
 LISTED = $(BIN)/python -c 'import sys, tomllib; at = tomllib.load(open("pyproject.toml", "rb")); [at := at[key] for key in sys.argv[1:]]; print(*at, sep="\n")'
 requirements: dev-packages ## Pin pyproject.toml's dependencies again; ARGS=--upgrade uses newer versions
-	$(COMPILE) pyproject.toml --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --no-emit-package collate-gateway-client --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
 	$(LISTED) build-system requires | $(COMPILE) - --output-file requirements/build.txt
 	$(LISTED) project optional-dependencies clients | $(COMPILE) - --output-file requirements/clients.txt
 	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser dev; do \
