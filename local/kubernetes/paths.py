@@ -19,6 +19,7 @@ SOURCES: Final = (
     "consumers",
     "offline",
     "gateway",
+    "clients/python",
 )
 
 
