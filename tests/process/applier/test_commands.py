@@ -60,13 +60,6 @@ async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch
         assert len(queue.events(kind)) == 1
 
 
-async def test_a_request_takes_a_read_before_and_after_its_write(make_queue):
-    queue = make_queue()
-    queue.send(HandoffRequest())
-    await queue.drain()
-    assert [name for name, _ in queue.collate.calls] == ["get_authorization", "create_handoff", "get_authorization"]
-
-
 @pytest.mark.parametrize("create_bumps_version", [True, False])
 async def test_the_events_of_a_request_have_the_version_after_its_write(make_queue, create_bumps_version):
     queue = make_queue()
@@ -174,18 +167,6 @@ async def test_a_request_in_any_other_state_is_rejected_without_a_write(make_que
     assert "create_handoff" not in [name for name, _ in queue.collate.calls]
 
 
-async def test_no_review_backed_handoff_without_the_accepted_current_snapshot(make_queue):
-    queue = make_queue(review_backed=True)
-    missing, stale = queue.send(HandoffRequest()), queue.send(HandoffRequest(accepted_review_snapshot_id="rev_old"))
-    await queue.drain()
-    assert queue.check(missing).reason == "review_snapshot_required"
-    assert queue.check(stale).reason == "review_snapshot_stale"
-    (needed,) = queue.events(EventType.AUTHORIZATION_ACTION_REQUIRED)
-    right = queue.send(HandoffRequest(accepted_review_snapshot_id=needed.data.covers_review_snapshot_id))
-    await queue.drain()
-    assert queue.check(right).effect == "ours"
-
-
 async def test_an_unknown_authorization_is_rejected_and_not_watched(make_queue):
     queue = make_queue(authorization_id="auth_nobody")
     command = queue.send(HandoffRequest())
@@ -274,15 +255,6 @@ async def test_a_recorded_grant_publishes_one_event_and_makes_no_call(make_queue
     risk = await queue.observe_until(EventType.HANDOFF_AT_RISK)
     assert (risk.data.reason, risk.data.ends_at) == ("grant_expiring", until + timedelta(minutes=15))
     assert len(queue.events(EventType.COMMAND_FINISHED)) == 1
-
-
-async def test_the_applier_never_calls_a_live_session(make_queue, close):
-    queue = make_queue()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
-    queue.send(close(queue.check(command).handoff_id))
-    await queue.drain()
-    assert not [call for call in queue.sim.ledger.calls if "live-session" in call.path or "access-grants" in call.path]
 
 
 async def test_an_outcome_lists_its_attempts_without_their_content(make_queue):

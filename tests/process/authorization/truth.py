@@ -120,12 +120,15 @@ class Subscriber:
         self.action = None
         self.state, self.is_change_in_record = None, False
         self.access = None
-        self._reached = 0
+        self._reached = self._version = 0
 
     def take(self, event):
         assert event.sequence == self.sequence + 1, "a gap or a repetition"
         self.sequence = event.sequence
         data = event.data
+        if not isinstance(data, CommandFinished | HandoffAccessGranted) and (version := getattr(data, "version", None)):
+            assert version >= self._version, f"{data.TYPE} of an older version"
+            self._version = version
         match data:
             case AuthorizationChanged():
                 self._changed(data)

@@ -11,7 +11,6 @@ from consumers.applier.decision.decide import (
     AlreadyDone,
     Reject,
     RereadLater,
-    Watch,
     Write,
     decide,
     deciding_row,
@@ -167,12 +166,6 @@ def test_every_reason_has_one_sentence_of_advice():
 # Collate's own safety rules (docs/collate-contract.md §6)
 
 
-def test_no_handoff_during_processing():
-    assert decided(HandoffRequest(), Observed(authorization("processing"))) == Reject(
-        OutcomeReason.AUTHORIZATION_PROCESSING
-    )
-
-
 def test_no_review_backed_handoff_without_the_accepted_current_snapshot():
     covering = authorization(covers="rev_1", snapshot={"id": "rev_1", "status": "current"})
     stale = authorization(covers="rev_1", snapshot={"id": "rev_1", "status": "superseded"})
@@ -193,14 +186,6 @@ def test_no_write_while_a_handoff_is_active_or_closing():
         WaitReason.CLOSING
     )
     assert decided(HandoffRequest(), Observed(authorization(pointer="mh_1"), (), ("mh_1",))) == AlreadyDone("mh_1")
-
-
-def test_no_second_handoff_beside_one_whose_id_cannot_be_read():
-    observation = Observed(authorization(unread_pointer=True))
-    assert decided(HandoffRequest(), observation) == RereadLater(WaitReason.UNREADABLE_ANSWER)
-    assert decided(HandoffRequest(), observation, may_be_stale=False) == RereadLater(WaitReason.UNREADABLE_ANSWER)
-    known = AuthorizationState(floor=5, active=known_handoff())
-    assert decided(HandoffRequest(), Observed(observation.authorization, (handoff(),)), known) == AlreadyDone("mh_1")
 
 
 def test_a_stored_open_handoff_counts_even_if_a_lagging_read_does_not_show_it():
@@ -239,16 +224,6 @@ def test_a_close_after_the_end_is_rejected_with_the_result(result, reason):
     assert decided(close(), observation) == Reject(reason, "mh_1")
 
 
-def test_the_same_report_is_already_done_and_another_is_rejected():
-    state = AuthorizationState(floor=5, last=closed_by_us(), ended=("mh_1",))
-    observation = Observed(authorization("processing", None), (handoff("closed", "completed_reported"),))
-    assert decided(close(), observation, state) == AlreadyDone("mh_1")
-    other = close(Completed(reported_outcome=ReportedOutcome.DECISION_OBSERVED))
-    assert decided(other, observation, state) == Reject(OutcomeReason.HANDOFF_REPORTED_COMPLETED, "mh_1")
-    revoked = Observed(authorization("processing", None), (handoff("closed", "revoked"),))
-    assert decided(close(Revoked(reason="r")), revoked) == AlreadyDone("mh_1")
-
-
 def test_a_close_of_a_handoff_of_another_authorization_is_not_found():
     observation = Observed(authorization(), (handoff(owner="auth_2"),))
     assert decided(close(), observation) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")
@@ -262,17 +237,7 @@ def test_a_close_of_an_unreadable_handoff_waits_only_if_the_handoff_is_stored():
     )
 
 
-@pytest.mark.parametrize("state", ["active", "brand_new"])
-def test_an_open_handoff_is_closed(state):
-    assert decided(close(), Observed(authorization(), (handoff(state),))) == Write("mh_1")
-
-
 @pytest.mark.parametrize(("waited", "expected"), [(599.9, RereadLater(WaitReason.OFFERED)), (600.0, Write("mh_1"))])
 def test_a_close_of_an_offered_handoff_waits_ten_minutes_for_it(waited, expected):
     observation = Observed(authorization(), (handoff("offered"),))
     assert decide(DecisionInput.of(close(), observation, NEW, waited_seconds=waited)) == expected
-
-
-def test_a_watch_is_applied_or_already_done():
-    assert decided(AuthorizationWatch(), Observed(authorization())) == Watch()
-    assert decided(AuthorizationWatch(), Observed(authorization("completed"))) == AlreadyDone()

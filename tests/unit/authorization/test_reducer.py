@@ -1,11 +1,19 @@
-"""Single steps of the reducer; the model test covers the rest."""
+"""Single steps of the reducer; tests/process/authorization has random schedules of the whole key queue."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from consumers.authorization.facts import CloseAnswered, CreateAnswered, GrantRecorded, Observed, TimePassed
+from consumers.authorization.facts import (
+    CloseAnswered,
+    CloseInferred,
+    CreateAnswered,
+    CreateInferred,
+    GrantRecorded,
+    Observed,
+    TimePassed,
+)
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.reducer import reduce
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef
@@ -213,6 +221,21 @@ def test_a_receipt_from_before_the_handoff_does_not_confirm_its_report():
     first, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
     first, _, _ = our_close(first)
     assert reduced(first, observed(3, "waiting_on_payer", **receipt))[2][-1].agreement == "agrees"
+
+
+CLOSER = Closer(caused_by=CommandRef(command_id="c"), operation="complete", reported="submitted")
+
+
+@pytest.mark.parametrize("fact", [CreateInferred("mh_1", CommandRef(command_id="c")), CloseInferred("mh_1", CLOSER)])
+def test_what_was_inferred_counts_once_and_only_for_the_open_handoff(fact):
+    assert reduced(NEW, fact) == (NEW, [], [])
+    other, _, _ = reduced(NEW, observed(1, pointer="mh_2", handoffs=[handoff(handoff_id="mh_2")]))
+    assert reduced(other, fact) == (other, [], [])
+    state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
+    inferred, names, _ = reduced(state, fact)
+    assert (inferred != state, names) == (True, [])
+    later = replace(fact, **{("caused_by" if isinstance(fact, CreateInferred) else "closer"): None})
+    assert reduced(inferred, later) == (inferred, [], [])
 
 
 def test_an_unknown_fact_is_an_error():

@@ -295,12 +295,6 @@ async def test_an_invocation_that_ignores_cancellation_queues_nothing(harness):
     assert harness.states.get(b"k") is None
 
 
-async def test_a_closed_dispatcher_owns_nothing(harness):
-    harness.dispatcher.close()
-    with pytest.raises(PartitionLost):
-        await harness.dispatcher.ensure_owned()
-
-
 async def test_a_partition_releases_its_slot_to_a_waiting_partition(harness):
     class Other:
         started = 0

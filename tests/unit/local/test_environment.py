@@ -85,7 +85,6 @@ def test_times_and_the_settings_of_tools_install_nothing(pip, checkout):
     ("changed", "text", "installed"),
     [
         ("requirements/dev.txt", "dev==2", ([], DEV)),
-        ("requirements/test.txt", "test==2", ([], TEST + DEV)),
         ("requirements/runtime.txt", "runtime==2", (RUN, TEST + DEV)),
         ("pyproject.toml", '[project]\nname = "two"', (RUN, TEST + DEV)),
     ],
@@ -101,10 +100,6 @@ def test_other_pins_are_installed_and_so_are_the_former_ones_when_they_come_back
         write(checkout / changed, content)
         assert installed_by(pip, "run") == run
         assert installed_by(pip, "dev") == dev
-    write(checkout / changed, text)
-    assert installed_by(pip, "run") == run
-    write(checkout / changed, before)
-    assert installed_by(pip, "dev") == (run + dev if run else [])
 
 
 def test_an_installation_that_fails_is_repeated(pip):

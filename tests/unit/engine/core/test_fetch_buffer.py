@@ -69,15 +69,6 @@ def test_reading_stops_at_the_limit_of_records_and_resumes_at_half_of_it(buffer)
     assert buffer.has_room(2)
 
 
-def test_reading_stops_at_the_limit_of_bytes(buffer):
-    buffer.fetched(fetched(10, value=bytes(101)))
-    list(buffer.take())
-    assert buffer.is_full(1)
-    buffer.finish(10)
-    assert not buffer.is_full(0)
-    assert buffer.has_room(0)
-
-
 def test_only_unfinished_records_count_towards_the_bytes(buffer):
     buffer.fetched(fetched(10, value=b"stuck"))
     buffer.fetched(fetched(*range(11, 30), value=bytes(50)))

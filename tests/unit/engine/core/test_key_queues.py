@@ -256,14 +256,6 @@ def test_a_timer_that_expired_behind_a_running_record_survives_a_clock_set_back(
     assert key_queues.next_due() == 10.0
 
 
-def test_the_next_due_queue_is_the_one_that_waits_shortest():
-    key_queues = KeyQueues()
-    for key, at in ((b"a", 30.0), (b"b", 10.0), (b"c", 20.0)):
-        key_queues.add(record(key, 0), 0.0)
-        key_queues.retry(key_queues.next_ready(0.0), at, WaitReason.BACKOFF)
-    assert key_queues.next_due() == 10.0
-
-
 def test_far_timers_are_due_from_the_span_of_the_earliest_one():
     key_queues = KeyQueues()
     for key, at in ((b"a", 3 * FAR), (b"b", FAR), (b"c", 2 * FAR)):

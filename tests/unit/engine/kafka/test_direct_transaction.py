@@ -82,27 +82,6 @@ async def test_a_transaction_without_records_sends_nothing(system):
     assert producer._txn_manager.state is TransactionState.READY
 
 
-async def test_sequence_numbers_continue_and_a_full_batch_is_followed_by_another(system):
-    producer, brokers = system
-    await write_and_commit(producer, "events", "state", batches=2, records=3)
-    await write_and_commit(producer, "events")
-    assert (sequence_of(producer, "events"), sequence_of(producer, "state")) == (7, 6)
-    assert (brokers.expect("events"), brokers.expect("state")) == (7, 6)
-    assert brokers.names == [ADD, PRODUCE, PRODUCE, END, ADD, PRODUCE, END]
-
-
-async def test_the_producers_own_sender_continues_the_sequence_numbers(system):
-    producer, brokers = system
-    await write_and_commit(producer, "state", records=2)
-    await producer._sender.start()
-    await producer.begin_transaction()
-    await (await producer.send("state", b"", key=b"marker", partition=0))
-    await producer.commit_transaction()
-    await write_and_commit(producer, "state")
-    assert brokers.names == [ADD, PRODUCE, END] * 3
-    assert brokers.expect("state") == 4
-
-
 async def test_the_producers_own_sender_sends_nothing_in_a_direct_transaction(system):
     producer, brokers = system
     await producer._sender.start()
@@ -248,14 +227,6 @@ async def test_a_lost_coordinator_is_found_again(system, request_name, fault):
     assert len(brokers.committed["events"]) == 1
     # A fault without an answer ends the epoch.
     assert brokers.names.count(NEW_EPOCH) == (not isinstance(fault, int | NodeNotReadyError))
-
-
-@pytest.mark.parametrize("request_name", [ADD, END])
-async def test_a_coordinator_that_moves_gets_the_repeat(system, request_name):
-    producer, brokers = system
-    brokers.faults[request_name].append(lambda: setattr(brokers, "coordinator", 3))
-    await write_and_commit(producer, "events")
-    assert [node for name, node, _ in brokers.sent if name == request_name] == [2, 3]
 
 
 @pytest.mark.parametrize("request_name", [ADD, END])
