@@ -4,7 +4,6 @@ Nothing is filled in for the caller, so that a retry has the same bytes.
 """
 
 import re
-from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from starlette.types import Receive
 
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import InvalidCommand, InvalidParameter, MalformedJson
-from gateway.ingress.http.strict_json import most_names, read_object
+from gateway.ingress.http.strict_json import read_object
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import UnsupportedMediaType
 from schemas.api.faults import faults
@@ -85,32 +84,8 @@ async def read_json(request: Request) -> bytes:
 
 def parse(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
     """Parse a body. Raises MalformedJson, or InvalidCommand with a pointer per field, each below `under`."""
-    try:
-        parsed = model.from_caller(body)
-    except ValidationError:
-        parsed = None  # `read_object` comes first for the problem of a body
-    if parsed is not None and number_of_names(parsed) == most_names(body):
-        return parsed  # no name is repeated, so `read_object` would find nothing, for two fifths of the time
     read_object(body)
     return validate(model, body, under)
-
-
-def number_of_names(value: object) -> int | None:
-    """Return how many names the JSON of a parsed value had, at any depth. None: unknown, `read_object` must look."""
-    if isinstance(value, Model):
-        held, names = value.__dict__, list(value.__pydantic_fields_set__)
-    elif isinstance(value, dict):
-        held, names = value, list(value)
-    else:
-        return 0 if value is None or isinstance(value, (str, int, datetime)) else None
-    total = len(names)
-    for name in names:
-        each = held[name]
-        if each.__class__ is not str:
-            if (inner := number_of_names(each)) is None:
-                return None
-            total += inner
-    return total
 
 
 def validate(model: type[Parsed], body: bytes, under: str = "") -> Parsed:

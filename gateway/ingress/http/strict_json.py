@@ -13,7 +13,6 @@ MAX_DEPTH = 16
 # Possessive (`*+`), so that an unterminated string takes one pass.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
-_NAME_ENDS = re.compile(rb'"[ \t\r\n]*+:')
 
 
 class _RepeatedName(ValueError):
@@ -52,11 +51,6 @@ def read_array(body: bytes) -> list[Any]:
     if not isinstance(document, list):
         raise MalformedJson("Send one JSON array, in brackets.")
     return document
-
-
-def most_names(body: bytes) -> int:
-    """Return an upper bound of the number of names in a JSON text; a string that ends before a colon may add to it."""
-    return len(_NAME_ENDS.findall(body))
 
 
 def _read(body: bytes, expected: str) -> Any:
