@@ -20,7 +20,7 @@ A newer gateway may send further fields, and further words in a field with a clo
 
 # Made by `make docs` from schemas/published; don't edit.
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 '''
 _PREFIX: Final = "#/components/schemas/"
@@ -135,9 +135,9 @@ def _field(schema: Json, field: str, names: Mapping[str, str]) -> str:
 
 
 def type_of(schema: Any, names: Mapping[str, str]) -> str:
-    """Return the type of a value. A schema without a type is any JSON."""
+    """Return the type of a value. A schema without a type is any JSON, which the reader checks."""
     if not isinstance(schema, dict):
-        return "Any"
+        return "object"
     if "$ref" in schema:
         return names[schema["$ref"].removeprefix(_PREFIX)]
     if "const" in schema:
@@ -154,4 +154,4 @@ def type_of(schema: Any, names: Mapping[str, str]) -> str:
         return f"list[{type_of(schema.get('items'), names)}]"
     if kind == "object":
         return f"dict[str, {type_of(schema.get('additionalProperties'), names)}]"
-    return _SCALARS.get(str(kind), "Any")
+    return _SCALARS.get(str(kind), "object")

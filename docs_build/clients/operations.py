@@ -21,7 +21,7 @@ A query's or a body's member of None is left out. A POST has an Idempotency-Key:
 # Made by `make docs` from schemas/published; don't edit.
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from collate_gateway_client import models
 from collate_gateway_client.calls import Call, path_of, post, read

@@ -5,7 +5,7 @@ A newer gateway may send further fields, and further words in a field with a clo
 
 # Made by `make docs` from schemas/published; don't edit.
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class AccessGrantBody(TypedDict):
@@ -1047,7 +1047,7 @@ class DeadLetterDetail(TypedDict):
     """The number of writes that were sent to Collate."""
     canRedrive: bool
     """False if the command is unreadable; then it can only be discarded."""
-    asks: NotRequired[dict[str, Any]]
+    asks: NotRequired[dict[str, object]]
     """The command's data without free text and reference numbers; absent if unreadable."""
     sent: list[DeadLetterWrite]
     """The command's writes, in order."""
@@ -1106,7 +1106,7 @@ class DeadLetterOriginal(TypedDict):
 
     commandId: str
     """The command's id."""
-    data: NotRequired[dict[str, Any]]
+    data: NotRequired[dict[str, object]]
     """The command's data, if readable."""
     value: str
     """The original record's value in base64."""
@@ -1608,9 +1608,9 @@ class PayerEvidence(TypedDict):
     """The authorization's status, in Collate's words."""
     outcome: NotRequired[str]
     """The outcome, once the authorization is completed."""
-    payerReceipt: NotRequired[Any]
+    payerReceipt: NotRequired[object]
     """The payer's receipt as Collate shows it."""
-    decision: NotRequired[Any]
+    decision: NotRequired[object]
     """The payer's decision as Collate shows it."""
 
 
@@ -1675,7 +1675,7 @@ class Review(TypedDict):
     """Collate's version of the authorization."""
     coversReviewSnapshotId: NotRequired[str]
     """The snapshot to accept before a handoff."""
-    reviewSnapshot: dict[str, Any]
+    reviewSnapshot: dict[str, object]
     """Collate's snapshot. A reviewer accepts its `id`."""
 
 
@@ -1692,7 +1692,7 @@ class TimelineEntry(TypedDict):
     """The command that the entry belongs to."""
     sequence: NotRequired[int]
     """For an event: its number."""
-    data: dict[str, Any]
+    data: dict[str, object]
     """The public fields of the record."""
 
 

@@ -6,7 +6,7 @@ A query's or a body's member of None is left out. A POST has an Idempotency-Key:
 # Made by `make docs` from schemas/published; don't edit.
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from collate_gateway_client import models
 from collate_gateway_client.calls import Call, path_of, post, read
@@ -101,12 +101,12 @@ def stream_events(query: StreamEventsQuery | None = None) -> Call[None]:
     return read(path_of("events"), query)
 
 
-def open_api() -> Call[dict[str, Any]]:
+def open_api() -> Call[dict[str, object]]:
     """This document."""
     return read("/openapi.json")
 
 
-def async_api() -> Call[dict[str, Any]]:
+def async_api() -> Call[dict[str, object]]:
     """The topics and events."""
     return read("/asyncapi.json")
 

@@ -55,8 +55,8 @@ def test_every_shape_of_a_schema_has_its_type():
         "old": ({"type": ["number", "null"]}, "float | None"),
         "several": ({"type": "array", "items": {"type": "boolean"}}, "list[bool]"),
         "pairs": ({"type": "object", "additionalProperties": {"type": "string"}}, "dict[str, str]"),
-        "open": ({"type": "object"}, "dict[str, Any]"),
-        "anything": ({}, "Any"),
+        "open": ({"type": "object"}, "dict[str, object]"),
+        "anything": ({}, "object"),
         "fixed": ({"const": "x"}, 'Literal["x"]'),
     }
     text, _ = module({"All": {"type": "object", "properties": {name: shape for name, (shape, _) in shapes.items()}}})
