@@ -202,7 +202,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     )
 
 
-def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[str, Any]:
+async def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[str, Any]:
     """Resume stopped partitions. A partition whose progress is in doubt must be named: it may repeat work."""
     stopped = {number: partition for number, partition in sorted(engine.partitions.items()) if partition.is_stopped}
     tripped = tuple(number for number, partition in stopped.items() if partition.is_tripped)

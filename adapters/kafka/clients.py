@@ -94,17 +94,17 @@ def idempotent_producer(
     return accept_fatal_error(producer)
 
 
-def committed_consumer(
-    kafka: KafkaSettings, *, reset: Literal["earliest", "latest", "none"] = "latest"
+def groupless_consumer(
+    kafka: KafkaSettings, *, reset: Literal["earliest", "latest", "none"], is_committed: bool = True
 ) -> AIOKafkaConsumer:
-    """Create a read_committed consumer without a group; the caller assigns partitions and seeks."""
+    """Create a consumer without a group, of committed records or of all; the caller assigns partitions and seeks."""
     return AIOKafkaConsumer(
         **connection(kafka),
         **timeouts(kafka),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset=reset,
-        isolation_level="read_committed",
+        isolation_level="read_committed" if is_committed else "read_uncommitted",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from adapters.kafka.clients import bounded_stop, committed_consumer, connection, idempotent_producer, timeouts
+from adapters.kafka.clients import bounded_stop, groupless_consumer, idempotent_producer
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
@@ -35,7 +35,7 @@ async def read_partitions(
         yield number, (), True
     if not left:
         return
-    consumer = committed_consumer(kafka, reset="none")
+    consumer = groupless_consumer(kafka, reset="none")
     try:
         async with asyncio.timeout(START_SECONDS):
             await consumer.start()
@@ -78,12 +78,7 @@ async def extents_of(
 
     `committed`: the end for a reader of committed records; it is lower while a transaction is open.
     """
-    consumer = AIOKafkaConsumer(
-        **connection(kafka),
-        **timeouts(kafka),
-        group_id=None,
-        isolation_level="read_committed" if committed else "read_uncommitted",
-    )
+    consumer = groupless_consumer(kafka, reset="none", is_committed=committed)
     try:
         async with asyncio.timeout(START_SECONDS):
             await consumer.start()

@@ -1,4 +1,4 @@
-"""A consumer of all partitions of one or more topics: committed records only, without a consumer group.
+"""A consumer of all partitions of one or more topics, without a consumer group; by default of committed records only.
 
 aiokafka reports nothing when it hangs, so every call has a timeout. After a failure, open a new reader.
 """
@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from adapters.kafka.clients import bounded_stop, committed_consumer
+from adapters.kafka.clients import bounded_stop, groupless_consumer
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
@@ -39,6 +39,8 @@ class TopicRecord(Protocol):
 
     @property
     def offset(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
     @property
@@ -77,7 +79,7 @@ class TopicReader(Generic[Key]):
         return await self._offsets(self._consumer.beginning_offsets)
 
     async def ends(self) -> dict[Key, int]:
-        """Return each partition's last stable offset: the end for a reader of committed records."""
+        """Return each partition's end: for a reader of committed records, the last stable offset."""
         return await self._offsets(self._consumer.end_offsets)
 
     async def offsets_at(self, time: datetime) -> dict[Key, int | None]:
@@ -108,13 +110,14 @@ async def open_reader(
     *,
     reset: Literal["earliest", "latest"] = "earliest",
     call_seconds: float = CALL_SECONDS,
+    is_committed: bool = True,
 ) -> AsyncIterator[TopicReader[Key]]:
     """Start a reader of partitions, given as (topic, number); the caller seeks before the first read.
 
-    `reset`: where to continue if a position no longer exists.
+    `reset`: where to continue if a position no longer exists. `is_committed`: read committed records only.
     """
     assigned = {key: TopicPartition(topic, number) for key, (topic, number) in partitions.items()}
-    consumer = committed_consumer(kafka, reset=reset)
+    consumer = groupless_consumer(kafka, reset=reset, is_committed=is_committed)
     try:
         async with answered_within(START_SECONDS):
             await consumer.start()

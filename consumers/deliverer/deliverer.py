@@ -130,18 +130,16 @@ class Deliverer:
             ],
         }
 
-    def resume(self, request: "ResumeRequest") -> dict[str, Any]:
-        """Resume the named subscription that a 410 stopped, and those of its partitions that need an operator."""
+    async def resume(self, request: "ResumeRequest") -> dict[str, Any]:
+        """Resume the named subscription, for every later start too, and its named partitions that need an operator."""
         resumed: list[str] = []
-        for name, running in sorted(self._running.items()):
-            if name != request.subscription:
-                continue
-            if running.handler.gate.resume_if_stopped():
-                resumed.append(name)
+        was_stopped = is_stored = False
+        if (named := self._running.get(request.subscription or "")) is not None:
+            was_stopped, is_stored = named.handler.gate.is_stopped, await named.resume()
             wanted = request.partitions or ()
-            resumed += [
-                f"{name}/{number}"
-                for number, partition in sorted(running.engine.partitions.items())
+            resumed = [named.subscription.name] + [
+                f"{named.subscription.name}/{number}"
+                for number, partition in sorted(named.engine.partitions.items())
                 if number in wanted and partition.is_stopped and partition.resume()
             ]
         left = [
@@ -154,10 +152,11 @@ class Deliverer:
             "deliverer.subscription_resumed",
             subscription=request.subscription,
             resumed=resumed,
+            is_stored=is_stored,
             operator=request.operator,
             why=request.why,
         )
-        return {"resumed": resumed, "stopped": left}
+        return {"resumed": resumed, "wasStopped": was_stopped, "isStored": is_stored, "stopped": left}
 
     def _reread(self) -> None:
         if not self._file.reread_if_changed():

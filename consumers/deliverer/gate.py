@@ -46,7 +46,7 @@ class Gate:
         self._probe_at = 0.0
         self._prober: bytes | None = None
         self.is_stopped = False
-        self.was_resumed = False  # by an operator, or a new URL, since this process began or the receiver answered 410
+        self.resumes = 0  # a 410 to a request that began before the newest resume stops nothing
 
     @property
     def is_down(self) -> bool:
@@ -98,22 +98,12 @@ class Gate:
 
     def stop(self) -> None:
         """Stop the subscription: the receiver is gone."""
-        self.is_stopped, self.was_resumed = True, False
-
-    def resume_if_stopped(self) -> bool:
-        """Record an operator's resume: a 410 that another process received no longer stops this gate.
-
-        Open the gate if it is stopped. Return whether it was: a gate that runs keeps its pauses.
-        """
-        was_stopped = self.is_stopped
-        if was_stopped:
-            self.resume()
-        self.was_resumed = True
-        return was_stopped
+        self.is_stopped = True
 
     def resume(self) -> None:
         """Open the gate for every key, also after `stop`."""
-        self.is_stopped, self.was_resumed = False, True
+        self.is_stopped = False
+        self.resumes += 1
         self._failing.clear()
         self._held_until = self._pause = self._probe_at = 0.0
         self._prober = None

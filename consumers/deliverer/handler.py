@@ -5,15 +5,13 @@
     delivered           -> Done, the key's state deleted
     first failure       -> its time is committed, then RetryAt
     failure after a day -> Done with a dead letter; then the key's next event
-    410                 -> committed, the gate stops, RetryAt
-    410, then resumed   -> the 410 is removed from the key's state, then a request
+    410                 -> the gate stops, the stop is stored (`stored_stop`), RetryAt
     no CloudEvent       -> Done with a dead letter
 
 Else the handler commits nothing before a request: a repeated request is allowed, a missing one is not. The engine runs
 one invocation of a key at a time, so the next event of an authorization is sent only after this one has ended.
 """
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -63,7 +61,10 @@ class LastAnswer:
 
 @dataclass(slots=True)
 class DeliveryHandler:
-    """Delivers the events of one subscription. `subscription` is replaced when the file changes."""
+    """Delivers the events of one subscription. `subscription` is replaced when the file changes.
+
+    `store_stop` stores a stop for all processes, and returns whether Kafka has it in time.
+    """
 
     subscription: Subscription
     deliver: Deliver
@@ -71,6 +72,7 @@ class DeliveryHandler:
     numbers: DeliveryNumbers
     dead_letters_topic: str
     chance: Callable[[], float]
+    store_stop: Callable[[], Awaitable[bool]]
     last_answer: LastAnswer = field(default_factory=LastAnswer)
 
     async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
@@ -87,7 +89,6 @@ class DeliveryHandler:
             is_readable = False
         if not is_readable:
             return self._dead_letter(invocation, record, invocation.now, NotDelivered(_UNREADABLE))
-        pending = await self._read_pending(invocation, record)
         held = self.gate.enter(record.key, invocation.steady)
         if held is not None:
             return RetryAt(invocation.now + held.seconds, held.reason)
@@ -98,33 +99,20 @@ class DeliveryHandler:
                 self.numbers.delivered(max(0.0, invocation.now - record.timestamp))
                 return _done(invocation)
             case ReceiverGone():
-                return await self._stop(invocation, record, pending)
+                return await self._stop(invocation)
             case NotDelivered():
-                return await self._failed(invocation, record, pending, outcome)
+                return await self._failed(invocation, record, outcome)
 
     async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
         """Do nothing: no key has a timer."""
         del invocation
         return Done()
 
-    async def _read_pending(self, invocation: Invocation, record: Record) -> PendingDelivery | None:
-        """Return the pending delivery. Its 410 stops the gate, or is removed if an operator has resumed."""
-        pending = read_pending(invocation.state, record.offset)
-        if pending is None or pending.gone != fingerprint(self.subscription):
-            return pending
-        if not self.gate.was_resumed:
-            self.gate.stop()  # the 410 came before this process began
-            return pending
-        # Without this commit the next process would find the 410 and stop again.
-        resumed = PendingDelivery(record.offset, pending.since)
-        await invocation.checkpoint(resumed.encode())
-        return resumed
-
     async def _send(self, invocation: Invocation, record: Record, message: WebhookMessage) -> Outcome:
         is_answered = False
         try:
             await invocation.ensure_owned()
-            began = invocation.steady
+            began, resumes = invocation.steady, self.gate.resumes
             outcome = await self.deliver(message, invocation.now)
             is_answered = True
         finally:
@@ -133,13 +121,13 @@ class DeliveryHandler:
         result, status = _described(outcome)
         self.last_answer = LastAnswer(result, status, invocation.now)
         self.numbers.answered(result, invocation.steady - began)
-        return outcome
+        is_outdated = isinstance(outcome, ReceiverGone) and resumes != self.gate.resumes
+        return NotDelivered(result, status) if is_outdated else outcome
 
-    async def _failed(
-        self, invocation: Invocation, record: Record, pending: PendingDelivery | None, outcome: NotDelivered
-    ) -> Done | RetryAt:
+    async def _failed(self, invocation: Invocation, record: Record, outcome: NotDelivered) -> Done | RetryAt:
         wait = outcome.retry_after_seconds
         self.gate.failed(record.key, invocation.steady, wait if outcome.holds_all else None)
+        pending = read_pending(invocation.state, record.offset)
         since = invocation.now if pending is None else pending.since
         elapsed = invocation.now - since
         log.warning(
@@ -158,11 +146,13 @@ class DeliveryHandler:
         pause = pause_seconds(elapsed, self.chance(), wait)
         return RetryAt(invocation.now + pause, DeliveryWait.FAILED)
 
-    async def _stop(self, invocation: Invocation, record: Record, pending: PendingDelivery | None) -> RetryAt:
-        self.gate.stop()
-        since = invocation.now if pending is None else pending.since
-        await invocation.checkpoint(PendingDelivery(record.offset, since, fingerprint(self.subscription)).encode())
-        log.error("deliverer.subscription_stopped", subscription=self.subscription.name, status=410)
+    async def _stop(self, invocation: Invocation) -> RetryAt:
+        if not self.gate.is_stopped:
+            self.gate.stop()
+            is_stored = await self.store_stop()
+            log.error(
+                "deliverer.subscription_stopped", subscription=self.subscription.name, status=410, is_stored=is_stored
+            )
         return RetryAt(invocation.now + _STOPPED_SECONDS, DeliveryWait.STOPPED)
 
     def _dead_letter(self, invocation: Invocation, record: Record, since: float, outcome: NotDelivered) -> Done:
@@ -180,12 +170,6 @@ class DeliveryHandler:
         output = Output(self.dead_letters_topic, record.key, record.value, headers)
         # It does not count against the partition's failure ratio: later events must still be sent.
         return Done((output,), None, dead_lettered=Failure(outcome.result, counts=False))
-
-
-def fingerprint(subscription: Subscription) -> str:
-    """Return a short digest of the URL, which may hold a token: with another URL the receiver is another one."""
-    target = subscription.target
-    return hashlib.sha256(f"{target.origin}{target.path}".encode()).hexdigest()[:16]
 
 
 def _done(invocation: Invocation) -> Done:

@@ -1,30 +1,24 @@
 """The state of a key: the event whose delivery has failed so far. A key without such an event has no state.
 
-Its JSON: `{"offset": 7, "since": 1700000000.0, "gone": "3fa4…"}`. `gone` is present after a 410.
+Its JSON: `{"offset": 7, "since": 1700000000.0}`.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
-    """The event at `offset` was first tried at `since` (Unix seconds) without success.
-
-    `gone` is the fingerprint of the URL that answered 410; None if none did.
-    """
+    """The event at `offset` was first tried at `since` (Unix seconds) without success."""
 
     offset: int
     since: float
-    gone: str | None = None
 
     def encode(self) -> bytes:
         """Return the bytes that Kafka stores."""
-        members: dict[str, Any] = {"offset": self.offset, "since": self.since}
-        return to_json(members if self.gone is None else members | {"gone": self.gone})
+        return to_json({"offset": self.offset, "since": self.since})
 
 
 def read_pending(state: bytes | None, offset: int) -> PendingDelivery | None:
@@ -36,7 +30,7 @@ def read_pending(state: bytes | None, offset: int) -> PendingDelivery | None:
         return None
     try:
         members = from_json(state)
-        found = PendingDelivery(int(members["offset"]), float(members["since"]), members.get("gone"))
+        found = PendingDelivery(int(members["offset"]), float(members["since"]))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return found if found.offset == offset and math.isfinite(found.since) else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
-from adapters.kafka.clients import connection
+from adapters.kafka.clients import KafkaFailure, connection, sentence_of
 from adapters.kafka.topics import TopicsWrong, wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.webhooks.resolver import Resolver
@@ -19,6 +19,7 @@ from consumers.deliverer.delivery import Outcome, WebhookMessage, deliver
 from consumers.deliverer.gate import DeliveryWait, Gate
 from consumers.deliverer.handler import DeliveryHandler
 from consumers.deliverer.numbers import SubscriptionNumbers
+from consumers.deliverer.stored_stop import StoredStop, read_stop, url_digest, write_stop
 from consumers.deliverer.subscription import Subscription
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine
@@ -37,6 +38,8 @@ _COMMIT_PAUSE_SECONDS: Final = 0.2
 _INVOCATION_SECONDS: Final = 180.0
 _READ_AHEAD_BYTES: Final = 4 << 20
 _STATE_BYTES: Final = 4 << 10
+_STORE_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 1.0
 
 
 class SubscriptionEngine:
@@ -66,7 +69,9 @@ class SubscriptionEngine:
             self.numbers,
             self.topics.dead_letters.name,
             random.random,
+            self._store_stop,
         )
+        self._stored_stop = StoredStop(partial(write_stop, settings.kafka, self.topics.state.name), log)
         self.health = Health()
         # The engine's own metrics have no label for the subscription; `numbers` has what operators need.
         hidden = create_metrics(CollectorRegistry()).engine
@@ -89,6 +94,12 @@ class SubscriptionEngine:
             task.add_done_callback(self._retiring.discard)
         if subscription.target != before.target:
             self.handler.gate.resume()
+            self._stored_stop.request(None)
+
+    async def resume(self) -> bool:
+        """Open the gate for every key. Return whether Kafka has stored that no earlier 410 stops a later start."""
+        self.handler.gate.resume()
+        return await self._stored_stop.store(None, _STORE_SECONDS)
 
     def stop(self) -> None:
         """Let `run` finish the requests in flight and return."""
@@ -102,8 +113,9 @@ class SubscriptionEngine:
         wanted = wanted_topics(self.topics, self._settings.topics)
         try:
             if await wait_for_topics(self._settings.kafka, wanted, self.health, self._stop, self._log):
+                await self._read_stop()
                 self.has_topics = True
-                await self.engine.run(self._stop)
+                await self._run_engine()
         except TopicsWrong as wrong:
             self.problem = "; ".join(wrong.problems)
             self._log.error("deliverer.topics_wrong", subscription=self.subscription.name, problems=wrong.problems)
@@ -114,6 +126,37 @@ class SubscriptionEngine:
             await asyncio.gather(*self._retiring, return_exceptions=True)
             await self._transport.aclose()
             self.numbers.forget()
+
+    async def _read_stop(self) -> None:
+        """Stop the gate if a 410 of the URL is stored; a stop of another URL ends."""
+        while not self._stop.is_set():
+            try:
+                digest = await read_stop(self._settings.kafka, self.topics.state.name)
+            except KafkaFailure as error:
+                self.health.set("kafka", "waiting", sentence_of(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            if digest is None or self.handler.gate.resumes:
+                return
+            if digest == url_digest(self.subscription.target):
+                self.handler.gate.stop()
+            else:
+                self._stored_stop.request(None)
+            return
+
+    async def _run_engine(self) -> None:
+        keeping = asyncio.create_task(self._stored_stop.keep())
+        keeping.add_done_callback(lambda _: self._stop.set())
+        try:
+            await self.engine.run(self._stop)
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+            if not keeping.cancelled():
+                keeping.result()
+
+    async def _store_stop(self) -> bool:
+        return await self._stored_stop.store(url_digest(self.subscription.target), _STORE_SECONDS)
 
     def _connect(self, subscription: Subscription) -> WebhookTransport:
         return WebhookTransport(

@@ -13,7 +13,7 @@ import random
 import struct
 from typing import TYPE_CHECKING
 
-from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
+from consumers.engine.core.progress import HANDLER_KEY, MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
 from consumers.engine.interface import Output
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class StateStore:
     def absorb(self, records: Sequence[ConsumerRecord]) -> None:
         """Apply records of the `state` topic, in order; `unreadable` counts those in an unknown format."""
         for record in records:
-            if record.key == MARKER_KEY:
+            if record.key in {MARKER_KEY, HANDLER_KEY}:
                 continue
             if record.key == PROGRESS_KEY:
                 self.progress = record.value

@@ -5,7 +5,7 @@
 Only a program on the worker's machine may call it (kubectl exec), so there is no secret to rotate.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,7 +33,7 @@ class ResumeRequest(BaseModel):
     subscription: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None = None
 
 
-Resume = Callable[[ResumeRequest], dict[str, Any]]
+Resume = Callable[[ResumeRequest], Awaitable[dict[str, Any]]]
 """Resumes partitions; returns the resumed partitions and the partitions that are still stopped."""
 
 
@@ -52,7 +52,7 @@ async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, d
         return 422, {
             "summary": "expected operator, why, optional partitions and subscription, without invisible characters"
         }
-    return 200, resume(resume_request)
+    return 200, await resume(resume_request)
 
 
 def _is_local(request: Request) -> bool:

@@ -13,10 +13,12 @@ from typing import Final, NamedTuple
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
 
 # Reserved keys of the `state` topic: no state has them. The start of a partition writes a record with the marker's key,
-# and reads up to it. The progress has a key of its own: compaction would replace it by an empty marker.
+# and reads up to it. The progress has a key of its own: compaction would replace it by an empty marker. The handler's
+# key is for a record that any of its processes may write and read beside the engine, which skips it.
 MARKER_KEY: Final = b"\x00engine"
 PROGRESS_KEY: Final = b"\x00progress"
-RESERVED_KEYS: Final = (MARKER_KEY, PROGRESS_KEY)
+HANDLER_KEY: Final = b"\x00handler"
+RESERVED_KEYS: Final = (MARKER_KEY, PROGRESS_KEY, HANDLER_KEY)
 _VERSION: Final = 1
 
 

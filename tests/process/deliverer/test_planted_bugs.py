@@ -14,7 +14,7 @@ from tests.process.deliverer.test_handler import FAILED, DeliveryQueue
 class GivesUpAtOnce(DeliveryHandler):
     """A failure finishes the event."""
 
-    async def _failed(self, invocation, record, pending, outcome):
+    async def _failed(self, invocation, record, outcome):
         return Done()
 
 
@@ -54,7 +54,7 @@ async def run(handler, answers, crash_at=None):
         parts = {
             name: getattr(queue.handler, name) for name in DeliveryHandler.__slots__ if hasattr(queue.handler, name)
         }
-        queue.handler = handler(**{name: parts[name] for name in list(parts)[:6]})
+        queue.handler = handler(**{name: parts[name] for name in list(parts)[:7]})
 
     queue.restart = restart
     restart()

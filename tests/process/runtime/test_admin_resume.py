@@ -17,7 +17,7 @@ def resumed():
 
 @pytest.fixture
 def client_of(resumed):
-    def resume(request):
+    async def resume(request):
         resumed.append(request)
         return {"resumed": [3], "stopped": []}
 

@@ -4,9 +4,14 @@ import asyncio
 import json
 
 import httpx
+from aiokafka import AIOKafkaProducer
 
+from consumers.deliverer.stored_stop import read_stop, write_stop
+from runtime.settings import KafkaSettings
 from tests.chaos.webhooks import Receiver, Reply, always, new_secret, write_atomically
 from tests.preloaded import run_gateway
+
+KEYS = 20
 
 
 async def gateway(webhooks, *arguments, settings=None):
@@ -23,6 +28,16 @@ async def lanes(program):
 
 async def state_of(program, name="billing"):
     return {one["name"]: one for one in (await lanes(program))["subscriptions"]}[name]
+
+
+async def resume(webhooks, program, *options, name="billing"):
+    verb = ("deliverer", "resume", name, "--operator", "ada", "--why", "asked", "--admin", program.admin_url)
+    return await gateway(webhooks, *verb, *options)
+
+
+def kill(program):
+    program.process.kill()
+    program.process.wait()
 
 
 async def metrics(program):
@@ -89,10 +104,8 @@ async def test_410_stops_the_subscription_until_an_operator_resumes_it(webhooks,
     program = await webhooks.start()
     receiver.behave = always(Reply(410))
     await events.write("auth_1")
-    await eventually(lambda: _has_state(program, "stopped"))
     await eventually(lambda: "deliverer.subscription_stopped" in program.log.read_text())
-    program.process.kill()
-    program.process.wait()
+    kill(program)
     before = len(receiver.requests)
     program = await webhooks.start()
     await eventually(lambda: _has_state(program, "stopped"))
@@ -101,36 +114,55 @@ async def test_410_stops_the_subscription_until_an_operator_resumes_it(webhooks,
     assert len(receiver.requests) == before, "a restart does not forget the 410"
     assert 'collate_gateway_deliverer_stopped{subscription="billing"} 1.0' in await metrics(program)
     receiver.behave = always(Reply())
-    resume = ("deliverer", "resume", "billing", "--operator", "ada", "--why", "asked", "--admin", program.admin_url)
-    code, out, err = await gateway(webhooks, *resume)
-    assert code == 0, out + err
+    code, out, err = await resume(webhooks, program)
+    assert (code, "not stopped" in out) == (0, False), out + err
     await eventually(lambda: not receiver.verdict(events.sent).lost)
     assert receiver.verdict(events.sent).is_good
-    code, _, _ = await gateway(webhooks, *resume)
-    assert code == 1
+    code, out, _ = await resume(webhooks, program)
+    assert (code, "It was not stopped in this process." in out) == (0, True)
+    code, _, err = await resume(webhooks, program, "--partition", "3")
+    assert (code, "Partition 3 was not stopped" in err) == (1, True)
+    code, _, err = await resume(webhooks, program, name="nothing")
+    assert (code, "has no subscription nothing" in err) == (1, True)
 
 
-async def test_a_resume_holds_in_a_deliverer_that_takes_over_from_the_stopped_one(
-    webhooks, events, receiver, eventually
-):
+async def test_no_process_stops_a_resumed_subscription_again_after_a_kill(webhooks, events, receiver, eventually):
+    """Keys of both processes got 410. Both are killed when the first has answered the resume."""
     webhooks.subscribe("billing", receiver.url)
     programs = [await webhooks.start(name) for name in ("one", "two")]
-    receiver.behave = always(Reply(410))
-    await events.write("auth_1")
-
-    async def one_is_stopped():
-        are_stopped = [await _has_state(program, "stopped") for program in programs]
-        return sorted(are_stopped) == [False, True] and are_stopped
-
-    are_stopped = await eventually(one_is_stopped)
-    running, stopped = programs[are_stopped.index(False)], programs[are_stopped.index(True)]
+    receiver.behave = always(Reply(410, seconds=1.0))
+    for number in range(KEYS):
+        await events.write(f"auth_{number}")
+    for program in programs:
+        await eventually(lambda program=program: "deliverer.subscription_stopped" in program.log.read_text())
+    receiver.behave = always(Reply(500))
+    code, out, err = await resume(webhooks, programs[0], "--json")
+    assert (code, json.loads(out)["isStored"]) == (0, True), err
+    for program in programs:
+        kill(program)
     receiver.behave = always(Reply())
-    resume = ("deliverer", "resume", "billing", "--operator", "ada", "--why", "asked", "--admin", running.admin_url)
-    code, _, err = await gateway(webhooks, *resume)
-    assert (code, "Nothing was resumed" in err) == (1, True)
-    stopped.process.kill()
-    stopped.process.wait()
+    programs = [await webhooks.start(name) for name in ("one", "two")]
     await eventually(lambda: not receiver.verdict(events.sent).lost)
+    assert [(await state_of(program))["state"] for program in programs] == ["delivering", "delivering"]
+    assert receiver.verdict(events.sent).is_good
+
+
+async def test_a_stop_that_an_open_transaction_follows_is_read(webhooks, kafka):
+    """The owner of the partition may have been killed in a transaction: it hides nothing."""
+    webhooks.subscribe("billing", "https://hooks.example/")
+    await webhooks.apply_topics()
+    topic = f"{webhooks.installation.prefix}deliverer.billing.state"
+    settings = KafkaSettings(bootstrap=(kafka,))
+    await write_stop(settings, topic, "0123456789abcdef")
+    assert await read_stop(settings, topic) == "0123456789abcdef"
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=f"{topic}-killed")
+    await producer.start()
+    await producer.begin_transaction()
+    await producer.send_and_wait(topic, b"{}", key=b"auth_1", partition=0)
+    await write_stop(settings, topic, None)
+    assert await read_stop(settings, topic) is None
+    await producer.abort_transaction()
+    await producer.stop()
 
 
 async def _has_state(program, state):

@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from adapters.kafka.clients import bounded_stop, committed_consumer, idempotent_producer
+from adapters.kafka.clients import bounded_stop, groupless_consumer, idempotent_producer
 from adapters.kafka.cluster import KafkaAway, open_cluster
 from adapters.kafka.topics import WantedTopic
 from runtime.settings import KafkaSettings
@@ -18,7 +18,7 @@ async def write_and_read(settings, topic):
         await cluster.create_topic(WantedTopic(topic, 1, 1, {}))
     producer, consumer = (
         idempotent_producer(settings, linger_seconds=0.002),
-        committed_consumer(settings, reset="earliest"),
+        groupless_consumer(settings, reset="earliest"),
     )
     try:
         await asyncio.wait_for(producer.start(), 10)

@@ -9,7 +9,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from adapters.kafka.aiokafka_internals import stop_consumer
-from adapters.kafka.clients import committed_consumer
+from adapters.kafka.clients import groupless_consumer
 from runtime.settings import KafkaSettings
 from schemas.topics import catalogue
 
@@ -36,7 +36,7 @@ async def longest_stop(settings, topic):
     """Return the longest of many stops at the same time, in seconds."""
 
     async def stop_seconds():
-        consumer = committed_consumer(settings, reset="earliest")
+        consumer = groupless_consumer(settings, reset="earliest")
         await consumer.start()
         partition = TopicPartition(topic, 0)
         consumer.assign([partition])

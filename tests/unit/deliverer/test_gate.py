@@ -63,10 +63,7 @@ def test_a_stopped_gate_opens_only_by_a_resume():
     gate.succeeded()
     assert gate.enter(b"a", 1e9).reason is DeliveryWait.STOPPED
     gate.resume()
-    assert gate.was_resumed
     assert gate.enter(b"a", 0.0) is None
-    gate.stop()
-    assert not gate.was_resumed
 
 
 STEPS = st.lists(

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
+from consumers.engine.core.progress import HANDLER_KEY, MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
 from consumers.engine.state_store import StateStore, restore, spread_timers, state_record
 
 
@@ -42,8 +42,9 @@ def test_the_newest_record_of_a_key_counts_with_or_without_a_timer():
     assert (states.get(b"a"), states.get(b"b"), len(states), timers) == (b"two", None, 1, {})
 
 
-def test_the_marker_is_no_state():
-    states, timers = absorbed(Fetched(MARKER_KEY, b""))
+@pytest.mark.parametrize("record", [Fetched(MARKER_KEY, b""), Fetched(HANDLER_KEY, b"one"), Fetched(HANDLER_KEY, None)])
+def test_the_marker_and_the_handlers_record_are_no_state(record):
+    states, timers = absorbed(record)
     assert (len(states), timers, states.unreadable) == (0, {}, 0)
 
 
