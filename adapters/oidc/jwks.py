@@ -7,7 +7,8 @@ Only asymmetric signing keys are used.
     last fetch     the key is known    the key is unknown
     succeeded      the key             None: fetch again, after the pause
     failed         the key             KeysUnavailable: fetch again, after the pause
-    none yet       -                   KeysUnavailable, if the fetch fails or many requests wait for it
+    none yet       -                   KeysUnavailable, if the fetch fails
+    it runs        the key             wait for it; KeysUnavailable, if many requests wait already
 """
 
 import asyncio
@@ -75,7 +76,9 @@ class KeySet:
                 self._refresh_if_allowed()
             return found
         refreshing = self._refresh_if_allowed()
-        if refreshing is not None and self._waiting < MOST_WAITING:
+        if refreshing is not None and self._waiting >= MOST_WAITING:
+            return KeysUnavailable(1.0)
+        if refreshing is not None:
             self._waiting += 1
             try:
                 # A client that leaves must not end the fetch that the others wait for.

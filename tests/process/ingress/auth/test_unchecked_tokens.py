@@ -145,6 +145,23 @@ async def test_a_slow_issuer_delays_no_token_whose_key_is_known(ingress, issuer,
     assert issuer.fetches == 2
 
 
+async def test_a_token_that_finds_no_place_to_wait_for_the_keys_is_unchecked(ingress, issuer, eventually, monkeypatch):
+    """The last fetch succeeded, and the next one runs: it may bring the key of the token."""
+    assert (await me(ingress, issuer.token("first", ["staff"]))).status == 200
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 30.0)
+    monkeypatch.setattr(jwks, "MOST_WAITING", 3)
+    issuer.fault = "silent"
+    waits = [asyncio.create_task(me(ingress, forged(issuer, f"forged-{number}"))) for number in range(3)]
+    await eventually(lambda: issuer.fetches == 2)
+    refused = await me(ingress, forged(issuer, "rotated"))
+    assert answer_of(refused) == UNCHECKED
+    assert int(refused.headers["retry-after"]) >= 1
+    assert not any(wait.done() for wait in waits)
+    issuer.fault = None
+    issuer.ends_silence.set()
+    assert {answer_of(reply) for reply in await asyncio.gather(*waits)} == {UNAUTHENTICATED}
+
+
 async def test_one_issuer_that_fails_leaves_the_tokens_of_another(ingress, issuer):
     with Issuer() as other:
         with_issuers(ingress, issuer, other)
