@@ -60,13 +60,17 @@ class IngressSettings(Section):
         "max_requests_in_flight; a further one gets 202 immediately.",
     )
     max_waiters_per_caller: Annotated[int, Field(ge=0)] = Field(
-        100, description="Maximum number of requests of one caller that wait; a further one gets 202 immediately."
+        100,
+        description="Maximum number of requests of one caller that wait; all people of a prefix have at most half of "
+        "max_waiters together. A further one gets 202 immediately.",
     )
     max_streams: Annotated[int, Field(ge=0)] = Field(
         200, description="Maximum number of open event streams; use a Kafka consumer for more clients."
     )
     max_streams_per_caller: Annotated[int, Field(ge=0)] = Field(
-        20, description="Maximum number of open event streams per caller and process."
+        20,
+        description="Maximum number of open event streams per caller and process; all people of a prefix have at most "
+        "half of max_streams together.",
     )
     stream_life: Duration = Field(
         timedelta(hours=1), description="Maximum duration of an event stream; the client then reconnects."

@@ -1,8 +1,7 @@
 """The rates, shares and permissions of callers, checked in this order before a byte of the body is read.
 
-Invariant: one service has at most half of the requests in flight, so slow bodies and slow calls cannot take all places.
-All people of a prefix together have half, and one person a quarter. Beyond it the slowest of their unfinished bodies
-ends; without one the new request gets 429.
+Invariant: a caller has at most its share of the requests in flight (`shares`), so slow bodies and slow calls cannot
+take all places. Beyond it the slowest of its unfinished bodies ends; without one the new request gets 429.
 """
 
 import time
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from gateway.http.exchange import Places
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.rate_limit import RateLimits
+from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.auth.signed_commands import is_signed
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
@@ -89,13 +89,12 @@ class AccessControl:
         return taken, wait
 
     def _enter(self, name: str, context: RequestContext) -> None:
-        pool, half = pool_of(name), (self._max_in_flight + 1) // 2
-        names = {name: half} if pool == name else {name: (half + 1) // 2, pool: half}
-        for each, share in names.items():
+        shares = shares_of(name, self._max_in_flight)
+        for each, share in shares.items():
             if self._in_flight.taken(each) >= share and not self._evict(each):
                 self._metrics.shed.labels("caller_in_flight").inc()
                 raise TooManyRequests("Wait for responses before you send more requests.", retry_after_seconds=1)
-        self._in_flight.take(context, *names)
+        self._in_flight.take(context, *shares)
 
     def _evict(self, name: str) -> bool:
         """End the slowest unfinished body of a caller, or of all people of a prefix."""

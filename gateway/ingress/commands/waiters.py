@@ -3,7 +3,7 @@
 The tail of `events` feeds it. A waiter registers before its command is appended, so it misses no outcome, whichever
 replica received the command. A waiter ends with the outcome, with a dead letter, after its seconds, when its client
 closes its side of the connection, and when the process stops.
-Invariant: waiters are bounded per caller and in all, so one caller can't take the places of requests in flight.
+Invariant: waiters are bounded per caller, for all people of a prefix (`shares`) and in all, so others find a place.
 The body of an event is parsed only for a request that wants it: every replica sees the outcomes of all commands.
 """
 
@@ -19,6 +19,7 @@ from enum import StrEnum
 from starlette.types import Receive
 
 from adapters.kafka.topic_reader import TopicRecord
+from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
 from schemas.enums import EventType
@@ -66,7 +67,7 @@ Waiter = asyncio.Future[News | _End]
 
 
 class Waiters:
-    """At most `capacity` waiting requests, at most `per_caller` of one caller, and the last `remembered` outcomes.
+    """At most `capacity` waiting requests, in shares with `per_caller` for one, and the last `remembered` outcomes.
 
     An outcome is remembered for `retention_seconds`, like an idempotency key: later the same id is another command. A
     dead letter is not remembered, because a redrive makes it history.
@@ -88,8 +89,9 @@ class Waiters:
         self._metrics = metrics
         self._waiters: dict[str, list[Waiter]] = {}
         self._outcomes: OrderedDict[str, _Unparsed] = OrderedDict()
-        self._callers: Counter[str] = Counter()
-        metrics.waiters.set_function(self._callers.total)
+        self._count = 0
+        self._taken: Counter[str] = Counter()  # by the names of `shares_of`
+        metrics.waiters.set_function(lambda: self._count)
 
     def recent_outcome(self, command_id: str) -> Finished | None:
         """Return the command's outcome, if this replica remembers it."""
@@ -100,7 +102,7 @@ class Waiters:
 
     @contextmanager
     def register(self, command_id: str, caller: str) -> Iterator[Waiter | None]:
-        """Provide a waiter for the command, or None if the caller or all callers have too many.
+        """Provide a waiter for the command, or None if the caller, people of its prefix or all callers have too many.
 
         A known outcome needs no place.
         """
@@ -109,18 +111,19 @@ class Waiters:
             waiter.set_result(outcome)
             yield waiter
             return
-        if self._callers[caller] >= self._per_caller or self._callers.total() >= self._capacity:
+        shares = shares_of(caller, self._capacity, self._per_caller)
+        if self._count >= self._capacity or any(self._taken[name] >= share for name, share in shares.items()):
             self._metrics.waits.labels("full").inc()
             yield None
             return
         self._waiters.setdefault(command_id, []).append(waiter)
-        self._callers[caller] += 1
+        self._count += 1
+        self._taken.update(shares.keys())
         try:
             yield waiter
         finally:
-            self._callers[caller] -= 1
-            if not self._callers[caller]:
-                del self._callers[caller]
+            self._count -= 1
+            self._taken -= Counter(shares.keys())
             others = [other for other in self._waiters[command_id] if other is not waiter]
             if others:
                 self._waiters[command_id] = others

@@ -4,8 +4,8 @@
     none ───────────────────────────────────────────────────────────────────────▶ follow the tail
 
 The `id` of an event is the vector of next offsets after it. With it a client misses no event at any replica. The client
-may receive events between two ids again; `sequence` identifies them. The number of streams is bounded, in all and for a
-caller. The gateway sends a reason before it ends a stream.
+may receive events between two ids again; `sequence` identifies them. The number of streams is bounded, in all, for a
+caller and for all people of a prefix. The gateway sends a reason before it ends a stream.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.kafka.topic_reader import OpenReader
 from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.event_stream.stream import EndReason, EventStream
 from gateway.ingress.event_stream.stream_filter import StreamFilter, read_vector
 from gateway.ingress.event_stream.tail import Tail
@@ -28,6 +29,7 @@ from gateway.ingress.http.request import disconnected
 from runtime.http.problems import Overloaded
 from runtime.metrics import IngressMetrics
 from schemas.api.queries import EventsQuery
+from schemas.callers import pool_of
 
 MAX_CATCHING_UP = 8
 _HEADERS = {"content-type": "text/event-stream", "x-accel-buffering": "no"}
@@ -116,8 +118,9 @@ class EventStreams:
     def _require_room(self, caller: str, *, is_catching_up: bool) -> None:
         if self._is_stopping:
             raise Stopping("Connect again: another replica will accept the stream.", retry_after_seconds=1)
-        per_caller = Counter(client.caller for client in self._clients)
-        is_full = len(self._clients) >= self._max_streams or per_caller[caller] >= self._max_per_caller
+        shares = shares_of(caller, self._max_streams, self._max_per_caller)
+        taken = Counter(name for client in self._clients for name in {client.caller, pool_of(client.caller)})
+        is_full = len(self._clients) >= self._max_streams or any(taken[name] >= shares[name] for name in shares)
         if is_full or (is_catching_up and self._is_history_busy(caller)):
             self._metrics.shed.labels("streams").inc()
             raise Overloaded("Keep fewer streams, or connect again later.", retry_after_seconds=10)
@@ -125,5 +128,6 @@ class EventStreams:
             raise KafkaUnavailable("The events can't be read now. Connect again.", retry_after_seconds=2)
 
     def _is_history_busy(self, caller: str) -> bool:
-        """Whether too many streams catch up; one caller has at most half of the places."""
-        return self._catching_up.total() >= MAX_CATCHING_UP or self._catching_up[caller] >= MAX_CATCHING_UP // 2
+        """Whether too many streams catch up; a service, or all people of a prefix, have at most half of the places."""
+        own = self._catching_up[pool_of(caller)]
+        return self._catching_up.total() >= MAX_CATCHING_UP or own >= MAX_CATCHING_UP // 2

@@ -16,6 +16,7 @@ from adapters.kafka.topic_reader import OpenReader, TopicReader
 from gateway.ingress.event_stream.stream_filter import StreamFilter, write_vector
 from gateway.ingress.event_stream.streamed_event import StreamedEvent, read_streamed_event
 from gateway.ingress.event_stream.tail import Tail
+from schemas.callers import pool_of
 
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
@@ -43,7 +44,7 @@ class EventStream:
 
     Attributes:
         vector: the next offsets that the client has not received.
-        catching_up: how many streams of each caller read the topic; shared by all streams.
+        catching_up: how many streams of each service, or of all people of a prefix, read the topic; shared by all.
     """
 
     tail: Tail
@@ -107,16 +108,17 @@ class EventStream:
         Returns early if the stream has to end: `_follow` reads the reason from the client's queue.
         """
         self.vector = [min(then, now) for then, now in zip(since, self.tail.vector(), strict=True)]
-        self.catching_up[self.caller] += 1
+        pool = pool_of(self.caller)
+        self.catching_up[pool] += 1
         try:
             async with self.open_history() as reader:
                 await self._replay(reader, send)
                 # No `await` since the last comparison with the tail, so the client misses no event.
                 self.tail.add_listener(self.offer)
         finally:
-            self.catching_up[self.caller] -= 1
-            if not self.catching_up[self.caller]:
-                del self.catching_up[self.caller]
+            self.catching_up[pool] -= 1
+            if not self.catching_up[pool]:
+                del self.catching_up[pool]
 
     async def _replay(self, reader: TopicReader[int], send: Send) -> None:
         reader.seek(dict(enumerate(self.vector)))

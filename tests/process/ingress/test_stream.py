@@ -8,6 +8,7 @@ import pytest
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.event_stream import routes
 from gateway.ingress.event_stream import stream as module
+from local.issuer import LocalIssuer
 from schemas.enums import EventType
 from schemas.events import AuthorizationActionRequired, HandoffOpened
 from schemas.records import publish
@@ -208,6 +209,47 @@ async def test_one_caller_cannot_take_all_places_for_the_history(ingress, kafka,
     streams.append(await connect(last_id=start))
     for stream in streams:
         stream.close()
+
+
+@pytest.fixture
+def people(ingress):
+    """Let the ingress send as this person."""
+    with LocalIssuer() as issuer:
+        entry = issuer.callers_file_entry({"staff": ["authorization:read"]})
+        ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
+        assert ingress.components.callers.reread_if_changed()
+
+        def become(name):
+            ingress.key = issuer.token(name, ["staff"])
+
+        yield become
+
+
+@pytest.mark.parametrize("settings_of", [{"GATEWAY_INGRESS__MAX_STREAMS": "4"}])
+async def test_all_people_of_a_prefix_share_half_of_the_streams(ingress, people, connect):
+    service = ingress.key
+    for name in ("jo", "sam"):
+        people(name)
+        await connect()
+    people("alex")
+    reply = await ingress.get("/v1/events")
+    assert (reply.status, "retry-after" in reply.headers) == (503, True)
+    ingress.key = service
+    await connect()
+
+
+@pytest.mark.usefixtures("slow_history")
+async def test_all_people_of_a_prefix_share_the_places_for_the_history(ingress, kafka, people, connect, eventually):
+    kafka.publish(opened(1))
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
+    start, service = "0." * 11 + "0", ingress.key
+    for number in range(routes.MAX_CATCHING_UP // 2):
+        people(f"jo-{number}")
+        await connect(last_id=start)
+    people("alex")
+    assert (await ingress.get("/v1/events", Last_Event_ID=start)).status == 503
+    ingress.key = service
+    await connect(last_id=start)
 
 
 @pytest.mark.usefixtures("slow_history")

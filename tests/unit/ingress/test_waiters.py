@@ -100,6 +100,21 @@ async def test_requests_of_one_caller_above_its_share_do_not_wait(waiters, regis
         assert again is not None
 
 
+async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
+    waiters = Waiters(metrics, capacity=4, per_caller=3, retention_seconds=60)
+    with (
+        waiters.register(COMMAND, "people:jo"),
+        waiters.register(COMMAND, "people:sam") as second,
+        waiters.register(COMMAND, "people:alex") as third,
+        waiters.register(COMMAND, "desk") as of_a_service,
+        waiters.register(COMMAND, "partner:jo") as of_another_prefix,
+    ):
+        found = [second, third, of_a_service, of_another_prefix]
+        assert [waiter is not None for waiter in found] == [True, False, True, True]
+    with waiters.register(COMMAND, "people:alex") as again:
+        assert again is not None
+
+
 async def test_a_known_outcome_needs_no_place(metrics):
     waiters = Waiters(metrics, capacity=0, per_caller=0, retention_seconds=60)
     waiters.on_record(finished())
