@@ -58,6 +58,10 @@ def healthy() -> dict[str, Values]:
         series[sample("partitions", 'state="running"', pod)] = _always(6)
     for pod in ("ingress-0", "ingress-1", "projector-0"):
         series[sample("database_away", "", pod)] = _always(0)
+    for pod in ("ingress-0", "ingress-1"):
+        series[sample("database_connections", 'part="other"', pod)] = _always(5)
+        series[sample("database_connections", 'part="projector writes"', pod)] = _always(2)
+        series[sample("database_connections_allowed", "", pod)] = _always(40)
     for pod in ("ingress-0", "ingress-1", "worker-0", "worker-1"):
         series[sample("collate_breakers", 'reason="rate_limited", calls="all"', pod)] = _always(0)
     return series
@@ -130,6 +134,10 @@ TIME_LINES: Final[Mapping[str, tuple[list[dict[str, str]], Series]]] = {
     "crash-loop": ([{"pod": "projector-0"}], restarting("projector-0")),
     "database-away": ([{"pod": "projector-0"}], _at("projector-0", "database_away")),
     "database-full": ([{"pod": "projector-0"}], _at("projector-0", "database_away")),
+    "database-nearly-full": (
+        [{}],
+        {sample("database_connections", 'part="other"', "ingress-1"): gauge(31, 5, ends=ENDS)},
+    ),
     "kafka-away": ([{"pod": pod} for pod in _USERS_OF_KAFKA], _KAFKA_AWAY),
     "kafka-away-from-one-ingress": ([{"pod": "ingress-1"}], _at("ingress-1", "kafka_away")),
     "ingress-degraded": ([{"pod": "ingress-1"}], {sample("ready", "", "ingress-1"): gauge(0, 1, ends=ENDS)}),

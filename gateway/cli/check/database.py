@@ -10,6 +10,7 @@ from adapters.postgres.database import (
     connected,
     conninfo_of,
     most_connections,
+    open_connections,
 )
 from adapters.postgres.schema_version import require_schema
 from gateway.cli.check.check_results import CheckResult, failed, ok
@@ -29,6 +30,7 @@ async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckRes
         ) as connection:
             await require_schema(connection)
             allowed = await allowed_connections(connection)
+            count = sum((await open_connections(connection)).values())
     except ConnectionStringRefused as refused:
         yield failed("database", refused.problems[0], Exit.CONFIG)
     except NotMigrated as lacking:
@@ -37,15 +39,15 @@ async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckRes
         yield failed("database", str(away), Exit.DENIED if _is_denied(away) else Exit.UNAVAILABLE)
     else:
         yield ok("database", f"schema {readmodel.schema_name} fits this version")
-        yield _bound_of_connections(most_connections(readmodel), allowed)
+        yield _bound_of_connections(most_connections(readmodel), allowed, count)
 
 
-def _bound_of_connections(most: int, allowed: int) -> CheckResult:
+def _bound_of_connections(most: int, allowed: int, count: int) -> CheckResult:
     if most <= allowed:
-        return ok("database connections", f"{most} at most, and the server allows {allowed}")
+        return ok("database connections", f"{most} at most, and the server allows {allowed}; {count} are open")
     return failed(
         "database connections",
-        f"{most} at most, but the server allows {allowed} (max_connections less 10): lower "
+        f"{most} at most, but the server allows {allowed} (max_connections less 10); {count} are open: lower "
         "GATEWAY_READMODEL__CONNECTIONS or raise max_connections",
         Exit.CONFIG,
     )

@@ -35,12 +35,13 @@ WAIT = {
     for rule in group["rules"]
     if "alert" in rule
 }
+_OPEN = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
 DOES_NOT_ANSWER = "(?i)connect|refused|timed? ?out|does not"
 
 
 def without_times(words):
-    """Return the words of an alert without durations and numbers of restarts, which differ from run to run."""
-    return re.sub(r"\b\d+(\.\d+)?([dhms]\b|(?= times))( \d+[hms]\b)*", "…", words)
+    """Return the words of an alert without durations and counts, which differ from run to run."""
+    return re.sub(r"\b\d+(\.\d+)?([dhms]\b|(?= times| open))( \d+[hms]\b)*", "…", words)
 
 
 class Fleet:
@@ -199,6 +200,16 @@ async def database_full(fleet, _):
 
 
 @contextlib.asynccontextmanager
+async def database_nearly_full(fleet, _):
+    """Open connections until 36 of the 40 that programs may use are open."""
+    with contextlib.ExitStack() as held:
+        own = held.enter_context(psycopg.connect(fleet.database.conninfo_of("postgres"), autocommit=True))
+        while own.execute(_OPEN).fetchone()[0] < 36:
+            held.enter_context(psycopg.connect(fleet.database.conninfo_of("postgres")))
+        yield "ingress-0", "database connections .*3[4-9] are open"
+
+
+@contextlib.asynccontextmanager
 async def kafka_away(fleet, _):
     fleet.cluster.kill(0)
     try:
@@ -287,6 +298,7 @@ DRILLS = {
     "crash-loop": crash_loop,
     "database-away": database_away,
     "database-full": database_full,
+    "database-nearly-full": database_nearly_full,
     "kafka-away": kafka_away,
     "kafka-away-from-one-ingress": kafka_away_from_one_ingress,
     "collate-429": rate_limited,
