@@ -58,7 +58,7 @@ class PageError(HTTPException):
 
 
 class SignInUnchecked(PageError):
-    """Nobody can say now whether a person's sign-in is valid."""
+    """A person's sign-in cannot be checked, because the identity provider does not answer."""
 
     def __init__(self, advice: str) -> None:
         detail = f"The identity provider does not answer, so the gateway cannot check who you are. {advice}"

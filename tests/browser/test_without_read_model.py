@@ -103,7 +103,7 @@ async def test_a_person_does_a_whole_handoff_without_the_read_model(alone, jo):
     await expect(page.get_by_role("button", name="Open the handoff")).to_have_count(0)
     await picture(page, "4-open")
     assert await axe_violations(page) == []
-    # The first click requires the claim check, and nobody knows the claims.
+    # The first click requires the claim check, and the claims are unknown.
     asked = await get_into_session(page)
     await expect(asked.get_by_text("not known now whether another person has this handoff in hand")).to_be_visible()
     await picture(asked, "5-claim-unknown")

@@ -3,7 +3,7 @@
 Without a session, a page redirects to the sign-in, which returns to the page. A fragment or a stream gets 401. A posted
 form gets a page with the typed values: the person signs in in another tab, then submits it again.
 
-While nobody can check a sign-in, the session stays, and each of these says so with 503.
+While a sign-in cannot be checked, the session stays, and each of these says so with 503.
 """
 
 from dataclasses import dataclass

@@ -233,7 +233,7 @@ async def test_a_token_is_renewed_once_for_all_pages_that_load_and_the_session_g
     assert len(renewals) == 2
 
 
-async def test_a_slow_renewal_is_never_given_up_and_signs_nobody_out(scene, issuer, monkeypatch, eventually):
+async def test_a_slow_renewal_is_never_given_up_and_ends_no_session(scene, issuer, monkeypatch, eventually):
     """The issuer accepts a refresh token once: a second call for it would be refused."""
     monkeypatch.setattr("gateway.console.sign_in.renewal.PAGE_WAITS_SECONDS", 0.05)
     issuer.token_seconds = 60

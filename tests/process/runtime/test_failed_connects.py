@@ -237,7 +237,7 @@ async def kafka_engine(peer: Peer) -> None:
         await bounded_stop(consumer)
 
 
-# "refuses": nobody listens there. "silent-tls" never answers the handshake; "tls-…" answers after the handshake.
+# "refuses": no process listens there. "silent-tls" never answers the handshake; "tls-…" answers after the handshake.
 HTTP = ("refuses", "silent", "silent-tls", "head", "tls-silent")
 POSTGRES = ("refuses", "silent", "silent-tls", "login")
 KAFKA = ("refuses", "silent", "silent-tls", "versions", "tls-silent", "tls-versions")

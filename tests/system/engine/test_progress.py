@@ -289,7 +289,7 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("owned", ["by nobody", "by another worker"])
+@pytest.mark.parametrize("owned", ["by no worker", "by another worker"])
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_start_that_ends_between_two_steps_changes_nothing(laboratory, monkeypatch, step, owned):
     """Each partition's first start ends there. A start writes a record only if there is none."""

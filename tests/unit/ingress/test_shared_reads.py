@@ -32,7 +32,7 @@ async def test_viewers_wait_for_the_read_in_progress_and_then_share_its_value_fo
     await asyncio.sleep(SHARED_SECONDS - 0.1)
     assert await values.get("a", reads) == 1
     await asyncio.sleep(0.2)
-    assert len(values) == 0, "the timer removes a value that nobody asks for"
+    assert len(values) == 0, "the timer removes a value that no request asks for"
     assert await values.get("a", reads) == 2
 
 

@@ -47,7 +47,7 @@ async def test_the_link_is_in_the_location_alone(lines, person, ingress, kafka, 
     (authorization,) = collate.create("handoff_active", handoff_overlay={"message": "Ask Pat Roe."})
     here = f"/authorizations/{authorization}/work"
     form = {"key": "k-1", "handoff": "active"}
-    # This ingress has no read model, so nobody knows the claims: the first click makes no link.
+    # This ingress has no read model, so the claims are unknown: the first click makes no link.
     asked = await person.post(f"{here}/session", data=form)
     assert (asked.status_code, "location" in asked.headers, kafka.commands) == (503, False, [])
     assert "not known now whether another person has this handoff in hand" in asked.text

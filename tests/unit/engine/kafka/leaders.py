@@ -96,7 +96,7 @@ class Leaders:
         return response
 
     def deliver(self, index):
-        """Let a late request arrive. Nobody gets the answer."""
+        """Let a late request arrive. Its client does not get the answer."""
         self._answer(*self.late.pop(index), 0)
 
     def take_over(self):
