@@ -5,5 +5,6 @@ topic_reader      a consumer of whole topics            topic_follower      foll
 topics            wanted and found topics               wait_for_topics     wait for Kafka and its topics
 acls              access that each process needs        permission_probe    access that the broker grants
 cluster           topics and permissions of a broker    aiokafka_internals  private members of aiokafka
+topic_metadata    ids, partitions and permissions of topics
 exposure          warnings: no encryption, or more permissions than needed
 """

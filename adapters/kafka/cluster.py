@@ -25,9 +25,10 @@ from aiokafka.errors import (
 )
 
 from adapters.kafka.acls import AclOperation, ResourceAccess
-from adapters.kafka.aiokafka_internals import knows_brokers
+from adapters.kafka.aiokafka_internals import knows_brokers, send_to_any_broker
 from adapters.kafka.clients import KafkaFailure, connection, timeouts
 from adapters.kafka.permission_probe import allowed_operations, missing_operations
+from adapters.kafka.topic_metadata import TopicMetadataRequest, as_text
 from adapters.kafka.topics import FoundTopic, WantedTopic
 from runtime.settings import KafkaSettings
 
@@ -64,15 +65,14 @@ class KafkaCluster:
 
     async def find_topics(self, names: Iterable[str]) -> dict[str, FoundTopic]:
         """Return the topics that exist."""
-        # A request by name would create missing topics on brokers with auto.create.topics.enable.
         async with asyncio.timeout(self._timeout):
-            all_topics = await self._admin.describe_topics()
-        present = {topic["topic"]: topic["partitions"] for topic in all_topics}
+            response = await send_to_any_broker(self._admin, TopicMetadataRequest(list(names)))
         found = {}
-        for name in (name for name in names if name in present):
-            config, own = await self._config(name)
-            replication = min((len(partition["replicas"]) for partition in present[name]), default=0)
-            found[name] = FoundTopic(len(present[name]), replication, config, own)
+        for code, name, topic_id, _, partitions, *_ in response.topics:
+            if not code:
+                config, own = await self._config(name)
+                replication = min((len(replicas) for *_, replicas, _, _, _ in partitions), default=0)
+                found[name] = FoundTopic(len(partitions), replication, config, own, as_text(topic_id))
         return found
 
     async def create_topic(self, wanted: WantedTopic) -> None:
@@ -117,12 +117,12 @@ class KafkaCluster:
         subscriptions = [ConsumerProtocolMemberMetadata.decode(member[3]) for member in members if member[3]]
         return frozenset(topic for one in subscriptions for topic in one.subscription)
 
-    async def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, int]:
-        """Return a group's committed offset by partition; without those that have none."""
+    async def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, tuple[int, str]]:
+        """Return a group's committed offset and its metadata by partition; without those that have none."""
         wanted = [TopicPartition(topic, number) for number in range(partitions)]
         async with asyncio.timeout(self._timeout):
             found = await self._admin.list_consumer_group_offsets(group, partitions=wanted)
-        return {one.partition: int(at.offset) for one, at in found.items() if at.offset >= 0}
+        return {one.partition: (int(at.offset), at.metadata) for one, at in found.items() if at.offset >= 0}
 
     async def missing_operations(self, access: ResourceAccess, topics: Iterable[str]) -> frozenset[AclOperation]:
         """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""

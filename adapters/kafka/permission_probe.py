@@ -1,6 +1,6 @@
 """Requests that show which operations the broker allows, without performing any. aiokafka lacks these requests.
 
-topics, cluster     Metadata v8 lists the allowed operations
+topics, cluster     Metadata v10 lists the allowed operations
 missing topics      CreateTopics with validate_only
 group               Heartbeat of a member that does not exist
 transactional id    AddOffsetsToTxn of a producer that does not exist: the broker checks permissions first
@@ -11,78 +11,18 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
-from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.transaction import AddOffsetsToTxnRequest
-from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 from adapters.kafka.acls import AclOperation, ResourceAccess
 from adapters.kafka.aiokafka_internals import send_to_any_broker
+from adapters.kafka.topic_metadata import TopicMetadataRequest
 
 _UNKNOWN_TOPIC = 3
 _TOPIC_DENIED, _GROUP_DENIED, _TRANSACTION_DENIED = 29, 30, 53
 _IMPLY_DESCRIBE = frozenset({AclOperation.READ, AclOperation.WRITE})
 _NO_PRODUCER = -1
 _UNKNOWN_MEMBER = "gateway-check"
-
-
-class _MetadataResponse(Response):  # type: ignore[misc] # aiokafka has no types
-    API_KEY = 3
-    API_VERSION = 8
-    SCHEMA = Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "brokers",
-            Array(("node_id", Int32), ("host", String("utf-8")), ("port", Int32), ("rack", String("utf-8"))),
-        ),
-        ("cluster_id", String("utf-8")),
-        ("controller_id", Int32),
-        (
-            "topics",
-            Array(
-                ("error_code", Int16),
-                ("topic", String("utf-8")),
-                ("is_internal", Boolean),
-                (
-                    "partitions",
-                    Array(
-                        ("error_code", Int16),
-                        ("partition", Int32),
-                        ("leader", Int32),
-                        ("leader_epoch", Int32),
-                        ("replicas", Array(Int32)),
-                        ("isr", Array(Int32)),
-                        ("offline_replicas", Array(Int32)),
-                    ),
-                ),
-                ("authorized_operations", Int32),
-            ),
-        ),
-        ("cluster_authorized_operations", Int32),
-    )
-
-
-class _MetadataRequestV8(RequestStruct):  # type: ignore[misc] # as above
-    API_KEY = 3
-    API_VERSION = 8
-    RESPONSE_TYPE = _MetadataResponse
-    SCHEMA = Schema(
-        ("topics", Array(String("utf-8"))),
-        ("allow_auto_topic_creation", Boolean),
-        ("include_cluster_authorized_operations", Boolean),
-        ("include_topic_authorized_operations", Boolean),
-    )
-
-
-class _MetadataRequest(Request[_MetadataRequestV8]):  # type: ignore[misc] # as above
-    API_KEY = 3
-
-    def __init__(self, topics: list[str]) -> None:
-        self._topics = topics
-
-    def build(self, request_struct_class: type[_MetadataRequestV8]) -> _MetadataRequestV8:
-        """Request these topics and the cluster, and never create a topic."""
-        return request_struct_class(self._topics, False, True, True)
 
 
 async def missing_operations(
@@ -98,7 +38,7 @@ async def missing_operations(
             request = AddOffsetsToTxnRequest(f"{access.name}{_UNKNOWN_MEMBER}", _NO_PRODUCER, _NO_PRODUCER, "")
             denied = await _is_denied(admin, request, _TRANSACTION_DENIED)
         case "cluster":
-            response = await send_to_any_broker(admin, _MetadataRequest([]))
+            response = await send_to_any_broker(admin, TopicMetadataRequest([]))
             return access.operations - _operations(response.cluster_authorized_operations)
     return access.operations if denied else frozenset()
 
@@ -110,8 +50,8 @@ def _topics_of(access: ResourceAccess, topics: Iterable[str]) -> list[str]:
 async def allowed_operations(admin: AIOKafkaAdminClient, access: ResourceAccess) -> frozenset[AclOperation]:
     """Return the operations of an access that the broker allows; none on a topic that does not exist."""
     if access.resource == "topic":
-        (topic,) = (await send_to_any_broker(admin, _MetadataRequest([access.name]))).topics
-        code, _name, _internal, _partitions, allowed = topic
+        (topic,) = (await send_to_any_broker(admin, TopicMetadataRequest([access.name]))).topics
+        code, *_, allowed, _tags = topic
         return access.operations & _operations(allowed) if code == 0 else frozenset()
     return access.operations - await missing_operations(admin, access, ())
 
@@ -119,9 +59,9 @@ async def allowed_operations(admin: AIOKafkaAdminClient, access: ResourceAccess)
 async def _missing_on_topics(
     admin: AIOKafkaAdminClient, access: ResourceAccess, names: list[str]
 ) -> frozenset[AclOperation]:
-    response = await send_to_any_broker(admin, _MetadataRequest(names))
+    response = await send_to_any_broker(admin, TopicMetadataRequest(names))
     missing: set[AclOperation] = set()
-    for code, name, _internal, _partitions, allowed in response.topics:
+    for code, name, *_, allowed, _tags in response.topics:
         if code == _UNKNOWN_TOPIC:
             if AclOperation.CREATE in access.operations and await _may_not_create(admin, name):
                 missing.add(AclOperation.CREATE)

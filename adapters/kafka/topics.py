@@ -36,6 +36,7 @@ class FoundTopic:
     replication: int
     config: Mapping[str, str] | None
     own: frozenset[str] = frozenset()
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class Difference:
                 return (
                     "never add partitions to a topic in use; set GATEWAY_TOPICS__PARTITIONS to the count of all five "
                     "topics, or delete the topic while it is empty and run `gateway topics apply`"
+                )
+            case _, "id":
+                return (
+                    "the topic was deleted and created again, and the worker stops these partitions; see "
+                    "docs/operations.md#the-topic-was-created-again"
                 )
             case _, "replication":
                 return "reassign its replicas with Kafka's tool, or correct GATEWAY_TOPICS__REPLICATION"

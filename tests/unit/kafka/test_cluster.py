@@ -22,8 +22,9 @@ class Admin:
     def __init__(self, *codes):
         self.codes = list(codes)
 
-    async def describe_topics(self):
-        return [{"topic": "commands", "partitions": [{"replicas": [1, 2, 3]}]}]
+    async def _send_request(self, request):
+        partition = (0, 0, 1, 0, [1, 2, 3], [1, 2, 3], [], {})
+        return SimpleNamespace(topics=[(0, "commands", b"\xfb" * 16, False, [partition], 0, {})])
 
     async def describe_configs(self, resources):
         code = self.codes.pop(0) if len(self.codes) > 1 else self.codes[0]
@@ -34,6 +35,7 @@ class Admin:
 async def test_a_topic_that_one_broker_does_not_know_yet_is_requested_again():
     found = await KafkaCluster(Admin(UNKNOWN_TOPIC, UNKNOWN_TOPIC, 0), 10.0).find_topics(["commands"])
     assert found["commands"].config == {"cleanup.policy": "delete"}
+    assert (found["commands"].replication, found["commands"].id) == (3, "-_v7-_v7-_v7-_v7-_v7-w")
 
 
 async def test_the_error_names_a_topic_that_stays_unknown():
