@@ -24,7 +24,7 @@ from aiokafka.errors import (
 
 from adapters.kafka.aiokafka_internals import has_fetching_ended, metadata_age_seconds
 from adapters.kafka.clients import KafkaFailure, bounded_stop
-from consumers.engine import lag
+from consumers.engine import lag, topic_watch
 from consumers.engine.core.broker_contact import BrokerContact
 from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.kafka import clients
@@ -125,6 +125,7 @@ class Engine:
                     tasks.create_task(self._loop_lag.watch()),
                     tasks.create_task(copier.watch(membership)),
                     tasks.create_task(lag.watch(consumer, settings.group, self.partitions.values)),
+                    tasks.create_task(topic_watch.watch(consumer, settings.topic, self.partitions.values)),
                 ]
                 try:
                     # A start or a fetch may wait without end for an unreachable group; a stop must not.

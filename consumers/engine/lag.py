@@ -76,6 +76,6 @@ async def _read(consumer: AIOKafkaConsumer, group: str, partitions: dict[TopicPa
     for source, partition in partitions.items():
         known = committed[source]
         # A session knows more than the committed offset. Before the first start, or after a loss, there is no offset.
-        finished = watermark(partition) if partition.session is not None or known is None else known
+        finished = watermark(partition) if partition.session is not None or known is None else known.offset
         if source in ends:
             partition.lag_monitor.observe(ends[source], finished, now)

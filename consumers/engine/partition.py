@@ -23,6 +23,7 @@ from adapters.kafka.clients import KafkaFailure, bounded_stop
 from consumers.engine.core.failure_ratio import FailureRatioLimit
 from consumers.engine.core.lag_monitor import LagMonitor
 from consumers.engine.core.partition_lifecycle import PartitionEvent, PartitionLifecycle, PartitionState
+from consumers.engine.core.progress import GroupCopy
 from consumers.engine.kafka import clients
 from consumers.engine.session import PartitionContext, PartitionSession
 from consumers.engine.startup import NotAMember, OperatorNeeded, StartupContext, start_partition
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
     from consumers.engine.core.fetch_buffer import FetchedRecord
-    from consumers.engine.core.offset_tracker import Committed
     from consumers.engine.core.partition_lifecycle import PartitionStatus
     from consumers.engine.kafka.membership import Generation, GroupMembership
     from consumers.engine.session import EngineContext
@@ -64,7 +64,7 @@ class Partition:
         self.source = source
         self.changed_at = time.monotonic()
         self.session: PartitionSession | None = None
-        self.committed: Committed | None = None  # the newest progress that is known to be ours in this assignment
+        self.copy: GroupCopy | None = None  # of the newest progress that is known to be ours in this assignment
         self.lag_monitor = LagMonitor()
         self._lifecycle = PartitionLifecycle()
         self._detail = ""
@@ -86,7 +86,7 @@ class Partition:
     def assigned(self, generation: Generation) -> None:
         """Note an assignment."""
         self._generation = generation
-        self.committed = None
+        self.copy = None
         self._consumer.pause(self.source)
         if self.session is not None:
             self.session.is_paused = True
@@ -142,7 +142,7 @@ class Partition:
     def resume(self) -> bool:
         """Resume a stopped partition on an operator's command. Return whether it was stopped.
 
-        After a stop for a lost offset it continues with the oldest record in the log.
+        After a stop for a lost offset or another topic it continues with the oldest record in the log.
         """
         if self._failure_ratio.has_tripped:
             self._failure_ratio.reset()
@@ -257,7 +257,7 @@ class Partition:
                 continue
             self._wake.clear()
             if await self.session.commit():
-                self.committed = self.session.committed
+                self.copy = GroupCopy(self.session.committed.offset, self.session.topic_id)
                 late = self._engine.loop_lag.seconds
                 await asyncio.sleep(self._settings.commit_pause_seconds + _PAUSE_WHEN_LATE * late)
             else:
@@ -296,7 +296,7 @@ class Partition:
         state = self._lifecycle.state
         if has_changed and self.session is not None:
             if state is PartitionState.RUNNING:
-                self.committed = self.session.committed
+                self.copy = GroupCopy(self.session.committed.offset, self.session.topic_id)
                 self.session.resume()
             elif state in {PartitionState.RELEASED, PartitionState.RETURNED}:
                 self.session.suspend()

@@ -1,5 +1,6 @@
 """The group's copy of the partitions' progress: an offset for tools that show the lag, and for the check of a start.
 
+Its metadata is the topic's id: Kafka deletes the copies of a deleted topic, but not at once.
 One OffsetCommit for all partitions that have progressed, with the captured member id and generation. `consumer.commit`
 would retry it under a newer generation, and an empty group accepts generation -1 from any process. A copy follows its
 transaction, so it is never ahead of the progress record. A copy that fails is dropped: a later one follows.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    from consumers.engine.core.progress import GroupCopy
     from consumers.engine.kafka.membership import Generation, GroupMembership
     from consumers.engine.partition import Partition
     from consumers.engine.settings import EngineSettings
@@ -40,7 +42,7 @@ class ProgressCopier:
         self._consumer = consumer
         self._group = settings.group
         self._partitions = partitions
-        self._copied: dict[TopicPartition, int] = {}
+        self._copied: dict[TopicPartition, GroupCopy] = {}
 
     async def watch(self, membership: GroupMembership) -> None:
         """Write what has progressed every few seconds, until cancelled."""
@@ -53,9 +55,9 @@ class ProgressCopier:
         if generation is None or generation.number < 0:
             return
         changed = {
-            partition.source: partition.committed.offset
+            partition.source: partition.copy
             for partition in self._partitions()
-            if partition.committed is not None and self._copied.get(partition.source) != partition.committed.offset
+            if partition.copy is not None and self._copied.get(partition.source) != partition.copy
         }
         if not changed:
             return

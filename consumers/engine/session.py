@@ -81,6 +81,7 @@ class PartitionSession:
         settings = engine.settings
         self._clocks = engine.clocks
         self.committed = started.committed
+        self.topic_id = started.topic_id
         self.buffer = FetchBuffer(
             started.committed, records=settings.read_ahead_records, size=settings.read_ahead_bytes
         )

@@ -1,7 +1,7 @@
 """The start of an assigned partition, from the assignment to the first record. The order of the steps matters.
 
-    confirm membership -> init producer (fences) -> read the group's copy -> confirm -> marker -> restore -> validate
-    -> write the progress if it is new
+    confirm membership -> init producer (fences) -> read the group's copy and the topic's id -> confirm -> marker
+    -> restore -> validate -> write the progress if it is new
 
 The result is a value, and a failure at any step has no lasting effect in Kafka. See
 docs/decisions/0001-transactions.md.
@@ -19,6 +19,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from adapters.kafka.aiokafka_internals import stop_consumer
+from adapters.kafka.topic_metadata import fetch_topic_id
 from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.progress import NOTHING_KNOWN, PROGRESS_LOST, combine, encode, within_log
 from consumers.engine.kafka import clients
@@ -51,12 +52,16 @@ class NotAMember(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StartedPartition:
-    """The result of a start: the producer's transactions, the progress, the states, and the timers by key."""
+    """The result of a start: the producer's transactions, the progress, the states, and the timers by key.
+
+    `topic_id`: of the input topic, in which the offsets of the progress are.
+    """
 
     transactions: Transactions
     committed: Committed
     states: StateStore
     timers: dict[bytes, float]
+    topic_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,12 @@ async def start_partition(
         await producer.start()
     async with asyncio.timeout(settings.start_seconds):
         copy = (await fetch_committed(consumer, settings.group, [source]))[source]
+        # Before the log's offsets: offsets of a later topic under this id stop the partition at its next start.
+        topic = await fetch_topic_id(consumer, source.topic)
     await _check_membership(context)
-    transactions = Transactions(producer, source, settings, context.on_epoch_replaced)
+    transactions = Transactions(producer, source, settings, topic, context.on_epoch_replaced)
     states = await _restore(context, await transactions.write_marker())
-    known = combine(states.progress, copy, has_states=len(states) > 0)
+    known = combine(states.progress, copy, topic=topic, has_states=len(states) > 0)
     if known == NOTHING_KNOWN and await _has_evidence(context):
         known = PROGRESS_LOST
     async with asyncio.timeout(settings.start_seconds):
@@ -110,11 +117,10 @@ async def start_partition(
     if found.problem is not None and not accept_lost_offset:
         raise OperatorNeeded(found.problem)
     progress = found.progress
-    if states.progress != encode(progress):
+    if states.progress != encode(progress, topic):
         await transactions.commit((), progress)
-    return StartedPartition(
-        transactions, progress, states, await spread_timers(states, settings.spread_seconds, time.time())
-    )
+    timers = await spread_timers(states, settings.spread_seconds, time.time())
+    return StartedPartition(transactions, progress, states, timers, topic)
 
 
 def key_queues_with_timers(settings: EngineSettings, started: StartedPartition, clocks: Clocks) -> KeyQueues:

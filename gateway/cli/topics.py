@@ -52,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
 def plan(*, as_json: AsJson = False) -> None:
     """Show the differences between the topics and the required ones. Changes nothing.
 
-    Exit codes:
+    If it may read `state`, it also compares the topic's id with the worker's progress. Exit codes:
 
       0   there is no difference
       3   `gateway topics apply` would change something
@@ -147,9 +147,17 @@ def acls(
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
     from adapters.kafka.cluster import open_cluster  # noqa: PLC0415 - imported by the verb that needs it
+    from gateway.cli.topic_ids import ProgressNotRead, id_differences  # noqa: PLC0415 - as above
 
+    wanted = _wanted(settings)
     async with open_cluster(settings.kafka) as cluster:
-        return await _compare(cluster, _wanted(settings))
+        found = await cluster.find_topics(topic.name for topic in wanted)
+    differences = compare(wanted, found)
+    try:
+        return differences + await id_differences(settings.kafka, catalogue(settings.topics.prefix), found)
+    except ProgressNotRead as unread:
+        typer.echo(f"gateway topics plan: {unread}", err=True)
+        return differences
 
 
 async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:

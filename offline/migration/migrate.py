@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.kafka.topic_copy import RecordWriter, extents_of, open_writer
+from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.progress import PROGRESS_KEY, ProgressUnreadable, decode, encode
 from consumers.engine.state_store import input_key
 from offline.migration.copying import Copied, Newest, copy, find_newest, ordered, read_back
@@ -39,13 +40,25 @@ class Migrated:
 
 
 class Migration:
-    """Moves the records of the source topics. `partitions` are those of each source topic, by role."""
+    """Moves the records of the source topics. `partitions` are those of each source topic, by role.
+
+    `source_id` and `target_id` are the ids of the two `commands` topics.
+    """
 
     def __init__(
-        self, kafka: KafkaSettings, source: Topics, target: Topics, partitions: Mapping[str, int], wanted: int
+        self,
+        kafka: KafkaSettings,
+        source: Topics,
+        target: Topics,
+        partitions: Mapping[str, int],
+        wanted: int,
+        *,
+        source_id: str,
+        target_id: str,
     ) -> None:
         self._kafka, self._source, self._target = kafka, source, target
         self._partitions, self._wanted = partitions, wanted
+        self._source_id, self._target_id = source_id, target_id
 
     async def run(self, report: Callable[[str], None]) -> Migrated:
         """Migrate, or continue where an earlier run stopped. Raises MigrationRefused and KafkaFailure."""
@@ -73,7 +86,9 @@ class Migration:
             await self._prove(now, copied)
             report("every new partition has the same records in the same order")
             for number, finished in reversed(list(enumerate(progress.committed()))):
-                await writer.write(self._target.state.name, number, key=PROGRESS_KEY, value=encode(finished))
+                await writer.write(
+                    self._target.state.name, number, key=PROGRESS_KEY, value=encode(finished, self._target_id)
+                )
             await writer.flush()
             await writer.write(self._target.state.name, PLAN_PARTITION, key=PLAN_KEY, value=None)
             await writer.flush()
@@ -129,7 +144,7 @@ class Migration:
                 "commands: contact the maintainers before anything else"
             )
         with_states = {partition for partition, _ in states.places.values()}
-        sources = {}
+        sources: dict[int, Committed | None] = {}
         for number in range(len(now.extents["commands"])):
             recorded = states.progress.get(number)
             if recorded is None and number in with_states:
@@ -137,13 +152,22 @@ class Migration:
                     f"partition {number} of {self._source.state.name} has states and no progress record: "
                     "docs/operations.md#the-state-topic-was-lost"
                 )
-            try:
-                sources[number] = None if recorded is None else decode(recorded)
-            except ProgressUnreadable as error:
-                raise MigrationRefused(
-                    f"the progress record of partition {number} is from another release: migrate with that release"
-                ) from error
+            sources[number] = None if recorded is None else self._decoded(recorded, number)
         return NewProgress(sources, self._wanted)
+
+    def _decoded(self, recorded: bytes, number: int) -> Committed:
+        try:
+            progress, topic = decode(recorded)
+        except ProgressUnreadable as error:
+            raise MigrationRefused(
+                f"the progress record of partition {number} is from another release: migrate with that release"
+            ) from error
+        if topic not in {self._source_id, None}:
+            raise MigrationRefused(
+                f"the progress record of partition {number} is of another topic, not of {self._source.commands.name} "
+                "as it is now: docs/operations.md#the-topic-was-created-again"
+            )
+        return progress
 
     async def _records(self, role: str, now: MigrationPlan, states: Newest) -> AsyncIterator[SourceRecord]:
         """Return the records to copy: all of them, or the newest of each key if the topic is compacted."""

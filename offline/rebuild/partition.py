@@ -34,6 +34,7 @@ class RecordUnreadable(Exception):
 class RebuildInput:
     """What a rebuild knows before it reads: `extents` by role and partition, `copies` the group's copy of the progress.
 
+    `topic_id`: of `commands`, read before its extents. `copies` has only copies that are of this topic.
     `watch_seconds`: how long each authorization is watched from now. `now`: Unix seconds.
     """
 
@@ -41,6 +42,7 @@ class RebuildInput:
     topics: Topics
     extents: Mapping[str, list[Extent]]
     copies: Mapping[int, int]
+    topic_id: str
     digest_key: bytes
     watch_seconds: float
     now: float
@@ -164,11 +166,21 @@ def progress_of(sources: PartitionSources, known: RebuildInput, number: int) -> 
 
 async def has_progress(known: RebuildInput, number: int) -> bool:
     """Return whether a partition of `state` has a progress record: it was not lost, or is rebuilt."""
-    has_record = False
-    async for record in _records(known, "state", number):
-        if record.key == PROGRESS_KEY:
-            has_record = record.value is not None
-    return has_record
+    extents = {number: known.extents["state"][number]}
+    return number in await progress_records(known.kafka, known.topics.state.name, extents)
+
+
+async def progress_records(kafka: KafkaSettings, topic: str, extents: Mapping[int, Extent]) -> dict[int, bytes]:
+    """Return the value of the newest progress record in each of these partitions of `state`. Raises KafkaFailure."""
+    found: dict[int, bytes | None] = {}
+    left = set(extents)
+    async for number, records, is_ended in read_partitions(kafka, topic, extents, lambda: frozenset(left)):
+        for record in records:
+            if record.key == PROGRESS_KEY:
+                found[number] = record.value
+        if is_ended:
+            left.discard(number)
+    return {number: value for number, value in found.items() if value is not None}
 
 
 async def _records(known: RebuildInput, role: str, number: int) -> AsyncIterator[SourceRecord]:

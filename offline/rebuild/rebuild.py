@@ -70,7 +70,7 @@ class Rebuild:
                     await _write(writer, output.topic, number, output.key, output.value, output.headers)
                     written += 1
                 await writer.flush()
-                await _write(writer, known.topics.state.name, number, PROGRESS_KEY, encode(progress[0]))
+                await _write(writer, known.topics.state.name, number, PROGRESS_KEY, encode(progress[0], known.topic_id))
                 await writer.flush()
             states, unfinished, skipped = states + written, unfinished + progress[1], skipped + sources.skipped
             report(f"partition {number}: {written} states, {progress[1]} unfinished commands")

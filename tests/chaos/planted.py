@@ -17,7 +17,7 @@ from aiokafka.errors import ProducerFenced
 from consumers.engine import startup
 from consumers.engine.core.fetch_buffer import FetchBuffer
 from consumers.engine.core.offset_tracker import Committed
-from consumers.engine.core.progress import RESERVED_KEYS, KnownProgress
+from consumers.engine.core.progress import RESERVED_KEYS, GroupCopy, KnownProgress
 from consumers.engine.kafka.membership import GroupMembership
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.partition import Partition
@@ -72,9 +72,9 @@ def _progress_outside_the_transaction() -> object:
 
 @_plant("the group's copy read where the record counts")
 def _copy_read() -> object:
-    def copy_only(_: bytes | None, copy: int | None, *, has_states: bool) -> KnownProgress:
-        del has_states
-        return KnownProgress(None if copy is None else Committed(copy, ""))
+    def copy_only(_: bytes | None, copy: GroupCopy | None, *, topic: str, has_states: bool) -> KnownProgress:
+        del topic, has_states
+        return KnownProgress(None if copy is None else Committed(copy.offset, ""))
 
     return mock.patch.object(startup, "combine", copy_only)
 

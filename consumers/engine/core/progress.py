@@ -1,8 +1,8 @@
-"""Where a partition resumes: its progress record in `state`, checked against the group's copy of it.
+"""Where a partition resumes: its progress record in `state`, checked against the group's copy and the topic's id.
 
 Pure. Owns the format of the record. A finished offset stays finished: the record was committed together with the
-outputs of what it calls finished. The copy is an offset, and never ahead of the record.
-docs/decisions/0001-transactions.md has the reasons.
+outputs of what it calls finished. The copy is an offset, and never ahead of the record. An offset means nothing in
+another topic of the same name. docs/decisions/0001-transactions.md has the reasons.
 """
 
 from __future__ import annotations
@@ -26,6 +26,24 @@ class ProgressUnreadable(ValueError):
     """The progress record is in another format."""
 
 
+class ProgressRecord(NamedTuple):
+    """The progress in one topic. `topic` is the topic's id, None in a record from before ids were kept."""
+
+    progress: Committed
+    topic: str | None
+
+
+class GroupCopy(NamedTuple):
+    """The group's committed offset. `topic` is its metadata: the topic's id, empty if another program committed it."""
+
+    offset: int
+    topic: str
+
+    def is_of(self, topic: str) -> bool:
+        """Whether the offset is one of this topic, or of no known one."""
+        return self.topic in {topic, ""}
+
+
 class KnownProgress(NamedTuple):
     """What is known to be finished, None for nothing, and the problem that an operator has to accept first."""
 
@@ -40,13 +58,13 @@ class Resumption(NamedTuple):
     problem: str | None = None
 
 
-def encode(progress: Committed) -> bytes:
+def encode(progress: Committed, topic: str) -> bytes:
     """Return the value of the progress record."""
-    value = {"v": _VERSION, "offset": progress.offset, "bitmap": progress.bitmap}
+    value = {"v": _VERSION, "offset": progress.offset, "bitmap": progress.bitmap, "topic": topic}
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def decode(value: bytes) -> Committed:
+def decode(value: bytes) -> ProgressRecord:
     """Read a progress record.
 
     Raises:
@@ -54,29 +72,34 @@ def decode(value: bytes) -> Committed:
     """
     try:
         match json.loads(value):
-            case {"v": 1, "offset": int(offset), "bitmap": str(bitmap)} if offset >= 0:
-                OffsetTracker(offset, bitmap)
-                return Committed(offset, bitmap)
+            case {"v": 1, "offset": int(offset), "bitmap": str(bitmap), **rest} if offset >= 0:
+                topic = rest.get("topic")
+                if topic is None or isinstance(topic, str):
+                    OffsetTracker(offset, bitmap)
+                    return ProgressRecord(Committed(offset, bitmap), topic)
     except (ValueError, RecursionError) as error:
         raise ProgressUnreadable from error
     raise ProgressUnreadable
 
 
-def combine(record: bytes | None, copy: int | None, *, has_states: bool) -> KnownProgress:
-    """Combine the value of the progress record, the group's copy, and whether a key has a state."""
+def combine(record: bytes | None, copy: GroupCopy | None, *, topic: str, has_states: bool) -> KnownProgress:
+    """Combine the value of the progress record, the group's copy, the topic's id, and whether a key has a state."""
+    copied = copy.offset if copy is not None and copy.is_of(topic) else None
     if record is None:
-        if copy is not None:
-            return _doubtful(Committed(copy, ""), _NO_RECORD)
+        if copied is not None:
+            return _doubtful(Committed(copied, ""), _NO_RECORD)
         return PROGRESS_LOST if has_states else NOTHING_KNOWN
     try:
-        recorded = decode(record)
+        recorded, recorded_topic = decode(record)
     except ProgressUnreadable:
-        return _doubtful(None if copy is None else Committed(copy, ""), _UNKNOWN_RECORD)
-    if copy is None or copy <= recorded.offset:
+        return _doubtful(None if copied is None else Committed(copied, ""), _UNKNOWN_RECORD)
+    if recorded_topic not in {topic, None}:
+        return _doubtful(None, _OTHER_TOPIC.format(record=recorded_topic, found=topic))
+    if copied is None or copied <= recorded.offset:
         return KnownProgress(recorded)
     tracker = OffsetTracker(*recorded)
-    tracker.skip_to(copy)
-    return _doubtful(tracker.committed(), _COPY_AHEAD.format(copy=copy, record=recorded.offset))
+    tracker.skip_to(copied)
+    return _doubtful(tracker.committed(), _COPY_AHEAD.format(copy=copied, record=recorded.offset))
 
 
 def within_log(known: KnownProgress, begin: int, end: int) -> Resumption:
@@ -86,8 +109,8 @@ def within_log(known: KnownProgress, begin: int, end: int) -> Resumption:
     offset = known.progress.offset
     if offset > end:
         problem = (
-            f"the committed offset {offset} is beyond the log's end {end}: the topic was created again. "
-            f"Resuming continues at {begin}"
+            f"the committed offset {offset} is beyond the log's end {end}: the end of the topic was lost, or the topic "
+            f"was created again. Resuming continues at {begin}"
         )
         return Resumption(Committed(begin, ""), known.problem or problem)
     if offset >= begin:
@@ -121,6 +144,11 @@ _COPY_AHEAD: Final = (
     "the group's copy of the progress is at {copy}, the progress record in the state topic only at {record}: the end "
     "of the state topic was lost, or another program moved the group's offset. Resuming keeps only the states that are "
     "left"
+)
+_OTHER_TOPIC: Final = (
+    "the progress record in the state topic is of the topic with the id {record}, which has {found} now: the topic was "
+    "created again, or this is another cluster. Resuming keeps the states, and processes every record that the topic "
+    "holds"
 )
 _UNKNOWN_RECORD: Final = (
     "the progress record in the state topic is in an unknown format: a newer release or another program wrote it. "

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 
 from adapters.kafka.aiokafka_internals import find_coordinator, forget_coordinator, send_to_coordinator
+from consumers.engine.core.progress import GroupCopy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +34,8 @@ _RETRY_SECONDS = 0.1
 
 async def fetch_committed(
     consumer: AIOKafkaConsumer, group: str, partitions: Sequence[TopicPartition]
-) -> dict[TopicPartition, int | None]:
-    """Return the group's committed offset of each partition, or None. All partitions are of one topic.
+) -> dict[TopicPartition, GroupCopy | None]:
+    """Return the group's copy of each partition's progress, or None. All partitions are of one topic.
 
     Retries transient errors (a coordinator that loads or moves) without a limit: the caller sets the deadline.
 
@@ -55,15 +56,15 @@ async def fetch_committed(
 
 
 async def commit_offsets(
-    consumer: AIOKafkaConsumer, group: str, member: Generation, offsets: Mapping[TopicPartition, int]
+    consumer: AIOKafkaConsumer, group: str, member: Generation, copies: Mapping[TopicPartition, GroupCopy]
 ) -> None:
-    """Commit offsets of one topic once, as this member of this generation.
+    """Commit copies for partitions of one topic once, as this member of this generation.
 
     Raises:
         KafkaError: the coordinator is unknown, or rejects one of them.
     """
-    (topic,) = {source.topic for source in offsets}
-    rows = [(source.partition, offset, "") for source, offset in offsets.items()]
+    (topic,) = {source.topic for source in copies}
+    rows = [(source.partition, copy.offset, copy.topic) for source, copy in copies.items()]
     request = OffsetCommitRequest(
         group, member.number, member.member_id, OffsetCommitRequest.DEFAULT_RETENTION_TIME, [(topic, rows)]
     )
@@ -76,14 +77,14 @@ async def commit_offsets(
         raise error
 
 
-def _parse(response: object, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+def _parse(response: object, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, GroupCopy | None]:
     rows = [row for _, of_topic in response.topics for row in of_topic]  # type: ignore[attr-defined] # aiokafka has no types
     codes = [getattr(response, "error_code", 0), *(row[3] for row in rows)]
     failed = next((code for code in codes if code), 0)
     if failed:
         error: type[KafkaError] = for_code(failed)
         raise error
-    found = {number: offset if offset >= 0 else None for number, offset, *_ in rows}
+    found = {number: GroupCopy(offset, metadata or "") if offset >= 0 else None for number, offset, metadata, _ in rows}
     if missing := [partition.partition for partition in partitions if partition.partition not in found]:
         raise UnknownError(f"the coordinator's response to OffsetFetch lacks the partitions {missing}")
     return {partition: found[partition.partition] for partition in partitions}

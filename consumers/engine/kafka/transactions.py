@@ -37,12 +37,14 @@ class Transactions:
         producer: AIOKafkaProducer,
         source: TopicPartition,
         settings: EngineSettings,
+        topic_id: str,
         on_epoch_replaced: Callable[[], None] = lambda: None,
     ) -> None:
         self._producer = producer
         self._direct = DirectTransaction(producer, on_epoch_replaced)
         self._partition = source.partition
         self._state_topic = settings.state_topic
+        self._topic_id = topic_id  # of the input topic, in which the offsets of the progress are
         self._timeout_seconds = settings.transaction_seconds
         self._deadline: asyncio.Timeout | None = None  # of the last transaction, which may have ended
 
@@ -54,7 +56,7 @@ class Transactions:
             KafkaFailure: the transaction failed or was fenced; discard the session.
         """
         started = time.perf_counter()
-        await self._commit(_records(batch, progress, self._state_topic))
+        await self._commit(self._records(batch, progress))
         return time.perf_counter() - started
 
     async def write_marker(self) -> int:
@@ -96,16 +98,15 @@ class Transactions:
                 of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
         return builders
 
-
-def _records(batch: Sequence[PendingCommit], progress: Committed | None, state_topic: str) -> list[Output]:
-    """Return the outputs, the last state of each key, and the progress."""
-    states: dict[bytes, Output] = {}
-    records: list[Output] = []
-    for pending in batch:
-        records.extend(pending.outputs)
-        if pending.state is not None:
-            states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
-    records.extend(states.values())
-    if progress is not None:
-        records.append(Output(state_topic, PROGRESS_KEY, encode(progress)))
-    return records
+    def _records(self, batch: Sequence[PendingCommit], progress: Committed | None) -> list[Output]:
+        """Return the outputs, the last state of each key, and the progress."""
+        states: dict[bytes, Output] = {}
+        records: list[Output] = []
+        for pending in batch:
+            records.extend(pending.outputs)
+            if pending.state is not None:
+                states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
+        records.extend(states.values())
+        if progress is not None:
+            records.append(Output(self._state_topic, PROGRESS_KEY, encode(progress, self._topic_id)))
+        return records

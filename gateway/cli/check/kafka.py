@@ -7,9 +7,10 @@ from adapters.kafka.acls import AclOperation, Process, ResourceAccess, required_
 from adapters.kafka.cluster import KafkaAway, KafkaDenied, TopicRequestRejected, open_cluster
 from adapters.kafka.exposure import excess_access, names_of, unencrypted
 from adapters.kafka.group_owner import problem_of_group
-from adapters.kafka.topics import Difference, WantedTopic, compare, wanted_topics
+from adapters.kafka.topics import Difference, FoundTopic, WantedTopic, compare, wanted_topics
 from gateway.cli.all_topics import all_topics
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
+from gateway.cli.topic_ids import ProgressNotRead, id_differences
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, KafkaSettings, Settings
 from schemas.topics import catalogue
@@ -30,7 +31,8 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
                 need.name for need, lack in zip(needed, missing, strict=True) if lack and need.resource == "topic"
             }
             excess = [] if process is None else await excess_access(cluster, settings, process)
-            for result in _topics(wanted, compare(wanted, found), denied, process):
+            of_topics = _topics(wanted, compare(wanted, found), denied, process)
+            for result in (*of_topics, *await _progress(settings, found, process)):
                 yield result
             if process == "worker" and isinstance(settings, Settings):
                 problem = await problem_of_group(cluster, settings)
@@ -117,6 +119,18 @@ def _topics(
         if not own:
             results.append(ok("topic", topic.name))
     return results
+
+
+async def _progress(
+    settings: ClusterSettings, found: dict[str, FoundTopic], process: Process | None
+) -> list[CheckResult]:
+    if process not in {None, "worker"}:
+        return []
+    try:
+        differences = await id_differences(settings.kafka, catalogue(settings.topics.prefix), found)
+    except ProgressNotRead as unread:
+        return [skipped("progress", str(unread))]
+    return [failed("progress", str(difference), Exit.CONFIG) for difference in differences]
 
 
 def _how(kafka: KafkaSettings) -> str:

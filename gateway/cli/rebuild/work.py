@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.cluster import KafkaAway, KafkaCluster, open_cluster
+from consumers.engine.core.progress import GroupCopy
 from consumers.worker import read_digest_key
 from offline.rebuild.partition import RebuildInput
 from offline.rebuild.rebuild import Rebuild, RebuildRefused, Rebuilt
@@ -36,12 +37,15 @@ async def rebuild(
         if len(counts) > 1:
             raise RebuildRefused("the topics have different numbers of partitions: see `gateway topics plan`")
         partitions = counts.pop()
-        copies = await cluster.committed_offsets(group, topics.commands.name, partitions)
+        topic_id = found[topics.commands.name].id
+        committed = await cluster.committed_offsets(group, topics.commands.name, partitions)
+    copies = {number: GroupCopy(*one) for number, one in committed.items()}
     known = RebuildInput(
         kafka=settings.kafka,
         topics=topics,
         extents={},
-        copies=copies,
+        copies={number: copy.offset for number, copy in copies.items() if copy.is_of(topic_id)},
+        topic_id=topic_id,
         digest_key=digest_key,
         watch_seconds=settings.worker.watch_max_age.total_seconds(),
         now=time.time(),

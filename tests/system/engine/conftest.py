@@ -1,7 +1,10 @@
 """Laboratories on one and on three brokers."""
 
+import asyncio
+
 import pytest
 
+from consumers.engine.progress_copy import ProgressCopier
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory
 
@@ -25,3 +28,11 @@ async def laboratory3(kafka3, prefix, tmp_path):
     orders = Orders(kafka3.bootstrap, prefix, str(tmp_path / "journal"), "one")
     async with Laboratory(orders, tmp_path, replication=3) as laboratory:
         yield laboratory
+
+
+@pytest.fixture
+def no_regular_copies(monkeypatch):
+    async def never(copier, membership):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ProgressCopier, "watch", never)

@@ -48,7 +48,7 @@ async def test_a_start_after_compactions_repeats_and_loses_nothing(laboratory):
             await until(lambda number=number: len(laboratory.finished) > number)
         partition = running.engine.partitions[0]
         await until(lambda: partition.session.commits.is_flushed)
-        progress = partition.committed
+        progress = partition.session.committed
         assert (progress.offset, bool(progress.bitmap)) == (0, True)  # all but the first record
         # Each start writes a marker, and nothing else if the progress has not changed.
         for _ in range(2 * FEW):
@@ -59,7 +59,7 @@ async def test_a_start_after_compactions_repeats_and_loses_nothing(laboratory):
     await compacted(laboratory, MARKER_KEY)
     async with laboratory.engine(drain_seconds=0.0) as running:
         await until(lambda: running.owns(4))
-        assert running.engine.partitions[0].committed == progress
+        assert running.engine.partitions[0].session.committed == progress
         await laboratory.append("key", Task("last"), partition=0)
         await until(lambda: "last" in laboratory.finished)
     assert [seen.cause for seen in laboratory.seen] == [one for one in laboratory.appended if one != "stuck"]

@@ -36,14 +36,6 @@ async def records_per_partition(laboratory):
     return {number: sum(record.partition == number for record in records) for number in range(orders.partitions)}
 
 
-@pytest.fixture
-def no_regular_copies(monkeypatch):
-    async def never(copier, membership):
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(ProgressCopier, "watch", never)
-
-
 @pytest.mark.parametrize("answers", ["an earlier copy", "nothing"])
 async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(laboratory, monkeypatch, answers):
     """Cut off from its peers, it answers OffsetFetch without knowing of later commits."""
@@ -189,13 +181,13 @@ async def test_expired_offsets_repeat_nothing(laboratory):
     assert await laboratory.violations() == []
 
 
-async def commit_by_hand(laboratory, offset):
+async def commit_by_hand(laboratory, offset, metadata=""):
     orders = laboratory.orders
     other = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, transactional_id=f"{orders.prefix}other")
     async with other:
         await other.begin_transaction()
         await other.send_offsets_to_transaction(
-            {TopicPartition(orders.commands, 0): OffsetAndMetadata(offset, "")}, orders.settings().group
+            {TopicPartition(orders.commands, 0): OffsetAndMetadata(offset, metadata)}, orders.settings().group
         )
         await other.commit_transaction()
 

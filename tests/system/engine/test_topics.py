@@ -29,7 +29,7 @@ async def test_the_engine_waits_for_a_missing_input_topic(laboratory):
         await laboratory.all_finished()
 
 
-async def test_an_input_topic_that_is_deleted_and_created_again_is_consumed_again(laboratory):
+async def test_an_input_topic_that_is_deleted_and_created_again_is_assigned_again(laboratory):
     commands = laboratory.orders.commands
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
@@ -38,7 +38,10 @@ async def test_an_input_topic_that_is_deleted_and_created_again_is_consumed_agai
         await until(lambda: not consumer.partitions_for_topic(commands) or consumer._client.force_metadata_update())
         await until(lambda: readiness(running.engine)[1] == f"topic {commands} does not exist")
         await laboratory.create(commands)
-        await until(lambda: consumer._client.force_metadata_update() and running.owns(4))
+        stopped = dict.fromkeys(range(4), PartitionStatus.STOPPED)
+        await until(lambda: consumer._client.force_metadata_update() and running.statuses() == stopped)
+        running.resume()
+        await until(lambda: running.owns(4))
 
 
 async def test_the_engine_waits_for_a_missing_state_topic(laboratory):

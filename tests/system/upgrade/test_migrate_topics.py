@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
+from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topic_copy import RecordWriter
 from local.chaos.callers import Callers, write_callers
 from local.chaos.settings import READINGS, SETTINGS
@@ -116,9 +117,13 @@ async def test_after_added_partitions_all_records_move_in_order_and_nothing_is_l
         ("commands", "events", "state"), MORE
     )
     records = {topic.role: await read_topic(kafka, topic.name, counts[topic.role]) for topic in topics}
+    names = {"source_id": topics.commands.name, "target_id": catalogue(to).commands.name}
+    async with open_cluster(loaded.kafka) as cluster:
+        found = await cluster.find_topics(names.values())
+    ids = {id_: found[name].id for id_, name in names.items()}
     await interrupt_at_every_step(
         monkeypatch,
-        lambda: Migration(loaded.kafka, topics, catalogue(to), counts, MORE),
+        lambda: Migration(loaded.kafka, topics, catalogue(to), counts, MORE, **ids),
         sum(map(len, records.values())),
     )
     done = await asyncio.to_thread(

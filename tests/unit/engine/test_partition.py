@@ -74,7 +74,7 @@ async def assigned(harness):
 @pytest.fixture
 def partition(assigned):
     """A running partition."""
-    begin_session(assigned, StartedPartition(None, Committed(0, ""), StateStore(), {}))
+    begin_session(assigned, StartedPartition(None, Committed(0, ""), StateStore(), {}, "topic id"))
     return assigned
 
 
@@ -269,12 +269,14 @@ async def test_dead_letters_of_one_source_do_not_stop_a_partition_that_another_u
 
 async def test_a_dead_letter_counts_once_after_failed_transactions(partition, harness):
     for _ in range(3):
-        session = begin_session(partition, StartedPartition(FailingTransactions(), Committed(0, ""), StateStore(), {}))
+        session = begin_session(
+            partition, StartedPartition(FailingTransactions(), Committed(0, ""), StateStore(), {}, "topic id")
+        )
         await dead_letter(session, harness, 13)
         with pytest.raises(KafkaError):
             await session.commit()
         await session.close()
-    session = begin_session(partition, StartedPartition(Transactions(), Committed(0, ""), StateStore(), {}))
+    session = begin_session(partition, StartedPartition(Transactions(), Committed(0, ""), StateStore(), {}, "topic id"))
     await dead_letter(session, harness, 13)
     assert await session.commit()
     assert not partition.is_stopped

@@ -73,7 +73,7 @@ class Life:
     async def start(self, context, producer, *, accept_lost_offset):
         self.starts += 1
         await self.may_start.wait()
-        return StartedPartition(self.transactions, Committed(7, ""), StateStore(), {})
+        return StartedPartition(self.transactions, Committed(7, ""), StateStore(), {}, "topic id")
 
     def assign(self, *, missed=0):
         self.generation += 1 + missed

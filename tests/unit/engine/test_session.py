@@ -97,7 +97,7 @@ class RunningPartition:
         self.committing = asyncio.create_task(self.partition._commit_while_valid())
 
     def started(self):
-        return StartedPartition(self.transactions, Committed(0, ""), StateStore(), {})
+        return StartedPartition(self.transactions, Committed(0, ""), StateStore(), {}, "topic id")
 
     def feed(self, count, *, timestamp=0.0, size=0):
         records = [

@@ -3,7 +3,9 @@ from aiokafka import TopicPartition
 
 from consumers.engine import startup
 from consumers.engine.core.offset_tracker import Committed
-from consumers.engine.startup import _log_end
+from consumers.engine.settings import EngineSettings
+from consumers.engine.startup import StartupContext, _log_end, start_partition
+from consumers.engine.state_store import StateStore
 
 
 class Consumer:
@@ -23,3 +25,75 @@ async def test_a_log_end_before_the_progress_is_read_again(monkeypatch, progress
     consumer = Consumer(*ends)
     assert await _log_end(consumer, TopicPartition("commands", 0), progress) == end
     assert consumer.ends == []
+
+
+class Cluster:
+    """Kafka as a start sees it: `commands` is created again before the request with this number."""
+
+    def __init__(self, before):
+        self.topic_id, self.begin, self.left = "old", 50, before
+        self.written = []
+
+    def request(self):
+        if self.left == 0:
+            self.topic_id, self.begin = "new", 0
+        self.left -= 1
+
+    async def beginning_offsets(self, sources):
+        self.request()
+        return {sources[0]: self.begin}
+
+    async def end_offsets(self, sources):
+        self.request()
+        return {sources[0]: self.begin + 10}
+
+    async def start(self):
+        self.request()
+
+    async def confirm(self):
+        self.request()
+        return True
+
+    async def fetch_committed(self, _, __, sources):
+        self.request()
+        return {sources[0]: None}
+
+    async def fetch_topic_id(self, *_):
+        self.request()
+        return self.topic_id
+
+    async def write_marker(self):
+        self.request()
+        return 0
+
+    async def restore(self, *_):
+        self.request()
+        return StateStore()
+
+    async def commit(self, _, progress):
+        self.written.append(progress)
+
+
+SETTINGS = EngineSettings("commands", "state", 1, "group", dict)
+
+
+@pytest.mark.parametrize("before", range(9))
+async def test_no_offset_of_an_older_topic_gets_a_newer_id(monkeypatch, before):
+    cluster = Cluster(before)
+    ids = []
+
+    def transactions(_producer, _source, _settings, topic_id, _on_epoch_replaced):
+        ids.append(topic_id)
+        return cluster
+
+    for name in ("fetch_committed", "fetch_topic_id"):
+        monkeypatch.setattr(startup, name, getattr(cluster, name))
+    monkeypatch.setattr(startup, "Transactions", transactions)
+    monkeypatch.setattr(startup, "_restore", cluster.restore)
+    source = TopicPartition("commands", 0)
+    context = StartupContext(source, TopicPartition("state", 0), cluster, cluster, SETTINGS, lambda _: None)
+    started = await start_partition(context, cluster, accept_lost_offset=True)
+    assert ids == [started.topic_id]
+    assert (started.topic_id, started.committed.offset) in {("old", 50), ("old", 0), ("new", 0)}
+    assert cluster.written == [started.committed]
+    assert cluster.left == before - 9  # every request may be the first to the new topic

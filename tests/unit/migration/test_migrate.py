@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from consumers.engine.core.offset_tracker import OffsetTracker
+from consumers.engine.core.offset_tracker import Committed, OffsetTracker
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, combine, decode, encode
 from offline.migration import copying, migrate
 from offline.migration.migrate import Migrated, Migration, MigrationRefused
@@ -102,7 +102,7 @@ def memory(monkeypatch):
     found.append(OLD.dead_letters.name, 0, KEYS[0], b"dead")
     for number, tracker in enumerate(trackers):
         found.append(OLD.state.name, number, MARKER_KEY, b"")
-        found.append(OLD.state.name, number, PROGRESS_KEY, encode(tracker.committed()))
+        found.append(OLD.state.name, number, PROGRESS_KEY, encode(tracker.committed(), "old id"))
     for number in range(40, 45):  # ingress saw the third partition before it stopped
         key = KEYS[number % len(KEYS)]
         found.append(OLD.commands.name, partition_for(key, AFTER), key, b"command %d" % number)
@@ -110,7 +110,7 @@ def memory(monkeypatch):
 
 
 def migration(partitions=AFTER):
-    return Migration(None, OLD, NEW, ROLES, partitions)
+    return Migration(None, OLD, NEW, ROLES, partitions, source_id="old id", target_id="new id")
 
 
 async def run(partitions=AFTER):
@@ -130,7 +130,9 @@ def unfinished(memory):
     left = []
     for number in range(AFTER):
         states = [one for one in memory.topics[NEW.state.name, number] if one.key == PROGRESS_KEY]
-        tracker = OffsetTracker(*decode(states[-1].value))
+        progress, topic = decode(states[-1].value)
+        assert topic == "new id"
+        tracker = OffsetTracker(*progress)
         left += [one.value for one in memory.topics.get((NEW.commands.name, number), ()) if tracker.take(one.offset)]
     return sorted(left)
 
@@ -181,7 +183,7 @@ def assert_workers_stop(memory):
         log = memory.topics.get((NEW.state.name, number), [])
         states = [one for one in log if one.key in KEYS]
         progress = [one.value for one in log if one.key == PROGRESS_KEY]
-        known = combine(progress[-1] if progress else None, None, has_states=bool(states))
+        known = combine(progress[-1] if progress else None, None, topic="new id", has_states=bool(states))
         assert known.problem if states and not progress else True
 
 
@@ -260,3 +262,19 @@ async def test_states_without_progress_and_states_in_two_partitions_are_refused(
     memory.append(OLD.state.name, 2, KEYS[0], b"state")
     with pytest.raises(MigrationRefused, match="states in two partitions"):
         await run()
+
+
+async def test_progress_of_a_deleted_topic_is_refused(memory):
+    memory.append(OLD.state.name, 1, PROGRESS_KEY, encode(Committed(1, ""), "deleted id"))
+    with pytest.raises(
+        MigrationRefused, match=r"progress record of partition 1 is of another topic, not of old\.commands"
+    ):
+        await run()
+
+
+async def test_progress_from_before_ids_were_kept_is_of_the_topic_as_it_is(memory):
+    for log in memory.topics.values():
+        for one in log:
+            if one.key == PROGRESS_KEY:
+                one.value = one.value.replace(b',"topic":"old id"', b"")
+    assert (await run()).unfinished == len(EXPECTED_UNFINISHED)

@@ -1,10 +1,14 @@
-"""Where a partition resumes, for every record, copy and log; and the format of the record."""
+"""Where a partition resumes, for every record, copy, topic and log; and the format of the record."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
 from consumers.engine.core.progress import (
+    GroupCopy,
     KnownProgress,
+    ProgressRecord,
     ProgressUnreadable,
     Resumption,
     combine,
@@ -24,12 +28,14 @@ def beyond(watermark, *finished):
 
 
 RECORD = beyond(6, 8, 9)
+TOPIC, DELETED, UNNAMED = "topic of now", "topic of then", ""
+WITHOUT_TOPIC = b'{"v":1,"offset":6,"bitmap":""}'
 
 
 def test_a_record_is_read_as_it_was_written_and_may_gain_fields():
-    assert encode(Committed(7, "")) == b'{"v":1,"offset":7,"bitmap":""}'
-    assert decode(encode(RECORD)) == RECORD
-    assert decode(b'{"v":1,"offset":7,"bitmap":"","later":[]}') == Committed(7, "")
+    assert encode(Committed(7, ""), TOPIC) == b'{"v":1,"offset":7,"bitmap":"","topic":"topic of now"}'
+    assert decode(encode(RECORD, TOPIC)) == ProgressRecord(RECORD, TOPIC)
+    assert decode(b'{"v":1,"offset":7,"bitmap":"","later":[]}') == ProgressRecord(Committed(7, ""), None)
 
 
 UNREADABLE = [
@@ -42,6 +48,7 @@ UNREADABLE = [
     b'{"v":1,"offset":"7","bitmap":""}',
     b'{"v":1,"offset":7,"bitmap":"?"}',
     b'{"v":1,"offset":7}',
+    b'{"v":1,"offset":7,"bitmap":"","topic":7}',
     b"[" * 100_000,
 ]
 
@@ -50,7 +57,7 @@ UNREADABLE = [
 def test_another_format_is_no_record_and_stops_the_partition(value):
     with pytest.raises(ProgressUnreadable):
         decode(value)
-    known = combine(value, 6, has_states=True)
+    known = combine(value, GroupCopy(6, TOPIC), topic=TOPIC, has_states=True)
     assert known.progress == Committed(6, "")
     assert "Deploy the newer release" in known.problem
 
@@ -60,33 +67,56 @@ def test_another_format_is_no_record_and_stops_the_partition(value):
     [
         pytest.param(None, None, False, None, id="a new group"),
         pytest.param(RECORD, None, True, RECORD, id="the offsets expired"),
-        pytest.param(RECORD, 6, True, RECORD, id="a copy"),
-        pytest.param(RECORD, 2, True, RECORD, id="a late copy"),
+        pytest.param(RECORD, GroupCopy(6, TOPIC), True, RECORD, id="a copy"),
+        pytest.param(RECORD, GroupCopy(2, UNNAMED), True, RECORD, id="a late copy"),
+        pytest.param(RECORD, GroupCopy(7, DELETED), True, RECORD, id="a copy of a deleted topic"),
+        pytest.param(None, GroupCopy(7, DELETED), False, None, id="a new group, a copy of a deleted topic"),
     ],
 )
 def test_what_is_known_to_be_finished(record, copy, has_states, progress):
-    value = encode(record) if record is not None else None
-    assert combine(value, copy, has_states=has_states) == KnownProgress(progress)
+    value = encode(record, TOPIC) if record is not None else None
+    assert combine(value, copy, topic=TOPIC, has_states=has_states) == KnownProgress(progress)
+
+
+def test_a_record_without_a_topic_is_of_the_topic_of_now():
+    assert combine(WITHOUT_TOPIC, None, topic=TOPIC, has_states=True) == KnownProgress(Committed(6, ""))
 
 
 @pytest.mark.parametrize(
     ("record", "copy", "why", "progress"),
     [
         pytest.param(None, None, "offsets were lost.*continues at the begin of the log", None, id="lost"),
-        pytest.param(None, 6, "the state topic was lost.*continues at 6", Committed(6, ""), id="no record"),
-        pytest.param(None, 0, "the state topic was lost.*continues at 0", Committed(0, ""), id="no record, copy at 0"),
+        pytest.param(
+            None, GroupCopy(6, TOPIC), "the state topic was lost.*continues at 6", Committed(6, ""), id="no record"
+        ),
+        pytest.param(
+            None,
+            GroupCopy(0, UNNAMED),
+            "the state topic was lost.*continues at 0",
+            Committed(0, ""),
+            id="no record, copy at 0",
+        ),
+        pytest.param(
+            None, GroupCopy(6, DELETED), "offsets were lost", None, id="no record, a copy of a deleted topic, states"
+        ),
         pytest.param(
             RECORD,
-            7,
+            GroupCopy(7, UNNAMED),
             "copy of the progress is at 7, the progress record in the state topic only at 6.*continues at 7",
             beyond(7, 8, 9),
             id="a copy ahead",
         ),
-        pytest.param(RECORD, 8, "is at 8.*continues at 10", Committed(10, ""), id="a copy ahead, more is finished"),
+        pytest.param(
+            RECORD,
+            GroupCopy(8, TOPIC),
+            "is at 8.*continues at 10",
+            Committed(10, ""),
+            id="a copy ahead, more is finished",
+        ),
     ],
 )
 def test_doubts_need_an_operator_and_keep_what_is_known_to_be_finished(record, copy, why, progress):
-    known = combine(encode(record) if record is not None else None, copy, has_states=True)
+    known = combine(encode(record, TOPIC) if record is not None else None, copy, topic=TOPIC, has_states=True)
     assert known.progress == progress
     with pytest.raises(AssertionError, match=why):
         raise AssertionError(known.problem)
@@ -114,3 +144,59 @@ def test_progress_outside_the_log_needs_an_operator_and_has_a_replacement(progre
     assert found.progress == resumed
     assert why in found.problem
     assert within_log(KnownProgress(progress, "doubt"), 5, 9) == Resumption(resumed, "doubt")
+
+
+@pytest.mark.parametrize("copy", [None, GroupCopy(9, DELETED), GroupCopy(9, TOPIC), GroupCopy(9, UNNAMED)])
+def test_a_record_of_another_topic_stops_the_partition_at_the_begin_of_the_log(copy):
+    known = combine(encode(RECORD, DELETED), copy, topic=TOPIC, has_states=True)
+    assert known.progress is None
+    assert f"id {DELETED}, which has {TOPIC} now" in known.problem
+    assert within_log(known, 5, 100) == Resumption(Committed(5, ""), known.problem)
+
+
+offsets = st.integers(0, 30)
+topics = st.sampled_from([TOPIC, DELETED])
+records = st.none() | st.tuples(
+    st.builds(
+        lambda at, gaps: beyond(at, *(at + gap for gap in gaps)), offsets, st.sets(st.integers(1, 9), min_size=1)
+    ),
+    topics | st.none(),
+)
+copies = st.none() | st.builds(GroupCopy, offsets, topics | st.just(UNNAMED))
+
+
+def written(record):
+    """Return the record's value, also that of an earlier release."""
+    if record is None:
+        return None
+    progress, topic = record
+    return encode(progress, topic) if topic else encode(progress, TOPIC).replace(b',"topic":"topic of now"', b"")
+
+
+def finished_by(record, copy):
+    """Return the offsets that a record or a copy calls finished, if its topic is the topic of now or unknown."""
+    found = set()
+    if record is not None and record[1] in {TOPIC, None}:
+        tracker = OffsetTracker(*record[0])
+        found |= {*range(tracker.watermark), *tracker.finished_beyond()}
+    if copy is not None and copy.topic in {TOPIC, UNNAMED} and not (record is not None and record[1] == DELETED):
+        found |= set(range(copy.offset))
+    return found
+
+
+@given(records, copies, st.booleans(), st.integers(0, 20), st.integers(0, 20))
+def test_nothing_is_skipped_that_no_progress_of_this_topic_calls_finished(record, copy, has_states, begin, size):
+    end = begin + size
+    known = combine(written(record), copy, topic=TOPIC, has_states=has_states)
+    progress, problem = within_log(known, begin, end)
+    tracker = OffsetTracker(*progress)
+    skipped = {*range(begin, min(tracker.watermark, end)), *tracker.finished_beyond()}
+    assert skipped <= finished_by(record, copy)
+    if record is not None and record[1] == DELETED:
+        assert problem is not None
+        assert progress == Committed(begin, "")
+    if copy is not None and copy.topic == DELETED:
+        assert within_log(combine(written(record), None, topic=TOPIC, has_states=has_states), begin, end) == (
+            progress,
+            problem,
+        )

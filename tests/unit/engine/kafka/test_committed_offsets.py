@@ -6,14 +6,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, UnknownError
 
+from consumers.engine.core.progress import GroupCopy
 from consumers.engine.kafka import offsets
 from consumers.engine.kafka.offsets import fetch_committed
 
 SOURCE = TopicPartition("commands", 0)
 
 
-def response(offset, error_code=0, *, row_error=0, partition=0):
-    row = (partition, offset, "", row_error)
+def response(offset, error_code=0, *, row_error=0, partition=0, metadata="topic id"):
+    row = (partition, offset, metadata, row_error)
     return SimpleNamespace(error_code=error_code, topics=[("commands", [row])])
 
 
@@ -42,7 +43,11 @@ async def fetched(monkeypatch, *responses):
 @pytest.mark.parametrize("code", [14, 15, 16], ids=["loading", "not available", "moved"])
 async def test_a_coordinator_that_loads_or_moves_is_asked_again(monkeypatch, code):
     committed = await fetched(monkeypatch, response(-1, code), response(-1, row_error=code), response(41))
-    assert committed == 41
+    assert committed == GroupCopy(41, "topic id")
+
+
+async def test_an_offset_that_another_program_committed_names_no_topic(monkeypatch):
+    assert await fetched(monkeypatch, response(41, metadata=None)) == GroupCopy(41, "")
 
 
 async def test_without_an_error_minus_one_is_no_offset(monkeypatch):

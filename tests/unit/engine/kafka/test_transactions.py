@@ -26,7 +26,7 @@ ADD, PRODUCE, END = "AddPartitionsToTxn", "Produce", "EndTxn"
 @pytest.fixture
 async def system(monkeypatch):
     producer, brokers = producer_of(monkeypatch, events=1, state=1, authorizations=3)
-    yield Transactions(producer, TopicPartition("c", 0), SETTINGS), brokers
+    yield Transactions(producer, TopicPartition("c", 0), SETTINGS, "topic id"), brokers
     await producer.stop()
 
 
@@ -43,7 +43,7 @@ async def test_outputs_states_and_progress_are_one_transaction(system):
     assert records(brokers) == {
         "events": [(b"k", b"v")],
         "authorizations": [(b"k", b"v")],
-        "state": [(b"k", b"2"), (b"o", b"1"), (PROGRESS_KEY, encode(PROGRESS))],
+        "state": [(b"k", b"2"), (b"o", b"1"), (PROGRESS_KEY, encode(PROGRESS, "topic id"))],
     }
     assert brokers.names == [ADD, PRODUCE, PRODUCE, END]
 
@@ -90,7 +90,7 @@ async def test_a_stop_ends_a_transaction_that_kafka_does_not_answer(monkeypatch,
         await asyncio.Event().wait()
 
     producer.client.send = silent
-    transactions = Transactions(producer, TopicPartition("c", 0), SETTINGS)
+    transactions = Transactions(producer, TopicPartition("c", 0), SETTINGS, "topic id")
     transactions.expire()
     writing = asyncio.create_task(write(transactions))
     await asked.wait()
