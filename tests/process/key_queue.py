@@ -190,6 +190,12 @@ class KeyQueue:
         self.append(*write_command(command, SOURCE))
         return command_id
 
+    async def apply(self, *arguments, **options):
+        """Append a command and invoke until every record is finished; return the command's id."""
+        command_id = self.send(*arguments, **options)
+        await self.drain()
+        return command_id
+
     def append(self, headers, value):
         record = Record(0, len(self.records), self.key, value, headers, self.now())
         if passes_waiting(record) and not self.is_idle:

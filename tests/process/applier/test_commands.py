@@ -25,8 +25,7 @@ _READINGS = [
 
 async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch):
     queue = make_queue()
-    watched = queue.send(watch())
-    await queue.drain()
+    watched = await queue.apply(watch())
     assert queue.finished_of(watched).outcome == "applied"
     assert [e.data.TYPE for e in queue.events()] == [
         EventType.AUTHORIZATION_CHANGED,
@@ -34,8 +33,7 @@ async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch
         EventType.COMMAND_FINISHED,
     ]
 
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
@@ -43,8 +41,7 @@ async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch
     assert opened.causation_id == command
     assert queue.public_record().active_handoff.id == outcome.handoff_id
 
-    closed = queue.send(close(outcome.handoff_id))
-    await queue.drain()
+    closed = await queue.apply(close(outcome.handoff_id))
     assert (queue.check(closed).outcome, queue.check(closed).effect) == ("applied", "ours")
     event = await queue.observe_until(EventType.HANDOFF_CLOSED)
     assert (event.data.result, event.data.by, event.data.reported) == ("completed_reported", "us", "submitted")
@@ -64,8 +61,7 @@ async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch
 async def test_the_events_of_a_request_have_the_version_after_its_write(make_queue, create_bumps_version):
     queue = make_queue()
     queue.sim.change(create_bumps_version=create_bumps_version)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     version = queue.sim.state.authorizations[queue.authorization_id].version
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
     assert (opened.data.version, queue.check(command).version) == (version, version)
@@ -79,16 +75,14 @@ async def test_the_events_of_a_request_have_the_version_after_its_write(make_que
 async def test_without_a_read_after_the_write_no_version_is_published(make_queue):
     queue = make_queue()
     queue.sim.fault("reset", method="GET", skip=1, count=5)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
     assert (opened.data.version, queue.check(command).version, queue.check(command).effect) == (None, None, "ours")
 
 
 async def test_a_duplicate_command_publishes_nothing(make_queue):
     queue = make_queue()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     before, timer_at = len(queue.outputs), queue.timer_at
     queue.send(HandoffRequest(), command_id=command)
     result = await queue.invoke()
@@ -99,10 +93,8 @@ async def test_a_duplicate_command_publishes_nothing(make_queue):
 
 async def test_another_body_under_a_known_id_is_a_key_conflict_without_an_outcome(make_queue):
     queue = make_queue()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
-    queue.send(HandoffRequest(accepted_review_snapshot_id="rev_1"), command_id=command)
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
+    await queue.apply(HandoffRequest(accepted_review_snapshot_id="rev_1"), command_id=command)
     (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
     assert conflict.data.command_id == command
     assert queue.finished_of(command).outcome == "applied"
@@ -111,8 +103,7 @@ async def test_another_body_under_a_known_id_is_a_key_conflict_without_an_outcom
 async def test_a_second_request_is_already_done(make_queue):
     queue = make_queue()
     first = queue.send(HandoffRequest())
-    second = queue.send(HandoffRequest())
-    await queue.drain()
+    second = await queue.apply(HandoffRequest())
     assert queue.check(second).outcome == "already_done"
     assert queue.check(second).handoff_id == queue.check(first).handoff_id
     assert queue.check(second).effect == "none"
@@ -121,13 +112,11 @@ async def test_a_second_request_is_already_done(make_queue):
 @pytest.mark.parametrize("readings", _READINGS)
 async def test_request_and_close_under_every_reading_of_the_contract(make_queue, close, readings):
     queue = make_queue(readings=readings)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     await queue.observe_until(EventType.HANDOFF_OPENED)
-    closed = queue.send(close(outcome.handoff_id))
-    await queue.drain()
+    closed = await queue.apply(close(outcome.handoff_id))
     assert queue.check(closed).effect == "ours"
     reconciled = await queue.observe_until(EventType.HANDOFF_RECONCILED)
     assert reconciled.data.agreement == "agrees"
@@ -138,10 +127,8 @@ async def test_if_match_of_a_close_can_be_the_version_of_the_handoff(make_queue,
     queue = make_queue(readings={"if_match_on_close": "handoff"})
     queue.settings = replace(queue.settings, if_match_on_close="handoff")
     queue.restart()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
-    closed = queue.send(close(queue.check(command).handoff_id))
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
+    closed = await queue.apply(close(queue.check(command).handoff_id))
     assert queue.check(closed).effect == "ours"
 
 
@@ -159,8 +146,7 @@ async def test_if_match_of_a_close_can_be_the_version_of_the_handoff(make_queue,
 )
 async def test_a_request_in_any_other_state_is_rejected_without_a_write(make_queue, state, reason):
     queue = make_queue(state=state)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.reason) == ("rejected", reason)
     assert outcome.advice
@@ -169,28 +155,24 @@ async def test_a_request_in_any_other_state_is_rejected_without_a_write(make_que
 
 async def test_an_unknown_authorization_is_rejected_and_not_watched(make_queue):
     queue = make_queue(authorization_id="auth_nobody")
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert queue.check(command).reason == "authorization_not_found"
     assert queue.decoded_state().watch is None
 
 
 async def test_a_close_of_an_unknown_handoff_is_rejected(make_queue, close):
     queue = make_queue()
-    command = queue.send(close("mhand_nobody"))
-    await queue.drain()
+    command = await queue.apply(close("mhand_nobody"))
     assert queue.check(command).reason == "handoff_not_found"
 
 
 async def test_a_second_close_is_already_done_with_the_same_report_and_rejected_with_another(make_queue, close):
     queue = make_queue()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     handoff = queue.check(command).handoff_id
     queue.send(close(handoff))
     same, other = queue.send(close(handoff)), queue.send(close(handoff, "decision_observed"))
-    unable = queue.send(HandoffClose(handoff_id=handoff, result=UnableToComplete(reason="other")))
-    await queue.drain()
+    unable = await queue.apply(HandoffClose(handoff_id=handoff, result=UnableToComplete(reason="other")))
     assert queue.check(same).outcome == "already_done"
     assert queue.check(other).reason == "handoff_reported_completed"
     assert queue.check(unable).reason == "handoff_reported_completed"
@@ -210,12 +192,10 @@ async def test_a_close_after_another_actor_or_collate_ended_the_handoff_is_rejec
     make_queue, close, action, reason, by
 ):
     queue = make_queue()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert queue.sim.act(queue.authorization_id, **action) is None
     queue.sim.advance(1)
-    late = queue.send(close(queue.check(command).handoff_id))
-    await queue.drain()
+    late = await queue.apply(close(queue.check(command).handoff_id))
     assert queue.check(late).reason == reason
     (closed,) = queue.events(EventType.HANDOFF_CLOSED)
     assert closed.data.by == by
@@ -228,10 +208,8 @@ async def test_unable_to_complete_and_revoke_send_their_own_bodies(make_queue):
         (_COMPLETED, "completed_reported", "submitted"),
     ):
         queue = make_queue()
-        command = queue.send(HandoffRequest())
-        await queue.drain()
-        ended = queue.send(HandoffClose(handoff_id=queue.check(command).handoff_id, result=result))
-        await queue.drain()
+        command = await queue.apply(HandoffRequest())
+        ended = await queue.apply(HandoffClose(handoff_id=queue.check(command).handoff_id, result=result))
         assert queue.check(ended).effect == "ours"
         event = await queue.observe_until(EventType.HANDOFF_CLOSED)
         assert (event.data.result, event.data.reported) == (word, reported)
@@ -244,12 +222,10 @@ async def test_unable_to_complete_and_revoke_send_their_own_bodies(make_queue):
 
 async def test_a_recorded_grant_publishes_one_event_and_makes_no_call(make_queue):
     queue = make_queue()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     handoff, until = queue.check(command).handoff_id, datetime.fromtimestamp(queue.now() + 20, UTC)
     access = queue.send(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until), caller="desk")
-    queue.send(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until), command_id=access)
-    await queue.drain()
+    await queue.apply(RecordAccess(handoff_id=handoff, operator="op-1", grant_expires_at=until), command_id=access)
     (granted,) = queue.events(EventType.HANDOFF_ACCESS_GRANTED)
     assert (granted.data.operator, granted.data.caller, granted.data.handoff_id) == ("op-1", "desk", handoff)
     risk = await queue.observe_until(EventType.HANDOFF_AT_RISK)
@@ -259,8 +235,7 @@ async def test_a_recorded_grant_publishes_one_event_and_makes_no_call(make_queue
 
 async def test_an_outcome_lists_its_attempts_without_their_content(make_queue):
     queue = make_queue()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     attempts = queue.check(command).attempts
     assert [(one.operation, one.result, one.status, one.write) for one in attempts] == [
         ("get-authorization", "answered", 200, None),
@@ -274,8 +249,7 @@ async def test_a_finished_command_leaves_no_reference_cycle(make_queue):
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
-        queue.send(HandoffRequest())
-        await queue.drain()
+        await queue.apply(HandoffRequest())
         gc.collect()
         found = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.garbage)
     finally:

@@ -89,8 +89,7 @@ async def test_a_late_copy_of_a_finished_request_has_no_effect(make_queue, close
     queue.fuse.arm(3)  # the intent is committed, the create not yet sent
     await queue.drain()
     handoff = queue.check(command).handoff_id
-    queue.send(close(handoff))
-    await queue.drain()
+    await queue.apply(close(handoff))
     await queue.observe_until(EventType.HANDOFF_RECONCILED)
     create = next(call for call in queue.sim.ledger.calls if call.path.endswith("/manual-handoffs"))
     for profile in ("v2", "forgets_keys", "ignores_preconditions"):
@@ -108,8 +107,7 @@ async def test_a_write_without_its_command_record_is_dead_lettered_first(make_qu
     assert isinstance(await queue.invoke(), RetryAt)
     queue.records.clear()
     queue.restart()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     (dead_letter,) = queue.dead_letters()
     assert (dead_letter.command_id, dead_letter.cause) == (lost, "record_lost")
     assert dead_letter.intents[0]["n"] == 1

@@ -65,8 +65,7 @@ async def test_a_redrive_can_write_again_and_finishes_once_under_the_command_id(
 async def test_a_redrive_after_too_many_writes_can_write_again(make_queue):
     queue = make_queue()
     queue.sim.fault("answer", method="POST", path=CREATE, status=409, code="version_conflict")
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     (dead_letter,) = queue.dead_letters()
     assert (dead_letter.cause, len(dead_letter.intents)) == ("too_many_writes", 8)
     assert [name for name, _ in queue.collate.calls].count("create_handoff") == 8
@@ -90,8 +89,7 @@ async def test_a_redrive_after_the_end_is_rejected(make_queue):
 async def test_a_redrive_first_resends_a_write_that_may_have_arrived(make_queue):
     queue = make_queue()
     queue.sim.fault("answer", method="POST", path=CREATE, when="after", status=400, code="bad_request", count=1)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     (dead_letter,) = queue.dead_letters()
     assert dead_letter.cause == "request_refused"
     redrive(queue, dead_letter, 1)
@@ -149,8 +147,7 @@ async def test_an_unknown_outcome_of_a_redrive_is_not_written_again_without_anot
 async def dead_lettered_for_two_days(make_queue):
     queue, command, dead_letter = await dead_lettered_create(make_queue)
     queue.sim.advance(25 * 3600.0)
-    queue.send(AuthorizationWatch())
-    await queue.drain()
+    await queue.apply(AuthorizationWatch())
     state = queue.decoded_state()
     assert recent_commands.find(state.recent_commands, command) is None
     assert command in state.dead_letters
@@ -159,11 +156,9 @@ async def dead_lettered_for_two_days(make_queue):
 
 async def test_another_body_under_a_dead_letters_id_is_a_key_conflict_until_its_decision(make_queue):
     queue, command, _ = await dead_lettered_for_two_days(make_queue)
-    queue.send(HandoffRequest(), command_id=command)
-    await queue.drain()
+    await queue.apply(HandoffRequest(), command_id=command)
     assert not queue.events(EventType.COMMAND_KEY_CONFLICT), "the same body is the same command"
-    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=command)
-    await queue.drain()
+    await queue.apply(HandoffRequest(metadata={"another": "body"}), command_id=command)
     (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
     assert conflict.data.command_id == command
     assert command in queue.decoded_state().dead_letters
@@ -174,8 +169,7 @@ async def test_a_dead_letter_of_an_older_state_has_no_digest_to_compare(make_que
     state = queue.decoded_state()
     dead = {key: one.replace(digest=None) for key, one in state.dead_letters.items()}
     queue.state = state.replace(dead_letters=dead).encode()
-    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=command)
-    await queue.drain()
+    await queue.apply(HandoffRequest(metadata={"another": "body"}), command_id=command)
     assert not queue.events(EventType.COMMAND_KEY_CONFLICT)
 
 
@@ -200,11 +194,9 @@ async def test_a_duplicate_of_a_discarded_command_is_ignored_and_another_body_is
     queue, command, _ = await dead_lettered_create(make_queue)
     discard = Discard(command_id=command, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
     queue.send(discard, command_id=str(uuid.uuid4()))
-    queue.send(HandoffRequest(), command_id=command)
-    await queue.drain()
+    await queue.apply(HandoffRequest(), command_id=command)
     assert not queue.events(EventType.COMMAND_KEY_CONFLICT)
-    queue.send(HandoffRequest(metadata={"another": "body"}), command_id=command)
-    await queue.drain()
+    await queue.apply(HandoffRequest(metadata={"another": "body"}), command_id=command)
     (conflict,) = queue.events(EventType.COMMAND_KEY_CONFLICT)
     assert conflict.data.command_id == command
 
@@ -227,8 +219,7 @@ async def test_a_dead_letter_contains_its_record_byte_for_byte(make_queue):
 async def test_a_record_that_is_no_command_is_dead_lettered_and_the_key_queue_continues(make_queue, headers, value):
     queue = make_queue()
     queue.append(headers, value)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     (dead_letter,) = queue.dead_letters()
     assert dead_letter.cause == "invalid_record"
     (event,) = queue.events(EventType.COMMAND_DEAD_LETTERED)

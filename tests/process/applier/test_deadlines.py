@@ -19,8 +19,7 @@ async def test_an_endless_error_is_dead_lettered_at_the_maximum_age(make_queue):
     queue.settings = replace(queue.settings, command_max_age_seconds=2.5 * 3600)
     queue.restart()
     queue.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error")
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     (dead_letter,) = queue.dead_letters()
     assert dead_letter.cause == "too_old"
     assert len(queue.effects_of(command)) == 0
@@ -31,8 +30,7 @@ async def test_a_command_expires_before_its_first_write(make_queue):
     queue = make_queue()
     soon = datetime.fromtimestamp(queue.now() + 30, UTC)
     queue.sim.fault("hang", method="GET")
-    command = queue.send(HandoffRequest(expires_at=soon))
-    await queue.drain()
+    command = await queue.apply(HandoffRequest(expires_at=soon))
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.reason, outcome.effect) == ("expired", "expired", "none")
 
@@ -50,8 +48,7 @@ async def test_a_command_does_not_expire_after_a_write_that_may_have_been_sent(m
 
 async def test_the_default_expiry_of_a_request_is_an_hour_after_its_acceptance(make_queue):
     queue = make_queue()
-    command = queue.send(HandoffRequest(), accepted_at=queue.now() - 3601)
-    await queue.drain()
+    command = await queue.apply(HandoffRequest(), accepted_at=queue.now() - 3601)
     assert queue.check(command).outcome == "expired"
     assert queue.collate.calls == []
 
@@ -59,8 +56,7 @@ async def test_the_default_expiry_of_a_request_is_an_hour_after_its_acceptance(m
 async def test_a_close_of_any_age_gets_one_attempt(make_queue, close):
     queue = make_queue()
     handoff = await opened(queue)
-    command = queue.send(close(handoff), accepted_at=queue.now() - 3 * 86_400)
-    await queue.drain()
+    command = await queue.apply(close(handoff), accepted_at=queue.now() - 3 * 86_400)
     assert queue.check(command).effect == "ours"
 
 
@@ -70,8 +66,7 @@ async def test_a_command_that_waits_is_dead_lettered_at_its_maximum_age(make_que
     queue.settings = replace(queue.settings, command_max_age_seconds=300.0)
     queue.restart()
     queue.sim.fault("hang", method="GET")
-    queue.send(close(handoff))
-    await queue.drain()
+    await queue.apply(close(handoff))
     (dead_letter,) = queue.dead_letters()
     assert (dead_letter.cause, dead_letter.intents) == ("too_old", [])
     reasons = [event.data.reason for event in queue.events(EventType.COMMAND_WAITING)]
@@ -101,8 +96,7 @@ def writes(queue, path):
 @pytest.mark.parametrize("while_offered", ["refused", "accepted"])
 async def test_a_close_waits_until_the_handoff_is_active(make_queue, close, while_offered):
     queue = make_queue(readings={"offered_seconds": 90.0, "close_while_offered": while_offered})
-    command = queue.send(close(await opened(queue)))
-    await queue.drain()
+    command = await queue.apply(close(await opened(queue)))
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     assert [call.answered for call in writes(queue, "/complete")] == [200]
@@ -114,7 +108,6 @@ async def test_a_close_waits_until_the_handoff_is_active(make_queue, close, whil
 async def test_a_handoff_that_stays_offered_blocks_its_authorization_for_ten_minutes_at_most(make_queue, close):
     queue = make_queue(readings={"offered_seconds": 1e6})
     handoff, began = await opened(queue), queue.now()
-    command = queue.send(close(handoff))
-    await queue.drain()
+    command = await queue.apply(close(handoff))
     assert queue.check(command).outcome == "applied"
     assert 590 < queue.now() - began < 700

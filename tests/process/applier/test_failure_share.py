@@ -76,8 +76,7 @@ async def test_commands_that_are_too_old_after_an_outage_never_stop_a_partition(
 async def test_an_operators_discard_does_not_count_as_a_caller(make_queue):
     queue = make_queue()
     queue.sim.fault("answer", method="POST", path="/manual-handoffs$", **REFUSED)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     queue.send(
         Discard(command_id=command, requested_by="op-7", reason=DecisionReason.CHECKED_BY_HAND), caller="console"
     )

@@ -56,8 +56,7 @@ READINGS = [
 async def test_a_create_with_a_lost_response_has_one_effect(make_queue, profile, fault):
     queue = make_queue(*profile)
     queue.sim.fault(method="POST", path=CREATE, count=1, **fault)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert outcome.outcome == "applied"
     assert len(queue.effects_of(command)) == 1
@@ -71,8 +70,7 @@ async def test_a_close_with_a_lost_response_has_one_effect(make_queue, close, pr
     queue = make_queue(*profile)
     handoff = await opened(queue)
     queue.sim.fault(method="POST", path=CLOSE, count=1, **fault)
-    command = queue.send(close(handoff))
-    await queue.drain()
+    command = await queue.apply(close(handoff))
     outcome = queue.check(command)
     assert outcome.outcome == "applied"
     assert len(queue.effects_of(command)) == 1
@@ -93,8 +91,7 @@ async def test_a_lost_response_under_every_reading_has_one_effect(
     queue.restart()
     handoff = await opened(queue) if operation == "close" else None
     queue.sim.fault(method="POST", path=CLOSE if handoff else CREATE, count=1, **fault)
-    command = queue.send(close(handoff) if handoff else HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(close(handoff) if handoff else HandoffRequest())
     outcome = queue.check(command)
     assert outcome.outcome == "applied"
     assert len(queue.effects_of(command)) == 1
@@ -110,8 +107,7 @@ async def test_a_lost_response_under_every_reading_has_one_effect(
 async def test_a_create_that_did_not_arrive_is_resent(make_queue, profile, fault):
     queue = make_queue(*profile)
     queue.sim.fault(method="POST", path=CREATE, count=1, **fault)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
 
@@ -123,8 +119,7 @@ async def test_a_write_that_is_applied_after_our_timeout_has_one_effect(make_que
     handoff = await opened(queue) if operation == "close" else None
     path = CLOSE if handoff else CREATE
     queue.sim.fault("delay", method="POST", path=path, seconds=0.4, when="before", count=1)
-    command = queue.send(close(handoff) if handoff else HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(close(handoff) if handoff else HandoffRequest())
     assert queue.check(command).outcome == "applied"
 
 
@@ -145,8 +140,7 @@ async def test_a_create_that_may_have_opened_and_ended_is_dead_lettered_and_neve
     assert event.data.cause == "outcome_unknown"
     assert queue.events(EventType.COMMAND_FINISHED) == []
     posts = [name for name, _ in queue.collate.calls].count("create_handoff")
-    queue.send(HandoffRequest(), command_id=command)
-    await queue.drain()
+    await queue.apply(HandoffRequest(), command_id=command)
     assert [name for name, _ in queue.collate.calls].count("create_handoff") == posts
 
 

@@ -26,8 +26,7 @@ PROFILES = [
 async def test_another_actor_moves_the_version_between_read_and_write(make_queue, profile):
     queue = make_queue(*profile)
     queue.sim.fault("act", method="POST", path=CREATE, count=2, actor={"do": "edit"})
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     assert len({key for name, key in queue.collate.calls if name == "create_handoff"}) == 3
@@ -36,8 +35,7 @@ async def test_another_actor_moves_the_version_between_read_and_write(make_queue
 async def test_another_actor_opens_a_handoff_between_read_and_write(make_queue):
     queue = make_queue()
     queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "open_handoff"})
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("already_done", "none")
     (event,) = queue.events(EventType.HANDOFF_OPENED)
@@ -61,8 +59,7 @@ async def test_another_actor_opens_a_handoff_before_our_resend(make_queue):
 async def test_an_inferred_opening_names_its_command_and_its_people(make_queue):
     queue = make_queue("forgets_keys")
     queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
-    command = queue.send(HandoffRequest(requested_by="jo", metadata={"case": "42"}), caller="desk")
-    await queue.drain()
+    command = await queue.apply(HandoffRequest(requested_by="jo", metadata={"case": "42"}), caller="desk")
     assert queue.check(command).effect == "inferred"
     (event,) = queue.events(EventType.HANDOFF_OPENED)
     assert (event.causation_id, event.data.effect, event.data.metadata) == (command, "inferred", {"case": "42"})
@@ -138,8 +135,7 @@ async def test_another_actor_closes_between_read_and_write(make_queue, close):
     queue.sim.fault(
         "act", method="POST", path=CLOSE, count=1, actor={"do": "complete", "reportedOutcome": "decision_observed"}
     )
-    command = queue.send(close(handoff))
-    await queue.drain()
+    command = await queue.apply(close(handoff))
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.reason) == ("rejected", "handoff_reported_completed")
     (event,) = queue.events(EventType.HANDOFF_CLOSED)
@@ -154,8 +150,7 @@ async def test_an_older_handoff_in_the_response_to_our_create_is_not_ours(make_q
     hidden = queue.sim.fault(
         "rewrite", method="GET", path=f"/{queue.authorization_id}$", count=1, overlay={"activeManualHandoff": None}
     )
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert hidden.struck == 1
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("already_done", "none")
@@ -165,12 +160,10 @@ async def test_an_older_handoff_in_the_response_to_our_create_is_not_ours(make_q
 async def test_a_handoff_that_has_ended_is_not_the_one_that_our_create_opened(make_queue, close, replayed):
     queue = make_queue(truth="nothing")
     ended = await opened(queue)
-    queue.send(close(ended))
-    await queue.drain()
+    await queue.apply(close(ended))
     await queue.observe_until(EventType.HANDOFF_RECONCILED)
     replay = queue.sim.fault("rewrite", method="POST", path=CREATE, count=1, overlay={"id": ended} | replayed)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert replay.struck == 1
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "inferred")
@@ -181,16 +174,14 @@ async def test_a_handoff_that_has_ended_is_not_the_one_that_our_create_opened(ma
 async def test_a_create_that_returns_a_handoff_which_is_over_is_not_ours(make_queue, state):
     queue = make_queue()
     queue.sim.fault("rewrite", method="POST", path=CREATE, count=1, overlay={"state": state})
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert (queue.check(command).outcome, queue.check(command).effect) == ("applied", "inferred")
 
 
 async def test_a_payer_truth_that_contradicts_the_report_is_published(make_queue, close):
     queue = make_queue(truth="nothing")
     handoff = await opened(queue)
-    queue.send(close(handoff))
-    await queue.drain()
+    await queue.apply(close(handoff))
     reconciled = await queue.observe_until(EventType.HANDOFF_RECONCILED)
     assert (reconciled.data.reported, reconciled.data.agreement) == ("submitted", "contradicts")
     assert len(queue.events(EventType.AUTHORIZATION_ACTION_REQUIRED)) == 2

@@ -65,7 +65,6 @@ async def test_a_409_taken_for_success_is_caught(make_queue, monkeypatch):
     monkeypatch.setattr(CommandWrite, "_failed", hopeful)
     queue = make_queue()
     queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     with pytest.raises(AssertionError):
         queue.check(command)

@@ -68,8 +68,7 @@ async def test_a_request_that_never_left_gives_its_number_back(make_queue, monke
     create = CollateClient.create_handoff
     monkeypatch.setattr(CollateClient, "create_handoff", unreachable_at_first)
     queue.sim.fault("act", method="POST", path=CREATE, count=1, actor={"do": "edit"})
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert queue.check(command).effect == "ours"
     first, second = (write_key(command, Operation.CREATE_HANDOFF, n) for n in (1, 2))
     assert sent == [first, *[second] * (len(sent) - 1)]
@@ -78,8 +77,7 @@ async def test_a_request_that_never_left_gives_its_number_back(make_queue, monke
 async def test_a_stored_error_is_passed_with_the_next_n(make_queue):
     queue = make_queue("stores_errors")
     queue.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error", count=1)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     keys = [key for name, key in queue.collate.calls if name == "create_handoff"]
@@ -91,8 +89,7 @@ async def test_a_stored_error_is_passed_with_the_next_n(make_queue):
 async def test_a_write_that_a_lagging_replica_does_not_find_is_sent_again(make_queue, count):
     queue = make_queue()
     queue.sim.fault("answer", method="POST", path=CREATE, status=404, code="prior_authorization_not_found", count=count)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert (queue.check(command).outcome, queue.check(command).effect) == ("applied", "ours")
 
 
@@ -128,8 +125,7 @@ async def test_a_conflict_names_the_version_below_which_no_read_is_believed(make
     queue.collate.calls.clear()
     queue.advance(10.0)
     queue.sim.fault("act", actor={"do": "edit"}, method="POST", count=1)
-    command = queue.send(data)
-    await queue.drain()
+    command = await queue.apply(data)
     assert queue.check(command).effect == "ours"
     assert [name for name, _ in queue.collate.calls].count(operation) == 2, "the refused write and one more"
 
@@ -152,8 +148,7 @@ async def test_no_second_key_is_used_while_the_first_attempt_may_be_running(make
 async def test_a_retryable_not_found_is_read_again(make_queue):
     queue = make_queue()
     queue.sim.fault("answer", method="GET", status=404, code="not_here_yet", retryable=True, count=3)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert queue.check(command).effect == "ours"
 
 
@@ -170,8 +165,7 @@ async def test_a_retryable_not_found_is_read_again(make_queue):
 async def test_a_lasting_refusal_is_a_rejection(make_queue, code, status, outcome, reason):
     queue = make_queue()
     queue.sim.fault("answer", method="POST", path=CREATE, status=status, code=code)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     ended = queue.check(command)
     assert (ended.outcome, ended.reason) == (outcome, reason)
     assert [name for name, _ in queue.collate.calls].count("create_handoff") <= 3
@@ -180,8 +174,7 @@ async def test_a_lasting_refusal_is_a_rejection(make_queue, code, status, outcom
 async def test_a_request_that_collate_cannot_read_is_dead_lettered(make_queue):
     queue = make_queue()
     queue.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
-    queue.send(HandoffRequest())
-    await queue.drain()
+    await queue.apply(HandoffRequest())
     (dead_letter,) = queue.dead_letters()
     assert dead_letter.cause == "request_refused"
     assert dead_letter.intents[-1]["ended"] == "bad_request"
@@ -193,16 +186,14 @@ async def test_a_403_for_one_authorization_rejects_its_command_if_another_is_all
     other.send(HandoffRequest())
     await other.drain()
     queue.sim.fault("answer", path=queue.authorization_id, status=403, code="forbidden")
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert queue.check(command).reason == "forbidden"
 
 
 async def test_a_key_conflict_at_collate_takes_the_next_key(make_queue):
     queue = make_queue()
     queue.sim.fault("answer", method="POST", path=CREATE, status=409, code="idempotency_key_reused", count=1)
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     assert queue.check(command).effect == "ours"
     assert len({key for name, key in queue.collate.calls if name == "create_handoff"}) == 2
 
@@ -210,10 +201,8 @@ async def test_a_key_conflict_at_collate_takes_the_next_key(make_queue):
 async def test_a_request_waits_while_the_last_handoff_is_closing_and_publishes_the_reason(make_queue, close):
     queue = make_queue(readings={"closing_seconds": 40.0})
     handoff = await opened(queue)
-    queue.send(close(handoff))
-    await queue.drain()
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    await queue.apply(close(handoff))
+    command = await queue.apply(HandoffRequest())
     # Rarely the closing ends between the two calls of a try; the authorization's read is stale then.
     assert {wait.reason for wait in queue.waits} - {WaitReason.STALE_READ} == {WaitReason.CLOSING}
     waiting, *_ = queue.events(EventType.COMMAND_WAITING)
@@ -227,8 +216,7 @@ async def test_a_stale_read_is_never_decided_on(make_queue, close):
     handoff = await opened(queue)
     queue.sim.change(stale_probability=0.7, stale_seconds=30.0)
     command = queue.send(close(handoff))
-    again = queue.send(HandoffRequest())
-    await queue.drain()
+    again = await queue.apply(HandoffRequest())
     assert queue.check(command).outcome == "applied"
     assert queue.check(again).outcome in {"rejected", "applied"}
     assert len(queue.events(EventType.HANDOFF_CLOSED)) <= 1

@@ -7,6 +7,7 @@ from consumers.engine import RetryAt
 from schemas.commands import AuthorizationWatch, HandoffRequest
 from schemas.enums import EventType
 from schemas.records import read_event
+from tests.process.key_queue import opened
 
 WRONG = [
     ({"version": "three"}, "version"),
@@ -63,13 +64,9 @@ async def test_no_second_handoff_is_opened_beside_one_of_unknown_id(make_queue, 
 
 async def test_a_known_handoff_stays_open_while_its_pointer_has_no_id(make_queue, close):
     queue = make_queue()
-    opened = queue.send(HandoffRequest())
-    await queue.drain()
-    handoff_id = queue.check(opened).handoff_id
+    handoff_id = await opened(queue)
     queue.sim.fault("rewrite", method="GET", path="prior-authorizations/[^/]+$", overlay={"activeManualHandoff": {}})
-    again = queue.send(HandoffRequest())
-    await queue.drain()
+    again = await queue.apply(HandoffRequest())
     assert (queue.check(again).outcome, queue.check(again).handoff_id) == ("already_done", handoff_id)
-    closed = queue.send(close(handoff_id))
-    await queue.drain()
+    closed = await queue.apply(close(handoff_id))
     assert queue.check(closed).effect == "ours"

@@ -14,8 +14,7 @@ DAY = 86_400.0
 
 
 async def watched(queue):
-    queue.send(AuthorizationWatch())
-    await queue.drain()
+    await queue.apply(AuthorizationWatch())
     return queue
 
 
@@ -30,8 +29,7 @@ async def test_an_observation_of_nothing_new_writes_nothing_and_makes_one_call(m
 
 async def test_an_unchanged_open_handoff_takes_two_calls(make_queue):
     queue = make_queue()
-    queue.send(HandoffRequest())
-    await queue.drain()
+    await queue.apply(HandoffRequest())
     await queue.observe()
     calls = len(queue.collate.calls)
     assert (await queue.observe()).state is UNCHANGED
@@ -93,8 +91,7 @@ async def test_no_event_after_a_deletion_has_the_id_of_an_event_before_it(make_q
     # One life has one `life`; later records do not change it.
     life = queue.decoded_state().life
     assert life is not None
-    queue.send(AuthorizationWatch())
-    await queue.drain()
+    await queue.apply(AuthorizationWatch())
     assert queue.decoded_state().life == life
 
 
@@ -118,8 +115,7 @@ async def test_a_watch_ends_at_its_maximum_age(make_queue):
     ended = await queue.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)
     assert (ended.data.status, ended.data.reason) == ("requires_action", "max_age")
     assert queue.timer_at > queue.now() + 30 * DAY, "kept, but not observed"
-    again = queue.send(AuthorizationWatch())
-    await queue.drain()
+    again = await queue.apply(AuthorizationWatch())
     assert queue.finished_of(again).outcome == "applied"
     assert queue.decoded_state().watch.ended is False
 
@@ -163,8 +159,7 @@ async def test_a_successful_read_restarts_the_day_of_not_found(make_queue, read_
     if read_by == "an observation":
         await queue.observe()
     else:
-        queue.send(AuthorizationWatch())
-        await queue.drain()
+        await queue.apply(AuthorizationWatch())
     assert queue.decoded_state().watch.missing is None
     hidden(queue)
     again = queue.now()

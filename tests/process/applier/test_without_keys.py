@@ -34,8 +34,7 @@ def effects(queue, kind):
 
 
 async def opened(queue):
-    command = queue.send(HandoffRequest())
-    await queue.drain()
+    command = await queue.apply(HandoffRequest())
     outcome = queue.finished_of(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     return outcome.handoff_id
@@ -44,16 +43,14 @@ async def opened(queue):
 @pytest.mark.parametrize("collate_settings", ["all", "create_only"], indirect=True)
 async def test_a_setting_that_sends_keys_ends_in_dead_letters(make_queue):
     queue = make_queue("v3_refuses_keys")
-    queue.send(HandoffRequest())
-    await queue.drain()
+    await queue.apply(HandoffRequest())
     assert [dead_letter.cause for dead_letter in queue.dead_letters()] == ["request_refused"]
 
 
 @pytest.mark.parametrize("result", RESULTS, ids=lambda result: result.type)
 async def test_without_keys_a_handoff_opens_and_closes(make_queue, result):
     queue = make_queue("v3_refuses_keys")
-    command = queue.send(HandoffClose(handoff_id=await opened(queue), result=result))
-    await queue.drain()
+    command = await queue.apply(HandoffClose(handoff_id=await opened(queue), result=result))
     outcome = queue.finished_of(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
     assert len(effects(queue, "handoff_opened")) == len(effects(queue, "handoff_closing")) == 1
@@ -68,8 +65,7 @@ async def test_without_keys_a_lost_response_has_one_effect(make_queue, reading, 
     if operation == "close":
         data = HandoffClose(handoff_id=await opened(queue), result=RESULTS[0])
     queue.sim.fault(method="POST", path=CLOSE if operation == "close" else CREATE, count=1, **fault)
-    command = queue.send(data)
-    await queue.drain()
+    command = await queue.apply(data)
     assert queue.finished_of(command).outcome == "applied"
     assert len(effects(queue, "handoff_opened")) == 1
     assert len(effects(queue, "handoff_closing")) == (operation == "close")

@@ -101,12 +101,6 @@ async def test_refused_credentials_send_nothing_until_the_file_has_the_right_one
     assert "wrong1" not in out.out + out.err
 
 
-async def test_a_proxy_that_wants_credentials_refuses_a_call_without(proxy, through, server):
-    client = await through(proxy("relay", "gateway:right").url)
-    assert await create(client) == NotSent(Cause.PROXY_CREDENTIALS, 407)
-    assert server.connections == 0
-
-
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 409, 429, 500, 502, 503])
 async def test_a_refusal_of_the_proxy_is_not_taken_for_collates_response(status, proxy, through, server):
     client = await through(proxy(str(status)).url)

@@ -62,17 +62,6 @@ class TestFullHouse:
     def settings_of(self):
         return {"GATEWAY_INGRESS__MAX_CONNECTIONS": "20"}
 
-    async def test_connections_without_a_credential_make_room_for_others(self, ingress):
-        idle = []
-        for _ in range(20):
-            reader, writer = await ingress.open()
-            writer.write(ingress.head("GET", "/openapi.json", {"Authorization": None}) + b"\r\n")
-            assert (await read_reply(reader)).status == 200
-            idle.append(writer)
-        assert (await ingress.get("/openapi.json")).status == 200
-        for writer in idle:
-            writer.close()
-
     async def test_a_caller_keeps_its_connection_when_others_fill_the_house(self, ingress):
         reader, writer = await ingress.open()
         known = ingress.head("GET", "/v1/dead-letters", {}) + b"\r\n"
@@ -173,12 +162,6 @@ async def test_an_encoded_slash_does_not_separate_segments(ingress, slash):
 
 
 class TestHalfClose:
-    async def test_a_half_closed_client_gets_its_answer(self, ingress, kafka):
-        request = ingress.head("POST", REQUEST, JSON | {"Content-Length": "2"}) + b"\r\n{}"
-        reply = await ingress.raw(request, half_close=True)
-        assert reply.status == 202
-        assert len(kafka.commands) == 1
-
     async def test_a_half_closed_client_gets_its_answer_when_kafka_is_slow(self, ingress, kafka, eventually):
         kafka.is_silent = True
         request = ingress.head("POST", REQUEST, JSON | {"Content-Length": "2"}) + b"\r\n{}"
@@ -187,15 +170,6 @@ class TestHalfClose:
         await asyncio.sleep(0.2)
         kafka.confirm()
         assert (await reply).status == 202
-
-    async def test_a_half_closed_client_gets_all_pipelined_answers_and_is_disconnected(self, ingress):
-        reader, writer = await ingress.open()
-        writer.write((ingress.head("GET", "/v1/unknown", {}) + b"\r\n") * 5 + b"GET / HT")
-        writer.write_eof()
-        for _ in range(5):
-            assert (await read_reply(reader)).status == 404
-        assert await ends(reader)
-        writer.close()
 
     async def test_an_incomplete_request_of_a_half_closed_client_ends(self, ingress, eventually):
         reader, writer = await ingress.open()

@@ -64,6 +64,15 @@ class Session:
         return sum(pending.record.dead_lettered for pending in self.pending if pending.record is not None)
 
 
+def returning(result):
+    """Return a function of a handler that always returns this result."""
+
+    async def function(*_):
+        return result
+
+    return function
+
+
 class ScriptedHandler:
     """A handler that runs the functions of a test; it notes each invocation as it begins."""
 
@@ -121,6 +130,12 @@ class Harness:
     def pass_time(self, seconds):
         self.clock.now += seconds
         self.dispatcher.start()
+
+    async def run(self, *keys, after=0):
+        """Let time pass, append a record of each key, and let every task run until it waits."""
+        self.clock.now += after
+        self.add(*keys)
+        await self.rest()
 
     async def rest(self, rounds=12):
         """Let every task run until it waits for something that the test controls."""

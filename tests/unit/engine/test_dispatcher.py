@@ -7,17 +7,16 @@ import pytest
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import Done, Failure, Output, PartitionLost, RetryAt
 from consumers.engine.state_store import state_record
+from tests.unit.engine.conftest import returning
 
 
 async def test_the_parts_of_a_result_are_queued_together(harness):
     event = Output("events", b"k", b"happened")
 
-    async def record(invocation, record):
-        return Done((event,), state=b"one", dead_lettered=Failure("refused", counts=True), source="a")
-
-    harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    harness.handler.record = returning(
+        Done((event,), state=b"one", dead_lettered=Failure("refused", counts=True), source="a")
+    )
+    await harness.run(b"k")
     (pending,) = harness.session.pending
     assert (pending.outputs, pending.offset, pending.waiter) == ((event,), 0, None)
     assert pending.state == Output("state", b"k", b"one")
@@ -30,8 +29,7 @@ async def test_a_keys_next_invocation_reads_the_state_before_its_commit(harness)
         return Done(state=(invocation.state or b"") + b"x")
 
     harness.handler.record = record
-    harness.add(b"k", b"k", b"k")
-    await harness.rest()
+    await harness.run(b"k", b"k", b"k")
     assert [pending.state.value for pending in harness.session.pending] == [b"x", b"xx", b"xxx"]
 
 
@@ -44,8 +42,7 @@ async def test_a_key_runs_one_invocation_at_a_time_beside_other_keys(harness):
         return Done()
 
     harness.handler.record = record
-    harness.add(b"slow", b"slow", b"quick", b"quick")
-    await harness.rest()
+    await harness.run(b"slow", b"slow", b"quick", b"quick")
     assert harness.session.offsets == [2, 3]
     gate.set()
     await harness.rest()
@@ -55,24 +52,16 @@ async def test_a_key_runs_one_invocation_at_a_time_beside_other_keys(harness):
 async def test_an_unchanged_state_is_not_written_again(harness):
     results = iter([Done(state=b"one"), Done(state=b"one"), Done()])
 
-    async def record(invocation, record):
-        return next(results)
-
-    harness.handler.record = record
-    harness.add(b"k", b"k", b"k")
-    await harness.rest()
+    harness.handler.record = returning(next(results))
+    await harness.run(b"k", b"k", b"k")
     assert [pending.state is not None for pending in harness.session.pending] == [True, False, False]
 
 
 async def test_none_deletes_the_state(harness):
     harness.states.put(b"k", b"old", None)
 
-    async def record(invocation, record):
-        return Done(state=None)
-
-    harness.handler.record = record
-    harness.add(b"k", b"k")
-    await harness.rest()
+    harness.handler.record = returning(Done(state=None))
+    await harness.run(b"k", b"k")
     assert [pending.state for pending in harness.session.pending] == [Output("state", b"k", None), None]
     assert harness.states.get(b"k") is None
 
@@ -85,14 +74,11 @@ async def test_a_timer_is_written_with_the_state_and_calls_the_handler(harness):
         return Done((Output("events", invocation.key, b"expired"),), state=invocation.state + b"!")
 
     harness.handler.record, harness.handler.timer = record, timer
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     assert harness.session.pending[0].state == state_record("state", b"k", b"one", 1_060.0)
-    harness.pass_time(59)
-    await harness.rest()
+    await harness.run(after=59)
     assert harness.handler.seen == [0]
-    harness.pass_time(1)
-    await harness.rest()
+    await harness.run(after=1)
     assert harness.handler.seen == [0, b"k"]
     expired = harness.session.pending[1]
     assert (expired.offset, expired.state) == (None, Output("state", b"k", b"one!"))
@@ -124,12 +110,8 @@ async def test_a_timer_that_a_restart_would_miss_is_written_with_an_unchanged_st
 ):
     harness.states.put(b"k", b"one", written)
 
-    async def record(invocation, record):
-        return Done(timer_at=timer_at)
-
-    harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    harness.handler.record = returning(Done(timer_at=timer_at))
+    await harness.run(b"k")
     state = harness.session.pending[0].state
     assert state == (state_record("state", b"k", b"one", timer_at) if is_written else None)
 
@@ -142,13 +124,11 @@ async def test_a_key_queue_keeps_its_record_until_the_retry(harness):
         return RetryAt(invocation.now + 5, WaitReason.RETRY_AFTER) if len(tries) < 3 else Done()
 
     harness.handler.record = record
-    harness.add(b"k", b"k")
-    await harness.rest()
+    await harness.run(b"k", b"k")
     assert harness.key_queues.waits() == {WaitReason.RETRY_AFTER: 1}
     for _ in range(2):
         assert harness.session.pending == []
-        harness.pass_time(5)
-        await harness.rest()
+        await harness.run(after=5)
     assert tries[:3] == [(0, 0, 1_000.0, 1_000.0), (1, 0, 1_000.0, 1_005.0), (2, 0, 1_000.0, 1_010.0)]
     assert tries[3] == (0, 0, 1_010.0, 1_010.0)
     assert harness.session.offsets == [0, 1]
@@ -157,8 +137,7 @@ async def test_a_key_queue_keeps_its_record_until_the_retry(harness):
 async def test_a_record_that_arrives_before_the_first_step_of_its_keys_timer_runs_after_it(harness):
     harness.key_queues.set_timer(b"k", 1_000.0)
     harness.dispatcher.start()
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     assert harness.handler.seen == [b"k", 0]
     harness.key_queues.set_timer(b"late", 1_000.0)
     harness.session.has_time_to_spare = False
@@ -190,8 +169,7 @@ async def test_a_checkpoint_returns_after_its_commit_and_finishes_nothing(harnes
     harness.states.put(b"k", b"old", None)
     harness.key_queues.set_timer(b"k", 9_000.0)
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     (pending,) = harness.session.pending
     assert (pending.offset, pending.outputs) == (None, (noted,))
     assert pending.state == state_record("state", b"k", b"intent", 9_000.0)
@@ -214,8 +192,7 @@ async def test_no_external_call_begins_after_the_partition_is_lost(harness):
         return Done()
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     harness.session.is_lost = True
     harness.session.commit()
     await harness.rest()
@@ -230,8 +207,7 @@ async def test_a_discarded_checkpoint_raises_partition_lost(harness):
         raise PartitionLost
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     harness.session.fail()
     await harness.rest()
     assert harness.dispatcher.running == 0
@@ -252,14 +228,12 @@ async def test_closing_cancels_invocations_and_waits_for_their_end(harness):
             ended.append(invocation.key)
 
     harness.handler.record = record
-    harness.add(b"in a checkpoint", b"in a call")
-    await harness.rest()
+    await harness.run(b"in a checkpoint", b"in a call")
     harness.dispatcher.close()
     await harness.dispatcher.closed()
     assert sorted(ended) == [b"in a call", b"in a checkpoint"]
     assert (harness.dispatcher.running, harness.limiter.used, harness.session.offsets) == (0, 0, [])
-    harness.add(b"late")
-    await harness.rest()
+    await harness.run(b"late")
     assert harness.handler.seen == [0, 1]
 
 
@@ -287,8 +261,7 @@ async def test_an_invocation_that_ignores_cancellation_queues_nothing(harness):
             return Done(state=b"late")
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     harness.dispatcher.close()
     await harness.dispatcher.closed()
     assert harness.session.pending == []
@@ -332,12 +305,9 @@ async def test_invocations_are_measured(harness):
         return Done(timer_at=began + 10)
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
-    harness.pass_time(1)
-    await harness.rest()
-    harness.pass_time(15)
-    await harness.rest()
+    await harness.run(b"k")
+    await harness.run(after=1)
+    await harness.run(after=15)
     assert harness.metric("handler_failures_total", reason="handler_failed") == 1
     assert harness.metric("handler_seconds_sum", kind="record") == 4
     assert harness.metric("handler_seconds_count", kind="alarm") == 1

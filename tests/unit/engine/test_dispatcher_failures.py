@@ -7,6 +7,7 @@ import pytest
 
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import Done, HandlerFailure, Output, PartitionLost, RetryAt
+from tests.unit.engine.conftest import returning
 
 
 async def test_a_key_whose_invocation_raises_waits_longer_each_time_alone(harness):
@@ -43,12 +44,10 @@ async def test_a_timer_that_raises_waits_longer_each_time(harness):
         harness.pass_time(0.5)
     assert began == [(1_000.0, 0), (1_001.0, 1), (1_003.0, 2), (1_007.0, 3), (1_015.0, 4)]
     harness.handler.timer = None
-    harness.pass_time(10)
-    await harness.rest()
+    await harness.run(after=10)
     harness.handler.timer = timer
     harness.key_queues.set_timer(b"k", 1_031.0)
-    harness.pass_time(10)
-    await harness.rest()
+    await harness.run(after=10)
     assert began[5:] == [(1_040.0, 0)]
 
 
@@ -64,12 +63,8 @@ async def test_a_timer_that_raises_waits_longer_each_time(harness):
 async def test_a_result_that_is_too_large_is_rejected_and_the_state_kept(harness, result):
     harness.states.put(b"k", b"old", None)
 
-    async def record(invocation, record):
-        return result
-
-    harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    harness.handler.record = returning(result)
+    await harness.run(b"k")
     assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
     assert (harness.session.pending, harness.states.get(b"k")) == ([], b"old")
 
@@ -79,8 +74,7 @@ async def test_a_checkpoint_that_is_too_large_is_rejected(harness):
         await invocation.checkpoint(bytes(101))
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
     assert harness.session.pending == []
 
@@ -92,19 +86,14 @@ async def test_a_checkpoint_that_kafka_cannot_write_is_rejected(harness):
         await invocation.checkpoint(b"state", (Output("events", b"k", "text"),))
 
     harness.handler.record = record
-    harness.add(b"state", b"output")
-    await harness.rest()
+    await harness.run(b"state", b"output")
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 2}
     assert (harness.session.pending, len(harness.states)) == ([], 0)
 
 
 async def test_a_key_that_leaves_no_room_for_its_state_is_too_large(harness):
-    async def record(invocation, record):
-        return Done(state=b"one")
-
-    harness.handler.record = record
-    harness.add(bytes(900_000))
-    await harness.rest()
+    harness.handler.record = returning(Done(state=b"one"))
+    await harness.run(bytes(900_000))
     assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
 
 
@@ -134,12 +123,8 @@ async def test_a_key_that_leaves_no_room_for_its_state_is_too_large(harness):
     ],
 )
 async def test_an_invalid_result_is_a_failure(harness, result):
-    async def record(invocation, record):
-        return result
-
-    harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    harness.handler.record = returning(result)
+    await harness.run(b"k")
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 1}
     assert harness.session.pending == []
     assert harness.key_queues.next_due() == 1_001.0
@@ -158,13 +143,11 @@ async def test_a_foreign_cancellation_is_a_failure_and_frees_the_slot(harness):
 
     harness.handler.record = record
     harness.limiter._limit = 1
-    harness.add(b"awaits what was cancelled", b"cancels itself", b"good")
-    await harness.rest()
+    await harness.run(b"awaits what was cancelled", b"cancels itself", b"good")
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 2}
     assert harness.metric("handler_failures_total", reason="handler_failed") == 2
     assert harness.session.offsets == [2]
-    harness.pass_time(1)
-    await harness.rest()
+    await harness.run(after=1)
     assert sorted(harness.session.offsets) == [0, 1, 2]
 
 
@@ -177,8 +160,7 @@ async def test_a_handler_that_never_awaits_does_not_stop_the_process(harness):
 
     harness.handler.record, harness.handler.timer = record, timer
     harness.key_queues.set_timer(b"timer", 1_000.0)
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
 
 
 async def test_an_invocation_that_hangs_is_cancelled_and_retried(harness):
@@ -188,8 +170,7 @@ async def test_an_invocation_that_hangs_is_cancelled_and_retried(harness):
         return Done()
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     harness.clock.now += 9
     assert harness.dispatcher.cancel_overdue() == 0
     harness.clock.now += 2
@@ -198,8 +179,7 @@ async def test_an_invocation_that_hangs_is_cancelled_and_retried(harness):
     await harness.rest()
     assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
     assert harness.session.pending == []
-    harness.pass_time(1)
-    await harness.rest()
+    await harness.run(after=1)
     assert harness.session.offsets == [0]
 
 
@@ -213,8 +193,7 @@ async def test_an_invocation_that_hangs_in_a_checkpoint_waits_for_its_commit(har
         return Done()
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     for _ in range(3):
         harness.clock.now += 11
         harness.dispatcher.cancel_overdue()
@@ -224,8 +203,7 @@ async def test_an_invocation_that_hangs_in_a_checkpoint_waits_for_its_commit(har
     harness.session.commit()
     await harness.rest()
     assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
-    harness.pass_time(1)
-    await harness.rest()
+    await harness.run(after=1)
     assert states == [None, b"intent"]
     assert harness.session.offsets == [0]
 
@@ -235,8 +213,7 @@ async def test_an_invocation_that_hangs_in_a_checkpoint_ends_with_its_partition(
         await invocation.checkpoint(b"intent")
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     harness.clock.now += 11
     harness.dispatcher.cancel_overdue()
     await harness.rest()
@@ -275,8 +252,7 @@ async def test_an_invocation_that_hangs_in_its_cleanup_is_cancelled_again(harnes
         return Done()
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     for _ in range(2):
         assert harness.key_queues.waits() == {}
         harness.clock.now += 11
@@ -285,8 +261,7 @@ async def test_an_invocation_that_hangs_in_its_cleanup_is_cancelled_again(harnes
     assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
     assert [entry["offset"] for entry in logged if entry["event"] == "engine.cancellation_ignored"] == [0]
     assert harness.metric("handler_failures_total", reason="handler_hung") == 2
-    harness.pass_time(1)
-    await harness.rest()
+    await harness.run(after=1)
     assert (harness.session.offsets, harness.limiter.used) == ([0], 0)
 
 
@@ -315,8 +290,7 @@ async def test_the_next_invocation_waits_for_an_abandoned_checkpoint(harness, re
     assert states == [None]
     harness.session.commit()
     await harness.rest()
-    harness.pass_time(11)
-    await harness.rest()
+    await harness.run(after=11)
     assert states[:2] == [None, b"intent"]
     assert harness.session.offsets == [0, 1]
 
@@ -343,8 +317,7 @@ async def test_closing_abandons_an_invocation_that_does_not_end_and_drops_its_re
         return Done(state=b"late")
 
     harness.handler.record = record
-    harness.add(b"k")
-    await harness.rest()
+    await harness.run(b"k")
     harness.dispatcher.close()
     await asyncio.wait_for(harness.dispatcher.closed(), 5)
     assert ended == ["cancelled", "cancelled"]
@@ -371,7 +344,6 @@ async def test_failures_count_in_a_row(harness, kind):
     harness.handler.record = harness.handler.timer = step
     harness.key_queues.set_timer(b"timer", 1_000.0) if kind == "timer" else harness.add(b"k")
     for _ in range(7):
-        harness.pass_time(8)
-        await harness.rest()
+        await harness.run(after=8)
     harness.dispatcher.close()
     assert failures[:7] == [0, 1, 2, 0, 1, 2, 0]

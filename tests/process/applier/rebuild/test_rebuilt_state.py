@@ -16,6 +16,7 @@ from schemas.enums import CommandType, DecisionReason, EventType, ReadContent
 from schemas.events import AuthorizationChanged, HandoffOpened
 from schemas.records import PublishedEvent
 from tests.process.await_points import FAULTS, MOST_POINTS, send_operation
+from tests.process.key_queue import opened
 
 PROFILES = ["v2", "v3", "ignores_preconditions"]
 DAY = 86_400.0
@@ -113,23 +114,19 @@ def require_same(queue):
 
 async def test_events_after_a_rebuild_have_no_id_of_an_earlier_life(make_queue, watch):
     queue = make_queue("v2")
-    queue.send(watch())
-    await queue.drain()
+    await queue.apply(watch())
     # The first life is the longer one.
     for _ in range(5):
-        queue.send(watch())
-        await queue.drain()
+        await queue.apply(watch())
     queue.sim.act(queue.authorization_id, "cancel")
     await queue.observe_until(EventType.AUTHORIZATION_SETTLED)
     while queue.state is not None:
         await queue.observe()
-    queue.send(watch())
-    await queue.drain()
+    await queue.apply(watch())
     before, first_life = queue.decoded_state(), queue.event_ids.copy()
     queue.state = rebuild(queue).encode()
     for _ in range(3):
-        queue.send(watch())
-        await queue.drain()
+        await queue.apply(watch())
     after = queue.decoded_state()
     assert before.sequence < after.sequence < len(first_life), "the numbers are those of the first life"
     assert len(queue.event_ids) == len(queue.events())
@@ -137,25 +134,20 @@ async def test_events_after_a_rebuild_have_no_id_of_an_earlier_life(make_queue, 
 
 async def test_a_rebuilt_state_is_the_lost_one_after_each_step_of_a_handoff(make_queue, close, watch):
     queue = make_queue("v2")
-    queue.send(watch(metadata={"case": "1"}))
-    await queue.drain()
+    await queue.apply(watch(metadata={"case": "1"}))
     require_same(queue)
-    asked = queue.send(HandoffRequest(requested_by="jo", metadata={"case": "1"}), caller="people:jo")
-    await queue.drain()
+    asked = await queue.apply(HandoffRequest(requested_by="jo", metadata={"case": "1"}), caller="people:jo")
     require_same(queue)
     handoff = queue.check(asked).handoff_id
     await queue.observe()
     require_same(queue)
     queue.send(RecordAccess(handoff_id=handoff, operator="jo", grant_expires_at=LATER), caller="people:jo")
-    queue.send(RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator="jo"), caller="people:jo")
-    await queue.drain()
+    await queue.apply(RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator="jo"), caller="people:jo")
     require_same(queue)
-    queue.send(ReleaseHandoff(handoff_id=handoff), caller="people:jo")
-    await queue.drain()
+    await queue.apply(ReleaseHandoff(handoff_id=handoff), caller="people:jo")
     require_same(queue)
     reported = close(handoff).model_copy(update={"metadata": {"case": "1"}, "reported_by": "jo"})
-    queue.send(reported, caller="people:jo")
-    await queue.drain()
+    await queue.apply(reported, caller="people:jo")
     require_same(queue)
     for event in (EventType.HANDOFF_CLOSED, EventType.HANDOFF_RECONCILED):
         await queue.observe_until(event)
@@ -166,12 +158,9 @@ async def test_a_rebuilt_state_is_the_lost_one_after_each_step_of_a_handoff(make
 
 async def test_events_from_after_an_opening_show_the_end_of_the_handoff(make_queue, close):
     queue = make_queue("v2")
-    asked = queue.send(HandoffRequest())
-    await queue.drain()
-    handoff = queue.check(asked).handoff_id
+    handoff = await opened(queue)
     queue.send(RecordAccess(handoff_id=handoff, operator="jo", grant_expires_at=LATER))
-    queue.send(close(handoff))
-    await queue.drain()
+    await queue.apply(close(handoff))
     await queue.observe_until(EventType.HANDOFF_CLOSED)
     history = History(0.0)
     for event in queue.events():
@@ -184,8 +173,7 @@ async def test_events_from_after_an_opening_show_the_end_of_the_handoff(make_que
 
 async def test_a_rebuilt_state_knows_the_risks_that_were_published(make_queue):
     queue = make_queue("v2")
-    queue.send(HandoffRequest())
-    await queue.drain()
+    await queue.apply(HandoffRequest())
     await queue.observe_until(EventType.HANDOFF_AT_RISK)
     require_same(queue)
 
@@ -204,13 +192,11 @@ async def test_a_lost_state_forgets_no_ended_command_and_no_dead_letter(make_que
     queue = make_queue("v2")
     request = HandoffRequest(expires_at=LATER)
     queue.sim.fault(do="answer", status=503, code="unavailable", count=2)
-    first = queue.send(request, accepted_at=queue.now() - 2 * DAY)
-    await queue.drain()
+    first = await queue.apply(request, accepted_at=queue.now() - 2 * DAY)
     queue.sim.faults.clear()
     require_same(queue)
     lose_state(queue)
-    queue.send(request, first)
-    await queue.drain()
+    await queue.apply(request, first)
     assert len(queue.dead_letters()) == 1, "the repeat was applied"
     (dead_letter,) = queue.dead_letters()
     original = Original(
@@ -220,13 +206,11 @@ async def test_a_lost_state_forgets_no_ended_command_and_no_dead_letter(make_que
         data={"expiresAt": LATER.isoformat()},
     )
     again = Redrive(command_id=first, redrive=1, requested_by="op-7", reason=DecisionReason.OTHER, command=original)
-    queue.send(again, redrive=1)
-    await queue.drain()
+    await queue.apply(again, redrive=1)
     require_same(queue)
     assert queue.finished_of(first, 1).outcome == "applied"
     lose_state(queue)
-    queue.send(Discard(command_id=first, requested_by="op-7", reason=DecisionReason.OTHER))
-    await queue.drain()
+    await queue.apply(Discard(command_id=first, requested_by="op-7", reason=DecisionReason.OTHER))
     assert queue.finished_of(first, 1).outcome == "applied"
 
 

@@ -19,13 +19,11 @@ def names_in(data):
 @pytest.mark.parametrize(("caller", "vouching"), [(PERSON, "person"), (SERVICE, "caller")])
 async def test_the_people_of_a_handoff_are_on_record(make_queue, close, caller, vouching):
     queue = make_queue(review_backed=True)
-    queue.send(HandoffRequest())
-    await queue.drain()
+    await queue.apply(HandoffRequest())
     (needed,) = queue.events(EventType.AUTHORIZATION_ACTION_REQUIRED)
     names = {"requested_by": "jo.miller", "accepted_by": "dr.lee"}
     request = HandoffRequest(accepted_review_snapshot_id=needed.data.covers_review_snapshot_id, **names)
-    command = queue.send(request, caller=caller)
-    await queue.drain()
+    command = await queue.apply(request, caller=caller)
     requested = {"requested_by": "jo.miller", "accepted_by": "dr.lee", "asserted_by": vouching}
     assert names_in(queue.finished_of(command)) == requested
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
@@ -34,8 +32,7 @@ async def test_the_people_of_a_handoff_are_on_record(make_queue, close, caller, 
     assert (active.requested_by, str(active.asserted_by)) == ("jo.miller", vouching)
 
     report = close(opened.data.handoff_id).model_copy(update={"reported_by": "sam.lee"})
-    closed_by = queue.send(report, caller=caller)
-    await queue.drain()
+    closed_by = await queue.apply(report, caller=caller)
     reported = {"reported_by": "sam.lee", "asserted_by": vouching}
     assert names_in(queue.finished_of(closed_by)) == reported
     closed = await queue.observe_until(EventType.HANDOFF_CLOSED)
@@ -46,13 +43,11 @@ async def test_the_people_of_a_handoff_are_on_record(make_queue, close, caller, 
 
 async def test_without_names_nothing_vouches_for_them(make_queue, close):
     queue = make_queue()
-    command = queue.send(HandoffRequest(), caller=SERVICE)
-    await queue.drain()
+    command = await queue.apply(HandoffRequest(), caller=SERVICE)
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
     assert (opened.data.caller, names_in(opened.data)) == (SERVICE, {})
     assert names_in(queue.finished_of(command)) == {}
-    queue.send(close(opened.data.handoff_id), caller=SERVICE)
-    await queue.drain()
+    await queue.apply(close(opened.data.handoff_id), caller=SERVICE)
     closed = await queue.observe_until(EventType.HANDOFF_CLOSED)
     assert (closed.data.caller, names_in(closed.data)) == (SERVICE, {})
 
@@ -62,8 +57,7 @@ async def test_a_grant_and_a_decision_say_who_vouches_for_their_operator(make_qu
     queue = make_queue()
     until = datetime(2026, 6, 2, 14, 15, tzinfo=UTC)
     queue.send(RecordAccess(handoff_id="mhand_1", operator="jo.miller", grant_expires_at=until), caller=caller)
-    queue.send(EmptyRecentCommands(requested_by="jo.miller", reason=DecisionReason.OTHER), caller=caller)
-    await queue.drain()
+    await queue.apply(EmptyRecentCommands(requested_by="jo.miller", reason=DecisionReason.OTHER), caller=caller)
     (granted,) = queue.events(EventType.HANDOFF_ACCESS_GRANTED)
     assert (granted.data.operator, granted.data.caller, granted.data.asserted_by) == ("jo.miller", caller, vouching)
     (emptied,) = queue.events(EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED)
@@ -75,16 +69,14 @@ async def test_the_event_of_a_grant_says_whether_claims_were_checked(make_queue,
     queue = make_queue()
     until = datetime(2026, 6, 2, 14, 15, tzinfo=UTC)
     record = RecordAccess(handoff_id="mhand_1", operator="jo.miller", grant_expires_at=until, claim_check=check)
-    queue.send(record, caller=PERSON)
-    await queue.drain()
+    await queue.apply(record, caller=PERSON)
     (granted,) = queue.events(EventType.HANDOFF_ACCESS_GRANTED)
     assert granted.data.claim_check is check
 
 
 async def test_a_person_claims_releases_and_takes_over_a_handoff_in_the_order_of_the_topic(make_queue):
     queue = make_queue()
-    queue.send(HandoffRequest(), caller=SERVICE)
-    await queue.drain()
+    await queue.apply(HandoffRequest(), caller=SERVICE)
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
     handoff, until, other = opened.data.handoff_id, datetime(2026, 6, 2, 14, 15, tzinfo=UTC), "people:sam.lee"
 
@@ -100,8 +92,7 @@ async def test_a_person_claims_releases_and_takes_over_a_handoff_in_the_order_of
     assert queue.public_record().active_handoff.claim.caller == PERSON
     queue.send(ReleaseHandoff(handoff_id=handoff), caller=other)
     grant(other, take_over=True)
-    queue.send(ReleaseHandoff(handoff_id=handoff), caller=other)
-    await queue.drain()
+    await queue.apply(ReleaseHandoff(handoff_id=handoff), caller=other)
     assert queue.events(EventType.HANDOFF_CLAIMED)[-1].data.taken_over_from == PERSON
     (released,) = queue.events(EventType.HANDOFF_RELEASED)
     assert released.data.caller == other

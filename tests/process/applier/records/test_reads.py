@@ -13,8 +13,7 @@ from schemas.enums import EventType, ReadContent
 async def test_a_read_is_an_event(make_queue, caller, operator, vouching):
     queue = make_queue()
     read = RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator=operator, review_snapshot_id="rev_1")
-    record = queue.send(read, caller=caller)
-    await queue.drain()
+    record = await queue.apply(read, caller=caller)
     (event,) = queue.events()
     assert (event.data.TYPE, event.causation_id) == (EventType.AUTHORIZATION_CONTENT_READ, record)
     assert (event.data.caller, event.data.operator, event.data.asserted_by) == (caller, operator, vouching)
@@ -28,7 +27,6 @@ async def test_reads_call_nobody_start_no_watch_and_take_no_share_of_recent_comm
     await queue.drain()
     assert queue.collate.calls == []
     assert queue.timer_at == pytest.approx(queue.now() + 90 * 86_400.0, abs=10.0), "only the deletion of the state"
-    command = queue.send(HandoffRequest(), caller="desk")
-    await queue.drain()
+    command = await queue.apply(HandoffRequest(), caller="desk")
     assert queue.check(command).outcome == "applied"
     assert [event.sequence for event in queue.events()] == list(range(1, len(queue.events()) + 1))

@@ -24,8 +24,7 @@ async def test_watches_of_one_caller_do_not_reject_the_close_of_another(make_que
     queue = make_queue()
     handoff = await opened(queue)
     await watch_often(queue, watch)
-    command = queue.send(close(handoff), caller="portal")
-    await queue.drain()
+    command = await queue.apply(close(handoff), caller="portal")
     assert (queue.finished_of(command).outcome, queue.finished_of(command).reason) == ("applied", None)
 
 
@@ -126,8 +125,7 @@ async def test_an_operator_empties_the_list_and_the_caller_has_room_again(make_q
 async def test_a_duplicate_that_is_handled_days_after_its_original_ends_nothing_again(make_queue, request_, watch):
     """The partition is stopped for three days between the outcome and the duplicate, which was accepted in time."""
     queue = make_queue()
-    command = queue.send(request_())
-    await queue.drain()
+    command = await queue.apply(request_())
     accepted_at = queue.now() + 60.0
     queue.advance(3 * 24 * 3600.0)
     queue.send(watch(), accepted_at=accepted_at)

@@ -21,8 +21,7 @@ def lower(to_version):
 
 
 async def watched(queue):
-    queue.send(AuthorizationWatch())
-    await queue.drain()
+    await queue.apply(AuthorizationWatch())
     return backup_of(queue)
 
 
@@ -38,8 +37,7 @@ async def lowered(queue, backup):
     """Restore Collate and lower the floor; make the next two observations."""
     restore(queue, backup)
     await queue.observe()
-    queue.send(lower(backup.version), caller="support")
-    await queue.drain()
+    await queue.apply(lower(backup.version), caller="support")
     assert queue.timer_at <= queue.now(), "what Collate shows now is read at once"
     await queue.observe()
     await queue.observe()
@@ -57,8 +55,7 @@ async def test_a_waiting_command_continues_as_soon_as_the_floor_is_lower(make_qu
     assert {wait.reason for wait in waits} == {"stale_read"}
     began = queue.now()
     decision = queue.send(lower(backup.version), caller="support")
-    queue.send(lower(backup.version), command_id=decision, caller="support")
-    await queue.drain()
+    await queue.apply(lower(backup.version), command_id=decision, caller="support")
     assert queue.now() - began < 10.0
     assert queue.check(command).effect == "ours"
     (event,) = queue.events(EventType.AUTHORIZATION_VERSION_FLOOR_LOWERED)
@@ -88,8 +85,7 @@ async def test_a_settled_authorization_is_followed_again(make_queue):
     queue.sim.act(queue.authorization_id, "cancel")
     await queue.observe_until(EventType.AUTHORIZATION_SETTLED)
     restore(queue, backup)
-    queue.send(lower(backup.version))
-    await queue.drain()
+    await queue.apply(lower(backup.version))
     await queue.observe()
     assert queue.public_record().status == "requires_action"
     assert queue.public_record().settled_at is None
@@ -116,16 +112,14 @@ async def test_a_handoff_that_was_closing_is_open_again(make_queue, close):
     await watched(queue)
     handoff = await opened(queue)
     backup = backup_of(queue)
-    queue.send(close(handoff))
-    await queue.drain()
+    await queue.apply(close(handoff))
     await queue.observe()
     assert queue.public_record().active_handoff.state == "closing"
     await lowered(queue, backup)
     assert queue.public_record().active_handoff.state == "active"
     assert not queue.events(EventType.HANDOFF_CLOSED)
     queue.sim.change(closing_seconds=0.0)
-    command = queue.send(close(handoff, "decision_observed"))
-    await queue.drain()
+    command = await queue.apply(close(handoff, "decision_observed"))
     assert queue.finished_of(command).outcome == "applied"
 
 
@@ -134,8 +128,7 @@ async def test_a_version_that_is_not_lower_changes_nothing(make_queue, more):
     queue = make_queue()
     backup = await watched(queue)
     before = queue.decoded_state()
-    queue.send(lower(backup.version + more))
-    await queue.drain()
+    await queue.apply(lower(backup.version + more))
     after = queue.decoded_state()
     assert (after.known, after.floor, after.active) == (before.known, before.floor, before.active)
     (event,) = queue.events(EventType.AUTHORIZATION_VERSION_FLOOR_LOWERED)
@@ -150,8 +143,7 @@ async def test_a_write_that_the_backup_may_not_contain_is_decided_by_a_person(ma
     command = queue.send(HandoffRequest())
     assert isinstance(await queue.invoke(), RetryAt)
     restore(queue, backup)
-    queue.send(lower(backup.version))
-    await queue.drain()
+    await queue.apply(lower(backup.version))
     assert queue.check(command) is None
     assert [dead_letter.cause for dead_letter in queue.dead_letters()] == ["outcome_unknown"]
 
@@ -159,8 +151,7 @@ async def test_a_write_that_the_backup_may_not_contain_is_decided_by_a_person(ma
 async def test_a_close_that_was_not_reconciled_is_reconciled_at_the_next_change(make_queue, close):
     queue = make_queue(readings={"closing_seconds": 0.0, "reconcile_seconds": None})
     backup = await watched(queue)
-    queue.send(close(await opened(queue)))
-    await queue.drain()
+    await queue.apply(close(await opened(queue)))
     await queue.observe()
     await lowered(queue, backup)
     assert not queue.events(EventType.HANDOFF_RECONCILED)
