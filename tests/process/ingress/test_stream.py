@@ -92,19 +92,6 @@ async def test_a_client_receives_events_from_now_on(ingress, kafka, connect, eve
     assert await stream.sequence() == 3
 
 
-async def test_a_reconnecting_client_misses_no_event(kafka, connect):
-    stream = await connect()
-    kafka.publish(opened(1))
-    assert await stream.sequence() == 1
-    stream.close()
-    for sequence in range(2, 8):
-        kafka.publish(opened(sequence), partition=sequence % 3)
-    again = await connect(last_id=stream.last_id)
-    assert {await again.sequence() for _ in range(6)} == set(range(2, 8))
-    kafka.publish(opened(8))
-    assert await again.sequence() == 8
-
-
 async def test_a_stream_resumes_from_every_id(kafka, connect):
     stream = await connect()
     ids = {}

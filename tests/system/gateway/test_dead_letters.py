@@ -175,23 +175,6 @@ async def test_a_discarded_one_ends_as_discarded_and_nothing_is_sent(installatio
     await gateway.listed(eventually, 0)
 
 
-async def test_a_redrive_that_dies_again_is_told_so_and_can_be_redriven_again(
-    installation, gateway_of, collate, eventually
-):
-    gateway = await gateway_of(installation)
-    (authorization,) = collate.create()
-    collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
-    command = await gateway.ask(authorization)
-    await gateway.listed(eventually, 1)
-    (told,) = await gateway.read("dead-letters", "redrive", command, *WHY, "--wait", "3")
-    assert (told["result"], told["reason"]) == ("dead_lettered", "request_refused")
-    collate.faults.clear()
-    (told,) = await gateway.read("dead-letters", "redrive", command, *WHY)
-    assert (told["result"], told["outcome"]) == ("finished", "applied")
-    assert await gateway.outcomes_of(command) == [("applied", "ours", 2)]
-    assert len(opened(collate)) == 1
-
-
 async def test_what_a_caller_wrote_is_shown_on_request_alone_and_that_is_logged(
     installation, gateway_of, collate, eventually
 ):

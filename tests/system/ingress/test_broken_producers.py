@@ -66,24 +66,6 @@ async def publishing(producers):
         await publisher.close()
 
 
-async def send(producers, producer, value, partition):
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        written = await producer.send(producers._topic, value, key=b"k", partition=partition, headers=[])
-        return await written
-
-
-async def test_one_rejected_record_breaks_a_producer_for_its_partition(producers):
-    producer = await producers.connect()
-    try:
-        await send(producers, producer, SMALL, 0)
-        for value in (TOO_LARGE, SMALL, SMALL):
-            with pytest.raises(Exception) as refused:  # noqa: PT011 - which error it is changes with the broker's version
-                await send(producers, producer, value, 0)
-            assert refused.type is not AssertionError
-    finally:
-        await producers.drop(producer)
-
-
 async def test_the_publisher_replaces_the_producer_and_the_partition_recovers(producers, eventually):
     async with publishing(producers) as (publisher, metrics):
         await eventually(lambda: publisher.is_up, within=30)

@@ -149,19 +149,3 @@ async def test_the_console_goes_on_in_front_of_an_ingress_without_kafka(replicas
         for path in ("/", "/work", "/developers"):
             page = await browser.get(path)
             assert (path, page.status_code) == (path, 200)
-
-
-async def test_an_ingress_that_never_reached_its_kafka_is_not_ready(
-    installation_of, two_doors, proxy, *, off_loop, eventually
-):
-    await proxy.refuse()
-    installed = installation_of(two_doors.second_bootstrap)
-    program = installed.start("ingress")
-    async with httpx.AsyncClient(timeout=40, trust_env=False) as http:
-        replica = Replica(http, program, installed.caller_key)
-        await eventually(lambda: "kafka.broker_waiting" in program.log.read_text())
-        readiness = await replica.admin("/readyz")
-        assert (readiness.status_code, "kafka waiting" in readiness.json()["summary"]) == (503, True)
-        await proxy.mend()
-        await off_loop(installed.apply_topics)
-        await off_loop(program.await_ready)

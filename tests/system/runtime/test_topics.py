@@ -4,7 +4,7 @@ import os
 import pytest
 
 from adapters.kafka.cluster import open_cluster
-from adapters.kafka.topics import WantedTopic, wanted_topics
+from adapters.kafka.topics import WantedTopic
 from runtime.settings import KafkaSettings
 from schemas.topics import catalogue
 from tests.preloaded import run_gateway
@@ -108,9 +108,3 @@ async def test_finding_topics_never_creates_them(to_secured, prefix, eventually)
         await cluster._admin.describe_topics([f"{prefix}requested-by-name"])
         await eventually(lambda: cluster.find_topics([f"{prefix}requested-by-name"]))
         assert await cluster.find_topics(names) == {}
-
-
-def test_the_catalogue_is_complete(prefix):
-    from runtime.settings import TopicSettings  # noqa: PLC0415 - used only here
-
-    assert len(wanted_topics(catalogue(prefix), TopicSettings())) == 5
