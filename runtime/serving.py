@@ -65,7 +65,6 @@ async def serving(
         access_log=False,
         lifespan="off",
         ws="none",
-        interface="asgi3",  # uvicorn would take an application for ASGI 2 if its `__call__` is no coroutine function
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=max(1, round(stop_seconds)),

@@ -1,11 +1,10 @@
-"""The Starlette application of the ingress: its routes, its middleware and its exception handlers."""
+"""The application of the ingress: Starlette's router with our routes and middleware."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Router
 
 from adapters.oidc.tokens import Tokens
 from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
@@ -21,8 +20,8 @@ from gateway.ingress.http.body import BodyLimit, UnfinishedBodies
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.middleware import InFlightLimit, RequestDeadline, StrictHeaders
-from gateway.ingress.http.responses import internal_error
-from gateway.ingress.http.route_table import Endpoint, RouteTable, routes_of
+from gateway.ingress.http.responses import error_response
+from gateway.ingress.http.routes import Endpoint, not_found, routes_of
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
@@ -36,31 +35,13 @@ if TYPE_CHECKING:
     from gateway.ingress.reads import Reads
 
 
-class _Application(Starlette):
-    """A Starlette application with our middleware alone, which covers what Starlette's own two classes do."""
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:  # type: ignore[override]
-        """Serve one request."""
-        if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
-        return self.middleware_stack(scope, receive, send)
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Return the application within its middleware."""
-        app: ASGIApp = self.router.app  # not `__call__`, which would only call it
-        for wrap, args, kwargs in reversed(self.user_middleware):
-            app = wrap(app, *args, **kwargs)
-        return app
-
-
-def create_app(handlers: Mapping[str, Endpoint], middleware: Sequence[Middleware]) -> Starlette:
+def create_app(handlers: Mapping[str, Endpoint], middleware: Sequence[Middleware]) -> Router:
     """Return the application of the handlers, by operation id. Raises ValueError if one is missing or unknown.
 
-    It has no lifespan: docs/decisions/0008-http-layer.md gives the reason.
+    It has no lifespan: docs/decisions/0008-http-layer.md gives the reason. A redirect to a path with another slash
+    would repeat the Host header, which the caller chooses.
     """
-    app = _Application(middleware=middleware)
-    app.router = RouteTable(routes_of(handlers))
-    return app
+    return Router(routes_of(handlers), redirect_slashes=False, default=not_found, middleware=middleware)
 
 
 def middleware(
@@ -80,7 +61,7 @@ def middleware(
         *([] if traces is None else [Middleware(RequestSpans, traces)]),
         Middleware(RequestLog, recorder),
         Middleware(InFlightLimit, metrics, bodies, max_in_flight=settings.max_requests_in_flight),
-        Middleware(ErrorBoundary, internal_error),
+        Middleware(ErrorBoundary, error_response),
         Middleware(RequestDeadline, deadlines, seconds=settings.body_timeout.total_seconds()),
         Middleware(StrictHeaders),
         Middleware(

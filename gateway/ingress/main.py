@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
+from starlette.routing import Router
 
 from adapters.collate.client import CollateClient
 from adapters.collate.open_client import open_client
@@ -147,7 +147,7 @@ class KafkaSources:
 class Components:
     """The components that `work` starts and stops."""
 
-    app: Starlette
+    app: Router
     recorder: RequestRecorder
     callers: CallersFile
     access: AccessControl

@@ -49,7 +49,7 @@ class AccessControl:
 
     def admit(self, request: Request) -> Caller:
         """Return the caller, who needs a permission of the operation if it has some. Raises like `identify`."""
-        return self.identify(request, *request.scope["route"].permissions)
+        return self.identify(request, *request.scope["operation"].permissions)
 
     def identify(self, request: Request, *permissions: Permission) -> Caller:
         """Return the caller, who needs one of the permissions if there are some.

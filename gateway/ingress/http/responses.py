@@ -59,8 +59,10 @@ class ProblemResponse(Response):
         await super().__call__(scope, receive, send)
 
 
-def internal_error(scope: Scope, error: Exception) -> Response:
-    """Log an unexpected exception and return its response."""
+def error_response(scope: Scope, error: Exception) -> Response:
+    """Return the response to a problem, or to an exception that nobody planned. Log the latter."""
+    if isinstance(error, Problem):
+        return ProblemResponse(error)
     get_log().error("ingress.request_failed", request_id=context_of(scope).request_id, exc_info=error)
     detail = "Send the request again. If it fails again, report the requestId to the operators."
     return ProblemResponse(InternalError(detail))

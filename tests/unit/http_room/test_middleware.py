@@ -14,7 +14,7 @@ from gateway.http.methods import METHODS
 from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.port import request_recorder
-from gateway.ingress.http.responses import internal_error
+from gateway.ingress.http.responses import error_response
 from runtime.metrics import create_metrics
 
 ROOMS = {
@@ -145,7 +145,7 @@ async def test_an_unexpected_exception_of_the_api_becomes_a_line_and_a_problem_w
 
     scope = {"type": "http", "method": "GET", "headers": [(b"x-request-id", b"abc")]}
     with capture_logs() as lines:
-        await RequestIds(ErrorBoundary(fails_with_a_secret, internal_error), RequestContext)(scope, None, send)
+        await RequestIds(ErrorBoundary(fails_with_a_secret, error_response), RequestContext)(scope, None, send)
     assert [(line["event"], line["request_id"]) for line in lines] == [("ingress.request_failed", "abc")]
     assert sent[0]["status"] == 500
     assert b"abc" in sent[1]["body"]
@@ -155,6 +155,6 @@ async def test_an_unexpected_exception_of_the_api_becomes_a_line_and_a_problem_w
 @pytest.mark.parametrize(("app", "is_raised"), [(fails, False), (fails_late, True), (is_left, False)])
 async def test_only_an_exception_after_the_start_of_a_response_reaches_the_server(app, is_raised):
     scope = {"type": "http", "method": "GET", "headers": []}
-    serving = RequestIds(ErrorBoundary(app, internal_error), RequestContext)(scope, None, ignore)
+    serving = RequestIds(ErrorBoundary(app, error_response), RequestContext)(scope, None, ignore)
     (ended,) = await asyncio.gather(serving, return_exceptions=True)
     assert isinstance(ended, RuntimeError) == is_raised

@@ -1,8 +1,10 @@
 """The routes come from the operations: an operation is one declaration and one handler."""
 
 import pytest
+from starlette.routing import Router
 
 from docs_build.documents.openapi.document import openapi
+from gateway.http.middleware import ErrorBoundary
 from gateway.ingress.app import create_app
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
@@ -11,8 +13,8 @@ from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.problems import NotPermitted
 from gateway.ingress.http.query import read_query
-from gateway.ingress.http.responses import ModelResponse
-from gateway.ingress.http.route_table import RouteTable, routes_of
+from gateway.ingress.http.responses import ModelResponse, error_response
+from gateway.ingress.http.routes import routes_of
 from schemas.api.me import Me
 from schemas.api.messages import ReleaseAccepted
 from schemas.api.operation import ApiOperation
@@ -67,7 +69,8 @@ async def test_a_new_route_is_one_declaration_and_one_handler(metrics):
             ReleaseAccepted(authorization_id=query.operator, handoff_id=request.path_params["handoffId"])
         )
 
-    table = RouteTable(routes_of(HANDLERS | {"readSeal": seal}, (*OPERATIONS, NEW)))
+    routes = routes_of(HANDLERS | {"readSeal": seal}, (*OPERATIONS, NEW))
+    app = ErrorBoundary(Router(routes), error_response)
 
     async def get(path, permission):
         sent = []
@@ -84,7 +87,7 @@ async def test_a_new_route_is_one_declaration_and_one_handler(metrics):
             "state": {"context": RequestContext("r-1", {})},
             "user": Caller("intake", frozenset({permission})),
         }
-        await table.app(scope, None, send)
+        await app(scope, None, send)
         return sent[0]["status"], sent[1]["body"]
 
     assert await get("/v1/handoffs/mhand_1/seal", Permission.HANDOFF_GRANT) == (
