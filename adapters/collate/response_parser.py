@@ -154,6 +154,5 @@ def _typed(response: httpx.Response) -> ErrorEnvelope | None:
 
 
 def _header_request_id(response: httpx.Response) -> str | None:
-    # A loop over the raw headers: a missing name costs httpx.Headers an exception, and most responses miss both.
-    found = [value for name, value in response.headers.raw if name in {b"x-request-id", b"request-id"}]
-    return word(found[0].decode("latin-1")) if found else None
+    found = response.headers.get("x-request-id") or response.headers.get("request-id")
+    return word(found) if found else None
