@@ -38,23 +38,6 @@ Phi = Annotated[_T, DataClass.PHI]
 Secret = Annotated[_T, DataClass.SECRET]
 
 
-# The setters of the slots themselves: `object.__setattr__` searches the classes of a model for each slot.
-_set_values = BaseModel.__dict__["__dict__"].__set__
-_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
-_set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
-_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
-
-
-def filled(cls: type[_T], values: dict[str, Any], extra: dict[str, Any] | None, fields_set: set[str]) -> _T:
-    """Return a model of these attributes without a validation, by the steps of pydantic's own `model_construct`."""
-    made = cls.__new__(cls)
-    _set_values(made, values)
-    _set_extra(made, extra)
-    _set_fields_set(made, fields_set)
-    _set_private(made, None)
-    return made
-
-
 class Trusting:
     """A part of a model's class: `model_construct` builds a model of valid values in half of the time of validation.
 
@@ -76,7 +59,12 @@ class Trusting:
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
         """Return a model of these values under the names that code uses. mypy checks names and types."""
         # pydantic's own steps, without the search for aliases, which costs more than a validation.
-        return filled(cls, cls._DEFAULTS | values, {} if cls._KEEPS_UNKNOWN else None, _fields_set or set(values))
+        made = cls.__new__(cls)
+        object.__setattr__(made, "__dict__", cls._DEFAULTS | values)
+        object.__setattr__(made, "__pydantic_fields_set__", _fields_set or set(values))
+        object.__setattr__(made, "__pydantic_extra__", {} if cls._KEEPS_UNKNOWN else None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
 
 
 class _Shown(BaseModel):

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from schemas.model import Trusting, filled
+from schemas.model import Trusting
 
 MOST_BYTES: Final = 256 * 1024
 MOST_ENDED_INTENTS: Final = 8
@@ -62,8 +62,7 @@ class Part(Trusting, BaseModel):
         cls = type(self)
         if not changes.keys() <= cls._DEFAULTS.keys():
             raise TypeError(f"{cls.__name__} has no field {sorted(changes.keys() - cls._DEFAULTS.keys())}")
-        # The steps of model_copy in a fifth of its time: this runs a dozen times per command.
-        return filled(cls, self.__dict__ | changes, self.__pydantic_extra__, self.__pydantic_fields_set__)
+        return self.model_copy(update=changes)
 
 
 class Intent(Part):
