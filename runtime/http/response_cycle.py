@@ -4,22 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
-
-# These names are valid, and only the length changes how a response is written.
-_PLAIN_HEADERS = frozenset(
-    (
-        b"content-length",
-        b"content-type",
-        b"date",
-        b"etag",
-        b"idempotency-replayed",
-        b"location",
-        b"preference-applied",
-        b"retry-after",
-        b"x-request-id",
-    )
-)
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
 class ResponseWriter:
@@ -45,15 +30,11 @@ class ResponseWriter:
         """Keep the next data, a complete head, until a later write, `flush` or `close`."""
         self._is_holding = True
 
-    def hold(self, head: bytes) -> None:
-        """Keep a head, without its last line, until a later write, `flush` or `close`."""
-        self._head = b"%b%b\r\n" % (head, self._lines)
-
     def write(self, data: bytes) -> None:
         """Write what is held and the data, or hold the data."""
         if self._is_holding:
             self._is_holding = False
-            self.hold(data[:-2])
+            self._head = b"%b%b\r\n" % (data[:-2], self._lines)
             return
         head, self._head = self._head, b""
         self._transport.write(head + data)
@@ -90,72 +71,22 @@ class ResponseCycle(RequestResponseCycle):
     async def send(self, message: Any) -> None:
         """Send a part of the response. The rest of an unread body would be read as the next request: close then."""
         if self.response_started:
-            if not self._send_whole_body(message):
-                await super().send(message)
-            self.transport.flush()
-        elif not self._hold_plain_head(message):
-            if self.more_body:
-                self.keep_alive = False
-            self.transport.hold_head()
             await super().send(message)
-            if self.chunked_encoding:  # the first part of a stream may come much later
-                self.transport.flush()
-
-    def _hold_plain_head(self, message: Any) -> bool:
-        """Hold the head of a usual response, as `super().send` would write it for three times the processor time."""
-        if self.more_body or not self.keep_alive or self.disconnected or self.flow.write_paused or self.access_log:
-            return False
-        if message["type"] != "http.response.start" or self.scope["method"] == "HEAD":
-            return False
-        length, pieces, values = b"", [STATUS_LINE[message["status"]]], []
-        for name, value in (*self.default_headers, *message.get("headers", ())):
-            if name not in _PLAIN_HEADERS:
-                return False
-            if name == b"content-length":
-                length = value
-            pieces += (name, b": ", value, b"\r\n")
-            values.append(value)
-        if not length or HEADER_VALUE_RE.search(b"\t".join(values)):
-            return False
-        self.expected_content_length = int(length)
-        self.chunked_encoding = self.waiting_for_100_continue = False
-        self.response_started = True
-        self.transport.hold(b"".join(pieces))
-        return True
-
-    def _send_whole_body(self, message: Any) -> bool:
-        """Write a body that is complete in one part, and end the response."""
-        body = message.get("body", b"")
-        if message["type"] != "http.response.body" or message.get("more_body", False) or self.chunked_encoding:
-            return False
-        if self.response_complete or self.disconnected or self.flow.write_paused or self.scope["method"] == "HEAD":
-            return False
-        if len(body) != self.expected_content_length:
-            return False
-        self.expected_content_length = 0
-        self.transport.write(body)
-        self.response_complete = True
-        self.message_event.set()
-        if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
-        return True
+            self.transport.flush()
+            return
+        if self.more_body:
+            self.keep_alive = False
+        self.transport.hold_head()
+        await super().send(message)
+        if self.chunked_encoding:  # the first part of a stream may come much later
+            self.transport.flush()
 
     async def receive(self) -> Any:
         """Return the next part of the body, then the client's disconnect."""
         if self._is_half_closed and self._is_body_delivered:
             return {"type": "http.disconnect"}
-        if self._is_body_delivered or self.more_body or self.waiting_for_100_continue or self._is_over():
-            message = await super().receive()
-            if self._is_half_closed and self._is_body_delivered:
-                return {"type": "http.disconnect"}
-        else:  # the whole body has arrived
-            self.flow.resume_reading()
-            self.message_event.clear()
-            message = {"type": "http.request", "body": bytes(self.body), "more_body": False}
-            self.body = bytearray()
+        message = await super().receive()
+        if self._is_half_closed and self._is_body_delivered:
+            return {"type": "http.disconnect"}
         self._is_body_delivered = not self.more_body
         return message
-
-    def _is_over(self) -> bool:
-        return self.disconnected or self.response_complete
