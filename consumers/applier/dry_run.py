@@ -3,6 +3,7 @@
 It is a forecast: the worker also has its stored state, and Collate may change before the worker reads.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,7 +24,7 @@ from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.identity import canonical_json
 from schemas.times import parse_time
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 # The worker's defaults; its settings may differ.
 REQUEST_EXPIRY: Final = timedelta(hours=1)
@@ -166,6 +167,6 @@ def _observation(situation: Json) -> Observed:
     is_read = "state" in handoff
     return Observed(
         PriorAuthorization.from_wire(canonical_json(authorization)),
-        (ManualHandoff.from_wire(canonical_json({"version": 0} | handoff)),) if is_read else (),
+        (ManualHandoff.from_wire(canonical_json({"version": 0, **handoff})),) if is_read else (),
         (handoff["id"],) if handoff and not is_read else (),
     )

@@ -1,81 +1,76 @@
-"""The calls of the gateway's HTTP API, as the person who is signed in. No other file of the console sends requests.
+"""The gateway's API as the signed-in person: the published client, once, bounded in time and size.
 
-Each call is bounded in time and size, and returns a value of `outcomes`.
+No other module of the console imports the client, or sends requests. The outcome of a call is a value: its answer, the
+problem that the gateway answered, or that it did not answer.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import quote
+from typing import Final, Self, TypeVar
 
 import httpx
 from pydantic import SecretStr
 
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal, read_outcome
+from collate_gateway_client import (
+    Answer,
+    AsyncGateway,
+    Call,
+    GatewayProblem,
+    NotAnswered,
+    RetryPolicy,
+    models,
+    operations,
+)
 from gateway.console.person import SignedInPerson
-from runtime.http_client import ResponseTooLarge, client_tls, closing_failed_tls, reason_of
 from runtime.settings import ConsoleSettings
 
+__all__ = [
+    "Answer",
+    "Api",
+    "Call",
+    "Failure",
+    "GatewayProblem",
+    "NotAnswered",
+    "Outcome",
+    "current_request_id",
+    "models",
+    "operations",
+]
+
+T = TypeVar("T")
+Failure = GatewayProblem | NotAnswered
+Outcome = Answer[T] | GatewayProblem | NotAnswered
+
 MOST_BYTES: Final = 8 << 20
-MOST_CONNECTIONS: Final = 200
-# The ingress closes an idle connection after 75 s, a proxy may close it earlier. The console must close it first.
-IDLE_CONNECTION_SECONDS: Final = 15.0
 # The API sends a comment at least every 15 s.
 STREAM_SILENCE_SECONDS: Final = 45.0
-_NO_RESPONSE: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL)
-_LOST_CONNECTION: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_NOT_OF_THE_API: Final = "about:blank"
 
-Query = Mapping[str, str] | Sequence[tuple[str, str]]
 current_request_id: ContextVar[str] = ContextVar("current_request_id")
 """The id of the request for the page; the API's log line of each call has the same id."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiStream:
-    """An open event stream. `chunks` are the bytes as they arrive; they end with the session or the stream."""
-
-    chunks: AsyncIterator[bytes]
-    headers: Mapping[str, str]
-
-
-def api_path(*segments: str) -> str:
-    """Return a path of the API, each segment quoted: `api_path("v1", "authorizations", id, "timeline")`."""
-    return "/" + "/".join(_DOTS.get(one) or quote(one, safe="") for one in segments)
-
-
-_DOTS: Final = {".": "%2E", "..": "%2E%2E"}
-
-
-def _network(settings: ConsoleSettings) -> httpx.AsyncHTTPTransport:
-    return httpx.AsyncHTTPTransport(
-        verify=client_tls(settings.api_ca_file),
-        trust_env=False,
-        limits=httpx.Limits(
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_CONNECTIONS // 4,
-            keepalive_expiry=IDLE_CONNECTION_SECONDS,
-        ),
-    )
-
-
 class Api:
-    """The API at one address. Close it, or use it as an asynchronous context manager."""
+    """The API at one address. Use it as an asynchronous context manager."""
 
-    def __init__(self, settings: ConsoleSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """`transport` replaces the network, in tests."""
+    def __init__(self, settings: ConsoleSettings, http: httpx.AsyncClient | None = None) -> None:
+        """`http` replaces the network, in tests."""
         self._seconds = settings.api_timeout.total_seconds()
-        self._client = httpx.AsyncClient(
-            base_url=settings.api_url or "",
-            timeout=self._seconds,
+        self._gateway = AsyncGateway(
+            settings.api_url or "",
+            None,
+            # A person is waiting: the person, and no loop, tries again.
+            retries=RetryPolicy.none(self._seconds),
+            ca_file=settings.api_ca_file,
             # The API is in the same network: no proxy may see a person's token.
-            trust_env=False,
-            follow_redirects=False,
-            transport=transport or _network(settings),
+            direct=True,
+            most_bytes=MOST_BYTES,
+            http=http,
         )
 
     async def __aenter__(self) -> Self:
@@ -84,146 +79,77 @@ class Api:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._gateway.aclose()
 
-    async def get(
-        self,
-        person: SignedInPerson,
-        path: str,
-        query: Query | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-    ) -> ApiOutcome:
-        """Read. A lost connection is tried once more."""
-        return await self.send("GET", path, person.credential, query=query, headers=headers)
+    async def send(self, person: SignedInPerson, call: Call[T], *, wait: float | None = None) -> Outcome[T]:
+        """Send a call as a person. With `wait` (seconds) the gateway waits once for the outcome of a command."""
+        return await self.send_as(person.credential, call, wait=wait)
 
-    async def post(
-        self,
-        person: SignedInPerson,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> ApiOutcome:
-        """Send a command or a live call, once. `body` becomes JSON; None sends `{}`."""
-        named = dict(headers or {}) | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
-        return await self.send("POST", path, person.credential, body=body or {}, headers=named)
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        credential: SecretStr,
-        *,
-        query: Query | None = None,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> ApiOutcome:
-        """Send one request with a credential and return its outcome."""
-        request = self._request(method, path, credential, query=query, body=body, headers=headers)
+    async def send_as(self, credential: SecretStr, call: Call[T], *, wait: float | None = None) -> Outcome[T]:
+        """Send a call with a credential."""
         try:
             async with asyncio.timeout(self._seconds):
-                response, content = await self._exchange(request)
-        except _NO_RESPONSE as error:
-            return self._not_reached(error)
-        return read_outcome(response.status_code, response.headers, content)
+                return await self._gateway.send(_of(credential, call), wait=wait)
+        except (TimeoutError, GatewayProblem, NotAnswered, ValueError) as error:
+            return self._failure(error)
+
+    async def read_if_changed(self, person: SignedInPerson, call: Call[T], etag: str) -> Outcome[T] | None:
+        """Read. Return None if the answer is still the one with this ETag."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._gateway.send_if_changed(replace(_of(person.credential, call), etag=etag))
+        except (TimeoutError, GatewayProblem, NotAnswered, ValueError) as error:
+            return self._failure(error)
 
     @asynccontextmanager
     async def stream(
-        self,
-        person: SignedInPerson,
-        path: str,
-        query: Query | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[ApiStream | ApiRefusal | ApiNotReached]:
-        """Open an event stream for the block. It ends with the person's session at the latest."""
-        more = {"Accept": "text/event-stream"} | dict(headers or {})
-        request = self._request("GET", path, person.credential, query=query, headers=more)
-        request.extensions["timeout"] = httpx.Timeout(self._seconds, read=STREAM_SILENCE_SECONDS).as_dict()
-        try:
-            async with asyncio.timeout(self._seconds):
-                response = await self._client.send(request, stream=True)
-        except _NO_RESPONSE as error:
-            yield self._not_reached(error)
-            return
-        try:
-            if response.status_code == 200:
-                yield ApiStream(_until(person.ends_at, response.aiter_raw()), response.headers)
-            else:
-                outcome = await self._read_refused(response)
-                yield outcome
-        finally:
-            await response.aclose()
-
-    async def _read_refused(self, response: httpx.Response) -> ApiRefusal | ApiNotReached:
-        try:
-            async with asyncio.timeout(self._seconds):
-                outcome = read_outcome(response.status_code, response.headers, await _bounded(response))
-        except _NO_RESPONSE as error:
-            return self._not_reached(error)
-        return ApiNotReached("an answer that is no event stream") if isinstance(outcome, ApiAnswer) else outcome
-
-    def _not_reached(self, error: Exception) -> ApiNotReached:
-        if isinstance(error, TimeoutError | httpx.TimeoutException):
-            return ApiNotReached(f"no answer within {self._seconds:g} s")
-        return ApiNotReached(reason_of(error))
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        credential: SecretStr,
-        *,
-        query: Query | None = None,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Request:
-        own = {
-            "Authorization": f"Bearer {credential.get_secret_value()}",
-            "Accept": "application/json, application/problem+json",
-            "X-Request-Id": current_request_id.get("none"),
-        }
-        params = None if query is None else httpx.QueryParams(query if isinstance(query, Mapping) else list(query))
-        return self._client.build_request(
-            method,
-            path,
-            params=params,
-            json=None if body is None else dict(body),
-            headers=own | dict(headers or {}),
-            extensions=closing_failed_tls(),
-        )
-
-    async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        for attempts_left in (1, 0):
+        self, person: SignedInPerson, call: Call[None], headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes] | Failure]:
+        """Open an event stream for the block: its bytes as they arrive. It ends with the session at the latest."""
+        opened: AsyncIterator[bytes] | Failure
+        async with AsyncExitStack() as stack:
             try:
-                response = await self._client.send(request, stream=True)
-                try:
-                    return response, await _bounded(response)
-                finally:
-                    await response.aclose()
-            except _LOST_CONNECTION:
-                # The API may have closed an idle connection. Only a read can be sent twice without an effect.
-                if request.method != "GET" or not attempts_left:
-                    raise
-        raise AssertionError("unreachable")  # pragma: no cover
+                async with asyncio.timeout(self._seconds):
+                    response = await stack.enter_async_context(
+                        self._gateway.stream(_of(person.credential, call), headers, silence=STREAM_SILENCE_SECONDS)
+                    )
+                opened = _until(person.ends_at, response)
+                if response.status_code != 200:
+                    opened = NotAnswered("an answer that is no event stream")
+            except (TimeoutError, GatewayProblem, NotAnswered, ValueError) as error:
+                opened = self._failure(error)
+            yield opened
+
+    def _failure(self, error: Exception) -> Failure:
+        match error:
+            case GatewayProblem(slug=slug, status=status) if slug == _NOT_OF_THE_API:
+                return NotAnswered(
+                    f"status {status} without an answer of the API; is GATEWAY_CONSOLE__API_URL the ingress?"
+                )
+            case GatewayProblem() | NotAnswered():
+                # Without its traceback, whose frames have the person's credential.
+                return error.with_traceback(None)
+            case TimeoutError():
+                return NotAnswered(f"no answer within {self._seconds:g} s")
+            case _:
+                return UNSENDABLE
 
 
-async def _bounded(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for piece in response.aiter_bytes():
-        content += piece
-        if len(content) > MOST_BYTES:
-            raise ResponseTooLarge(f"the answer is larger than {MOST_BYTES} bytes")
-    return bytes(content)
+UNSENDABLE: Final = GatewayProblem(
+    401, {"type": "urn:collate-gateway:problem:unauthenticated", "title": "The credential can't be sent"}, {}
+)
+"""The outcome of a call whose credential no header can have, such as a pasted text with a space."""
 
 
-async def _until(ends_at: datetime | None, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+def _of(credential: SecretStr, call: Call[T]) -> Call[T]:
+    return replace(call, credential=credential.get_secret_value(), request_id=current_request_id.get("none"))
+
+
+async def _until(ends_at: datetime | None, response: httpx.Response) -> AsyncIterator[bytes]:
     seconds = None if ends_at is None else max(0.0, (ends_at - datetime.now(UTC)).total_seconds())
     try:
         async with asyncio.timeout(seconds):
-            async for chunk in chunks:
+            async for chunk in response.aiter_raw():
                 yield chunk
     except (TimeoutError, httpx.HTTPError):
         # The browser opens the stream again, and gets the reason as a response.

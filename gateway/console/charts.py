@@ -1,9 +1,10 @@
 """Charts as geometry of an SVG, beside a table with the same numbers. Pure; templates write the SVG and its words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+
+from gateway.console.api import models
 
 WIDTH, HEIGHT = 600, 96
 _MINUTES_PER_ROW = 10
@@ -36,12 +37,12 @@ class ThroughputChart:
     rows: tuple[ChartRow, ...]
 
 
-def throughput(history: Sequence[Mapping[str, Any]]) -> ThroughputChart | None:
+def throughput(history: Sequence[models.MinuteCounts]) -> ThroughputChart | None:
     """Draw the history of an overview, oldest minute first. It omits the current minute, which has not ended."""
     minutes = history[:-1]
     if len(minutes) < 2:
         return None
-    accepted, finished = ([int(minute[name]) for minute in minutes] for name in ("accepted", "finished"))
+    accepted, finished = [minute["accepted"] for minute in minutes], [minute["finished"] for minute in minutes]
     top = round_up(max(*accepted, *finished, 1))
     return ThroughputChart(
         since=minutes[0]["at"],
@@ -74,7 +75,7 @@ def _steps(values: Sequence[int], top: int) -> str:
     return "V".join(steps)
 
 
-def _rows(minutes: Sequence[Mapping[str, Any]]) -> tuple[ChartRow, ...]:
+def _rows(minutes: Sequence[models.MinuteCounts]) -> tuple[ChartRow, ...]:
     numbered = groupby(enumerate(minutes), key=lambda pair: pair[0] // _MINUTES_PER_ROW)
     groups = [[minute for _, minute in pairs] for _, pairs in numbered]
     return tuple(

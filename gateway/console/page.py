@@ -1,7 +1,8 @@
 """What every page uses: the person, the API, the settings, the time, and the rendering of a template.
 
     async def work_list(request: Request) -> Response:
-        outcome = await console_of(request).api.get(person_of(request), "/v1/authorizations", {"needs": "person"})
+        call = operations.list_authorizations({"needs": "person"})
+        outcome = await console_of(request).api.send(person_of(request), call)
         return render(request, "work.html", work_view(outcome, console_of(request).now()))
 
     ROUTES = [Route("/work", work_list)]
@@ -25,6 +26,7 @@ from gateway.console.assets import Assets
 from gateway.console.person import SignedInPerson
 from gateway.console.security_headers import content_security_policy
 from gateway.console.times import FILTERS
+from gateway.console.views.words import WORDS
 from gateway.http.exchange import exchange_of
 from runtime.settings import ConsoleSettings
 from runtime.version import VERSION
@@ -66,9 +68,19 @@ class PageFacts:
     guide_url: str | None
 
 
+class AnswerTemplates(Environment):
+    """Templates that read answers of the API: an absent field of an answer is none, an undefined name an error."""
+
+    def getattr(self, obj: object, attribute: str) -> object:
+        """Return a field of an answer, or an attribute of any other value."""
+        if not isinstance(obj, dict):
+            return super().getattr(obj, attribute)
+        return obj[attribute] if attribute in obj else getattr(obj, attribute, None)
+
+
 def open_templates(assets: Assets, directory: Path = TEMPLATES) -> Environment:
     """Return the templates: every value is escaped, and an undefined name is an error. `asset(name)` is an address."""
-    templates = Environment(
+    templates = AnswerTemplates(
         loader=FileSystemLoader(directory),
         autoescape=True,
         undefined=StrictUndefined,
@@ -78,7 +90,7 @@ def open_templates(assets: Assets, directory: Path = TEMPLATES) -> Environment:
         cache_size=400,
     )
     templates.globals["asset"] = assets.url
-    templates.filters |= FILTERS
+    templates.filters.update({**FILTERS, **WORDS})
     return templates
 
 

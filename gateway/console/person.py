@@ -38,6 +38,11 @@ class SignedInPerson:
         """Whether the API reads the name from the token. Otherwise the body must contain the person's name."""
         return self.way is not SignInWay.key
 
+    @property
+    def name_for_api(self) -> str | None:
+        """The name for the fields of a request that name a person; None if the API reads it from the token."""
+        return None if self.is_named_by_token else self.name
+
     def may(self, permission: str) -> bool:
         """Return whether the person has this permission."""
         return permission in self.permissions

@@ -84,5 +84,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "time_of_day": time_of_day,
     "day": day,
     "is_after": is_after,
+    "split_times": split_times,
 }
 """The filters of the templates, by name."""

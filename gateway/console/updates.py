@@ -5,16 +5,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
+from gateway.console.api import Answer, Call, GatewayProblem, NotAnswered, Outcome, operations
 from gateway.console.page import console_of, is_fragment, person_of, render
 from gateway.console.views.freshness import Freshness, freshness_of
 
+T = TypeVar("T")
 FRESH_SECONDS: Final = 5.0
 _SEPARATOR: Final = "~"
 _QUOTE: Final = '"'
@@ -33,8 +34,8 @@ class FreshnessReader:
         """Return the freshness; `unknown` if the API does not answer or the person may not read it."""
         async with self._lock:
             if self._clock() >= self._due_at:
-                outcome = await console_of(request).api.get(person_of(request), "/v1/overview")
-                self._known = freshness_of(outcome.body if isinstance(outcome, ApiAnswer) else None)
+                outcome = await console_of(request).api.send(person_of(request), operations.read_overview())
+                self._known = freshness_of(outcome.body if isinstance(outcome, Answer) else None)
                 self._due_at = self._clock() + FRESH_SECONDS
             return self._known
 
@@ -45,20 +46,23 @@ async def read_freshness(request: Request) -> Freshness:
     return await reader.read(request)
 
 
-async def read_changed(
-    request: Request, path: str, query: Mapping[str, str] | None = None
-) -> tuple[ApiOutcome, Freshness]:
-    """Read from the API what a part shows. The outcome has status 304 if the browser's part is up to date.
+async def read_changed(request: Request, call: Call[T]) -> tuple[Outcome[T] | None, Freshness]:
+    """Read from the API what a part shows. The outcome is None if the browser's part is up to date.
 
     The part is up to date while the API's response and the state of the read model are unchanged.
     """
     api, person = console_of(request).api, person_of(request)
     etag, known_state = _known(request)
-    headers = {"If-None-Match": etag} if etag else None
-    outcome, freshness = await asyncio.gather(api.get(person, path, query, headers=headers), read_freshness(request))
-    if isinstance(outcome, ApiAnswer) and outcome.status == 304 and known_state != freshness.state:
-        outcome = await api.get(person, path, query)
+    read = api.send(person, call) if etag is None else api.read_if_changed(person, call, etag)
+    outcome, freshness = await asyncio.gather(read, read_freshness(request))
+    if outcome is None and known_state != freshness.state:
+        outcome = await api.send(person, call)
     return outcome, freshness
+
+
+def unchanged(request: Request) -> Response:
+    """Return 304: the browser's part is up to date."""
+    return Response(status_code=304, headers=_now(request) | {"etag": request.headers["if-none-match"]})
 
 
 def respond(
@@ -67,33 +71,34 @@ def respond(
     part: str,
     view: Any,
     *,
-    outcome: ApiOutcome,
+    outcome: Outcome[object],
     freshness: Freshness | None = None,
 ) -> Response:
     """Return the page, or for an update its part. `outcome` is what the part needs from the API.
 
     A problem has its own status, so that a browser keeps what it shows and marks it as old.
     """
-    now = {"x-now": console_of(request).now().isoformat()}
-    if isinstance(outcome, ApiAnswer) and outcome.status == 304:
-        return Response(status_code=304, headers=now | {"etag": request.headers["if-none-match"]})
     response = render(request, part if is_fragment(request) else template, view, status_of(outcome))
-    response.headers.update(now)
-    api_etag = outcome.headers.get("etag") if isinstance(outcome, ApiAnswer) else None
+    response.headers.update(_now(request))
+    api_etag = outcome.headers.get("etag") if isinstance(outcome, Answer) else None
     if api_etag and freshness is not None:
         response.headers["etag"] = f'"{api_etag.strip(_QUOTE)}{_SEPARATOR}{freshness.state}"'
     return response
 
 
-def status_of(outcome: ApiOutcome) -> int:
+def status_of(outcome: Outcome[object]) -> int:
     """Return the status of a page that shows an outcome."""
     match outcome:
-        case ApiAnswer():
+        case Answer():
             return 200
-        case ApiRefusal(status=status):
+        case GatewayProblem(status=status):
             return status
-        case ApiNotReached():
+        case NotAnswered():
             return 502
+
+
+def _now(request: Request) -> dict[str, str]:
+    return {"x-now": console_of(request).now().isoformat()}
 
 
 def _known(request: Request) -> tuple[str | None, str | None]:

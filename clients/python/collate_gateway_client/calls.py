@@ -155,7 +155,7 @@ def failure_of(error: Exception, call: Call[Any]) -> NotAnswered:
 
 def prefer_wait(seconds: float) -> dict[str, str]:
     """Return the Prefer header for a wait, at most what the gateway allows; nothing for less than a second."""
-    whole = min(MOST_WAIT_SECONDS, int(seconds))
+    whole = min(MOST_WAIT_SECONDS, int(seconds + 0.05))  # a moment of the wait has passed
     return {"prefer": f"wait={whole}"} if whole >= 1 else {}
 
 

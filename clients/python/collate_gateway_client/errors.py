@@ -114,7 +114,7 @@ class GatewayProblem(GatewayError):
             `message` is a text of Collate for the operator.
     """
 
-    def __init__(self, status: int, document: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    def __init__(self, status: int, document: Mapping[str, object], headers: Mapping[str, str]) -> None:
         self.status = status
         self.type = str(document.get("type", "about:blank"))
         self.slug = self.type.removeprefix(PREFIX)
@@ -179,7 +179,7 @@ def reason_of(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _faults(errors: Any) -> list[Fault]:
+def _faults(errors: object) -> list[Fault]:
     found = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
     return [
         Fault(str(error.get("detail", "")), error.get("pointer"), error.get("header"), error.get("parameter"))

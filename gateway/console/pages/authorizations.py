@@ -9,16 +9,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import api_path
+from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.forms import read_form
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
-from gateway.console.updates import read_changed, respond
+from gateway.console.updates import read_changed, respond, unchanged
 from gateway.console.views.authorization import AuthorizationView, authorization_of
 from gateway.console.views.freshness import Freshness
 from gateway.console.views.timeline import ROWS, timeline_of
 
-Problem = ApiRefusal | ApiNotReached
 _NOTICES: Final = frozenset({"watch", "release"})
 
 
@@ -36,17 +34,17 @@ class AuthorizationDetails:
     first: str | None = None
     older: str | None = None
     authorization: AuthorizationView | None = None
-    problem: Problem | None = None
-    timeline_problem: Problem | None = None
-    refusal: Problem | None = None
+    problem: Failure | None = None
+    timeline_problem: Failure | None = None
+    refusal: Failure | None = None
     notice: str | None = None
     command_id: str | None = None
 
     @property
     def is_live(self) -> bool:
         """Whether the page has an event stream: the newest entries of an authorization that can still change."""
-        facts = self.authorization.facts if self.authorization else None
-        return facts is not None and facts.settled_at is None and self.first is None
+        record = self.authorization.record if self.authorization else None
+        return record is not None and record.get("settledAt") is None and self.first is None
 
 
 async def authorization(request: Request) -> Response:
@@ -57,10 +55,9 @@ async def authorization(request: Request) -> Response:
 async def watch(request: Request) -> Response:
     """POST /authorizations/{id}/watch: then the page again."""
     id_, form = request.path_params["id"], await read_form(request)
-    outcome = await console_of(request).api.post(
-        person_of(request), api_path("v1", "authorizations", id_, "watch"), idempotency_key=form.get("key")
-    )
-    if isinstance(outcome, ApiAnswer):
+    call = operations.watch_authorization(id_, key=form.get("key"))
+    outcome = await console_of(request).api.send(person_of(request), call)
+    if isinstance(outcome, Answer):
         return _redirect(id_, notice="watch", command=outcome.body["commandId"])
     return await _show(request, refusal=outcome)
 
@@ -68,18 +65,20 @@ async def watch(request: Request) -> Response:
 async def release(request: Request) -> Response:
     """POST /authorizations/{id}/release: give a claimed handoff back, then the page again."""
     id_, form = request.path_params["id"], await read_form(request)
-    path = api_path("v1", "authorizations", id_, "handoffs", form.get("handoff", ""), "release")
-    outcome = await console_of(request).api.post(person_of(request), path)
-    if isinstance(outcome, ApiAnswer):
+    call = operations.release_handoff(id_, form.get("handoff", ""))
+    outcome = await console_of(request).api.send(person_of(request), call)
+    if isinstance(outcome, Answer):
         return _redirect(id_, notice="release")
     return await _show(request, refusal=outcome)
 
 
-async def _show(request: Request, refusal: Problem | None = None) -> Response:
+async def _show(request: Request, refusal: Failure | None = None) -> Response:
     id_, cursor = request.path_params["id"], request.query_params.get("cursor")
-    query = {"order": "newest", "limit": str(ROWS)} | ({"cursor": cursor} if cursor else {})
+    call = operations.read_timeline(id_, {"order": "newest", "limit": ROWS, "cursor": cursor or None})
     # Each change of the record has an entry, so the timeline alone shows whether the part is up to date.
-    timeline, freshness = await read_changed(request, api_path("v1", "authorizations", id_, "timeline"), query)
+    timeline, freshness = await read_changed(request, call)
+    if timeline is None:
+        return unchanged(request)
     notice = request.query_params.get("notice")
     page = AuthorizationDetails(
         id_,
@@ -90,31 +89,34 @@ async def _show(request: Request, refusal: Problem | None = None) -> Response:
         notice=notice if notice in _NOTICES and refusal is None else None,
         command_id=_uuid_or_none(request.query_params.get("command")),
     )
-    outcome = timeline
-    if not (isinstance(timeline, ApiAnswer) and timeline.status == 304):
-        record = await console_of(request).api.get(person_of(request), api_path("v1", "authorizations", id_))
-        page = _page(request, page, record, timeline, cursor)
-        outcome = refusal or page.problem or timeline
+    record = await console_of(request).api.send(person_of(request), operations.read_authorization(id_))
+    page = _page(request, page, record, timeline, cursor)
+    outcome = refusal or page.problem or timeline
     return respond(request, "authorization.html", "authorization_part.html", page, outcome=outcome, freshness=freshness)
 
 
 def _page(
-    request: Request, page: AuthorizationDetails, record: ApiOutcome, timeline: ApiOutcome, cursor: str | None
+    request: Request,
+    page: AuthorizationDetails,
+    record: Outcome[models.AuthorizationStatus],
+    timeline: Outcome[models.Timeline],
+    cursor: str | None,
 ) -> AuthorizationDetails:
-    is_unknown = isinstance(record, ApiRefusal) and record.status == 404 and record.slug != "no-read-model"
-    if not isinstance(record, ApiAnswer) and not is_unknown:
+    is_unknown = isinstance(record, GatewayProblem) and record.status == 404 and record.slug != "no-read-model"
+    if not isinstance(record, Answer) and not is_unknown:
         return replace(page, problem=record)
-    entries = timeline_of(timeline.body, is_first_page=not cursor) if isinstance(timeline, ApiAnswer) else None
+    entries = timeline_of(timeline.body) if isinstance(timeline, Answer) else None
+    following = timeline.body.get("next") if isinstance(timeline, Answer) else None
     now, me = console_of(request).now(), person_of(request).name
     view = authorization_of(
-        page.authorization_id, record.body if isinstance(record, ApiAnswer) else None, entries, me, now
+        page.authorization_id, record.body if isinstance(record, Answer) else None, entries, me, now
     )
     return replace(
         page,
         authorization=view,
-        timeline_problem=None if isinstance(timeline, ApiAnswer) else timeline,
+        timeline_problem=None if isinstance(timeline, Answer) else timeline,
         first=_address(page.authorization_id, None) if cursor else None,
-        older=_address(page.authorization_id, entries.next) if entries and entries.next else None,
+        older=_address(page.authorization_id, following) if following else None,
     )
 
 

@@ -7,12 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import api_path
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
-from gateway.console.updates import read_changed, respond
+from gateway.console.api import Answer, Failure, models, operations
+from gateway.console.updates import read_changed, respond, unchanged
 from gateway.console.views import guide
-from gateway.console.views.commands import CommandView, command_of
 from gateway.console.views.freshness import Freshness
+from gateway.console.views.words import reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +21,22 @@ class CommandDetails:
     command_id: str
     freshness: Freshness
     here: str
-    command: CommandView | None = None
+    command: models.CommandStatus | None = None
     anchor: str | None = None
-    problem: ApiRefusal | ApiNotReached | None = None
+    problem: Failure | None = None
 
 
 async def command(request: Request) -> Response:
     """GET /commands/{id}."""
     id_ = str(request.path_params["id"])
-    outcome, freshness = await read_changed(request, api_path("v1", "commands", id_))
+    outcome, freshness = await read_changed(request, operations.read_command(id_))
     here = f"/commands/{id_}"
-    if not isinstance(outcome, ApiAnswer):
+    if outcome is None:
+        return unchanged(request)
+    if not isinstance(outcome, Answer):
         page = CommandDetails(id_, freshness, here, problem=outcome)
-    elif outcome.status == 304:
-        page = CommandDetails(id_, freshness, here)
     else:
-        view = command_of(outcome.body)
-        page = CommandDetails(id_, freshness, here, view, guide.anchor_of(view.reason))
+        page = CommandDetails(id_, freshness, here, outcome.body, guide.anchor_of(reason_of(outcome.body)))
     return respond(request, "command.html", "command_part.html", page, outcome=outcome, freshness=freshness)
 
 

@@ -4,15 +4,15 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of, render
 from gateway.console.views.curl import curl_of, first_requests
 from gateway.console.views.documents import (
@@ -26,23 +26,21 @@ from gateway.console.views.documents import (
     operation_page,
     operations_of,
 )
-from gateway.console.views.me import MeView, me_of
 
-Problem = ApiRefusal | ApiNotReached
-_DOCUMENTS: Final = ("openapi.json", "asyncapi.json")
+_DOCUMENTS: Final = {"openapi.json": operations.open_api(), "asyncapi.json": operations.async_api()}
 
 
 @dataclass(frozen=True, slots=True)
 class DevelopersPage:
     """The entry page. Each part has its own problem."""
 
-    me: MeView | None
-    me_problem: Problem | None
+    me: models.Me | None
+    me_problem: Failure | None
     first_lines: tuple[str, ...]
     operations: tuple[OperationLine, ...]
-    openapi_problem: Problem | None
+    openapi_problem: Failure | None
     messages: tuple[MessageLine, ...]
-    asyncapi_problem: Problem | None
+    asyncapi_problem: Failure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +65,17 @@ async def developers(request: Request) -> Response:
     """GET /developers."""
     api, person = console_of(request).api, person_of(request)
     me, openapi, asyncapi = await asyncio.gather(
-        api.get(person, "/v1/me"), *(api.get(person, f"/{name}") for name in _DOCUMENTS)
+        api.send(person, operations.read_me()),
+        api.send(person, _DOCUMENTS["openapi.json"]),
+        api.send(person, _DOCUMENTS["asyncapi.json"]),
     )
     page = DevelopersPage(
-        me=me_of(me.body) if isinstance(me, ApiAnswer) else None,
+        me=me.body if isinstance(me, Answer) else None,
         me_problem=_problem(me),
         first_lines=first_requests(_base(request)),
-        operations=operations_of(openapi.body) if isinstance(openapi, ApiAnswer) else (),
+        operations=operations_of(openapi.body) if isinstance(openapi, Answer) else (),
         openapi_problem=_problem(openapi),
-        messages=messages_of(asyncapi.body) if isinstance(asyncapi, ApiAnswer) else (),
+        messages=messages_of(asyncapi.body) if isinstance(asyncapi, Answer) else (),
         asyncapi_problem=_problem(asyncapi),
     )
     return render(request, "developers.html", page)
@@ -113,23 +113,23 @@ async def document(request: Request) -> Response:
     return Response(json.dumps(await _document(request, name)), media_type="application/json")
 
 
-async def _document(request: Request, name: str) -> Mapping[str, Any]:
-    outcome = await console_of(request).api.get(person_of(request), f"/{name}")
+async def _document(request: Request, name: str) -> dict[str, object]:
+    outcome = await console_of(request).api.send(person_of(request), _DOCUMENTS[name])
     match outcome:
-        case ApiAnswer(body=dict() as body):
+        case Answer(body=body):
             return body
-        case ApiRefusal(title=title, detail=detail):
+        case GatewayProblem(title=title, detail=detail):
             raise PageError(502, title, detail)
         case _:
             raise PageError(502, "The gateway does not answer", "Its documents are not available now. Try again.")
 
 
-def _indented(value: Any) -> str:
+def _indented(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _problem(outcome: ApiOutcome) -> Problem | None:
-    return None if isinstance(outcome, ApiAnswer) else outcome
+def _problem(outcome: Outcome[object]) -> Failure | None:
+    return None if isinstance(outcome, Answer) else outcome
 
 
 def _base(request: Request) -> str:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
+from gateway.console.api import Answer, Failure, operations
 from gateway.console.page import console_of, person_of
 from gateway.console.updates import respond
 from gateway.console.views.overview import PEOPLE_READ, OverviewView, overview_of
@@ -19,18 +19,18 @@ class OverviewPage:
     """The overview, or why there is none."""
 
     overview: OverviewView | None
-    problem: ApiRefusal | ApiNotReached | None = None
+    problem: Failure | None = None
 
 
 async def overview(request: Request) -> Response:
     """GET /."""
     api, person = console_of(request).api, person_of(request)
     answer, work = await asyncio.gather(
-        api.get(person, "/v1/overview", {"history": "1h"}),
-        api.get(person, "/v1/authorizations", {"needs": "person", "limit": str(PEOPLE_READ)}),
+        api.send(person, operations.read_overview({"history": "1h"})),
+        api.send(person, operations.list_authorizations({"needs": "person", "limit": PEOPLE_READ})),
     )
-    if isinstance(answer, ApiAnswer):
-        page = OverviewPage(overview_of(answer.body, work.body if isinstance(work, ApiAnswer) else None))
+    if isinstance(answer, Answer):
+        page = OverviewPage(overview_of(answer.body, work.body if isinstance(work, Answer) else None))
     else:
         page = OverviewPage(None, answer)
     return respond(request, "overview.html", "overview_part.html", page, outcome=answer)

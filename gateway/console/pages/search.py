@@ -2,17 +2,18 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
+from gateway.console.api import Answer, Call, Failure, GatewayProblem, NotAnswered
 from gateway.console.page import console_of, person_of, render
-from gateway.console.views.search import MOST_LENGTH, Found, SearchView, questions_of, search_of
+from gateway.console.views.search import MOST_LENGTH, SearchView, is_authorization_id, questions_of, search_of
 
+T = TypeVar("T")
 _MISSES: Final = frozenset({400, 404})
 
 
@@ -28,34 +29,30 @@ async def search(request: Request) -> Response:
     """GET /search?q=."""
     text = request.query_params.get("q", "").strip()[:MOST_LENGTH]
     questions = questions_of(text)
-    if not questions:
+    if questions is None:
         return render(request, "search.html", _page(SearchView(text, is_readable=not text)))
     api, person = console_of(request).api, person_of(request)
-    outcomes = await asyncio.gather(*(api.get(person, one.path, one.query) for one in questions))
-    answers = [
-        (question, outcome.body)
-        for question, outcome in zip(questions, outcomes, strict=True)
-        if isinstance(outcome, ApiAnswer)
-    ]
-    found = search_of(text, answers, _problems(outcomes))
+    problems: dict[str, Failure] = {}
+
+    async def ask(call: Call[T] | None) -> T | None:
+        """Return the answer. Keep each kind of problem once; 404 is no problem: the text was not found."""
+        outcome = None if call is None else await api.send(person, call)
+        match outcome:
+            case GatewayProblem(status=status, slug=slug) if status not in _MISSES or slug == "no-read-model":
+                problems.setdefault(slug, outcome)
+            case NotAnswered():
+                problems.setdefault("not-answered", outcome)
+        return outcome.body if isinstance(outcome, Answer) else None
+
+    (command, authorization, at_payer), lists = await asyncio.gather(
+        asyncio.gather(ask(questions.command), ask(questions.authorization), ask(questions.at_payer)),
+        asyncio.gather(*(ask(call) for call in questions.commands)),
+    )
+    found = search_of(text, command, authorization, at_payer, [one for one in lists if one is not None])
+    found = replace(found, problems=tuple(problems.values()), may_be_authorization=is_authorization_id(text))
     if found.only_page is not None:
         return RedirectResponse(found.only_page, 303)
-    can_be_authorization = any(one.finds is Found.AUTHORIZATION for one in questions)
-    return render(request, "search.html", _page(replace(found, may_be_authorization=can_be_authorization)))
-
-
-def _problems(outcomes: list[ApiAnswer | ApiRefusal | ApiNotReached]) -> tuple[ApiRefusal | ApiNotReached, ...]:
-    """Return each kind of problem once. 404 is no problem: the text was not found."""
-    kinds: dict[str, ApiRefusal | ApiNotReached] = {}
-    for outcome in outcomes:
-        match outcome:
-            case ApiRefusal(status=status, slug=slug) if status not in _MISSES or slug == "no-read-model":
-                kinds.setdefault(outcome.slug, outcome)
-            case ApiNotReached():
-                kinds.setdefault("not-reached", outcome)
-            case _:
-                pass
-    return tuple(kinds.values())
+    return render(request, "search.html", _page(found))
 
 
 def _page(found: SearchView) -> SearchPage:

@@ -8,51 +8,81 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gateway.console.api import Answer, Failure, Outcome, operations
 from gateway.console.errors import PageError
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, person_of
-from gateway.console.updates import read_changed, respond
+from gateway.console.updates import read_changed, respond, unchanged
 from gateway.console.views.freshness import Freshness
-from gateway.console.views.work_list import ROWS, Tab, WorkFilter, WorkView, filter_of, question_of, work_of
+from gateway.console.views.work_list import (
+    OF_HANDOFFS,
+    ROWS,
+    Tab,
+    WorkFilter,
+    WorkView,
+    authorizations_call,
+    authorizations_view,
+    filter_of,
+    handoffs_call,
+    handoffs_view,
+    since_of,
+)
 from schemas.fields.scalars import is_id
 
 
 @dataclass(frozen=True, slots=True)
 class WorkPage:
-    """A page of the list, or why there is none. The addresses are of this page, the first one and the next one."""
+    """A page of the list, or why there is none. The addresses are of this page, the first one and the next one.
+
+    `since` is the beginning of the days of the tab `closed`.
+    """
 
     filter: WorkFilter
+    since: str
     freshness: Freshness
     here: str
     first: str | None = None
     next: str | None = None
     rows_per_page: int = ROWS
     work: WorkView | None = None
-    problem: ApiRefusal | ApiNotReached | None = None
+    problem: Failure | None = None
 
 
 async def work(request: Request) -> Response:
     """GET /work?tab=todo|mine|open|closed|contradicted."""
-    console, person, filter_ = console_of(request), person_of(request), filter_of(request.query_params)
-    now, caller = console.now(), person.name
-    if filter_.tab is Tab.MINE:
-        identity = await console.api.get(person, "/v1/me")
-        caller = identity.body["caller"] if isinstance(identity, ApiAnswer) else caller
-    outcome, freshness = await read_changed(request, *question_of(filter_, caller, now))
-    here = address_of(filter_, filter_.cursor)
-    if not isinstance(outcome, ApiAnswer):
-        page = WorkPage(filter_, freshness, here, problem=outcome)
+    person, filter_, now = person_of(request), filter_of(request.query_params), console_of(request).now()
+    outcome: Outcome[object] | None
+    list_ = None
+    if filter_.tab in OF_HANDOFFS:
+        handoffs, freshness = await read_changed(request, handoffs_call(filter_, now))
+        outcome = handoffs
+        if isinstance(handoffs, Answer):
+            list_ = handoffs_view(handoffs.body, filter_, person.name, now)
     else:
-        list_ = work_of(outcome.body or {}, filter_, person.name, now)
-        page = WorkPage(
-            filter_,
-            freshness,
-            here,
-            first=address_of(filter_, None) if filter_.cursor else None,
-            next=address_of(filter_, list_.next) if list_.next else None,
-            work=list_,
-        )
+        call = authorizations_call(filter_, await _caller(request) if filter_.tab is Tab.MINE else "")
+        items, freshness = await read_changed(request, call)
+        outcome = items
+        if isinstance(items, Answer):
+            list_ = authorizations_view(items.body, person.name, now)
+    if outcome is None:
+        return unchanged(request)
+    page = WorkPage(
+        filter_,
+        since_of(filter_, now),
+        freshness,
+        address_of(filter_, filter_.cursor),
+        first=address_of(filter_, None) if filter_.cursor else None,
+        next=address_of(filter_, list_.next) if list_ is not None and list_.next else None,
+        work=list_,
+        problem=None if isinstance(outcome, Answer) else outcome,
+    )
     return respond(request, "work.html", "work_part.html", page, outcome=outcome, freshness=freshness)
+
+
+async def _caller(request: Request) -> str:
+    """Return the person's name as a caller."""
+    person = person_of(request)
+    identity = await console_of(request).api.send(person, operations.read_me())
+    return identity.body["caller"] if isinstance(identity, Answer) else person.name
 
 
 def address_of(filter_: WorkFilter, cursor: str | None) -> str:

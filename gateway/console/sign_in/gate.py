@@ -18,9 +18,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.oidc.code_flow import FlowFailed
+from gateway.console.api import GatewayProblem, NotAnswered
 from gateway.console.errors import PageError, SignInUnchecked, error_page
 from gateway.console.forms import read_form
-from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, is_fragment, render
 from gateway.console.person import SignedInPerson, SignInWay
 from gateway.console.sign_in.cookies import CookieTooLarge
@@ -108,7 +108,7 @@ class SignInGate:
         if isinstance(current, FlowFailed):
             return _Admitted(None, is_unchecked=True)
         identity = None if current is None else await self._identities.identity(current.credential)
-        if current is None or (isinstance(identity, ApiRefusal) and identity.status == 401):
+        if current is None or (isinstance(identity, GatewayProblem) and identity.status == 401):
             return _Admitted(None, tuple(sessions.clear(request.cookies)))
         # While the API does not respond, the page says so and shows the permissions of the last response.
         permissions = identity.permissions if isinstance(identity, KnownIdentity) else frozenset(current.permissions)
@@ -119,7 +119,7 @@ class SignInGate:
             cookies = () if changed is None else tuple(sessions.write(changed, request.cookies))
         except CookieTooLarge:  # a renewed token has grown; the next sign-in says so
             return _Admitted(None, tuple(sessions.clear(request.cookies)))
-        if isinstance(identity, ApiRefusal) and identity.is_unchecked:
+        if isinstance(identity, GatewayProblem) and identity.slug == "credentials-unchecked":
             # A renewed token stays in the session: the issuer accepts its refresh token only once.
             return _Admitted(None, cookies, is_unchecked=True)
         return _Admitted(sessions.person(changed or current, permissions), cookies)
@@ -128,17 +128,17 @@ class SignInGate:
         match await self._identities.identity(credential):
             case KnownIdentity() as known:
                 return SignedInPerson(known.person or known.caller, known.permissions, credential, SignInWay.proxy)
-            case ApiRefusal(status=401):
+            case GatewayProblem(status=401):
                 raise PageError(
                     401,
                     "The gateway does not accept the proxy's token",
                     "Sign in again at the proxy. An operator compares its issuer and audience with the callers file.",
                 )
-            case ApiRefusal(is_unchecked=True):
+            case GatewayProblem(slug="credentials-unchecked"):
                 raise SignInUnchecked("Load the page again in a minute.")
-            case ApiRefusal() as refusal:
+            case GatewayProblem() as refusal:
                 raise PageError(503, refusal.title, refusal.detail)
-            case ApiNotReached(reason=reason):
+            case NotAnswered(reason=reason):
                 raise PageError(503, "The gateway is not reached", f"Its API gave no answer: {reason}. Try again.")
 
 

@@ -12,8 +12,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from gateway.console.api import Api
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
+from gateway.console.api import Answer, Api, Failure, GatewayProblem, NotAnswered, operations
 
 FRESH_SECONDS: Final = 15.0
 MOST_REMEMBERED: Final = 5_000
@@ -36,7 +35,7 @@ class Identities:
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[KnownIdentity, float]] = OrderedDict()
 
-    async def identity(self, credential: SecretStr) -> KnownIdentity | ApiRefusal | ApiNotReached:
+    async def identity(self, credential: SecretStr) -> KnownIdentity | Failure:
         """Return the identity. While the API is unreachable, return the last known identity.
 
         An unchecked credential is refused: the API would refuse it for every part of the page, too.
@@ -45,9 +44,9 @@ class Identities:
         known = self._known.get(digest)
         if known is not None and self._clock() < known[1]:
             return known[0]
-        outcome = await self._api.send("GET", "/v1/me", credential)
+        outcome = await self._api.send_as(credential, operations.read_me())
         match outcome:
-            case ApiAnswer(body=dict() as body):
+            case Answer(body=dict() as body):
                 found = KnownIdentity(
                     str(body.get("caller", "")), body.get("person"), frozenset(body.get("permissions", ()))
                 )
@@ -56,14 +55,14 @@ class Identities:
                 if len(self._known) > MOST_REMEMBERED:
                     self._known.popitem(last=False)
                 return found
-            case ApiRefusal(status=401):
+            case GatewayProblem(status=401):
                 self._known.pop(digest, None)
                 return outcome
-            case ApiRefusal(is_unchecked=True):
+            case GatewayProblem(slug="credentials-unchecked"):
                 return outcome
-            case ApiRefusal() | ApiNotReached() if known is not None:
+            case GatewayProblem() | NotAnswered() if known is not None:
                 return known[0]
-            case ApiAnswer():
-                return ApiNotReached("an answer that is no identity")
+            case Answer():
+                return NotAnswered("an answer that is no identity")
             case _:
                 return outcome

@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, PendingSignIn
+from gateway.console.api import GatewayProblem, NotAnswered
 from gateway.console.errors import PageError, SignInUnchecked
 from gateway.console.forms import Form, read_form
-from gateway.console.outcomes import ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, render
 from gateway.console.person import SignInWay
 from gateway.console.sign_in.cookies import CookieJar, CookieTooLarge
@@ -220,18 +220,18 @@ class SignIn:
         match await self._identities.identity(credential):
             case KnownIdentity() as known:
                 return known
-            case ApiRefusal(status=401):
+            case GatewayProblem(status=401):
                 raise PageError(
                     403,
                     "The gateway does not accept this sign-in",
                     "A key may be wrong or revoked. For a token an operator compares its issuer and audience with the "
                     "callers file.",
                 )
-            case ApiRefusal(is_unchecked=True):
+            case GatewayProblem(slug="credentials-unchecked"):
                 raise SignInUnchecked("Begin again in a minute. Your sessions in other tabs are not affected.")
-            case ApiRefusal() as refusal:
+            case GatewayProblem() as refusal:
                 raise PageError(503, refusal.title, refusal.detail)
-            case ApiNotReached(reason=reason):
+            case NotAnswered(reason=reason):
                 raise PageError(503, "The gateway is not reached", f"Its API gave no answer: {reason}. Try again.")
 
     def _signed_in(self, request: Request, session: PersonSession, return_path: str) -> Response:

@@ -6,22 +6,13 @@ Nothing is dropped or reordered. Characters that hide text or change its directi
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
+from gateway.console.views.json_values import JsonObject, NumberText, is_list, is_object
 from schemas.fields.visible_text import escaped
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-Json = dict[str, Any]
 _DEEPEST: Final = 24  # deeper values are shown as their JSON, on one line
 _WIDEST: Final = 8  # a table with more columns does not fit on a page
-
-
-class NumberText(str):
-    """A number of a JSON document, as it was written: 1.10 stays 1.10."""
-
-    __slots__ = ()
 
 
 class ValueKind(StrEnum):
@@ -94,58 +85,47 @@ class ShownPart:
     content: Content | None
 
 
-def read_document(body: bytes) -> Any:
-    """Parse a JSON document and keep its numbers as they were written. Raises ValueError."""
-    return json.loads(body, parse_float=NumberText, parse_int=NumberText)
-
-
-def part(name: str, value: Any) -> ShownPart:
+def part(name: str, value: object) -> ShownPart:
     """Return a part of a document with its content."""
     return ShownPart(escaped(name), content(value))
 
 
-def content(value: Any) -> Content | None:
+def content(value: object) -> Content | None:
     """Return a value in the simplest shape that shows all of it; None if it is empty or null."""
     if value is None or value in ({}, []):
         return None
-    if is_single(value):
-        return ShownLines((single(value),))
-    if isinstance(value, dict):
+    if is_object(value):
         if all(is_single(each) for each in value.values()):
             return ShownFacts(tuple((escaped(name), single(each)) for name, each in value.items()))
         return ShownTree(nodes(value))
-    if all(is_single(each) for each in value):
-        return ShownLines(tuple(single(each) for each in value))
-    return grid(value) or ShownTree(nodes(value))
+    if is_list(value) and not all(is_single(each) for each in value):
+        return grid(value) or ShownTree(nodes(value))
+    return ShownLines(tuple(single(each) for each in (value if is_list(value) else [value])))
 
 
-def grid(rows: list[Any]) -> ShownGrid | None:
+def grid(values: list[object]) -> ShownGrid | None:
     """Return a list of objects of single values, or of lists of them, as a table; None for any other list."""
-    columns: dict[str, None] = {}
-    for row in rows:
-        if not isinstance(row, dict) or not all(_fits_cell(value) for value in row.values()):
-            return None
-        columns |= dict.fromkeys(row)
-    if not columns or len(columns) > _WIDEST:
+    rows = [value for value in values if is_object(value)]
+    columns = list(dict.fromkeys((name for row in rows for name in row), True))
+    fits = len(rows) == len(values) and all(_fits_cell(value) for row in rows for value in row.values())
+    if not fits or not columns or len(columns) > _WIDEST:
         return None
     cells = (tuple(_cell(row[name]) if name in row else None for name in columns) for row in rows)
     return ShownGrid(tuple(map(escaped, columns)), tuple(cells))
 
 
-def nodes(value: Json | list[Any], depth: int = 0) -> tuple[ShownNode, ...]:
+def nodes(value: JsonObject | list[object], depth: int = 0) -> tuple[ShownNode, ...]:
     """Return the children of an object or a list."""
-    named: Iterable[tuple[str, Any]] = (
-        value.items() if isinstance(value, dict) else ((str(number), each) for number, each in enumerate(value, 1))
-    )
+    named = value.items() if is_object(value) else ((str(number), each) for number, each in enumerate(value, 1))
     return tuple(_node(name, each, depth) for name, each in named)
 
 
-def is_single(value: Any) -> bool:
+def is_single(value: object) -> bool:
     """Whether a value has no parts. An empty object or list is one value."""
     return not isinstance(value, dict | list) or not value
 
 
-def single(value: Any) -> ShownValue:
+def single(value: object) -> ShownValue:
     """Return a value without parts as text."""
     match value:
         case None:
@@ -164,24 +144,24 @@ def single(value: Any) -> ShownValue:
             return ShownValue(escaped(one_line(value)))
 
 
-def one_line(value: Any) -> str:
+def one_line(value: object) -> str:
     """Return the JSON of a value."""
     return json.dumps(value, ensure_ascii=False)
 
 
-def _node(name: str, value: Any, depth: int) -> ShownNode:
-    if is_single(value):
+def _node(name: str, value: object, depth: int) -> ShownNode:
+    if not value or not (is_object(value) or is_list(value)):
         return ShownNode(escaped(name), single(value))
     if depth == _DEEPEST:
         return ShownNode(escaped(name), ShownValue(escaped(one_line(value))))
     return ShownNode(escaped(name), children=nodes(value, depth + 1))
 
 
-def _fits_cell(value: Any) -> bool:
-    return is_single(value) or (isinstance(value, list) and all(is_single(each) for each in value))
+def _fits_cell(value: object) -> bool:
+    return is_single(value) or (is_list(value) and all(is_single(each) for each in value))
 
 
-def _cell(value: Any) -> ShownValue:
-    if is_single(value):
-        return single(value)
-    return ShownValue(", ".join(single(each).text for each in value))
+def _cell(value: object) -> ShownValue:
+    if is_list(value) and value:
+        return ShownValue(", ".join(single(each).text for each in value))
+    return single(value)

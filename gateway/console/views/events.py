@@ -4,15 +4,15 @@
 end, so the list of the newest events needs no database.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from gateway.console.views.content import is_single, single
+from gateway.console.views.json_values import JsonObject, is_object, object_of, parsed, text_of
+from gateway.console.views.words import short_type
 from schemas.enums import PREFIX, EventType
 
-Json = dict[str, Any]
 _MOST_PENDING: Final = 1 << 20
 _MOST_FACTS: Final = 8
 _OWN_PLACE: Final = frozenset({"commandId", "handoffId", "attempts", "attemptsLeftOut", "metadata"})
@@ -102,19 +102,21 @@ def listed_event(frame: EventFrame) -> ListedEvent | None:
     if not frame.name.startswith(PREFIX):
         return None
     try:
-        envelope: Json = json.loads(frame.data)
-        data: Json = envelope["data"]
-        return ListedEvent(
-            kind=short_type(frame.name),
-            authorization_id=str(envelope["subject"]),
-            at=envelope.get("time"),
-            sequence=None if "sequence" not in envelope else str(envelope["sequence"]),
-            command_id=data.get("commandId"),
-            handoff_id=data.get("handoffId"),
-            facts=_facts(data),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        envelope = object_of(parsed(frame.data))
+    except ValueError:
         return None
+    data = envelope.get("data")
+    if "subject" not in envelope or not is_object(data):
+        return None
+    return ListedEvent(
+        kind=short_type(frame.name),
+        authorization_id=str(envelope["subject"]),
+        at=text_of(envelope.get("time")) or None,
+        sequence=str(envelope["sequence"]) if "sequence" in envelope else None,
+        command_id=text_of(data.get("commandId")) or None,
+        handoff_id=text_of(data.get("handoffId")) or None,
+        facts=_facts(data),
+    )
 
 
 def event_types(chosen: frozenset[str]) -> tuple[EventTypeChoice, ...]:
@@ -122,22 +124,17 @@ def event_types(chosen: frozenset[str]) -> tuple[EventTypeChoice, ...]:
     return tuple(EventTypeChoice(each, short_type(each), each in chosen) for each in EventType)
 
 
-def short_type(name: str) -> str:
-    """Return the type without its prefix and its version."""
-    return name.removeprefix(PREFIX).removesuffix(".v1")
-
-
 def newest_first(events: list[ListedEvent], most: int) -> tuple[ListedEvent, ...]:
     """Return the newest events. The stream orders those of one authorization only: sort by time, then sequence."""
-    ordered = sorted(events, key=lambda event: (event.at or "", _number(event.sequence)), reverse=True)
-    return tuple(ordered[:most])
+    return tuple(sorted(events, key=_place, reverse=True)[:most])
 
 
-def _number(sequence: str | None) -> int:
-    return int(sequence) if sequence is not None and sequence.isdigit() else 0
+def _place(event: ListedEvent) -> tuple[str, int]:
+    sequence = event.sequence or ""
+    return event.at or "", int(sequence) if sequence.isdigit() else 0
 
 
-def _facts(data: Json) -> tuple[tuple[str, str], ...]:
+def _facts(data: JsonObject) -> tuple[tuple[str, str], ...]:
     shown = [
         (name, single(value).text)
         for name, value in data.items()

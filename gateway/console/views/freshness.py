@@ -1,11 +1,10 @@
 """How old the data of a page may be, from the projector's report in the overview. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from gateway.console.api import models
 from gateway.console.times import seconds_between
 from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS
 
@@ -28,11 +27,11 @@ class Freshness:
     reported_at: str | None = None
 
 
-def freshness_of(overview: Mapping[str, Any] | None) -> Freshness:
+def freshness_of(overview: models.Overview | None) -> Freshness:
     """Return the freshness that an overview reports, by the overview's own clock."""
     if overview is None:
         return Freshness(FreshnessState.UNKNOWN)
-    projector = overview.get("projector") or {}
+    projector = overview["projector"]
     reported_at, behind = projector.get("at"), projector.get("behind")
     if reported_at is None:
         return Freshness(FreshnessState.SILENT)

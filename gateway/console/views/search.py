@@ -1,14 +1,11 @@
 """A search: which calls of the API may find a text, and what they found. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
-from gateway.console.views.commands import CommandView, command_of
+from gateway.console.api import Call, Failure, models, operations
 
-Json = Mapping[str, Any]
 MOST_LENGTH = 140
 ROWS = 20
 TICKET_KEYS = ("case", "ticket")
@@ -20,22 +17,14 @@ _PAIR = re.compile(r"([A-Za-z0-9._-]{1,64})=([A-Za-z0-9._:-]{1,64})")
 _VALUE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-class Found(StrEnum):
-    """The kind of thing that a call finds."""
-
-    COMMAND = "command"
-    AUTHORIZATION = "authorization"
-    COMMANDS = "commands"
-    PAYER = "payer"
-
-
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One call of the API that may find the text; 404 means not found."""
+class SearchQuestions:
+    """The calls of the API that may find a text; 404 means not found."""
 
-    finds: Found
-    path: str
-    query: tuple[tuple[str, str], ...] = ()
+    command: Call[models.CommandStatus] | None = None
+    authorization: Call[models.AuthorizationStatus] | None = None
+    at_payer: Call[models.AuthorizationList] | None = None
+    commands: tuple[Call[models.CommandList], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +38,9 @@ class SearchView:
     is_readable: bool
     authorizations: tuple[str, ...] = ()
     payer: str | None = None
-    commands: tuple[CommandView, ...] = ()
+    commands: tuple[models.CommandStatus, ...] = ()
     is_more: bool = False
-    problems: tuple[Any, ...] = ()
+    problems: tuple[Failure, ...] = ()
     may_be_authorization: bool = False
 
     @property
@@ -67,65 +56,54 @@ class SearchView:
         if len(self.authorizations) == 1 and not self.commands:
             return f"/authorizations/{self.authorizations[0]}"
         if len(self.commands) == 1 and not self.authorizations:
-            return f"/commands/{self.commands[0].command_id}"
+            return f"/commands/{self.commands[0]['commandId']}"
         return None
 
 
-def questions_of(text: str) -> tuple[Question, ...]:
-    """Return the calls that may find a text: an id, `key=value`, or a value. Empty if it can be neither."""
+def is_authorization_id(text: str) -> bool:
+    """Return whether a text can be the id of an authorization."""
+    return _ID.fullmatch(text) is not None
+
+
+def questions_of(text: str) -> SearchQuestions | None:
+    """Return the calls that may find a text: an id, `key=value`, or a value. None if it can be neither."""
     if pair := _PAIR.fullmatch(text):
-        return (_by_metadata(pair[1], pair[2]),)
-    asked: list[Question] = []
-    if _COMMAND_ID.fullmatch(text.lower()):
-        asked.append(Question(Found.COMMAND, f"/v1/commands/{text.lower()}"))
-    if _ID.fullmatch(text):
-        asked.append(Question(Found.AUTHORIZATION, f"/v1/authorizations/{text}"))
-        asked.append(
-            Question(
-                Found.COMMANDS,
-                "/v1/commands",
-                (("authorizationId", text), ("order", "newest"), ("limit", str(ROWS))),
-            )
-        )
-        asked.append(Question(Found.PAYER, "/v1/authorizations", (("payer", text), ("limit", "1"))))
-    if _VALUE.fullmatch(text):
-        asked.extend(_by_metadata(key, text) for key in TICKET_KEYS)
-    return tuple(asked)
+        return SearchQuestions(commands=(_commands({"metadata": {pair[1]: pair[2]}}),))
+    is_id, is_value = is_authorization_id(text), _VALUE.fullmatch(text) is not None
+    if not is_id and not is_value:
+        return None
+    lists = [_commands({"authorizationId": text})] if is_id else []
+    lists += [_commands({"metadata": {key: text}}) for key in TICKET_KEYS] if is_value else []
+    return SearchQuestions(
+        command=operations.read_command(text.lower()) if _COMMAND_ID.fullmatch(text.lower()) else None,
+        authorization=operations.read_authorization(text) if is_id else None,
+        at_payer=operations.list_authorizations({"payer": text, "limit": 1}) if is_id else None,
+        commands=tuple(lists),
+    )
 
 
-def search_of(text: str, answers: Sequence[tuple[Question, Json]], problems: Sequence[Any] = ()) -> SearchView:
-    """Return what the calls found."""
-    authorizations: list[str] = []
-    commands: dict[str, CommandView] = {}
-    payer, is_more = None, False
-    for question, answer in answers:
-        match question.finds:
-            case Found.COMMAND:
-                commands[answer["commandId"]] = command_of(answer)
-            case Found.AUTHORIZATION:
-                authorizations.append(answer["authorizationId"])
-            case Found.PAYER if answer["authorizations"]:
-                payer = text
-            case Found.COMMANDS:
-                commands |= {command["commandId"]: command_of(command) for command in answer["commands"]}
-                is_more = is_more or answer.get("next") is not None
-            case _:
-                pass
+def search_of(
+    text: str,
+    command: models.CommandStatus | None,
+    authorization: models.AuthorizationStatus | None,
+    at_payer: models.AuthorizationList | None,
+    lists: Sequence[models.CommandList],
+) -> SearchView:
+    """Return what the calls found; None for a call that found nothing."""
+    found = {} if command is None else {command["commandId"]: command}
+    for listed in lists:
+        found |= {one["commandId"]: one for one in listed["commands"]}
+    ids = () if authorization is None else (authorization["authorizationId"],)
     return SearchView(
         text=text,
         is_readable=True,
-        authorizations=tuple(authorizations),
-        payer=payer,
+        authorizations=ids,
+        payer=text if at_payer is not None and at_payer["authorizations"] else None,
         # The page of an authorization has its commands in its timeline.
-        commands=tuple(command for command in commands.values() if command.authorization_id not in authorizations),
-        is_more=is_more,
-        problems=tuple(problems),
+        commands=tuple(one for one in found.values() if one.get("authorizationId") not in ids),
+        is_more=any(listed.get("next") is not None for listed in lists),
     )
 
 
-def _by_metadata(key: str, value: str) -> Question:
-    return Question(
-        Found.COMMANDS,
-        "/v1/commands",
-        ((f"metadata.{key}", value), ("order", "newest"), ("limit", str(ROWS))),
-    )
+def _commands(query: operations.ListCommandsQuery) -> Call[models.CommandList]:
+    return operations.list_commands({**query, "order": "newest", "limit": ROWS})

@@ -1,15 +1,14 @@
 """The work list: which authorizations need a person, who has them, and for how long they wait. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from gateway.console.api import Call, models, operations
 from gateway.console.times import is_after, midnight
 from schemas.times import format_time
 
-Json = Mapping[str, Any]
 ROWS = 25
 
 
@@ -21,6 +20,10 @@ class Tab(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     CONTRADICTED = "contradicted"
+
+
+OF_HANDOFFS = frozenset({Tab.OPEN, Tab.CLOSED})
+"""The tabs that list handoffs; the others list authorizations."""
 
 
 class Need(StrEnum):
@@ -44,38 +47,18 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class WorkRow:
-    """One authorization that needs a person. `link_until` is None without a link, or once it has expired.
+    """One authorization that needs a person. `since` is None if the time of the opening is unknown.
 
-    `since` is None if the time of the opening is unknown.
+    `item` is None in the list of open handoffs, which has no payer and no report.
     """
 
     authorization_id: str
-    payer_id: str | None
     since: str | None
     need: Need
-    action: str | None
-    snapshot_id: str | None
-    handoff_id: str | None
+    handoff: models.HandoffStatus | None
     holder: Holder | None
-    link_until: str | None
-    link_expired_at: str | None
-    risk: str | None
-    risk_ends_at: str | None
-    reported: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedRow:
-    """One handoff that has ended."""
-
-    authorization_id: str
-    handoff_id: str
-    at: str | None
-    result: str | None
-    closed_by: str | None
-    reported: str | None
-    reported_by: str | None
-    agreement: str | None
+    has_link: bool
+    item: models.WorkItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +73,11 @@ class WorkFilter:
 
 @dataclass(frozen=True, slots=True)
 class WorkView:
-    """One page of the work list. `since` is the beginning of the days of the tab `closed`."""
+    """One page of the work list."""
 
-    filter: WorkFilter
     rows: tuple[WorkRow, ...]
-    closed: tuple[ClosedRow, ...]
+    closed: tuple[models.HandoffStatus, ...]
     next: str | None
-    since: str
 
 
 def filter_of(query: Mapping[str, str]) -> WorkFilter:
@@ -110,100 +91,88 @@ def filter_of(query: Mapping[str, str]) -> WorkFilter:
     )
 
 
-def question_of(filter_: WorkFilter, caller: str, now: datetime) -> tuple[str, dict[str, str]]:
-    """Return the path and the query of the API for a page. `caller` is the person as a caller, for the tab `mine`."""
-    query = {"limit": str(ROWS)}
-    if filter_.cursor:
-        query["cursor"] = filter_.cursor
+def handoffs_call(filter_: WorkFilter, now: datetime) -> Call[models.HandoffList]:
+    """Return the call of a page of `OF_HANDOFFS`."""
+    query: operations.ListHandoffsQuery = {"state": "active", "cursor": filter_.cursor, "limit": ROWS}
     if filter_.tab is Tab.CLOSED:
-        since = format_time(midnight(now, filter_.days_back))
-        return "/v1/handoffs", {"state": "closed", "order": "newest", "since": since, **query}
-    if filter_.tab is Tab.OPEN:
-        return "/v1/handoffs", {"state": "active", **query}
-    if filter_.payer:
-        query["payer"] = filter_.payer
-    match filter_.tab:
-        case Tab.MINE:
-            query |= {"needs": "person", "claimedBy": caller}
-        case Tab.CONTRADICTED:
-            query["needs"] = "contradicted"
-        case _:
-            query["needs"] = "person"
-    return "/v1/authorizations", query
+        query |= {"state": "closed", "order": "newest", "since": since_of(filter_, now)}
+    return operations.list_handoffs(query)
 
 
-def work_of(answer: Json, filter_: WorkFilter, me: str, now: datetime) -> WorkView:
-    """Return the view of the API's answer. `me` is the person's name."""
-    handoffs: Sequence[Json] = answer.get("handoffs", ())
-    is_open = filter_.tab is Tab.OPEN
-    items = [_item_of(handoff) for handoff in handoffs] if is_open else answer.get("authorizations", ())
-    return WorkView(
-        filter=filter_,
-        rows=tuple(row_of(item, me, now) for item in items),
-        closed=() if is_open else tuple(_closed(handoff) for handoff in handoffs),
-        next=answer.get("next"),
-        since=format_time(midnight(now, filter_.days_back)),
+def authorizations_call(filter_: WorkFilter, caller: str) -> Call[models.AuthorizationList]:
+    """Return the call of any other page. `caller` is the person as a caller, for the tab `mine`."""
+    return operations.list_authorizations(
+        {
+            "needs": "contradicted" if filter_.tab is Tab.CONTRADICTED else "person",
+            "payer": filter_.payer,
+            "claimedBy": caller if filter_.tab is Tab.MINE else None,
+            "cursor": filter_.cursor,
+            "limit": ROWS,
+        }
     )
 
 
-def row_of(item: Json, me: str, now: datetime) -> WorkRow:
-    """Return one row of the work list."""
-    handoff: Json = item.get("handoff") or {}
-    risk: Json = handoff.get("risk") or {}
-    until = (handoff.get("lastGrant") or {}).get("expiresAt")
-    is_valid = until is not None and is_after(until, now)
+def since_of(filter_: WorkFilter, now: datetime) -> str:
+    """Return the beginning of the days of the tab `closed`."""
+    return format_time(midnight(now, filter_.days_back))
+
+
+def authorizations_view(answer: models.AuthorizationList, me: str, now: datetime) -> WorkView:
+    """Return the view of the authorizations that need a person. `me` is the person's name."""
+    return WorkView(tuple(_item_row(item, me, now) for item in answer["authorizations"]), (), answer.get("next"))
+
+
+def handoffs_view(answer: models.HandoffList, filter_: WorkFilter, me: str, now: datetime) -> WorkView:
+    """Return the view of open or ended handoffs."""
+    handoffs, following = answer["handoffs"], answer.get("next")
+    if filter_.tab is Tab.CLOSED:
+        return WorkView((), tuple(handoffs), following)
+    return WorkView(tuple(_handoff_row(handoff, me, now) for handoff in handoffs), (), following)
+
+
+def _item_row(item: models.WorkItem, me: str, now: datetime) -> WorkRow:
+    handoff = item.get("handoff")
     return WorkRow(
-        authorization_id=item["authorizationId"],
-        payer_id=item.get("payerId"),
-        since=item["waitingSince"],
-        need=_need(item),
-        action=item.get("nextAction"),
-        snapshot_id=item.get("coversReviewSnapshotId"),
-        handoff_id=handoff.get("handoffId"),
-        holder=holder_of(handoff, me),
-        link_until=until if is_valid else None,
-        link_expired_at=None if is_valid else until,
-        risk=risk.get("reason"),
-        risk_ends_at=risk.get("endsAt"),
-        reported=(item.get("lastHandoff") or {}).get("reported"),
+        item["authorizationId"],
+        item["waitingSince"],
+        _need(item),
+        handoff,
+        None if handoff is None else holder_of(handoff, me),
+        has_link=handoff is not None and _has_link(handoff, now),
+        item=item,
     )
 
 
-def _item_of(handoff: Json) -> Json:
-    """Return an open handoff as an item of the work list. The list of handoffs has no payer."""
-    return {
-        "authorizationId": handoff["authorizationId"],
-        "waitingSince": handoff.get("openedAt"),
-        "handoff": handoff,
-    }
+def _handoff_row(handoff: models.HandoffStatus, me: str, now: datetime) -> WorkRow:
+    return WorkRow(
+        handoff["authorizationId"],
+        handoff.get("openedAt"),
+        Need.FINISH,
+        handoff,
+        holder_of(handoff, me),
+        has_link=_has_link(handoff, now),
+    )
 
 
-def holder_of(handoff: Json, me: str) -> Holder | None:
+def _has_link(handoff: models.HandoffStatus, now: datetime) -> bool:
+    """Return whether the last link has not expired."""
+    grant = handoff.get("lastGrant")
+    return grant is not None and is_after(grant["expiresAt"], now)
+
+
+def holder_of(handoff: models.HandoffStatus, me: str) -> Holder | None:
     """Return who has a handoff: the claim, else who received the last link, else who requested it."""
-    claim, grant = handoff.get("claim"), handoff.get("lastGrant") or {}
-    request = handoff.get("request") or {}
-    if claim:
+    if claim := handoff.get("claim"):
         return Holder(claim["by"], claim["since"], claim["by"] == me, is_claim=True)
-    name = grant.get("operator") or request.get("requestedBy")
+    grant, request = handoff.get("lastGrant"), handoff.get("request")
+    name = (grant and grant["operator"]) or (request and request.get("requestedBy"))
     return Holder(name, None, name == me, is_claim=False) if name else None
 
 
-def _need(item: Json) -> Need:
+def _need(item: models.WorkItem) -> Need:
     if item.get("handoff"):
         return Need.FINISH
-    if item.get("actionRequiredAt") is None and (item.get("lastHandoff") or {}).get("agreement") == "contradicts":
+    last = item.get("lastHandoff")
+    if item.get("actionRequiredAt") is None and last is not None and last.get("agreement") == "contradicts":
         return Need.CONTRADICTION
     return Need.REVIEW if item.get("coversReviewSnapshotId") else Need.OPEN
-
-
-def _closed(handoff: Json) -> ClosedRow:
-    return ClosedRow(
-        authorization_id=handoff["authorizationId"],
-        handoff_id=handoff["handoffId"],
-        at=handoff.get("closedAt") or handoff.get("collateClosedAt"),
-        result=handoff.get("result"),
-        closed_by=handoff.get("closedBy"),
-        reported=handoff.get("reported"),
-        reported_by=(handoff.get("report") or {}).get("reportedBy"),
-        agreement=handoff.get("agreement"),
-    )

@@ -33,7 +33,7 @@ from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.target import read_target
 from adapters.webhooks.transport import WebhookTransport
 from collate_gateway_client import AsyncGateway, Gateway, RetryPolicy
-from collate_gateway_client.operations import stream_events
+from collate_gateway_client.operations import read_me, stream_events
 from consumers.engine.kafka.clients import group_consumer
 from consumers.engine.settings import EngineSettings
 from gateway.console.api import Api
@@ -172,12 +172,12 @@ async def http_through_a_proxy(peer: Peer) -> None:
 async def console(peer: Peer) -> None:
     settings = ConsoleSettings(api_url=peer.url, api_timeout=timedelta(seconds=0.2), api_ca_file=peer.ca)
     async with Api(settings) as api:
-        raise AssertionError(await api.get(PERSON, "/v1/me"))
+        raise AssertionError(await api.send(PERSON, read_me()))
 
 
 async def consoles_stream(peer: Peer) -> None:
     settings = ConsoleSettings(api_url=peer.url, api_timeout=timedelta(seconds=0.2), api_ca_file=peer.ca)
-    async with Api(settings) as api, api.stream(PERSON, "/v1/events") as opened:
+    async with Api(settings) as api, api.stream(PERSON, stream_events()) as opened:
         raise AssertionError(opened)
 
 

@@ -47,7 +47,7 @@ def test_the_image_has_the_pinned_packages_and_no_development_tools(image):
         if "==" in line
     }
     installed = {name.split("-")[0].lower().replace("_", "-") for name in there if name.endswith(".dist-info")}
-    assert installed <= pinned | {"collate-gateway"}
+    assert installed <= pinned | {"collate-gateway", "collate-gateway-client"}
 
 
 def test_the_image_has_no_pip_of_its_base(image):

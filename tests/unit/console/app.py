@@ -40,7 +40,7 @@ def console_app(
 ) -> Starlette:
     """Return the application. `answers` is the API; `routes` are further pages."""
     settings = settings or console_settings()
-    api = Api(settings.console, httpx.MockTransport(answers))
+    api = Api(settings.console, httpx.AsyncClient(transport=httpx.MockTransport(answers)))
     recorder = page_recorder(create_metrics(CollectorRegistry()).console)
     app = create_app(settings, api, recorder, now=lambda: NOW, content=_content())
     app.router.routes.extend(routes)

@@ -290,7 +290,7 @@ async def test_a_watch_is_one_command_and_leads_back_to_the_page():
         assert first.status_code == second.status_code == 303
         assert first.headers["location"] == f"/authorizations/auth_7Q2M?notice=watch&command={COMMAND}"
         shown = await client.get(first.headers["location"])
-    assert [request.headers["idempotency-key"] for request in sent] == [key, key]
+    assert [request.headers["idempotency-key"] for request in sent] == [f'"{key}"'] * 2
     assert "The watch command is accepted." in shown.text
     assert f'href="/commands/{COMMAND}"' in shown.text
 

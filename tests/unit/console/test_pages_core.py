@@ -3,17 +3,17 @@ import gzip
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from gateway.console.api import api_path
+from gateway.console.api import Api, GatewayProblem, NotAnswered, operations
 from gateway.console.assets import Assets
 from gateway.console.forms import read_form
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiRefusal
 from gateway.console.page import console_of, open_templates, person_of, render
-from tests.unit.console.app import ORIGIN, browser, console_app, me
+from tests.unit.console.app import ORIGIN, browser, console_app, console_settings, me
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -182,12 +182,17 @@ async def test_an_asset_is_immutable_at_its_hash_and_not_cached_at_an_old_one(tm
     assert (hidden.status_code, outside.status_code) == (404, 404)
 
 
-async def ask(answers, path="/v1/overview", method="get", **options):
-    outcome = None
+OVERVIEW = operations.read_overview({"history": "1h"})
+WATCH = operations.watch_authorization("auth_1", key="k")
+
+
+async def ask(answers, call=OVERVIEW, etag=None):
+    outcome = "not asked"
 
     async def page(request: Request) -> Response:
         nonlocal outcome
-        outcome = await getattr(console_of(request).api, method)(person_of(request), path, **options)
+        api, person = console_of(request).api, person_of(request)
+        outcome = await (api.send(person, call) if etag is None else api.read_if_changed(person, call, etag))
         return PlainTextResponse("")
 
     def api(request: httpx.Request) -> httpx.Response:
@@ -205,7 +210,7 @@ async def test_an_answer_has_the_parsed_body_and_the_call_has_the_pages_id_and_t
         assert str(request.url) == "http://api.test/v1/overview?history=1h"
         return httpx.Response(200, json={"waiting": 3}, headers={"etag": '"1"'})
 
-    outcome = await ask(answers, query={"history": "1h"})
+    outcome = await ask(answers)
     assert (outcome.status, outcome.body, outcome.headers["etag"]) == (200, {"waiting": 3}, '"1"')
 
 
@@ -219,12 +224,10 @@ async def test_a_problem_is_a_refusal_with_its_pointers():
         "errors": [{"pointer": "/result/type", "detail": "one of completed"}],
         "version": 4,
     }
-    outcome = await ask(
-        lambda _: httpx.Response(400, json=problem, headers={"retry-after": "3"}), method="post", idempotency_key="k"
-    )
-    assert isinstance(outcome, ApiRefusal)
+    outcome = await ask(lambda _: httpx.Response(400, json=problem, headers={"retry-after": "3"}), WATCH)
+    assert isinstance(outcome, GatewayProblem)
     assert (outcome.status, outcome.slug, outcome.title) == (400, "invalid-body", "Invalid body")
-    assert [(one.where, one.detail) for one in outcome.pointers] == [("/result/type", "one of completed")]
+    assert [(one.where, one.expected) for one in outcome.faults] == [("/result/type", "one of completed")]
     assert (outcome.retry_after_seconds, outcome.members) == (3, {"version": 4})
 
 
@@ -239,36 +242,69 @@ async def test_a_problem_is_a_refusal_with_its_pointers():
     ],
 )
 async def test_an_answer_that_is_not_the_apis_counts_as_not_reached(response):
-    assert isinstance(await ask(lambda _: response), ApiNotReached)
+    assert isinstance(await ask(lambda _: response), NotAnswered)
 
 
-@pytest.mark.parametrize(("method", "calls"), [("get", 2), ("post", 1)])
-async def test_a_lost_connection_is_tried_again_for_reads_only(method, calls):
+@pytest.mark.parametrize(("call", "calls"), [(OVERVIEW, 2), (WATCH, 1)])
+async def test_a_lost_connection_is_tried_again_for_reads_only(call, calls):
     seen = []
 
     def answers(request: httpx.Request) -> httpx.Response:
         seen.append(request.method)
         raise httpx.RemoteProtocolError("Server disconnected")
 
-    assert isinstance(await ask(answers, method=method), ApiNotReached)
+    assert isinstance(await ask(answers, call), NotAnswered)
     assert len(seen) == calls
 
 
-async def test_an_unchanged_answer_is_an_answer_without_body():
-    outcome = await ask(lambda _: httpx.Response(304), headers={"if-none-match": '"1"'})
-    assert isinstance(outcome, ApiAnswer)
-    assert (outcome.status, outcome.body) == (304, None)
+async def test_an_unchanged_answer_is_none():
+    def answers(request: httpx.Request) -> httpx.Response:
+        assert request.headers["if-none-match"] == '"1"'
+        return httpx.Response(304)
+
+    assert await ask(answers, etag='"1"') is None
+
+
+async def test_a_credential_that_no_header_can_have_is_refused_and_sends_nothing():
+    api = Api(
+        console_settings().console, httpx.AsyncClient(transport=httpx.MockTransport(lambda _: pytest.fail("sent")))
+    )
+    outcome = await api.send_as(SecretStr("a key"), OVERVIEW)
+    assert isinstance(outcome, GatewayProblem)
+    assert outcome.status == 401
+
+
+async def test_a_call_ends_with_the_time_of_the_settings():
+    async def answers(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answers))
+    outcome = await Api(console_settings(api_timeout="50ms").console, http).send_as(SecretStr("k"), WATCH)
+    assert isinstance(outcome, NotAnswered)
+    assert outcome.reason == "no answer within 0.05 s"
+
+
+async def test_an_outcome_keeps_no_frame_that_has_the_credential():
+    outcome = await ask(lambda _: httpx.Response(502, text="x"))
+    assert outcome.__traceback__ is None
 
 
 @pytest.mark.parametrize(
-    ("segments", "path"),
+    ("command_id", "path"),
     [
-        (("v1", "commands", "a b"), "/v1/commands/a%20b"),
-        (("v1", "commands", "../me"), "/v1/commands/..%2Fme"),
-        (("v1", "commands", ".."), "/v1/commands/%2E%2E"),
-        (("v1", "commands", "a?b#c"), "/v1/commands/a%3Fb%23c"),
+        ("a b", "/v1/commands/a%20b"),
+        ("../me", "/v1/commands/..%2Fme"),
+        ("..", "/v1/commands/%2E%2E"),
+        ("a?b#c", "/v1/commands/a%3Fb%23c"),
     ],
 )
-def test_an_id_never_changes_the_path_of_the_api(segments, path):
-    assert api_path(*segments) == path
-    assert httpx.URL("http://api.test").join(path).raw_path.decode() == path
+async def test_an_id_never_changes_the_path_of_the_api(command_id, path):
+    asked = []
+
+    def answers(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path.decode())
+        return httpx.Response(200, json={})
+
+    await ask(answers, operations.read_command(command_id))
+    assert asked == [path]

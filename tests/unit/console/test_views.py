@@ -11,10 +11,19 @@ from gateway.console.times import age, clock, left, span, split_times
 from gateway.console.views import guide
 from gateway.console.views.authorization import AuthorizationSituation, authorization_of
 from gateway.console.views.freshness import FreshnessState, freshness_of
-from gateway.console.views.overview import FindingKind, Tone, overview_of
-from gateway.console.views.search import Found, questions_of, search_of
+from gateway.console.views.overview import FindingKind, overview_of
+from gateway.console.views.search import questions_of, search_of
 from gateway.console.views.timeline import timeline_of
-from gateway.console.views.work_list import Need, Tab, filter_of, question_of, row_of, work_of
+from gateway.console.views.words import Tone, delivery, webhook_tone
+from gateway.console.views.work_list import (
+    OF_HANDOFFS,
+    Need,
+    authorizations_call,
+    authorizations_view,
+    filter_of,
+    handoffs_call,
+    handoffs_view,
+)
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago
 from tests.unit.console.app import NOW
@@ -164,11 +173,14 @@ def test_without_an_overview_the_freshness_is_unknown():
     ],
 )
 def test_each_tab_is_one_question_to_the_api(query, path, asked):
-    assert question_of(filter_of(query), "people:jo.miller", NOW) == (path, {"limit": "25"} | asked)
+    filter_ = filter_of(query)
+    is_of_handoffs = filter_.tab in OF_HANDOFFS
+    call = handoffs_call(filter_, NOW) if is_of_handoffs else authorizations_call(filter_, "people:jo.miller")
+    assert (call.path, dict(call.query)) == (path, {"limit": "25"} | asked)
 
 
 def test_each_row_says_what_to_do_and_who_has_it():
-    rows = work_of(answers.work(), filter_of({}), ME, NOW).rows
+    rows = authorizations_view(answers.work(), ME, NOW).rows
     assert [row.need for row in rows] == [
         Need.REVIEW,
         Need.FINISH,
@@ -189,30 +201,26 @@ def test_each_row_says_what_to_do_and_who_has_it():
 
 
 def test_a_link_counts_down_until_it_has_expired():
-    rows = work_of(answers.work(), filter_of({}), ME, NOW).rows
-    assert (rows[1].link_until, rows[1].link_expired_at) == (ago(seconds=-56), None)
-    assert (rows[3].link_until, rows[3].link_expired_at) == (None, ago(minutes=4))
+    rows = authorizations_view(answers.work(), ME, NOW).rows
+    assert (rows[1].has_link, rows[1].handoff["lastGrant"]["expiresAt"]) == (True, ago(seconds=-56))
+    assert (rows[3].has_link, rows[3].handoff["lastGrant"]["expiresAt"]) == (False, ago(minutes=4))
 
 
 def test_a_contradicted_report_is_a_row_of_its_own_kind():
     last = {"id": "mhand_9", "result": "completed_reported", "reported": "submitted", "agreement": "contradicts"}
-    row = row_of(answers.item("auth_1", actionRequiredAt=None, lastHandoff=last), ME, NOW)
-    assert (row.need, row.reported) == (Need.CONTRADICTION, "submitted")
+    item = answers.item("auth_1", actionRequiredAt=None, lastHandoff=last)
+    (row,) = authorizations_view({"authorizations": [item]}, ME, NOW).rows
+    assert (row.need, row.item) == (Need.CONTRADICTION, item)
 
 
 def test_closed_handoffs_have_their_report_and_verdict():
-    view = work_of(answers.closed(), filter_of({"tab": "closed"}), ME, NOW)
-    assert view.filter.tab is Tab.CLOSED
-    assert [(row.reported, row.reported_by, row.agreement) for row in view.closed] == [
-        ("submitted", "jo.miller", "agrees"),
-        ("submitted", None, "contradicts"),
-        (None, None, None),
-    ]
+    view = handoffs_view(answers.closed(), filter_of({"tab": "closed"}), ME, NOW)
+    assert (list(view.closed), view.rows) == (answers.closed()["handoffs"], ())
 
 
 def test_an_open_handoff_is_a_row_even_without_the_time_of_its_opening():
     handoffs = {"handoffs": [answers.handoff("auth_1", openedAt=None), answers.handoff("auth_2")]}
-    rows = work_of(handoffs, filter_of({"tab": "open"}), ME, NOW).rows
+    rows = handoffs_view(handoffs, filter_of({"tab": "open"}), ME, NOW).rows
     assert [(row.authorization_id, row.since, row.need) for row in rows] == [
         ("auth_1", None, Need.FINISH),
         ("auth_2", ago(minutes=11), Need.FINISH),
@@ -268,21 +276,20 @@ def test_an_authorization_that_is_watched_cannot_be_watched_again():
 
 # Timeline
 def test_calls_are_folded_under_the_newest_entry_of_their_command():
-    rows = timeline_of(answers.timeline()).rows
-    assert [(row.kind, len(row.calls)) for row in rows if row.calls] == [
+    rows = timeline_of(answers.timeline())
+    assert [(row.entry["kind"], len(row.calls)) for row in rows if row.calls] == [
         ("command.finished", 2),
         ("command.finished", 1),
         ("attempt", 1),
     ]
-    assert [call.tone for call in rows[1].calls] == [Tone.PLAIN, Tone.WARN]
 
 
 def test_calls_of_a_command_that_waited_are_folded_under_its_end_too():
     """A command has several entries; all its calls are in one place."""
     kinds = ["command.finished", "attempt", "command.waiting", "attempt", "command.accepted"]
     entries = [answers.entry(None, kind, kind, COMMAND) | {"at": ago(minutes=n)} for n, kind in enumerate(kinds)]
-    rows = timeline_of({"authorizationId": "a", "entries": entries}).rows
-    assert [(row.kind, len(row.calls)) for row in rows] == [
+    rows = timeline_of({"authorizationId": "a", "entries": entries})
+    assert [(row.entry["kind"], len(row.calls)) for row in rows] == [
         ("command.finished", 2),
         ("command.waiting", 0),
         ("command.accepted", 0),
@@ -290,66 +297,72 @@ def test_calls_of_a_command_that_waited_are_folded_under_its_end_too():
 
 
 def test_a_timeline_keeps_its_order_and_marks_each_day():
-    rows = timeline_of(answers.timeline()).rows
-    assert [row.at for row in rows] == sorted((row.at for row in rows), reverse=True)
+    rows = timeline_of(answers.timeline())
+    times = [row.entry["at"] for row in rows]
+    assert times == sorted(times, reverse=True)
     assert [row.begins_day for row in rows].count(True) == 2
     assert rows[0].tone is Tone.BAD
 
 
 def test_keys_of_rows_differ():
-    rows = timeline_of(answers.timeline()).rows
+    rows = timeline_of(answers.timeline())
     assert len({row.key for row in rows}) == len(rows)
 
 
 # Search
 @pytest.mark.parametrize(
-    ("text", "kinds"),
+    ("text", "command", "authorization", "lists"),
     [
-        ("case=case-0042", [Found.COMMANDS]),
-        (answers.COMMAND, [Found.COMMAND, Found.AUTHORIZATION, Found.COMMANDS, Found.PAYER, *[Found.COMMANDS] * 2]),
-        ("auth_7Q2M", [Found.AUTHORIZATION, Found.COMMANDS, Found.PAYER, *[Found.COMMANDS] * 2]),
-        ("OPS:12", [Found.COMMANDS, Found.COMMANDS]),
-        ("two words", []),
-        ("../../v1/me", []),
-        ("x" * 129, []),
+        ("case=case-0042", False, False, [{"metadata.case": "case-0042"}]),
+        (
+            answers.COMMAND,
+            True,
+            True,
+            [
+                {"authorizationId": answers.COMMAND},
+                {"metadata.case": answers.COMMAND},
+                {"metadata.ticket": answers.COMMAND},
+            ],
+        ),
+        (
+            "auth_7Q2M",
+            False,
+            True,
+            [{"authorizationId": "auth_7Q2M"}, {"metadata.case": "auth_7Q2M"}, {"metadata.ticket": "auth_7Q2M"}],
+        ),
+        ("OPS:12", False, False, [{"metadata.case": "OPS:12"}, {"metadata.ticket": "OPS:12"}]),
     ],
 )
-def test_a_text_becomes_the_questions_that_it_may_answer(text, kinds):
-    assert [question.finds for question in questions_of(text)] == kinds
+def test_a_text_becomes_the_questions_that_it_may_answer(text, command, authorization, lists):
+    found = questions_of(text)
+    assert (found.command is not None, found.authorization is not None) == (command, authorization)
+    assert (found.at_payer is not None) is authorization
+    assert [dict(call.query) for call in found.commands] == [one | {"order": "newest", "limit": "20"} for one in lists]
+
+
+@pytest.mark.parametrize("text", ["two words", "../../v1/me", "x" * 129])
+def test_a_text_that_is_neither_an_id_nor_metadata_asks_nothing(text):
+    assert questions_of(text) is None
 
 
 def test_a_single_hit_leads_to_its_page():
-    by_id = questions_of("auth_7Q2M")
-    found = search_of("auth_7Q2M", [(by_id[0], answers.record() | {"authorizationId": "auth_7Q2M"})])
-    assert found.only_page == "/authorizations/auth_7Q2M"
+    record = answers.record() | {"authorizationId": "auth_7Q2M"}
+    assert search_of("auth_7Q2M", None, record, None, []).only_page == "/authorizations/auth_7Q2M"
     own = {"commands": [answers.command(1, authorizationId="auth_7Q2M")]}
-    assert search_of("auth_7Q2M", [(by_id[1], own)]).only_page == "/commands/" + own["commands"][0]["commandId"]
+    assert search_of("auth_7Q2M", None, record, None, [own]).only_page == "/authorizations/auth_7Q2M"
+    assert search_of("auth_7Q2M", None, None, None, [own]).only_page == "/commands/" + own["commands"][0]["commandId"]
     two = {"commands": [answers.command(1), answers.command(2)]}
-    assert search_of("auth_7Q2M", [(by_id[1], two)]).only_page is None
+    assert search_of("auth_7Q2M", None, None, None, [two]).only_page is None
+    assert search_of("p1", None, None, {"authorizations": [answers.item("auth_1")]}, []).payer == "p1"
+    assert search_of("p1", None, None, {"authorizations": []}, []).is_empty
 
 
 def test_now_is_an_argument_of_every_view():
     later = NOW + timedelta(minutes=2)
-    assert work_of(answers.work(), filter_of({}), ME, later).rows[1].link_until is None
+    assert not authorizations_view(answers.work(), ME, later).rows[1].has_link
 
 
-def test_the_overview_shows_each_subscription_with_its_last_answer():
-    subscription = {
-        "name": "billing",
-        "url": "https://hooks.example",
-        "state": "down",
-        "oldestSeconds": 71.0,
-        "undelivered": 9,
-        "lastAnswer": {"result": "status_5xx", "status": 503, "agoSeconds": 2.0},
-        "delivered": 1,
-        "deadLetters": 0,
-    }
-    quiet = subscription | {"name": "new", "state": "delivering", "lastAnswer": None}
-    webhooks = {"subscriptions": [subscription, quiet], "unreachable": 1}
-    view = overview_of(answers.overview(webhooks=webhooks), None).webhooks
-    assert [(row.name, row.tone, row.answer) for row in view.rows] == [
-        ("billing", Tone.BAD, "503 status 5xx"),
-        ("new", Tone.GOOD, None),
-    ]
-    assert view.unreachable == 1
-    assert overview_of(answers.overview(), None).webhooks is None
+def test_a_subscription_has_a_tone_and_its_last_answer_a_text():
+    assert (webhook_tone("down"), webhook_tone("a_new_word"), webhook_tone("held")) == (Tone.BAD, Tone.BAD, Tone.WARN)
+    assert delivery({"result": "status_5xx", "status": 503, "agoSeconds": 2.0}) == "503 status 5xx"
+    assert delivery({"result": "connect_timeout", "agoSeconds": 2.0}) == "connect timeout"

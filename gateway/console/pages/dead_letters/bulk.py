@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gateway.console.api import Answer, Failure, GatewayProblem, models, operations
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
-from gateway.console.outcomes import ApiAnswer, ApiRefusal
 from gateway.console.page import console_of, person_of
-from gateway.console.pages.dead_letters.decisions import OPERATE, REASONS, decision_body
-from gateway.console.pages.dead_letters.reading import Failure, address, filters_of, forecasts, selection_of
+from gateway.console.pages.dead_letters.decisions import OPERATE, REASONS, reason_of_form, text_of_form
+from gateway.console.pages.dead_letters.reading import address, filters_of, forecasts, selection_of
 from gateway.console.updating_part import page_or_part
 from gateway.console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenDeadLetters, bulk_plan
 
@@ -69,18 +69,32 @@ async def decide(request: Request) -> Response:
     """POST /dead-letters/all: decide the next ones; 303 to the rest."""
     person, form = person_of(request), await read_form(request)
     fields = {name: form[name] for name in form}
-    verb, body = fields.get("verb", ""), decision_body(person, form)
-    if verb not in VERBS or body is None:
+    verb, reason, ticket = fields.get("verb", ""), reason_of_form(form), text_of_form(form, "ticket")
+    if verb not in VERBS or reason is None:
         return _response(request, await _read(request, fields, is_incomplete=True), 422)
-    body.pop("why", None)
     filters, chosen = filters_of(fields), _chosen(form)
-    selection = _selection(fields, filters, console_of(request).now()) | {"before": chosen.before}
-    after = {} if chosen.after is None else {"after": chosen.after}
-    sent = body | after | {"decision": verb, "selection": selection, "count": chosen.count, "digest": chosen.digest}
-    outcome = await console_of(request).api.post(person, "/v1/dead-letters/decisions", sent)
-    if isinstance(outcome, ApiRefusal) and outcome.slug == "dead-letters-changed":
+    selection = _selection(fields, filters, console_of(request).now())
+    body: models.DeadLetterDecisions = {
+        "operator": person.name_for_api,
+        "reason": reason,
+        "ticket": ticket,
+        "after": chosen.after,
+        "decision": "redrive" if verb == "redrive" else "discard",
+        "selection": {
+            "cause": selection["cause"],
+            "command": selection["command"],
+            "caller": selection["caller"],
+            "authorizationId": selection["authorizationId"],
+            "since": selection["since"],
+            "before": chosen.before,
+        },
+        "count": chosen.count,
+        "digest": chosen.digest,
+    }
+    outcome = await console_of(request).api.send(person, operations.decide_dead_letters(body))
+    if isinstance(outcome, GatewayProblem) and outcome.slug == "dead-letters-changed":
         return RedirectResponse(address(ALL, filters, {"changed": "yes"}), 303)
-    if not isinstance(outcome, ApiAnswer):
+    if not isinstance(outcome, Answer):
         return _response(request, await _read(request, fields, problem=outcome), _status(outcome))
     run = _run_of(fields)
     rest = {
@@ -90,8 +104,8 @@ async def decide(request: Request) -> Response:
         "digest": outcome.body["digest"],
         "after": outcome.body.get("next"),
         "verb": verb,
-        "reason": body["reason"],
-        "ticket": body.get("ticket"),
+        "reason": reason,
+        "ticket": ticket,
         "decided": str(run.decided + len(outcome.body["decided"])),
         "leftOut": str(run.left_out + len(outcome.body["notDecided"])),
         "run": "yes" if form.get("run") == "yes" and outcome.body["remaining"] else None,
@@ -109,16 +123,18 @@ async def _read(
         return BulkPage(filters, run=run)
     selection = _selection(fields, filters, console.now())
     continues = bool(fields.get("digest")) and problem is None
-    behind = {name: fields[name] for name in ("before",) if fields.get(name)} if continues else {}
-    cursor = {"cursor": fields["after"]} if continues and fields.get("after") else {}
-    query = selection | behind | cursor | {"limit": str(MOST_DECISIONS)} | ({} if continues else {"digest": "true"})
-    listed = await console.api.get(person, "/v1/dead-letters", query)
-    if not isinstance(listed, ApiAnswer):
+    query: operations.ListDeadLettersQuery = {**selection, "limit": MOST_DECISIONS}
+    if continues:
+        query |= {"before": fields.get("before") or None, "cursor": fields.get("after") or None}
+    else:
+        query["digest"] = "true"
+    listed = await console.api.send(person, operations.list_dead_letters(query))
+    if not isinstance(listed, Answer):
         return BulkPage(filters, run=run, failure=listed)
     chosen = (
         _chosen(fields)
         if continues
-        else ChosenDeadLetters(listed.body["matching"], listed.body["digest"], listed.body["at"])
+        else ChosenDeadLetters(listed.body["matching"], listed.body.get("digest", ""), listed.body.get("at", ""))
     )
     if chosen.count == 0:
         return BulkPage(filters, run=run, has_changed=has_changed)
@@ -140,10 +156,10 @@ def _response(request: Request, page: BulkPage, status: int) -> Response:
     return page_or_part(request, TEMPLATE, PART, page, status)
 
 
-def _selection(fields: dict[str, str], filters: dict[str, str], now: datetime) -> dict[str, str]:
+def _selection(fields: dict[str, str], filters: dict[str, str], now: datetime) -> operations.ListDeadLettersQuery:
     """Return the filters as the API has them, with the time that the first page of a run computed from the age."""
-    since = fields.get("sinceTime")
-    return selection_of(filters, now) | ({"since": since} if since else {})
+    selection = selection_of(filters, now)
+    return {**selection, "since": fields.get("sinceTime") or selection["since"]}
 
 
 def _chosen(fields: Form | dict[str, str]) -> ChosenDeadLetters:
@@ -170,7 +186,7 @@ def _number(text: str) -> int:
 
 
 def _status(failure: Failure) -> int:
-    return failure.status if isinstance(failure, ApiRefusal) else 503
+    return failure.status if isinstance(failure, GatewayProblem) else 503
 
 
 ROUTES = [

@@ -2,22 +2,20 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final, cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from consumers.applier.dry_run import forecast_of_discard
-from gateway.console.api import api_path
+from gateway.console.api import Answer, Failure, GatewayProblem, models, operations
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
-from gateway.console.outcomes import ApiAnswer, ApiRefusal
 from gateway.console.page import console_of, person_of, render
 from gateway.console.pages.dead_letters.reading import (
     AGES,
     ROWS,
-    Failure,
     address,
     command_of,
     filters_of,
@@ -25,23 +23,20 @@ from gateway.console.pages.dead_letters.reading import (
     redrive_forecast,
     selection_of,
 )
-from gateway.console.person import SignedInPerson
 from gateway.console.updating_part import etag_of, page_or_part
 from gateway.console.views.content import Content, content
 from gateway.console.views.dead_letters import (
     DeadLetterListView,
     DeadLetterView,
-    dead_letter_list_view,
     dead_letter_view,
 )
-from gateway.console.views.workbench.bench import CommandResult, command_result
 from schemas.enums import CommandType, DecisionReason
 
 OPERATE: Final = "operate"
 LIST: Final = "dead_letters/list.html"
 LIST_PART: Final = "dead_letters/list_part.html"
 ONE: Final = "dead_letters/one.html"
-WAIT: Final = {"Prefer": "wait=3"}
+WAIT_SECONDS: Final = 3
 COMMANDS: Final = (CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE, CommandType.AUTHORIZATION_WATCH)
 REASONS: Final = tuple(DecisionReason)
 _LOOKS: Final = 8
@@ -83,7 +78,7 @@ class DeadLetterPage:
     is_incomplete: bool = False
     typed: TypedDecision = field(default_factory=TypedDecision)
     decided: str = ""
-    result: CommandResult | None = None
+    result: models.CommandStatus | None = None
     reasons: tuple[str, ...] = REASONS
 
 
@@ -104,21 +99,20 @@ async def show_list(request: Request) -> Response:
     page = DeadLetterListPage(filters, address("/dead-letters", filters, {"cursor": cursor}), is_first=not cursor)
     if not person.may(OPERATE):
         return page_or_part(request, LIST, LIST_PART, page, 403)
-    query = selection_of(filters, now) | {"limit": str(ROWS)} | ({"cursor": cursor} if cursor else {})
-    outcome = await console_of(request).api.get(person, "/v1/dead-letters", query)
-    if not isinstance(outcome, ApiAnswer):
+    call = operations.list_dead_letters({**selection_of(filters, now), "limit": ROWS, "cursor": cursor or None})
+    outcome = await console_of(request).api.send(person, call)
+    if not isinstance(outcome, Answer):
         failed = DeadLetterListPage(filters, page.here, is_first=page.is_first, failure=outcome)
         return page_or_part(request, LIST, LIST_PART, failed, _status(outcome))
-    dead_letters = dead_letter_list_view(outcome.body, filters)
-    following = None if dead_letters.next_cursor is None else {"cursor": dead_letters.next_cursor}
+    listed, following = outcome.body, outcome.body.get("next")
     shown = DeadLetterListPage(
         filters,
         page.here,
-        next=None if following is None else address("/dead-letters", filters, following),
+        next=None if following is None else address("/dead-letters", filters, {"cursor": following}),
         is_first=page.is_first,
-        dead_letters=dead_letters,
+        dead_letters=DeadLetterListView(listed, filters),
     )
-    etag = etag_of(dead_letters.rows, dead_letters.matching, dead_letters.left_out)
+    etag = etag_of(listed["deadLetters"], listed["matching"], listed["leftOut"])
     return page_or_part(request, LIST, LIST_PART, shown, etag=etag)
 
 
@@ -144,9 +138,9 @@ async def reveal(request: Request) -> Response:
     command_id, person = command_of(request), person_of(request)
     if not person.may(OPERATE):
         return render(request, "dead_letters/reveal.html", RevealedDeadLetter(command_id), 403)
-    query = {} if person.is_named_by_token else {"operator": person.name}
-    outcome = await console_of(request).api.get(person, api_path("v1", "dead-letters", command_id, "original"), query)
-    if not isinstance(outcome, ApiAnswer):
+    call = operations.read_dead_letter_original(command_id, {"operator": person.name_for_api})
+    outcome = await console_of(request).api.send(person, call)
+    if not isinstance(outcome, Answer):
         failed = RevealedDeadLetter(command_id, failure=outcome)
         return render(request, "dead_letters/reveal.html", failed, _status(outcome))
     data = outcome.body.get("data")
@@ -154,27 +148,35 @@ async def reveal(request: Request) -> Response:
     return render(request, "dead_letters/reveal.html", shown)
 
 
-def decision_body(person: SignedInPerson, form: Form) -> dict[str, Any] | None:
-    """Return operator, reason, ticket and why of a form; None without a reason."""
+def reason_of_form(form: Form) -> models.DecisionReason | None:
+    """Return the reason of a decision's form; None without one."""
     reason = form.get("reason", "")
-    if reason not in REASONS:
-        return None
-    optional = {name: form.get(name, "").strip() for name in ("ticket", "why")}
-    operator = {} if person.is_named_by_token else {"operator": person.name}
-    return operator | {"reason": reason} | {name: value for name, value in optional.items() if value}
+    return cast("models.DecisionReason", reason) if reason in REASONS else None
+
+
+def text_of_form(form: Form, name: str) -> str | None:
+    """Return an optional text of a form; None if it is empty."""
+    return form.get(name, "").strip() or None
 
 
 async def _decide(request: Request, verb: str) -> Response:
     command_id, person, form = command_of(request), person_of(request), await read_form(request)
     typed = TypedDecision(form.get("reason", ""), form.get("ticket", ""), form.get("why", ""))
-    body, number = decision_body(person, form), form.get("redrive", "")
+    reason, number = reason_of_form(form), form.get("redrive", "")
     if not number.isascii() or not number.isdigit() or len(number) > 3:
         raise PageError(400, "The form is not complete", "Load the page again and fill in the form again.")
-    if body is None:
+    if reason is None:
         return render(request, ONE, await _read(request, typed=typed, is_incomplete=True), 422)
-    path = api_path("v1", "dead-letters", command_id, verb)
-    outcome = await console_of(request).api.post(person, path, body | {"redrive": int(number)}, headers=WAIT)
-    if not isinstance(outcome, ApiAnswer):
+    body: models.DeadLetterDecision = {
+        "operator": person.name_for_api,
+        "reason": reason,
+        "ticket": text_of_form(form, "ticket"),
+        "why": text_of_form(form, "why"),
+        "redrive": int(number),
+    }
+    decide = operations.redrive_dead_letter if verb == "redrive" else operations.discard_dead_letter
+    outcome = await console_of(request).api.send(person, decide(command_id, body), wait=WAIT_SECONDS)
+    if not isinstance(outcome, Answer):
         return render(request, ONE, await _read(request, typed=typed, problem=outcome), _status(outcome))
     await _until_decided(request, command_id, int(number))
     return RedirectResponse(address(f"/dead-letters/{command_id}", {"decided": verb}), 303)
@@ -199,21 +201,20 @@ async def _read(
     if not person.may(OPERATE):
         return page
     found, situation = await asyncio.gather(
-        api.get(person, api_path("v1", "dead-letters", command_id)), read_situation(request, command_id)
+        api.send(person, operations.read_dead_letter(command_id)), read_situation(request, command_id)
     )
-    if not isinstance(found, ApiAnswer):
-        result = await api.get(person, api_path("v1", "commands", command_id))
-        known = command_result(command_id, result.body) if isinstance(result, ApiAnswer) else None
-        return replace(page, failure=found, result=known)
+    if not isinstance(found, Answer):
+        result = await api.send(person, operations.read_command(command_id))
+        return replace(page, failure=found, result=result.body if isinstance(result, Answer) else None)
     now = console_of(request).now()
     dead_letter = dead_letter_view(
         found.body,
-        situation.body if isinstance(situation, ApiAnswer) else None,
+        situation.body if isinstance(situation, Answer) else None,
         redrive_forecast(found.body, situation, now),
         forecast_of_discard(found.body),
     )
     return replace(
-        page, dead_letter=dead_letter, situation_failure=None if isinstance(situation, ApiAnswer) else situation
+        page, dead_letter=dead_letter, situation_failure=None if isinstance(situation, Answer) else situation
     )
 
 
@@ -221,8 +222,8 @@ async def _until_decided(request: Request, command_id: str, number: int) -> None
     """Wait at most two seconds until the dead letter has ended, or the command became a dead letter again."""
     api, person = console_of(request).api, person_of(request)
     for _ in range(_LOOKS):
-        found = await api.get(person, api_path("v1", "dead-letters", command_id))
-        if not isinstance(found, ApiAnswer) or found.body["redrive"] != number:
+        found = await api.send(person, operations.read_dead_letter(command_id))
+        if not isinstance(found, Answer) or found.body["redrive"] != number:
             return
         await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -230,7 +231,7 @@ async def _until_decided(request: Request, command_id: str, number: int) -> None
 def _status(failure: Failure | None) -> int:
     if failure is None:
         return 200
-    return failure.status if isinstance(failure, ApiRefusal) else 503
+    return failure.status if isinstance(failure, GatewayProblem) else 503
 
 
 ROUTES = [

@@ -3,22 +3,19 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from consumers.applier.dry_run import Forecast, forecast
-from gateway.console.api import api_path
+from gateway.console.api import Answer, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.views.dead_letters import FILTERS, ShownForecast, shown_forecast
 from schemas.fields.scalars import is_command_id
 from schemas.times import format_time
 
-Json = dict[str, Any]
-Failure = ApiRefusal | ApiNotReached
 ROWS: Final = 50
 AGES: Final = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 _AT_ONCE: Final = 4
@@ -41,11 +38,16 @@ def filters_of(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in chosen.items() if value}
 
 
-def selection_of(filters: Mapping[str, str], now: datetime) -> dict[str, str]:
+def selection_of(filters: Mapping[str, str], now: datetime) -> operations.ListDeadLettersQuery:
     """Return the filters as the API has them: an age becomes a time."""
     age = AGES.get(filters.get("since", ""))
-    selection = {name: value for name, value in filters.items() if name != "since"}
-    return selection if age is None else selection | {"since": format_time((now - age).astimezone(UTC))}
+    return {
+        "cause": filters.get("cause"),
+        "command": filters.get("command"),
+        "caller": filters.get("caller"),
+        "authorizationId": filters.get("authorizationId"),
+        "since": None if age is None else format_time((now - age).astimezone(UTC)),
+    }
 
 
 def address(path: str, *parts: Mapping[str, str | None]) -> str:
@@ -54,33 +56,34 @@ def address(path: str, *parts: Mapping[str, str | None]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-async def read_situation(request: Request, command_id: str) -> ApiOutcome:
+async def read_situation(request: Request, command_id: str) -> Outcome[models.DeadLetterSituation]:
     """Read the state of a dead letter's authorization at Collate."""
-    return await console_of(request).api.get(
-        person_of(request), api_path("v1", "dead-letters", command_id, "situation")
-    )
+    call = operations.read_dead_letter_situation(command_id)
+    return await console_of(request).api.send(person_of(request), call)
 
 
-def redrive_forecast(dead_letter: Json, situation: ApiOutcome, now: datetime) -> Forecast | None:
+def redrive_forecast(
+    dead_letter: models.DeadLetterDetail, situation: Outcome[models.DeadLetterSituation], now: datetime
+) -> Forecast | None:
     """Return the forecast of a redrive; None if the state at Collate is not known."""
     if not dead_letter["canRedrive"]:
         return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
-    if isinstance(situation, ApiAnswer):
+    if isinstance(situation, Answer):
         return forecast(dead_letter, situation.body, now)
-    if isinstance(situation, ApiRefusal) and situation.slug == "authorization-not-found":
+    if isinstance(situation, GatewayProblem) and situation.slug == "authorization-not-found":
         return forecast(dead_letter, None, now)
     return None
 
 
-async def forecasts(request: Request, dead_letters: Sequence[Json]) -> list[ShownForecast | None]:
+async def forecasts(request: Request, dead_letters: Sequence[models.DeadLetterSummary]) -> list[ShownForecast | None]:
     """Forecast a redrive of each, a few at a time; None for one that was not read in time."""
     places = asyncio.Semaphore(_AT_ONCE)
     api, person, now = console_of(request).api, person_of(request), console_of(request).now()
 
-    async def one(dead_letter: Json) -> ShownForecast | None:
+    async def one(dead_letter: models.DeadLetterSummary) -> ShownForecast | None:
         async with places:
-            found = await api.get(person, api_path("v1", "dead-letters", dead_letter["commandId"]))
-            if not isinstance(found, ApiAnswer):
+            found = await api.send(person, operations.read_dead_letter(dead_letter["commandId"]))
+            if not isinstance(found, Answer):
                 return None
             expected = redrive_forecast(found.body, await read_situation(request, dead_letter["commandId"]), now)
         return None if expected is None else shown_forecast(expected, dead_letter.get("command"))

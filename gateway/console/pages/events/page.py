@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.outcomes import ApiNotReached, ApiRefusal
+from gateway.console.api import Failure, GatewayProblem
 from gateway.console.page import person_of
 from gateway.console.pages.events.recent import ROWS, recent_events
 from gateway.console.pages.events.stream import stream_query
@@ -23,23 +23,23 @@ class EventsView:
     """The page, or why its list could not be read."""
 
     page: EventPage
-    failure: ApiRefusal | ApiNotReached | None = None
+    failure: Failure | None = None
     rows: int = ROWS
 
 
 async def events(request: Request) -> Response:
     """Show the page. The list is read only with `show=list`, which htmx requests when the page has loaded."""
     query = stream_query(request)
-    types = event_types(frozenset(value for name, value in query if name == "type"))
-    authorization_id = next((value for name, value in query if name == "authorizationId"), "")
-    empty = EventPage(types, authorization_id, urlencode(query), None)
+    types = event_types(frozenset(query.get("type") or ()))
+    authorization_id = "".join(query.get("authorizationId") or ())
+    empty = EventPage(types, authorization_id, urlencode(query, doseq=True), None)
     if not person_of(request).may("authorization:read"):
         return page_or_part(request, TEMPLATE, PART, EventsView(empty), 403)
     if request.query_params.get("show") != "list":
         return page_or_part(request, TEMPLATE, PART, EventsView(empty))
     found = await recent_events(request, query)
-    if isinstance(found, ApiRefusal | ApiNotReached):
-        status = found.status if isinstance(found, ApiRefusal) else 503
+    if isinstance(found, Failure):
+        status = found.status if isinstance(found, GatewayProblem) else 503
         return page_or_part(request, TEMPLATE, PART, EventsView(empty, found), status)
     listed = newest_first(found.events, ROWS)
     page = EventPage(types, authorization_id, empty.query, listed, is_whole=found.is_whole)

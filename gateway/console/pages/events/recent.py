@@ -10,8 +10,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from gateway.console.api import ApiStream
-from gateway.console.outcomes import ApiNotReached, ApiRefusal
+from gateway.console.api import Failure, NotAnswered, operations
 from gateway.console.page import console_of, person_of
 from gateway.console.views.events import EventFrames, ListedEvent, before, has_reached, is_position, listed_event
 
@@ -32,22 +31,23 @@ class RecentEvents:
     is_whole: bool
 
 
-async def recent_events(request: Request, query: list[tuple[str, str]]) -> RecentEvents | ApiRefusal | ApiNotReached:
+async def recent_events(request: Request, query: operations.StreamEventsQuery) -> RecentEvents | Failure:
     """Read the newest events that match."""
     api, person = console_of(request).api, person_of(request)
-    async with api.stream(person, "/v1/events", query) as opened:
-        if not isinstance(opened, ApiStream):
+    call = operations.stream_events(query)
+    async with api.stream(person, call) as opened:
+        if isinstance(opened, Failure):
             return opened
-        end = await _position(opened.chunks)
+        end = await _position(opened)
     if end is None:
-        return ApiNotReached("the event stream has no position")
-    start = before(end, _BACK_FILTERED if query else _BACK)
+        return NotAnswered("the event stream has no position")
+    start = before(end, _BACK_FILTERED if any(query.values()) else _BACK)
     if start == end:
         return RecentEvents([], is_whole=True)
-    async with api.stream(person, "/v1/events", query, headers={"Last-Event-ID": start}) as opened:
-        if not isinstance(opened, ApiStream):
+    async with api.stream(person, call, {"Last-Event-ID": start}) as opened:
+        if isinstance(opened, Failure):
             return opened
-        return await _until_quiet(opened.chunks, end)
+        return await _until_quiet(opened, end)
 
 
 async def _position(chunks: AsyncIterator[bytes]) -> str | None:

@@ -9,13 +9,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.console.api import ApiStream, Query
+from gateway.console.api import Failure, models, operations
 from gateway.console.page import console_of, person_of
 from gateway.console.views.events import EventFrames, is_position
 from schemas.enums import PREFIX, EventType
@@ -27,12 +27,14 @@ _HEADERS: Final = {"x-accel-buffering": "no"}
 _MOST_TYPES: Final = len(EventType)
 
 
-def stream_query(request: Request) -> list[tuple[str, str]]:
+def stream_query(request: Request) -> operations.StreamEventsQuery:
     """Return the filter of a page as the API has it. Unknown types and malformed ids are dropped."""
     types = [each for each in request.query_params.getlist("type") if each in set(EventType)][:_MOST_TYPES]
     authorization_id = request.query_params.get("authorizationId", "").strip()
-    found = [("type", each) for each in types]
-    return [*found, ("authorizationId", authorization_id)] if is_id(authorization_id) else found
+    return {
+        "type": cast("list[models.EventType]", types),
+        "authorizationId": [authorization_id] if is_id(authorization_id) else [],
+    }
 
 
 async def stream(request: Request) -> Response:
@@ -55,14 +57,15 @@ class LatestChange:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def _changes(request: Request, query: Query, last: str | None) -> AsyncIterator[bytes]:
+async def _changes(request: Request, query: operations.StreamEventsQuery, last: str | None) -> AsyncIterator[bytes]:
     headers = {} if last is None else {"Last-Event-ID": last}
-    async with console_of(request).api.stream(person_of(request), "/v1/events", query, headers=headers) as opened:
-        if not isinstance(opened, ApiStream):
+    call = operations.stream_events(query)
+    async with console_of(request).api.stream(person_of(request), call, headers) as opened:
+        if isinstance(opened, Failure):
             yield b"event: unavailable\ndata: \n\n"
             return
         latest = LatestChange()
-        reading = asyncio.create_task(_read(opened.chunks, latest))
+        reading = asyncio.create_task(_read(opened, latest))
         try:
             async for message in coalesced(latest):
                 yield message

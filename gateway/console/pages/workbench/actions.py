@@ -4,24 +4,29 @@ Each form has the Idempotency-Key of its page, so a second click, Back and a res
 rejects a form, the page shows it again with the typed values. Otherwise the browser gets 303 to the workbench.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import api_path
+from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
-from gateway.console.outcomes import ApiAnswer, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
-from gateway.console.pages.workbench.confirmation import PATH, confirmed
-from gateway.console.pages.workbench.reading import Failure, authorization_of, named, new_key, read_workbench
+from gateway.console.pages.workbench.confirmation import (
+    PATH,
+    Sent,
+    confirmation_of_command,
+    confirmation_of_release,
+    confirmed,
+)
+from gateway.console.pages.workbench.reading import authorization_of, new_key, read_workbench
 from gateway.console.pages.workbench.show import page_response, status_of
 from gateway.console.views.workbench.report import MissingPart, TypedReport, close_result, typed_report
 from schemas.fields.scalars import is_id
 
-WAIT: Final = {"Prefer": "wait=3"}
+WAIT_SECONDS: Final = 3
 """Shorter than the bound of an API call, so that a slow command is a 202 and not an unknown result."""
 
 
@@ -29,14 +34,13 @@ async def open_handoff(request: Request) -> Response:
     """POST …/work/open: accept the snapshot that the page showed, and request the handoff."""
     authorization_id, person, form = authorization_of(request), person_of(request), await read_form(request)
     key, snapshot = key_of(form), form.get("snapshot", "")
-    body: dict[str, Any] = named(person, "requestedBy")
+    if snapshot and form.get("accept") != "yes":
+        return await _again(request, key, missing="accept")
+    body: models.HandoffRequest = {"requestedBy": person.name_for_api}
     if snapshot:
-        if form.get("accept") != "yes":
-            return await _again(request, key, missing="accept")
-        body |= {"acceptedReviewSnapshotId": snapshot} | named(person, "acceptedBy")
-    path = api_path("v1", "authorizations", authorization_id, "handoffs")
-    outcome = await console_of(request).api.post(person, path, body, idempotency_key=key, headers=WAIT)
-    return await _answered(request, outcome, key)
+        body |= {"acceptedReviewSnapshotId": snapshot, "acceptedBy": person.name_for_api}
+    call = operations.request_handoff(authorization_id, body, key)
+    return await _answered(request, await console_of(request).api.send(person, call, wait=WAIT_SECONDS), key)
 
 
 async def report(request: Request) -> Response:
@@ -47,9 +51,9 @@ async def report(request: Request) -> Response:
     if isinstance(result, MissingPart):
         return await _again(request, key, missing=result.field, report=typed)
     handoff_id = handoff_of(form)
-    path = api_path("v1", "authorizations", authorization_id, "handoffs", handoff_id, "close")
-    body = {"result": result} | named(person, "reportedBy")
-    outcome = await console_of(request).api.post(person, path, body, idempotency_key=key, headers=WAIT)
+    body: models.HandoffCloseBody = {"result": result, "reportedBy": person.name_for_api}
+    call = operations.close_handoff(authorization_id, handoff_id, body, key)
+    outcome = await console_of(request).api.send(person, call, wait=WAIT_SECONDS)
     return await _answered(request, outcome, key, typed, handoff_id=handoff_id)
 
 
@@ -57,8 +61,8 @@ async def watch(request: Request) -> Response:
     """POST …/work/watch: let the gateway watch the authorization."""
     authorization_id, form = authorization_of(request), await read_form(request)
     key = key_of(form)
-    path = api_path("v1", "authorizations", authorization_id, "watch")
-    outcome = await console_of(request).api.post(person_of(request), path, {}, idempotency_key=key, headers=WAIT)
+    call = operations.watch_authorization(authorization_id, key=key)
+    outcome = await console_of(request).api.send(person_of(request), call, wait=WAIT_SECONDS)
     return await _answered(request, outcome, key)
 
 
@@ -66,11 +70,11 @@ async def release(request: Request) -> Response:
     """POST …/work/release: give the handoff back."""
     authorization_id, form = authorization_of(request), await read_form(request)
     handoff_id = handoff_of(form)
-    path = api_path("v1", "authorizations", authorization_id, "handoffs", handoff_id, "release")
-    outcome = await console_of(request).api.post(person_of(request), path, {})
-    if not isinstance(outcome, ApiAnswer):
+    call = operations.release_handoff(authorization_id, handoff_id)
+    outcome = await console_of(request).api.send(person_of(request), call)
+    if not isinstance(outcome, Answer):
         return await _again(request, new_key(), problem=outcome)
-    return confirmed(request, authorization_id, {"handoffId": handoff_id})
+    return confirmed(request, authorization_id, confirmation_of_release(handoff_id, console_of(request).now()))
 
 
 def key_of(form: Form) -> str:
@@ -90,12 +94,18 @@ def handoff_of(form: Form) -> str:
 
 
 async def _answered(
-    request: Request, outcome: ApiOutcome, key: str, typed: TypedReport | None = None, *, handoff_id: str | None = None
+    request: Request,
+    outcome: Outcome[Sent],
+    key: str,
+    typed: TypedReport | None = None,
+    *,
+    handoff_id: str | None = None,
 ) -> Response:
     """Confirm the accepted command before anything is read, or show the form again."""
-    if not isinstance(outcome, ApiAnswer):
+    if not isinstance(outcome, Answer):
         return await _again(request, key, problem=outcome, report=typed)
-    return confirmed(request, authorization_of(request), outcome.body, handoff_id)
+    confirmation = confirmation_of_command(outcome.body, console_of(request).now(), handoff_id)
+    return confirmed(request, authorization_of(request), confirmation)
 
 
 async def _again(
@@ -106,7 +116,7 @@ async def _again(
     The API stores a key with its body, so a corrected form needs a new key. If the result is unknown, the key stays the
     same: the person may submit the same form again.
     """
-    is_refused = missing or (isinstance(problem, ApiRefusal) and problem.status < 500)
+    is_refused = missing or (isinstance(problem, GatewayProblem) and problem.status < 500)
     page = await read_workbench(
         request,
         with_snapshot=True,

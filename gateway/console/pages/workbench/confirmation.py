@@ -9,15 +9,18 @@ import binascii
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from gateway.console.api import models
 from gateway.console.page import console_of
-from gateway.console.views.workbench.bench import CommandResult, command_result
 from schemas.enums import Outcome
 from schemas.times import format_time, parse_time
+
+Sent = models.CommandAccepted | models.CommandOutcome
+"""The API's answer to a command."""
 
 PATH: Final = "/authorizations/{authorization_id}/work"
 RELEASE: Final = "release"
@@ -54,38 +57,60 @@ class Confirmation:
         return self.kind == RELEASE
 
     @property
-    def result(self) -> CommandResult | None:
-        """The result, if the command had ended when it was confirmed."""
+    def result(self) -> models.CommandStatus | None:
+        """The command, if it had ended when it was confirmed."""
         if not self.is_over or self.is_release:
             return None
-        about = {"commandId": self.id, "type": self.kind, "status": self.status}
-        return command_result(self.id, about | {"outcome": self.outcome, "reason": self.reason})
+        command: models.CommandStatus = {"commandId": self.id, "type": self.kind, "status": self.status}
+        if self.outcome is not None:
+            command["outcome"] = self.outcome
+        if self.reason is not None:
+            command["reason"] = self.reason
+        return command
 
-    def as_unfinished(self, shown_as_of: str, now: datetime) -> dict[str, Any] | None:
+    def as_unfinished(self, shown_as_of: str, now: datetime) -> models.CommandStatus | None:
         """Return the command as the API lists an unfinished one, if the shown state may be older than its effect."""
         if (now - parse_time(self.at)).total_seconds() > SECONDS or (
             self.is_over and (self.outcome != Outcome.APPLIED or parse_time(shown_as_of) >= parse_time(self.seen_at))
         ):
             return None
-        command = {"commandId": self.id, "type": self.kind, "status": "accepted", "acceptedAt": self.at}
-        return command | ({"handoffId": self.handoff_id} if self.handoff_id else {})
+        command: models.CommandStatus = {
+            "commandId": self.id,
+            "type": self.kind,
+            "status": "accepted",
+            "acceptedAt": self.at,
+        }
+        if self.handoff_id:
+            command["handoffId"] = self.handoff_id
+        return command
 
 
-def confirmed(request: Request, authorization_id: str, body: dict[str, Any], handoff_id: str | None = None) -> Response:
-    """Return the 303 that confirms a command. `body` is the API's answer to it; a release has no command id."""
-    now = format_time(console_of(request).now())
-    confirmation = Confirmation(
-        id=body.get("commandId") or body["handoffId"],
-        kind=body.get("type", RELEASE),
-        at=body.get("acceptedAt", now),
-        seen_at=now,
-        status=body.get("status", "finished"),
-        outcome=body.get("outcome"),
-        reason=body.get("reason"),
+def confirmation_of_command(sent: Sent, now: datetime, handoff_id: str | None = None) -> Confirmation:
+    """Return the confirmation of a command; `sent` is the API's answer to it."""
+    seen_at = format_time(now)
+    return Confirmation(
+        id=sent["commandId"],
+        kind=sent["type"],
+        at=sent["acceptedAt"],
+        seen_at=seen_at,
+        status=sent["status"],
+        outcome=sent["outcome"] if sent["status"] == "finished" else None,
+        reason=sent.get("reason") if sent["status"] == "finished" else None,
         handoff_id=handoff_id,
     )
+
+
+def confirmation_of_release(handoff_id: str, now: datetime) -> Confirmation:
+    """Return the confirmation of a handoff that was given back."""
+    seen_at = format_time(now)
+    return Confirmation(handoff_id, RELEASE, seen_at, seen_at, status="finished")
+
+
+def confirmed(request: Request, authorization_id: str, confirmation: Confirmation) -> Response:
+    """Return the 303 that confirms a command or a release."""
     path = PATH.format(authorization_id=authorization_id)
-    response = RedirectResponse(f"{path}?{'command' if 'commandId' in body else RELEASE}={confirmation.id}", 303)
+    kind = RELEASE if confirmation.is_release else "command"
+    response = RedirectResponse(f"{path}?{kind}={confirmation.id}", 303)
     value = base64.urlsafe_b64encode(json.dumps(asdict(confirmation)).encode()).decode()
     is_encrypted = (console_of(request).settings.public_url or "").startswith("https://")
     response.set_cookie(COOKIE, value, SECONDS, path=path, secure=is_encrypted, httponly=True, samesite="lax")

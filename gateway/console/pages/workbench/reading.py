@@ -8,32 +8,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 from starlette.requests import Request
 
-from gateway.console.api import api_path
+from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
-from gateway.console.outcomes import ApiAnswer, ApiNotReached, ApiOutcome, ApiRefusal
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.workbench.confirmation import OVER, Confirmation, confirmation_of
-from gateway.console.person import SignedInPerson
 from gateway.console.updates import read_freshness
 from gateway.console.updating_part import etag_of
-from gateway.console.views.content import read_document
 from gateway.console.views.freshness import Freshness, FreshnessState
-from gateway.console.views.workbench.bench import CommandResult, Workbench, command_result, workbench
+from gateway.console.views.json_values import document_of
+from gateway.console.views.workbench.bench import Workbench, workbench
 from gateway.console.views.workbench.report import TypedReport
 from gateway.console.views.workbench.snapshot import ShownSnapshot, shown_snapshot
 from gateway.console.views.workbench.sources import chosen
 from gateway.console.views.workbench.step import OFFERS, WorkStep
 from schemas.fields.scalars import is_command_id, is_id
 
-Failure = ApiRefusal | ApiNotReached
-Json = dict[str, Any]
-_MOST_COMMANDS = "20"
-_MOST_ENTRIES = "50"
+T = TypeVar("T")
+_MOST_COMMANDS: Final = 20
+_MOST_ENTRIES: Final = 50
 # The projector needs below a second as a rule. A page does not wait longer for the person's own action.
 _OWN_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.25
@@ -62,7 +59,7 @@ class WorkbenchPage:
     snapshot: ShownSnapshot | None = None
     snapshot_failure: Failure | None = None
     confirmation: Confirmation | None = None
-    result: CommandResult | None = None
+    result: models.CommandStatus | None = None
     problem: Failure | None = None
     missing: str = ""
     report: TypedReport = field(default_factory=TypedReport)
@@ -114,39 +111,36 @@ async def read_workbench(
     authorization_id, person, api = authorization_of(request), person_of(request), console_of(request).api
     own = confirmation_of(request)
     result, is_known = await _own_result(request, own, waits=seen is None)
+    listing: operations.ListCommandsQuery = {
+        "authorizationId": authorization_id,
+        "order": "newest",
+        "limit": _MOST_COMMANDS,
+    }
     record, commands, timeline, freshness = await asyncio.gather(
-        api.get(person, api_path("v1", "authorizations", authorization_id)),
-        api.get(
-            person,
-            api_path("v1", "commands"),
-            {"authorizationId": authorization_id, "order": "newest", "limit": _MOST_COMMANDS},
-        ),
-        api.get(
-            person,
-            api_path("v1", "authorizations", authorization_id, "timeline"),
-            {"order": "newest", "limit": _MOST_ENTRIES},
-        ),
+        api.send(person, operations.read_authorization(authorization_id)),
+        api.send(person, operations.list_commands(listing)),
+        api.send(person, operations.read_timeline(authorization_id, {"order": "newest", "limit": _MOST_ENTRIES})),
         read_freshness(request),
     )
 
-    def bench_with(live: Json | None = None) -> Workbench | None:
-        found = chosen(record.body if isinstance(record, ApiAnswer) else None, live, freshness)
+    def bench_with(live: models.LiveHandoff | None = None) -> Workbench | None:
+        found = chosen(record.body if isinstance(record, Answer) else None, live, freshness)
         if found is None:
             return None
         now = console_of(request).now()
-        listed = commands.body["commands"] if isinstance(commands, ApiAnswer) else []
+        listed = commands.body["commands"] if isinstance(commands, Answer) else []
         unfinished = None if own is None or is_known else own.as_unfinished(found.as_of.at, now)
         return workbench(
             found,
             listed if unfinished is None else [unfinished, *listed],
-            timeline.body["entries"] if isinstance(timeline, ApiAnswer) else [],
+            timeline.body["entries"] if isinstance(timeline, Answer) else [],
             person=person.name,
             now=now,
         )
 
     bench, live_failure = bench_with(), None
     is_fresh = freshness.state is FreshnessState.FRESH
-    is_unwatched = is_fresh and isinstance(record, ApiRefusal) and record.slug == "not-found"
+    is_unwatched = is_fresh and isinstance(record, GatewayProblem) and record.slug == "not-found"
     needs_live = (
         bench is None
         or not is_fresh
@@ -154,12 +148,9 @@ async def read_workbench(
         or (bench.step in OFFERS if seen is None else bench.mark != seen)
     )
     if needs_live and not is_unwatched and person.may("handoff:grant"):
-        live = await api.get(
-            person,
-            api_path("v1", "authorizations", authorization_id, "handoffs", "active"),
-            {"message": "omit"} | operator_query(person),
-        )
-        if isinstance(live, ApiAnswer):
+        without_message: operations.ReadHandoffQuery = {"message": "omit", "operator": person.name_for_api}
+        live = await api.send(person, operations.read_handoff(authorization_id, "active", without_message))
+        if isinstance(live, Answer):
             bench = bench_with(live.body)
         else:
             live_failure = live
@@ -185,64 +176,57 @@ async def read_workbench(
         or not person.may("authorization:review")
     ):
         return page
-    review = await api.get(
-        person, api_path("v1", "authorizations", authorization_id, "review-snapshot"), operator_query(person)
+    review = await api.send(
+        person, operations.read_review_snapshot(authorization_id, {"operator": person.name_for_api})
     )
-    if isinstance(review, ApiAnswer):
-        return replace(page, snapshot=shown_snapshot(read_document(review.content)))
+    if isinstance(review, Answer):
+        return replace(page, snapshot=shown_snapshot(document_of(review.content)))
     return replace(page, snapshot_failure=review)
 
 
-def failure_of(outcome: ApiOutcome) -> Failure | None:
+def failure_of(outcome: Outcome[object]) -> Failure | None:
     """Return why the API did not answer; None if it did."""
-    return None if isinstance(outcome, ApiAnswer) else outcome
+    return None if isinstance(outcome, Answer) else outcome
 
 
-def operator_query(person: SignedInPerson) -> dict[str, str]:
-    """Return the person's name as a query, if the API does not take it from the token."""
-    return {} if person.is_named_by_token else {"operator": person.name}
-
-
-def named(person: SignedInPerson, *fields: str) -> dict[str, str]:
-    """Return the person's name in these fields of a body, if the API does not take it from the token."""
-    return {} if person.is_named_by_token else dict.fromkeys(fields, person.name)
-
-
-async def _own_result(request: Request, own: Confirmation | None, *, waits: bool) -> tuple[CommandResult | None, bool]:
+async def _own_result(
+    request: Request, own: Confirmation | None, *, waits: bool
+) -> tuple[models.CommandStatus | None, bool]:
     """Return the result of the person's last command, and whether the read model has it."""
     api, person = console_of(request).api, person_of(request)
     command_id = request.query_params.get("command", "")
     if not is_command_id(command_id):
         if own is not None and own.is_release and waits:
-            path = api_path("v1", "authorizations", authorization_of(request))
-            await _until(lambda: api.get(person, path), lambda record: _holder(record) != person.name)
+            read_record = partial(api.send, person, operations.read_authorization(authorization_of(request)))
+            await _until(read_record, lambda record: _holder(record) != person.name)
         return None, True
 
-    def is_known(found: Json) -> bool:
+    def is_known(found: models.CommandStatus) -> bool:
         return own is None or not own.is_over or found["status"] in OVER
 
-    read = partial(api.get, person, api_path("v1", "commands", command_id))
+    read = partial(api.send, person, operations.read_command(command_id))
     outcome = await (_until(read, is_known) if own is not None and waits else read())
-    if isinstance(outcome, ApiAnswer) and is_known(outcome.body):
-        return command_result(command_id, outcome.body), True
+    if isinstance(outcome, Answer) and is_known(outcome.body):
+        return outcome.body, True
     return (None if own is None else own.result), False
 
 
-async def _until(read: Callable[[], Awaitable[ApiOutcome]], is_there: Callable[[Json], bool]) -> ApiOutcome | None:
+async def _until(read: Callable[[], Awaitable[Outcome[T]]], is_there: Callable[[T], bool]) -> Outcome[T] | None:
     """Read until the read model has the person's action, at most 2 s, so that the page shows it."""
-    outcome: ApiOutcome | None = None
+    outcome: Outcome[T] | None = None
     try:
         async with asyncio.timeout(_OWN_SECONDS):
             while True:
                 outcome = await read()
-                is_missing = isinstance(outcome, ApiRefusal) and outcome.slug == "not-found"
-                if not is_missing and not (isinstance(outcome, ApiAnswer) and not is_there(outcome.body)):
+                is_missing = isinstance(outcome, GatewayProblem) and outcome.slug == "not-found"
+                if not is_missing and not (isinstance(outcome, Answer) and not is_there(outcome.body)):
                     return outcome
                 await asyncio.sleep(_PAUSE_SECONDS)
     except TimeoutError:
         return outcome
 
 
-def _holder(record: Json) -> str | None:
-    claim: dict[str, str] = (record.get("activeHandoff") or {}).get("claim") or {}
-    return claim.get("by")
+def _holder(record: models.AuthorizationStatus) -> str | None:
+    active = record.get("activeHandoff")
+    claim = None if active is None else active.get("claim")
+    return None if claim is None else claim["by"]

@@ -6,20 +6,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import api_path
-from gateway.console.outcomes import ApiAnswer, ApiRefusal
+from gateway.console.api import Answer, Failure, GatewayProblem, operations
 from gateway.console.page import console_of, is_fragment, person_of, render
 from gateway.console.pages.workbench.confirmation import PATH
 from gateway.console.pages.workbench.reading import (
-    Failure,
     WorkbenchPage,
     authorization_of,
     failure_of,
-    operator_query,
     read_workbench,
 )
 from gateway.console.updating_part import page_or_part
-from gateway.console.views.content import read_document
 from gateway.console.views.workbench.evidence import shown_evidence
 from gateway.console.views.workbench.step import TYPED
 
@@ -52,7 +48,7 @@ def status_of(failure: Failure | None) -> int:
     """Return the status of a page that could not read what it shows."""
     if failure is None:
         return 200
-    return failure.status if isinstance(failure, ApiRefusal) else 503
+    return failure.status if isinstance(failure, GatewayProblem) else 503
 
 
 async def evidence(request: Request) -> Response:
@@ -60,24 +56,21 @@ async def evidence(request: Request) -> Response:
     authorization_id, person = authorization_of(request), person_of(request)
     if not person.may("authorization:evidence"):
         return render(request, "workbench/evidence.html", (authorization_id, None, None), 403)
-    outcome = await console_of(request).api.get(
-        person, api_path("v1", "authorizations", authorization_id, "payer-evidence"), operator_query(person)
-    )
-    if isinstance(outcome, ApiAnswer):
-        return render(
-            request, "workbench/evidence.html", (authorization_id, shown_evidence(read_document(outcome.content)), None)
-        )
+    call = operations.read_payer_evidence(authorization_id, {"operator": person.name_for_api})
+    outcome = await console_of(request).api.send(person, call)
+    if isinstance(outcome, Answer):
+        shown = shown_evidence(outcome.body, outcome.content)
+        return render(request, "workbench/evidence.html", (authorization_id, shown, None))
     return render(request, "workbench/evidence.html", (authorization_id, None, outcome), status_of(outcome))
 
 
 async def message(request: Request) -> Response:
     """GET /authorizations/{id}/work/message: Collate's message for the operator. Each read is on record."""
     authorization_id, person = authorization_of(request), person_of(request)
-    outcome = await console_of(request).api.get(
-        person, api_path("v1", "authorizations", authorization_id, "handoffs", "active"), operator_query(person)
-    )
+    call = operations.read_handoff(authorization_id, "active", {"operator": person.name_for_api})
+    outcome = await console_of(request).api.send(person, call)
     status = status_of(failure_of(outcome))
-    found = outcome.body if isinstance(outcome, ApiAnswer) else None
+    found = outcome.body if isinstance(outcome, Answer) else None
     return render(request, "workbench/message.html", (authorization_id, found, failure_of(outcome)), status)
 
 

@@ -1,30 +1,22 @@
 """What the payer said: receipt and decision as Collate shows them. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from gateway.console.api import models
 from gateway.console.views.content import Content, content
-
-Json = dict[str, Any]
+from gateway.console.views.json_values import document_of
 
 
 @dataclass(frozen=True, slots=True)
 class ShownEvidence:
     """The payer's receipt and decision; None where there is none."""
 
-    status: str
-    outcome: str | None
-    version: int
+    answer: models.PayerEvidence
     receipt: Content | None
     decision: Content | None
 
 
-def shown_evidence(body: Json) -> ShownEvidence:
-    """Return the answer of `GET …/payer-evidence` for a page."""
-    return ShownEvidence(
-        status=body["status"],
-        outcome=body.get("outcome"),
-        version=body["version"],
-        receipt=content(body.get("payerReceipt")),
-        decision=content(body.get("decision")),
-    )
+def shown_evidence(answer: models.PayerEvidence, body: bytes) -> ShownEvidence:
+    """Return the answer of `GET …/payer-evidence` for a page. `body` has its numbers as they were written."""
+    document = document_of(body)
+    return ShownEvidence(answer, content(document.get("payerReceipt")), content(document.get("decision")))

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, cast
 
+from gateway.console.api import models
 from schemas.enums import ReportedOutcome
 
-Json = dict[str, Any]
 UNABLE: Final = "unable_to_complete"
 REVOKED: Final = "revoked"
 UNABLE_REASONS: Final = (
@@ -50,18 +50,30 @@ def typed_report(form: Mapping[str, str]) -> TypedReport:
     )
 
 
-def close_result(report: TypedReport) -> Json | MissingPart:
+def close_result(report: TypedReport) -> models.CloseResult | MissingPart:
     """Return `result` of the close command, or the part that is missing. The API checks the rest."""
-    notes = {"operatorNotes": report.notes} if report.notes else {}
     if report.result in set(ReportedOutcome):
-        reference = {"observedReferenceNumber": report.reference} if report.reference else {}
-        return {"type": "completed", "reportedOutcome": report.result} | reference | notes
+        completed: models.Completed = {
+            "type": "completed",
+            "reportedOutcome": cast("models.ReportedOutcome", report.result),
+        }
+        if report.reference:
+            completed["observedReferenceNumber"] = report.reference
+        if report.notes:
+            completed["operatorNotes"] = report.notes
+        return completed
     if report.result == UNABLE:
         if report.reason not in UNABLE_REASONS:
             return MissingPart("reason")
-        return {"type": UNABLE, "reason": report.reason} | notes
+        unable: models.UnableToComplete = {"type": "unable_to_complete", "reason": report.reason}
+        if report.notes:
+            unable["operatorNotes"] = report.notes
+        return unable
     if report.result == REVOKED:
         if not report.why:
             return MissingPart("why")
-        return {"type": REVOKED, "reason": report.why} | ({"notes": report.notes} if report.notes else {})
+        revoked: models.Revoked = {"type": "revoked", "reason": report.why}
+        if report.notes:
+            revoked["notes"] = report.notes
+        return revoked
     return MissingPart("result")

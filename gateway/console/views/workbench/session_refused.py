@@ -1,43 +1,32 @@
 """Why a person did not get into a session, and what they can do next. Pure; it never contains a link."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
+
+from gateway.console.api import Failure, GatewayProblem, models
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRefused:
-    """The page of a refused entry. `holder` is the other person who has the handoff in hand.
+    """The page of a refused entry.
 
-    `is_claim_unknown`: whether another person has it in hand is unknown, so the next click needs the person's decision.
-    `message` is Collate's own text for the operator. `origin` is set if the console does not know the link's origin.
+    `problem` is the API's refusal, or that it did not answer. `origin` is set if the console does not know the link's
+    origin; then there is no problem.
     """
 
     authorization_id: str
     handoff_id: str
     key: str
-    problem: Any = None
-    reason: str | None = None
-    holder: str | None = None
-    holder_since: str | None = None
-    message: str | None = None
-    is_claim_unknown: bool = False
+    problem: Failure | None = None
     origin: str | None = None
 
+    @property
+    def members(self) -> models.AccessProblemDetails:
+        """The further members of the API's refusal, such as the person who has the handoff in hand."""
+        members = self.problem.members if isinstance(self.problem, GatewayProblem) else {}
+        return cast("models.AccessProblemDetails", members)
 
-def session_refused(
-    authorization_id: str, handoff_id: str, key: str, problem: Any, *, origin: str | None = None
-) -> SessionRefused:
-    """Return the page. `problem` is the API's refusal, or that it was not reached; None if the origin is the reason."""
-    members = getattr(problem, "members", None) or {}
-    return SessionRefused(
-        authorization_id,
-        handoff_id,
-        key,
-        problem=problem,
-        reason=members.get("reason"),
-        holder=members.get("claimedBy"),
-        holder_since=members.get("claimedSince"),
-        message=members.get("message"),
-        is_claim_unknown=getattr(problem, "slug", None) == "claim-unknown",
-        origin=origin,
-    )
+    @property
+    def is_claim_unknown(self) -> bool:
+        """Whether the next click needs the person's decision: another person may have it in hand."""
+        return isinstance(self.problem, GatewayProblem) and self.problem.slug == "claim-unknown"

@@ -5,13 +5,11 @@ Pure. The snapshot is Collate's (docs/collate-contract.md §3). A field that thi
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.console.views.content import (
     Content,
-    Json,
-    NumberText,
     ShownGrid,
     ShownPart,
     ShownTree,
@@ -22,6 +20,7 @@ from gateway.console.views.content import (
     part,
     single,
 )
+from gateway.console.views.json_values import JsonObject, NumberText, is_list, is_object
 from schemas.fields.visible_text import escaped
 from schemas.times import parse_time
 
@@ -60,11 +59,13 @@ class ShownSnapshot:
             return False
 
 
-def shown_snapshot(review: Json) -> ShownSnapshot:
-    """Return the snapshot of a response of `GET …/review-snapshot`."""
-    snapshot: Json = review["reviewSnapshot"]
+def shown_snapshot(review: JsonObject) -> ShownSnapshot:
+    """Return the snapshot of an answer of `GET …/review-snapshot`, parsed by `document_of`."""
+    snapshot = review["reviewSnapshot"]
+    if not is_object(snapshot):
+        raise ValueError("a review snapshot is an object")
     warnings = snapshot.get("warnings")
-    known = {*_HEAD, *_PARTS} | ({"warnings"} if isinstance(warnings, list) else set())
+    known = {*_HEAD, *_PARTS} | ({"warnings"} if is_list(warnings) else set())
     rest = {name: _without_links(name, value) for name, value in snapshot.items() if name not in known}
     return ShownSnapshot(
         id=str(snapshot["id"]),
@@ -72,14 +73,14 @@ def shown_snapshot(review: Json) -> ShownSnapshot:
         kind=_text(snapshot.get("kind")),
         generated_at=_text(snapshot.get("generatedAt")),
         version=str(review["version"]),
-        warnings=content(warnings) if isinstance(warnings, list) else None,
+        warnings=content(warnings) if is_list(warnings) else None,
         parts=tuple(_known_part(name, snapshot[name]) for name in _PARTS if name in snapshot),
         others=ShownTree(nodes(rest)) if rest else None,
         refusal=_refusal(snapshot, review.get("coversReviewSnapshotId")),
     )
 
 
-def _refusal(snapshot: Json, covered: str | None) -> NotAcceptable | None:
+def _refusal(snapshot: JsonObject, covered: object) -> NotAcceptable | None:
     if covered is not None and covered != snapshot["id"]:
         return NotAcceptable.NOT_COVERED
     if snapshot.get("status") not in {None, _CURRENT}:
@@ -87,15 +88,15 @@ def _refusal(snapshot: Json, covered: str | None) -> NotAcceptable | None:
     return None
 
 
-def _known_part(name: str, value: Any) -> ShownPart:
+def _known_part(name: str, value: object) -> ShownPart:
     if name in {"answers", "questionnaireResponse"} and (answers := _answers(value)) is not None:
         return ShownPart(name, answers)
     return part(name, value)
 
 
-def _answers(value: Any) -> ShownGrid | None:
+def _answers(value: object) -> ShownGrid | None:
     """Return a FHIR questionnaire response as a table; None if the table would not show all of it."""
-    if not isinstance(value, dict) or set(value) != {"item"}:
+    if not is_object(value) or set(value) != {"item"}:
         return None
     rows: list[tuple[ShownValue | None, ...]] = []
     if not _read_items(value["item"], rows, 0) or not rows:
@@ -105,17 +106,19 @@ def _answers(value: Any) -> ShownGrid | None:
     return ShownGrid(("question", "text", "answer"), tuple(rows))
 
 
-def _read_items(items: Any, rows: list[tuple[ShownValue | None, ...]], depth: int) -> bool:
+def _read_items(items: object, rows: list[tuple[ShownValue | None, ...]], depth: int) -> bool:
     """Append a row for each item, nested ones after their parent. Return whether all of them were read."""
-    if not isinstance(items, list) or depth > 8:
+    if not is_list(items) or depth > 8:
         return False
     for item in items:
-        if not isinstance(item, dict) or not {"linkId"} <= set(item) <= {"linkId", "text", "answer", "item"}:
+        if not is_object(item) or not {"linkId"} <= set(item) <= {"linkId", "text", "answer", "item"}:
             return False
         answers = item.get("answer", [])
-        if not isinstance(answers, list) or not all(_is_answer(each) for each in answers):
+        if not is_list(answers):
             return False
-        texts = [_answer_text(each) for each in answers]
+        texts = [text for each in answers if (text := _answer_text(each)) is not None]
+        if len(texts) != len(answers):
+            return False
         rows.append(
             (
                 single(item["linkId"]),
@@ -128,33 +131,30 @@ def _read_items(items: Any, rows: list[tuple[ShownValue | None, ...]], depth: in
     return True
 
 
-def _is_answer(answer: Any) -> bool:
-    """Whether an answer has one value, and nothing else."""
-    if not isinstance(answer, dict) or len(answer) != 1:
-        return False
+def _answer_text(answer: object) -> str | None:
+    """Return the text of an answer that has one value, and nothing else; None for any other."""
+    if not is_object(answer) or len(answer) != 1:
+        return None
     ((name, value),) = answer.items()
-    return name.startswith("value") and (
-        is_single(value) or (isinstance(value, dict) and all(is_single(each) for each in value.values()))
-    )
-
-
-def _answer_text(answer: Json) -> str:
-    (value,) = answer.values()
+    if not name.startswith("value"):
+        return None
     if is_single(value):
         return single(value).text
-    return ", ".join(f"{escaped(name)} {single(each).text}" for name, each in value.items())
+    if is_object(value) and all(is_single(each) for each in value.values()):
+        return ", ".join(f"{escaped(name)} {single(each).text}" for name, each in value.items())
+    return None
 
 
-def _without_links(name: str, value: Any) -> Any:
+def _without_links(name: str, value: object) -> object:
     """Hide the absolute URLs of `transparency`: they may lead into a live session, and no page has such a link."""
-    if name != "transparency" or not isinstance(value, dict):
+    if name != "transparency" or not is_object(value):
         return value
     return {key: "(a link: not shown here)" if _is_link(each) else each for key, each in value.items()}
 
 
-def _is_link(value: Any) -> bool:
+def _is_link(value: object) -> bool:
     return isinstance(value, str) and not isinstance(value, NumberText) and bool(urlsplit(value).scheme)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else single(value).text

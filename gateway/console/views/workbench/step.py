@@ -8,15 +8,16 @@ review ─▶ open ─▶ opening ─▶ session ─▶ closing ─▶ truth ─
 wait ◀── Collate or the payer works ◀───────────────┘
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from gateway.console.views.workbench.sources import UNNAMED
+from gateway.console.api import models
+from gateway.console.views.workbench.sources import Chosen, ShownAuthorization
 from schemas.collate.authorization import ActionType, Status
 from schemas.collate.handoff import HandoffState
 from schemas.enums import CommandType
 
-Json = dict[str, Any]
 _UNFINISHED: Final = frozenset({"accepted", "waiting"})
 _MANUAL: Final = frozenset({None, "manual_handoff"})
 
@@ -58,16 +59,12 @@ def place_of(step: WorkStep) -> int:
     return _PLACE.get(step, 0)
 
 
-def step_of(authorization: Json, commands: list[Json]) -> WorkStep:
-    """Return the step.
-
-    Args:
-        authorization: the authorization, as `GET /v1/authorizations/{id}` shows it.
-        commands: its commands, as `GET /v1/commands` lists them.
-    """
-    if authorization.get(UNNAMED):
+def step_of(found: Chosen, commands: Sequence[models.CommandStatus]) -> WorkStep:
+    """Return the step. `commands` are the authorization's, as `GET /v1/commands` lists them."""
+    authorization = found.authorization
+    if found.is_unnamed:
         return WorkStep.UNNAMED
-    active: Json | None = authorization.get("activeHandoff")
+    active = authorization.get("activeHandoff")
     if active is not None:
         is_closing = active["state"] == HandoffState.CLOSING or any(
             is_unfinished(command, CommandType.HANDOFF_CLOSE) and command.get("handoffId") in {None, active["id"]}
@@ -80,18 +77,18 @@ def step_of(authorization: Json, commands: list[Json]) -> WorkStep:
         return WorkStep.OPENING
     if authorization["status"] == Status.REQUIRES_ACTION:
         return _step_of_action(authorization)
-    last: Json | None = authorization.get("lastHandoff")
+    last = authorization.get("lastHandoff")
     if last is not None and last.get("agreement") is None:
         return WorkStep.TRUTH
     return WorkStep.WAIT
 
 
-def is_unfinished(command: Json, command_type: CommandType) -> bool:
+def is_unfinished(command: models.CommandStatus, command_type: CommandType) -> bool:
     """Whether a command of this type has not ended. A dead letter waits for an operator, not for the worker."""
     return command.get("type") == command_type and command["status"] in _UNFINISHED
 
 
-def _step_of_action(authorization: Json) -> WorkStep:
+def _step_of_action(authorization: ShownAuthorization) -> WorkStep:
     is_handoff = (
         authorization.get("nextAction") == ActionType.COMPLETE_PAYER_INTERACTION
         and authorization.get("resolution") in _MANUAL

@@ -12,10 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import Api
+from gateway.console.api import Answer, Api, operations
 from gateway.console.app import create_app
 from gateway.console.middleware import page_recorder
-from gateway.console.outcomes import ApiAnswer
 from gateway.console.page import console_of, person_of
 from local.issuer import LocalIssuer
 from runtime.metrics import create_metrics
@@ -27,10 +26,9 @@ OPENED = {"sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin", "accept
 
 async def open_handoff(request: Request) -> Response:
     person = person_of(request)
-    own = {} if person.is_named_by_token else {"requestedBy": person.name}
-    path = "/v1/authorizations/auth_1/handoffs"
-    outcome = await console_of(request).api.post(person, path, own, idempotency_key="form-1")
-    if isinstance(outcome, ApiAnswer):
+    call = operations.request_handoff("auth_1", {"requestedBy": person.name_for_api}, "form-1")
+    outcome = await console_of(request).api.send(person, call)
+    if isinstance(outcome, Answer):
         return JSONResponse({"person": person.name, "status": outcome.status, "may": sorted(person.permissions)})
     return JSONResponse({"refused": str(outcome)}, 502)
 

@@ -155,6 +155,11 @@ async def test_only_the_reveal_page_asks_for_the_original(page_of):
     assert len(revealed.api.sent("/original")) == 1
 
 
+def without_nulls(body):
+    given = {name: value for name, value in body.items() if value is not None}
+    return {name: without_nulls(value) if isinstance(value, dict) else value for name, value in given.items()}
+
+
 def hidden(text):
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text))
 
@@ -179,7 +184,7 @@ class TestAllThatMatch:
         decided = {"decided": [COMMAND] * 19, "notDecided": [{}], "remaining": 25, "digest": "1" * 32, "next": "c_1"}
         answer = await page_of("/dead-letters/all", form, **{"POST /decisions": decided})
         (sent,) = answer.api.sent("/decisions")
-        assert json.loads(sent.content) == {
+        assert without_nulls(json.loads(sent.content)) == {
             "decision": "redrive",
             "reason": "collate_recovered",
             "selection": {

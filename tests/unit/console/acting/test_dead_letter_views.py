@@ -5,9 +5,8 @@ import pytest
 from consumers.applier.dry_run import Forecast, forecast_of_discard
 from gateway.console.views.dead_letters import (
     ChosenDeadLetters,
+    DeadLetterListView,
     bulk_plan,
-    dead_letter_list_view,
-    dead_letter_row,
     dead_letter_view,
     shown_forecast,
 )
@@ -28,17 +27,9 @@ DETAIL = LETTER | {"asks": {"handoffId": "mhand_1"}, "sent": [WRITE], "partition
 WATCH = "collate-gateway.authorization.watch.v1"
 
 
-def test_a_broken_record_has_no_type_and_no_authorization():
-    broken = {name: LETTER[name] for name in ("commandId", "deadAt", "cause", "redrive", "writes")}
-    broken |= {"canRedrive": False}
-    row = dead_letter_row(broken)
-    assert (row.kind, row.authorization_id, row.caller) == ("unreadable", None, None)
-
-
 def test_a_list_counts_its_causes():
     body = {"deadLetters": [LETTER, LETTER, LETTER | {"cause": "too_old"}], "matching": 7, "leftOut": 0, "next": "c"}
-    page = dead_letter_list_view(body, {"caller": "intake"})
-    assert (page.causes, page.matching, page.next_cursor) == ((("outcome_unknown", 2), ("too_old", 1)), 7, "c")
+    assert DeadLetterListView(body, {"caller": "intake"}).causes == (("outcome_unknown", 2), ("too_old", 1))
 
 
 @pytest.mark.parametrize(

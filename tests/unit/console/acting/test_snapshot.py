@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.console.views.content import (
-    ShownFacts,
-    ShownGrid,
-    ShownLines,
-    ShownNode,
-    ShownTree,
-    content,
-    nodes,
-    read_document,
-)
+from gateway.console.views.content import ShownFacts, ShownGrid, ShownLines, ShownNode, ShownTree, content, nodes
+from gateway.console.views.json_values import document_of
 from gateway.console.views.workbench.snapshot import NotAcceptable, shown_snapshot
 
 SNAPSHOT = {
@@ -131,7 +123,7 @@ def test_hidden_characters_are_shown_as_codes():
 
 
 def test_numbers_stay_as_they_were_written():
-    document = read_document(b'{"dose": 1.10, "big": 1e400, "n": 9007199254740993}')
+    document = document_of(b'{"dose": 1.10, "big": 1e400, "n": 9007199254740993}')
     assert [value.text for _, value in content(document).rows] == ["1.10", "1e400", "9007199254740993"]
 
 

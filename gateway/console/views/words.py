@@ -1,0 +1,58 @@
+"""The fields of answers as the words of pages: the filters of the templates for commands and webhooks. Pure."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from gateway.console.api import models
+from schemas.enums import PREFIX
+
+
+class Tone(StrEnum):
+    """How urgent something is. Pages never show it by colour alone."""
+
+    BAD = "bad"
+    WARN = "warn"
+    GOOD = "good"
+    PLAIN = "plain"
+
+
+_WEBHOOK_TONES = {"delivering": Tone.GOOD, "retrying": Tone.WARN, "held": Tone.WARN, "starting": Tone.WARN}
+
+
+def short_type(type_: str) -> str:
+    """Return the type of a command or event without the common prefix and the version: `handoff.close`."""
+    return type_.removeprefix(PREFIX).rpartition(".")[0] or type_
+
+
+def reason_of(command: models.CommandStatus) -> str | None:
+    """Return why a command waits, or why it was not applied."""
+    waiting = command.get("waiting")
+    return (waiting and waiting["reason"]) or command.get("reason")
+
+
+def advice_of(command: models.CommandStatus) -> str | None:
+    """Return the sentence about the reason of a command."""
+    waiting = command.get("waiting")
+    return (waiting and waiting.get("advice")) or command.get("advice")
+
+
+def webhook_tone(state: str) -> Tone:
+    """Return the urgency of a subscription's state; a state of a newer deliverer is bad."""
+    return _WEBHOOK_TONES.get(state, Tone.BAD)
+
+
+def delivery(last: models.LastDelivery) -> str:
+    """Return what a subscriber answered last: `503 status 5xx`."""
+    status = last.get("status")
+    return ("" if status is None else f"{status} ") + last["result"].replace("_", " ")
+
+
+WORDS: Final[Mapping[str, Callable[..., str | None]]] = {
+    "short_type": short_type,
+    "reason_of": reason_of,
+    "advice_of": advice_of,
+    "webhook_tone": webhook_tone,
+    "delivery": delivery,
+}
+"""The filters of the templates, by name."""
