@@ -59,7 +59,8 @@ class Scene:
             problem = {"type": "urn:collate-gateway:problem:credentials-unchecked", "title": "Unchecked", "detail": ""}
             return httpx.Response(503, json=problem)
         if token in self.refused:
-            return httpx.Response(401, json={"title": "Unauthorized", "status": 401, "detail": ""})
+            problem = {"type": "urn:collate-gateway:problem:unauthenticated", "title": "Unauthorized", "detail": ""}
+            return httpx.Response(401, json=problem)
         name = "jo.miller" if self.person else None
         return httpx.Response(200, json={"caller": "scheduling", "person": name, "permissions": list(STAFF)})
 
