@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, cast
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from consumers.applier.dry_run import forecast_of_discard
 from gateway.console.api import Answer, Failure, GatewayProblem, models, operations
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
+from gateway.console.own_action import read_own_action
 from gateway.console.page import console_of, person_of, render
 from gateway.console.pages.dead_letters.reading import (
     AGES,
@@ -39,8 +41,6 @@ ONE: Final = "dead_letters/one.html"
 WAIT_SECONDS: Final = 3
 COMMANDS: Final = (CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE, CommandType.AUTHORIZATION_WATCH)
 REASONS: Final = tuple(DecisionReason)
-_LOOKS: Final = 8
-_PAUSE_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,8 @@ async def _decide(request: Request, verb: str) -> Response:
     outcome = await console_of(request).api.send(person, decide(command_id, body), wait=WAIT_SECONDS)
     if not isinstance(outcome, Answer):
         return render(request, ONE, await _read(request, typed=typed, problem=outcome), _status(outcome))
-    await _until_decided(request, command_id, int(number))
+    read = partial(console_of(request).api.send, person, operations.read_dead_letter(command_id))
+    await read_own_action(read, lambda found: found["redrive"] != int(number))
     return RedirectResponse(address(f"/dead-letters/{command_id}", {"decided": verb}), 303)
 
 
@@ -216,16 +217,6 @@ async def _read(
     return replace(
         page, dead_letter=dead_letter, situation_failure=None if isinstance(situation, Answer) else situation
     )
-
-
-async def _until_decided(request: Request, command_id: str, number: int) -> None:
-    """Wait at most two seconds until the dead letter has ended, or the command became a dead letter again."""
-    api, person = console_of(request).api, person_of(request)
-    for _ in range(_LOOKS):
-        found = await api.send(person, operations.read_dead_letter(command_id))
-        if not isinstance(found, Answer) or found.body["redrive"] != number:
-            return
-        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _status(failure: Failure | None) -> int:

@@ -5,16 +5,16 @@ for a review reads it, never the part that updates. A live read leaves Collate's
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 from uuid import uuid4
 
 from starlette.requests import Request
 
 from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
+from gateway.console.own_action import read_own_action
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.workbench.confirmation import OVER, Confirmation, confirmation_of
 from gateway.console.updates import read_freshness
@@ -28,12 +28,8 @@ from gateway.console.views.workbench.sources import chosen
 from gateway.console.views.workbench.step import OFFERS, WorkStep
 from schemas.fields.scalars import is_command_id, is_id
 
-T = TypeVar("T")
 _MOST_COMMANDS: Final = 20
 _MOST_ENTRIES: Final = 50
-# The projector needs below a second as a rule. A page does not wait longer for the person's own action.
-_OWN_SECONDS: Final = 2.0
-_PAUSE_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,38 +188,26 @@ def failure_of(outcome: Outcome[object]) -> Failure | None:
 async def _own_result(
     request: Request, own: Confirmation | None, *, waits: bool
 ) -> tuple[models.CommandStatus | None, bool]:
-    """Return the result of the person's last command, and whether the read model has it."""
+    """Return the result of the person's last command, and whether the read model has it.
+
+    With `waits` the page waits once for a read model that lacks the person's own action.
+    """
     api, person = console_of(request).api, person_of(request)
     command_id = request.query_params.get("command", "")
     if not is_command_id(command_id):
         if own is not None and own.is_release and waits:
             read_record = partial(api.send, person, operations.read_authorization(authorization_of(request)))
-            await _until(read_record, lambda record: _holder(record) != person.name)
+            await read_own_action(read_record, lambda record: _holder(record) != person.name)
         return None, True
 
     def is_known(found: models.CommandStatus) -> bool:
         return own is None or not own.is_over or found["status"] in OVER
 
     read = partial(api.send, person, operations.read_command(command_id))
-    outcome = await (_until(read, is_known) if own is not None and waits else read())
+    outcome = await (read_own_action(read, is_known) if own is not None and waits else read())
     if isinstance(outcome, Answer) and is_known(outcome.body):
         return outcome.body, True
     return (None if own is None else own.result), False
-
-
-async def _until(read: Callable[[], Awaitable[Outcome[T]]], is_there: Callable[[T], bool]) -> Outcome[T] | None:
-    """Read until the read model has the person's action, at most 2 s, so that the page shows it."""
-    outcome: Outcome[T] | None = None
-    try:
-        async with asyncio.timeout(_OWN_SECONDS):
-            while True:
-                outcome = await read()
-                is_missing = isinstance(outcome, GatewayProblem) and outcome.slug == "not-found"
-                if not is_missing and not (isinstance(outcome, Answer) and not is_there(outcome.body)):
-                    return outcome
-                await asyncio.sleep(_PAUSE_SECONDS)
-    except TimeoutError:
-        return outcome
 
 
 def _holder(record: models.AuthorizationStatus) -> str | None:

@@ -145,6 +145,18 @@ async def test_after_a_decision_the_page_says_what_became_of_the_command(page_of
     assert (stranger.status_code, "not a dead letter (any more)" in stranger.text) == (404, True)
 
 
+@pytest.mark.parametrize(("redrives", "reads"), [([0, 0], 2), ([1], 1)], ids=["not handled", "a dead letter again"])
+async def test_a_decision_waits_once_for_its_end(page_of, redrives, reads):
+    left = list(redrives)
+    answers = {
+        "POST /redrive": {"commandId": COMMAND, "status": "accepted"},
+        f"GET /dead-letters/{COMMAND}": lambda _: httpx.Response(200, json=DETAIL | {"redrive": left.pop(0)}),
+    }
+    answer = await page_of(f"{ONE}/redrive", {"redrive": "0", "reason": "other"}, **answers)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{ONE}?decided=redrive")
+    assert len(answer.api.sent(f"/dead-letters/{COMMAND}")) == reads
+
+
 async def test_only_the_reveal_page_asks_for_the_original(page_of):
     page = await page_of(ONE)
     assert page.api.sent("/original") == []
