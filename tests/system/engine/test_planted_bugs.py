@@ -99,7 +99,9 @@ async def a_worker_is_cut_off_with_results(laboratory):
                 await until(lambda: old.owns(2))
 
 
-async def a_worker_is_cut_off_before_an_effect(laboratory):
+@contextlib.asynccontextmanager
+async def cut_off_before_an_effect(laboratory):
+    """Cut a worker off before an effect. Yield it, its network, and the event that lets it continue."""
     may_continue = asyncio.Event()
 
     class Handler(TallyHandler):
@@ -111,19 +113,25 @@ async def a_worker_is_cut_off_before_an_effect(laboratory):
 
     journal = Journal(laboratory.directory / "journal", "old")
     handler = Handler(laboratory.orders.events, journal)
-    with cuttable_network() as network:
+    with contextlib.closing(journal), cuttable_network() as network:
         async with laboratory.engine("old", handler) as old:
             await until(lambda: old.owns(4))
             await append(laboratory, "key", 0, checkpoint=True)
             await until(lambda: handler.is_before_effect)
             network.cut("old")
-            async with laboratory.engine("new") as new:
-                await until(lambda: new.owns(4))
-                await outcomes(laboratory)
-                may_continue.set()
-                network.mend()
-                await until(lambda: old.owns(2))
-    journal.close()
+            yield old, network, may_continue
+
+
+async def a_worker_is_cut_off_before_an_effect(laboratory):
+    async with (
+        cut_off_before_an_effect(laboratory) as (old, network, may_continue),
+        laboratory.engine("new") as new,
+    ):
+        await until(lambda: new.owns(4))
+        await outcomes(laboratory)
+        may_continue.set()
+        network.mend()
+        await until(lambda: old.owns(2))
 
 
 async def a_second_transaction_fails(laboratory):
@@ -158,32 +166,15 @@ async def a_worker_ends_after_its_first_checkpoint(laboratory):
 
 
 async def a_worker_gets_its_partitions_back_before_an_effect(laboratory):
-    may_continue = asyncio.Event()
-
-    class Handler(TallyHandler):
-        is_before_effect = False
-
-        async def before_effect(self, task):
-            self.is_before_effect = True
-            await may_continue.wait()
-
-    journal = Journal(laboratory.directory / "journal", "old")
-    handler = Handler(laboratory.orders.events, journal)
-    with cuttable_network() as network:
-        async with laboratory.engine("old", handler) as old:
-            await until(lambda: old.owns(4))
-            await append(laboratory, "key", 0, checkpoint=True)
-            await until(lambda: handler.is_before_effect)
-            network.cut("old")
-            async with laboratory.engine("new") as new:
-                await until(lambda: new.owns(4))
-                await outcomes(laboratory)
-            network.mend()
-            await until(lambda: old.owns(4) and not old.engine.is_rebalancing)
-            may_continue.set()
-            await append(laboratory, "key", 1)
+    async with cut_off_before_an_effect(laboratory) as (old, network, may_continue):
+        async with laboratory.engine("new") as new:
+            await until(lambda: new.owns(4))
             await outcomes(laboratory)
-    journal.close()
+        network.mend()
+        await until(lambda: old.owns(4) and not old.engine.is_rebalancing)
+        may_continue.set()
+        await append(laboratory, "key", 1)
+        await outcomes(laboratory)
 
 
 BUGS = {

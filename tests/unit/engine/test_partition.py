@@ -30,26 +30,9 @@ from runtime.clocks import steady
 from runtime.metrics import MetricFactory, create_engine_metrics
 from tests.unit.engine.sessions import begin_session
 from tests.unit.engine.test_clock_jumps import suspended
+from tests.unit.engine.test_session import Consumer, Membership
 
 pytestmark = pytest.mark.virtual_time
-
-
-class Consumer:
-    def pause(self, *sources):
-        pass
-
-    def resume(self, *sources):
-        pass
-
-    def seek(self, source, offset):
-        pass
-
-    def highwater(self, source):
-        return 1
-
-
-class Membership:
-    is_trusted = True
 
 
 @pytest.fixture

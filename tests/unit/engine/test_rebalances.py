@@ -19,22 +19,9 @@ from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
 from runtime.metrics import MetricFactory, create_engine_metrics
+from tests.unit.engine.test_session import Consumer, Membership
 
 pytestmark = pytest.mark.virtual_time
-
-
-class Consumer:
-    def pause(self, *sources):
-        pass
-
-    resume = pause
-
-    def seek(self, source, offset):
-        pass
-
-
-class Membership:
-    is_trusted = True
 
 
 class Transactions:
