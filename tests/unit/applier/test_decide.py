@@ -224,6 +224,16 @@ def test_a_close_after_the_end_is_rejected_with_the_result(result, reason):
     assert decided(close(), observation) == Reject(reason, "mh_1")
 
 
+def test_the_same_report_is_already_done_and_another_is_rejected():
+    state = AuthorizationState(floor=5, last=closed_by_us(), ended=("mh_1",))
+    observation = Observed(authorization("processing", None), (handoff("closed", "completed_reported"),))
+    assert decided(close(), observation, state) == AlreadyDone("mh_1")
+    other = close(Completed(reported_outcome=ReportedOutcome.DECISION_OBSERVED))
+    assert decided(other, observation, state) == Reject(OutcomeReason.HANDOFF_REPORTED_COMPLETED, "mh_1")
+    revoked = Observed(authorization("processing", None), (handoff("closed", "revoked"),))
+    assert decided(close(Revoked(reason="r")), revoked) == AlreadyDone("mh_1")
+
+
 def test_a_close_of_a_handoff_of_another_authorization_is_not_found():
     observation = Observed(authorization(), (handoff(owner="auth_2"),))
     assert decided(close(), observation) == Reject(OutcomeReason.HANDOFF_NOT_FOUND, "mh_1")

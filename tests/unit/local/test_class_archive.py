@@ -7,6 +7,7 @@ import pytest
 
 from local.failures import StartFailed
 from local.kafka import class_archive as module
+from local.kafka.broker import Node
 from local.kafka.class_archive import ARCHIVES, class_archive, make_class_archive
 
 
@@ -76,3 +77,10 @@ def test_a_second_process_starts_without_an_archive(made, jars):
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert made_archive(jars) is None
     assert made_archive(jars) == archive
+
+
+@pytest.mark.parametrize("name", [None, "classes.aot"])
+def test_a_node_uses_the_archive_that_it_is_given(tmp_path, name):
+    node = Node(1, tmp_path, 1, 2)
+    node.write([node], [tmp_path / "kafka.jar"], {}, name and tmp_path / name)
+    assert ("-XX:AOTCache=" in (tmp_path / "java.arguments").read_text()) == (name is not None)
