@@ -182,14 +182,17 @@ async def test_expired_offsets_repeat_nothing(laboratory):
 
 
 async def commit_by_hand(laboratory, offset, metadata=""):
-    orders = laboratory.orders
-    other = AIOKafkaProducer(bootstrap_servers=orders.bootstrap, transactional_id=f"{orders.prefix}other")
-    async with other:
-        await other.begin_transaction()
-        await other.send_offsets_to_transaction(
-            {TopicPartition(orders.commands, 0): OffsetAndMetadata(offset, metadata)}, orders.settings().group
-        )
-        await other.commit_transaction()
+    """Commit an offset of partition 0, and return when a reader sees it."""
+    group = laboratory.orders.settings().group
+    source = TopicPartition(laboratory.orders.commands, 0)
+    other = AIOKafkaProducer(
+        bootstrap_servers=laboratory.orders.bootstrap, transactional_id=f"{laboratory.orders.prefix}other"
+    )
+    async with other, other.transaction():
+        await other.send_offsets_to_transaction({source: OffsetAndMetadata(offset, metadata)}, group)
+    async with asyncio.timeout(5):
+        while (await group_offsets(laboratory)).get(0) != offset:  # noqa: ASYNC110 - the broker sends no event
+            await asyncio.sleep(0.1)
 
 
 async def stops(laboratory, why):

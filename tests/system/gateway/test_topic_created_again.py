@@ -42,6 +42,9 @@ async def commit_late_copy(kafka, group, topic, old_id):
         producer.transaction(),
     ):
         await producer.send_offsets_to_transaction(late, group)
+    async with open_cluster(KafkaSettings(bootstrap=(kafka,))) as cluster, asyncio.timeout(5):
+        while await cluster.committed_offsets(group, topic, 1) != {0: (1_000, old_id)}:  # noqa: ASYNC110 - the broker sends no event
+            await asyncio.sleep(0.1)
 
 
 def applied(installed):
