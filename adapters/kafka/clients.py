@@ -5,7 +5,7 @@ aiokafka retries without a limit and can hang while it stops. So put a timeout a
 """
 
 import asyncio
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
@@ -25,7 +25,9 @@ from runtime.settings import KafkaSettings, read_secret
 # All errors that a call on a client can raise. TimeoutError is an OSError. AssertionError: the producer is in a state
 # that it can't leave. IllegalOperation: an error has already ended the transaction. RuntimeError: uvloop's error for a
 # connection that has just been closed.
-KafkaFailure = (KafkaError, IllegalOperation, AssertionError, OSError, RuntimeError)
+KafkaFailure: Final[
+    tuple[type[Exception], type[Exception], type[AssertionError], type[OSError], type[RuntimeError]]
+] = (KafkaError, IllegalOperation, AssertionError, OSError, RuntimeError)
 
 
 def sentence_of(failure: BaseException) -> str:

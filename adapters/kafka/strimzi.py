@@ -6,7 +6,7 @@ Strimzi's operators create what the resources describe. Then the gateway's own J
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from adapters.kafka.acls import Process, ResourceAccess
 from adapters.kafka.topics import WantedTopic
@@ -33,7 +33,7 @@ def resources(
     *,
     cluster: str,
     version: str,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """Yield a KafkaTopic for each topic, and a KafkaUser for each process but `topics`. Raises PrincipalUnusable."""
     for topic in topics:
         spec = {
@@ -57,12 +57,12 @@ def resources(
         yield _resource("KafkaUser", _user(principal), cluster, version, spec)
 
 
-def document(all_resources: Iterable[dict[str, Any]]) -> str:
+def document(all_resources: Iterable[dict[str, object]]) -> str:
     """Return the resources as one YAML document each."""
     return "".join(f"---\n{''.join(_yaml(resource, 0))}" for resource in all_resources)
 
 
-def _resource(kind: str, name: str, cluster: str, version: str, spec: dict[str, Any]) -> dict[str, Any]:
+def _resource(kind: str, name: str, cluster: str, version: str, spec: dict[str, object]) -> dict[str, object]:
     return {
         "apiVersion": f"kafka.strimzi.io/{version}",
         "kind": kind,
@@ -89,7 +89,7 @@ def _authentication(kafka: KafkaSettings) -> str | None:
     return None
 
 
-def _acl(access: ResourceAccess) -> dict[str, Any]:
+def _acl(access: ResourceAccess) -> dict[str, object]:
     pattern = (
         {}
         if access.resource == "cluster"
@@ -104,7 +104,7 @@ def _acl(access: ResourceAccess) -> dict[str, Any]:
     }
 
 
-def _yaml(value: Mapping[str, Any], depth: int) -> Iterator[str]:
+def _yaml(value: Mapping[str, object], depth: int) -> Iterator[str]:
     """Yield the lines of a mapping. The values are mappings, lists of mappings, lists of words, words or numbers."""
     indent = "  " * depth
     for key, own in value.items():

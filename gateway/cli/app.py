@@ -62,7 +62,8 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.cli.schemas": ("schemas",),
     "gateway.cli.plan.command": ("plan",),
     "gateway.cli.callers": ("callers",),
-    "gateway.cli.history": ("status", "timeline", "watch"),
+    "gateway.cli.history.status": ("status",),
+    "gateway.cli.history.timeline": ("timeline", "watch"),
     "gateway.cli.lists.work": ("work", "release"),
     "gateway.cli.watch_all.command": ("watch-all",),
     "gateway.cli.top.command": ("top",),
@@ -74,6 +75,9 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+
+
 def app_of(modules: Iterable[str]) -> typer.Typer:
     """Return the program with the verbs of these modules."""
     app = typer.Typer(
@@ -83,7 +87,7 @@ def app_of(modules: Iterable[str]) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=_CONTEXT,
     )
     app.callback()(_options)
     for module in modules:
@@ -113,7 +117,7 @@ def _options(
     pass
 
 
-@cache
+@cache  # type: ignore[misc]  # the type of functools.cache
 def __getattr__(name: str) -> typer.Typer:
     """Return `app`, the program with all verbs, which is built at its first use."""
     if name != "app":

@@ -3,52 +3,31 @@
 They call ingress with a caller's key that has the permission `operate`.
 """
 
-import uuid
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json, report_errors
+from gateway.cli.api_client import DEFAULT_URL, KeyFile, Url, connected, models, operations
 from gateway.cli.dead_letters.commands import Operator, Why
+from gateway.cli.dead_letters.decisions import RETRIES
+from gateway.cli.terminal import AsJson, Yes, fail, group_of, print_json
 from runtime.exits import Exit
-from schemas.enums import DecisionReason
 from schemas.fields.scalars import is_ticket
 
 Authorization = Annotated[str, typer.Argument(metavar="AUTHORIZATION", help="The authorization's id.")]
-Reason = Annotated[DecisionReason, typer.Option("--reason", metavar="WORD", help="Reason, shown in the event.")]
+Reason = Annotated[models.DecisionReason, typer.Option("--reason", metavar="WORD", help="Reason, shown in the event.")]
 TicketOption = Annotated[str | None, typer.Option("--ticket", help="Ticket, e.g. OPS-1204; shown in the event.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs, each in a group of its subject."""
-    _add_group(
-        app,
-        "recent-commands",
-        "empty",
-        empty_recent_commands,
-        help_text="Recent commands are those of the last day, by which the worker recognises a repeat.",
-    )
-    _add_group(
-        app,
-        "version-floor",
-        "lower",
-        lower_version_floor,
-        help_text="The version floor is the highest version that was read; the gateway believes no lower one.",
-    )
-
-
-def _add_group(app: typer.Typer, name: str, verb: str, function: Callable[..., None], *, help_text: str) -> None:
-    group = typer.Typer(no_args_is_help=True, help=help_text)
-    group.callback()(_keep_group)
-    group.command(name=verb)(function)
-    app.add_typer(group, name=name, rich_help_panel="Commands and authorizations")
-
-
-def _keep_group() -> None:
-    # Without a callback Typer makes a group of one verb into that verb.
-    pass
+    panel = "Commands and authorizations"
+    recent = group_of("Recent commands are those of the last day, by which the worker recognises a repeat.")
+    recent.command(name="empty")(empty_recent_commands)
+    app.add_typer(recent, name="recent-commands", rich_help_panel=panel)
+    floor = group_of("The version floor is the highest version that was read; the gateway believes no lower one.")
+    floor.command(name="lower")(lower_version_floor)
+    app.add_typer(floor, name="version-floor", rich_help_panel=panel)
 
 
 def empty_recent_commands(
@@ -79,15 +58,21 @@ def empty_recent_commands(
       1   the decision was rejected
       69  the gateway is unavailable
     """
-    _check_ticket(ticket)
-    gateway = ApiClient(url, key_file)
-    if not yes:
-        whose = caller or "all callers"
-        question = f"Forget the recent commands of {whose}? A later repeat of one of them is a new command."
-        typer.confirm(question, abort=True, err=True)
-    body = {"reason": reason.value, "ofCaller": caller, "ticket": ticket, "why": why}
-    if _send(gateway, (authorization, "recent-commands", "empty"), body, operator, as_json=as_json):
-        typer.echo("Accepted. The event authorization.recent_commands_emptied shows how many commands were forgotten.")
+    question = (
+        f"Forget the recent commands of {caller or 'all callers'}? A later repeat of one of them is a new command."
+    )
+    _check(ticket, question, yes=yes)
+    with connected(url, key_file, RETRIES) as gateway:
+        by = gateway.operator(operator)
+        body: models.RecentCommandsDecision = {
+            "operator": by,
+            "reason": reason,
+            "ofCaller": caller,
+            "ticket": ticket,
+            "why": why,
+        }
+        accepted = gateway.send(operations.empty_recent_commands(authorization, body))
+    _report(accepted, "authorization.recent_commands_emptied shows how many commands were forgotten", as_json=as_json)
 
 
 def lower_version_floor(
@@ -116,34 +101,33 @@ def lower_version_floor(
       1   the decision was rejected
       69  the gateway is unavailable
     """
-    _check_ticket(ticket)
-    gateway = ApiClient(url, key_file)
-    if not yes:
-        question = f"Accept versions from {to} on? Do this only if Collate was restored from a backup."
-        typer.confirm(question, abort=True, err=True)
-    body = {"reason": reason.value, "toVersion": to, "ticket": ticket, "why": why}
-    if _send(gateway, (authorization, "version-floor", "lower"), body, operator, as_json=as_json):
-        typer.echo("Accepted. The event authorization.version_floor_lowered shows both versions.")
+    question = f"Accept versions from {to} on? Do this only if Collate was restored from a backup."
+    _check(ticket, question, yes=yes)
+    with connected(url, key_file, RETRIES) as gateway:
+        by = gateway.operator(operator)
+        body: models.VersionFloorDecision = {
+            "operator": by,
+            "reason": reason,
+            "toVersion": to,
+            "ticket": ticket,
+            "why": why,
+        }
+        accepted = gateway.send(operations.lower_version_floor(authorization, body))
+    _report(accepted, "authorization.version_floor_lowered shows both versions", as_json=as_json)
 
 
-def _check_ticket(ticket: str | None) -> None:
-    """End with a usage error if the ticket is malformed."""
+def _check(ticket: str | None, question: str, *, yes: bool) -> None:
+    """End with a usage error if the ticket is malformed, or without the operator's confirmation."""
     if ticket is not None and not is_ticket(ticket):
         fail(Exit.USAGE, "--ticket: expected 1 to 64 characters of A-Z a-z 0-9 . _ : / # -")
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
 
 
-def _send(
-    gateway: ApiClient, path: tuple[str, str, str], body: dict[str, Any], operator: str | None, *, as_json: bool
-) -> bool:
-    """Send a decision; return whether the caller has to print the result. `path` is authorization, subject and verb."""
-    with report_errors():
-        stated = {"operator": gateway.operator(operator)} | body
-        accepted = gateway.post(
-            "authorizations",
-            *path,
-            body={name: value for name, value in stated.items() if value is not None},
-            key=str(uuid.uuid4()),
-        )
+def _report(
+    accepted: models.RecentCommandsAccepted | models.VersionFloorAccepted, event: str, *, as_json: bool
+) -> None:
     if as_json:
         print_json(accepted)
-    return not as_json
+    else:
+        typer.echo(f"Accepted. The event {event}.")

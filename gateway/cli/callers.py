@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.terminal import group_of
+
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _PATH = r"/[^\x00-\x1f\x7f\"\\]+"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    group = typer.Typer(no_args_is_help=True, help="Create entries for the callers file.")
-    group.callback()(lambda: None)
+    group = group_of("Create entries for the callers file.")
     group.command()(new)
     app.add_typer(group, name="callers", rich_help_panel="Installation")
 
@@ -56,6 +57,7 @@ def new(
         if not re.fullmatch(_PATH, str(secret_file)):
             raise typer.BadParameter("expected an absolute path without quotes", param_hint="--secret-file")
         credential, entry = new_signing_secret(), f'[[caller.signature]]\nsecret_file = "{secret_file}"'
-    permissions = ", ".join(f'"{permission}"' for permission in dict.fromkeys(may))
+    each: dict[str, None] = dict.fromkeys(may, None)
+    permissions = ", ".join(f'"{permission}"' for permission in each)
     typer.echo(f'[[caller]]\nname = "{name}"\npermissions = [{permissions}]\n{entry}')
     typer.echo(credential, err=True)

@@ -1,6 +1,5 @@
 """`gateway config`: shows all settings and their origin, but no secret."""
 
-import json
 import os
 from enum import StrEnum
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.cli.terminal import AsOneJson, print_json
 from runtime.environ import Section, setting_paths, show_value, variable_name
 from runtime.settings import (
     ClusterSettings,
@@ -43,7 +43,7 @@ def show_config(
         ProcessName | None, typer.Option("--for", help="Also check the settings that this process requires.")
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsOneJson = False,
 ) -> None:
     """Show all current settings. For a secret, show the path of its file, never its content.
 
@@ -57,8 +57,7 @@ def show_config(
     model = type(settings)
     rows = [(variable_name(path), show_value(model, path, value_at(settings, path))) for path in setting_paths(model)]
     if as_json:
-        table = {name: {"value": value, "set": name in os.environ} for name, value in rows}
-        typer.echo(json.dumps(table, indent=2, ensure_ascii=False))
+        print_json({name: {"value": value, "set": name in os.environ} for name, value in rows}, indent=2)
         return
     shown = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
     for name, value in rows:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
@@ -27,9 +26,7 @@ WIDE = 110
 _UNWRAPPED = 10_000
 _PROGRESS_SECONDS = 10.0
 _INDENT = (0, 0, 0, 4)
-_COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green", "attempt": "dim"}
 _TIME_IN_TEXT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
-_NUMBER, _TIME, _KIND, _COMMAND = 4, 12, 29, 8
 
 
 class _SafeConsole(Console):
@@ -49,14 +46,19 @@ def console() -> Console:
     return _SafeConsole(highlight=False, width=_UNWRAPPED)
 
 
-def stacked(head: Text, *lines: str | Text) -> list[RenderableType]:
+def stacked(head: str | Text, *lines: str | Text) -> list[RenderableType]:
     """Lay out one entry for a narrow terminal: its head, and its other lines indented."""
     return [head, *(Padding(Text(line) if isinstance(line, str) else line, _INDENT, expand=False) for line in lines)]
 
 
-def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], unwrapped: Collection[str]) -> Table:
+def table_of(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    unwrapped: Collection[str] = (),
+    heading: str = "bold",
+) -> Table:
     """Lay out rows as a table without lines. The columns in `unwrapped` keep each value on one line."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style=heading)
     for column in columns:
         table.add_column(column, no_wrap=column in unwrapped, overflow="fold")
     for row in rows:
@@ -64,51 +66,25 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], unwra
     return table
 
 
-def day_of(entry: dict[str, Any]) -> str:
-    """Return an entry's day in local time."""
-    return local_time(entry["at"])[:10]
-
-
-def headline(width: int) -> Text:
-    """Return the column names of entries, or an empty text if the terminal is too narrow for columns."""
-    if width < WIDE:
-        return Text()
-    names = (("#", _NUMBER), ("time", _TIME), ("event", _KIND), ("command", _COMMAND))
-    return Text("  ".join(f"{name:<{size}}" for name, size in names) + "  description", "bold")
-
-
-def entry_of(entry: dict[str, Any], width: int) -> list[RenderableType]:
-    """Lay out one entry of a timeline."""
-    number, time = (
-        str(entry.get("sequence", "·")),
-        _local(entry["at"]).isoformat(sep=" ", timespec="milliseconds")[11:23],
-    )
-    kind = Text(entry["kind"], _COLOURS.get(entry["kind"].partition(".")[0], ""))
-    command, says = Text(entry.get("commandId", "")[:_COMMAND], "dim"), with_local_times(entry["says"])
-    if width < WIDE:
-        return stacked(Text("  ").join((Text(number), Text(time), kind, command)), says)
-    row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    for size in (_NUMBER, _TIME, _KIND, _COMMAND):
-        row.add_column(width=size, overflow="fold")
-    row.add_column(overflow="fold")
-    row.add_row(number, time, kind, command, Text(says))
-    return [row]
-
-
 def local_time(text: str) -> str:
     """Return a time in local time, to the second, with offset: the one form of a time in the command line.
 
     A timeline shows the day above its entries, and of each entry the time with milliseconds.
     """
-    return _local(text).isoformat(sep=" ", timespec="seconds")
+    return in_local_time(text).isoformat(sep=" ", timespec="seconds")
 
 
 def with_local_times(sentence: str) -> str:
     """Return a sentence of the gateway with its times in local time."""
-    return _TIME_IN_TEXT.sub(lambda found: local_time(found[0]), sentence)
+    return _TIME_IN_TEXT.sub(_replaced, sentence)
 
 
-def _local(text: str) -> datetime:
+def _replaced(found: re.Match[str]) -> str:
+    return local_time(found.group())
+
+
+def in_local_time(text: str) -> datetime:
+    """Return a time (RFC 3339) in the time zone of this machine."""
     return datetime.fromisoformat(text).astimezone()
 
 

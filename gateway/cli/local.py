@@ -5,10 +5,11 @@ The production image has no package `local`.
 
 import importlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn, Protocol
 
 import typer
 
+from gateway.cli.terminal import fail
 from runtime.exits import Exit
 
 _PANEL = "Development"
@@ -36,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(screenshot: Picture = None) -> None:
     """Show one handoff step by step, with real processes on real Kafka. Stops everything at the end."""
-    _end(_of_local("local.demo", "run")(screenshot))
+    _run("local.demo", "run", screenshot)
 
 
 def dev(
@@ -50,7 +51,7 @@ def dev(
     If Kafka or PostgreSQL ends, everything else runs on, and Enter starts it again. Enter
     also prints another link.
     """
-    _end(_of_local("local.dev", "run")(port))
+    _run("local.dev", "run", port)
 
 
 def drill(
@@ -81,9 +82,9 @@ def drill(
       2  there is no such drill
     """
     if list_them or name is None:
-        _end(_of_local("local.drills.run", "list_drills")())
-    options = _of_local("local.drills.drill", "DrillOptions")(seconds, hands_on, seed, from_wheel)
-    _end(_of_local("local.drills.run", "run")(name, options, screenshot))
+        _run("local.drills.run", "list_drills")
+    options = _call("local.drills.drill", "DrillOptions", seconds, hands_on, seed, from_wheel)
+    _run("local.drills.run", "run", name, options, screenshot)
 
 
 def soak(
@@ -102,37 +103,40 @@ def soak(
       1    a promise was broken, something grew, or a part could not start
       130  interrupted; the page shows what was measured
     """
-    _end(_of_local("local.soak.run", "run")(hours, directory, seed, rate))
+    _run("local.soak.run", "run", hours, directory, seed, rate)
 
 
 def kafka(brokers: Brokers = 1, port: FreePort = None) -> None:
     """Run real Apache Kafka until Ctrl-C, without Docker or a system Java. Prints its address."""
-    _end(_of_local("local.serve", "kafka")(brokers, port))
+    _run("local.serve", "kafka", brokers, port)
 
 
 def postgres() -> None:
     """Run a real PostgreSQL until Ctrl-C, without Docker or a system package. Prints its connection string."""
-    _end(_of_local("local.serve", "postgres")())
+    _run("local.serve", "postgres")
 
 
 def collate(port: FreePort = None) -> None:
     """Run the simulated Collate until Ctrl-C. Prints its address."""
-    _end(_of_local("local.serve", "collate")(port))
+    _run("local.serve", "collate", port)
 
 
-def _of_local(module: str, name: str) -> Any:
+class _Function(Protocol):
+    def __call__(self, *arguments: object) -> object: ...
+
+
+def _call(module: str, name: str, *arguments: object) -> object:
+    """Call a function of the package `local`; end with a message if this installation lacks it."""
     try:
         importlib.import_module("local")
-        return getattr(importlib.import_module(module), name)
+        function: _Function = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as missing:
         absent = "this installation has no `local` package" if missing.name == "local" else f"{missing.name} is missing"
-        typer.echo(
-            f"gateway: {absent}. This command is for a development machine. Run it from a checkout, "
-            "in the environment of `make install`.",
-            err=True,
-        )
-        raise typer.Exit(Exit.UNAVAILABLE) from missing
+        place = "Run it from a checkout, in the environment of `make install`."
+        fail(Exit.UNAVAILABLE, f"{absent}. This command is for a development machine. {place}")
+    return function(*arguments)
 
 
-def _end(code: int | None) -> None:
-    raise typer.Exit(code or Exit.OK)
+def _run(module: str, name: str, *arguments: object) -> NoReturn:
+    code = _call(module, name, *arguments)
+    raise typer.Exit(code if isinstance(code, int) else Exit.OK)

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from gateway.cli.resume import resume
+from gateway.cli.terminal import fail
 from runtime.exits import Exit
 from runtime.settings import load_console_settings, load_process_settings, load_settings
 from runtime.version import VERSION
@@ -101,19 +102,17 @@ def migrate(
     settings = load_process_settings(os.environ, "migrate")
     try:
         before, after = _within(seconds, lambda: schema.migrate(settings.readmodel))
-    except TimeoutError as late:
-        typer.echo(
-            f"gateway migrate: no end within {seconds:g} s. Look for its session in pg_stat_activity: it may be at "
-            "work, or wait for a lock. Then run gateway migrate again, with more --seconds.",
-            err=True,
+    except TimeoutError:
+        fail(
+            Exit.UNAVAILABLE,
+            f"no end within {seconds:g} s. Look for its session in pg_stat_activity: it may be at work, or wait for "
+            "a lock. Then run gateway migrate again, with more --seconds.",
+            "gateway migrate",
         )
-        raise typer.Exit(Exit.UNAVAILABLE) from late
     except DatabaseAway as away:
-        typer.echo(f"gateway migrate: {away}", err=True)
-        raise typer.Exit(Exit.UNAVAILABLE) from away
+        fail(Exit.UNAVAILABLE, str(away), "gateway migrate")
     except NotMigrated as newer:
-        typer.echo(f"gateway migrate: {newer}", err=True)
-        raise typer.Exit(Exit.CONFIG) from newer
+        fail(Exit.CONFIG, str(newer), "gateway migrate")
     name = settings.readmodel.schema_name
     typer.echo(
         f"Schema {name} is at {after}" + (", unchanged." if before == after else f"; before: {before or 'no tables'}.")

@@ -2,13 +2,14 @@
 
 import json
 import os
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 import httpx
 import typer
 
-from gateway.cli.api_client import fail, print_json, user_name
+from gateway.cli.terminal import AsOneJson, Operator, fail, print_json, user_name
 from runtime.exits import Exit
 from runtime.http_client import HttpClient, reason_of
 
@@ -16,12 +17,32 @@ _SECONDS = 10.0
 _MAX_BYTES = 1 << 20
 
 
+Why = Annotated[str, typer.Option(help="Your reason. It is logged: never write a patient's name.")]
+Admin = Annotated[
+    str | None, typer.Option(help="URL of the admin port; by default http://127.0.0.1 and GATEWAY_ADMIN__PORT.")
+]
+
+
+class StillStopped(TypedDict):
+    """What an operator has not resumed, and why it is stopped."""
+
+    partition: int | str
+    detail: str
+
+
+class Resumed(TypedDict):
+    """The answer of an admin port: what is resumed, and what is still stopped. The flags are a deliverer's."""
+
+    resumed: list[int | str]
+    wasStopped: NotRequired[bool]
+    isStored: NotRequired[bool]
+    stopped: list[StillStopped]
+
+
 def resume(
     *,
-    why: Annotated[str, typer.Option(help="Your reason. It is logged: never write a patient's name.")],
-    operator: Annotated[
-        str | None, typer.Option(envvar="COLLATE_GATEWAY_OPERATOR", help="Your name; by default your user name.")
-    ] = None,
+    why: Why,
+    operator: Operator = None,
     partition: Annotated[
         list[int] | None,
         typer.Option(
@@ -30,10 +51,8 @@ def resume(
             "its detail at /lanes says where it resumes.",
         ),
     ] = None,
-    admin: Annotated[
-        str | None, typer.Option(help="URL of the admin port; by default http://127.0.0.1 and GATEWAY_ADMIN__PORT.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    admin: Admin = None,
+    as_json: AsOneJson = False,
 ) -> None:
     """Resume partitions of this worker that stopped because of too many dead letters.
 
@@ -47,17 +66,24 @@ def resume(
       1   no partition was resumed
       69  no worker answers
     """
-    url = admin or f"http://127.0.0.1:{os.environ.get('GATEWAY_ADMIN__PORT', '9090')}"
-    result = post_resume(url, {"operator": operator or user_name(), "why": why, "partitions": partition})
+    body = {"operator": operator or user_name(), "why": why, "partitions": partition}
+    result = post_resume(admin, body, "worker")
     if as_json:
         print_json(result)
+    elif result["resumed"]:
+        typer.echo(f"Resumed: partition {', '.join(map(str, result['resumed']))}.")
     else:
-        _print(result)
+        typer.echo(
+            "Nothing was resumed: no partition of this worker stopped because of too many dead letters.", err=True
+        )
+    for partition_left in [] if as_json else result["stopped"]:
+        typer.echo(f"Partition {partition_left['partition']} is still stopped: {partition_left['detail']}", err=True)
     raise typer.Exit(Exit.OK if result["resumed"] else Exit.FAILED)
 
 
-def post_resume(url: str, body: dict[str, Any], *, process: str = "worker") -> Any:
+def post_resume(admin: str | None, body: Mapping[str, object], process: str) -> Resumed:
     """Send the request to the admin port of a process, and return the response; end the program if it fails."""
+    url = admin or f"http://127.0.0.1:{os.environ.get('GATEWAY_ADMIN__PORT', '9090')}"
     if urlsplit(url).scheme != "http" or not urlsplit(url).hostname:
         fail(Exit.USAGE, "--admin: expected a URL like http://127.0.0.1:9090")
     # The process rejects a request that comes through a proxy.
@@ -71,25 +97,18 @@ def post_resume(url: str, body: dict[str, Any], *, process: str = "worker") -> A
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(Exit.UNAVAILABLE, f"no {process} answers at {url}: {reason_of(error)}")
-    is_success = 200 <= response.status < 300
+    if not 200 <= response.status < 300:
+        fail(Exit.FAILED, f"{response.status}: {_summary(response.body)}")
     try:
-        result = json.loads(response.body)
-        summary = "" if is_success else result["summary"]
+        resumed: Resumed = json.loads(response.body)
+    except ValueError:
+        fail(Exit.UNAVAILABLE, f"no {process} answers at {url}: the response is not JSON")
+    return resumed
+
+
+def _summary(body: bytes) -> str:
+    try:
+        problem: dict[str, str] = json.loads(body)
+        return problem["summary"]
     except (ValueError, KeyError, TypeError):
-        if is_success:
-            fail(Exit.UNAVAILABLE, f"no {process} answers at {url}: the response is not JSON")
-        summary = "not the admin port of a gateway"
-    if not is_success:
-        fail(Exit.FAILED, f"{response.status}: {summary}")
-    return result
-
-
-def _print(result: dict[str, Any]) -> None:
-    if result["resumed"]:
-        typer.echo(f"Resumed: partition {', '.join(map(str, result['resumed']))}.")
-    else:
-        typer.echo(
-            "Nothing was resumed: no partition of this worker stopped because of too many dead letters.", err=True
-        )
-    for partition in result["stopped"]:
-        typer.echo(f"Partition {partition['partition']} is still stopped: {partition['detail']}", err=True)
+        return "not the admin port of a gateway"

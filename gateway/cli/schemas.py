@@ -4,13 +4,13 @@ import base64
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 import httpx
 import typer
 
-from gateway.cli.api_client import fail, print_json
+from gateway.cli.terminal import AsJson, fail, print_json
 from runtime.exits import Exit
 from runtime.http_client import HttpClient, reason_of
 from runtime.settings import read_secret
@@ -21,8 +21,6 @@ _SECONDS = 15.0
 _MAX_BYTES = 1 << 20
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _AUTHORIZATION = f"{PREFIX}authorization.v1"
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 class Naming(StrEnum):
@@ -90,11 +88,12 @@ def upload(
     for type_, schema in _published().items():
         subject = _subject(type_, naming, prefix)
         found = _register(client, registry, headers, subject, schema)
-        rejected += "problem" in found
+        is_rejected = isinstance(found, str)
+        rejected += is_rejected
         if as_json:
-            print_json({"subject": subject, **found})
+            print_json({"subject": subject, "problem" if is_rejected else "id": found})
         else:
-            typer.echo(f"{subject}: {found.get('problem') or 'id ' + str(found['id'])}")
+            typer.echo(f"{subject}: {found if is_rejected else f'id {found}'}")
     raise typer.Exit(Exit.FAILED if rejected else Exit.OK)
 
 
@@ -116,10 +115,11 @@ def _subject(type_: str, naming: Naming, prefix: str) -> str:
     return f"{(topics.authorizations if type_ == _AUTHORIZATION else topics.events).name}-{type_}"
 
 
-def _register(client: HttpClient, registry: str, headers: dict[str, str], subject: str, schema: str) -> dict[str, Any]:
+def _register(client: HttpClient, registry: str, headers: dict[str, str], subject: str, schema: str) -> int | str:
     """Return the id of the schema, or the registry's problem with it."""
     url = f"{registry.rstrip('/')}/subjects/{quote(subject, safe='')}/versions"
-    body = json.dumps({"schemaType": "JSON", "schema": schema}).encode()
+    registration = {"schemaType": "JSON", "schema": schema}
+    body = json.dumps(registration).encode()
     try:
         answer = client.send("POST", url, headers=headers, content=body)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -129,9 +129,10 @@ def _register(client: HttpClient, registry: str, headers: dict[str, str], subjec
     if answer.status >= 500 or answer.status in {408, 429}:
         fail(Exit.UNAVAILABLE, f"{subject}: the registry answered {answer.status}; repeat the command later.")
     try:
-        read_answer = json.loads(answer.body)
         if answer.status == 200:
-            return {"id": int(read_answer["id"])}
-        return {"problem": f"{answer.status} {read_answer['message']}"}
+            registered: dict[str, int] = json.loads(answer.body)
+            return int(registered["id"])
+        problem: dict[str, str] = json.loads(answer.body)
+        return f"{answer.status} {problem['message']}"
     except (ValueError, KeyError, TypeError):
         fail(Exit.FAILED, f"{subject}: the answer ({answer.status}) is not one of a Confluent-compatible registry.")

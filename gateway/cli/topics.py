@@ -1,12 +1,10 @@
 """`gateway topics`: compares the topics with the required ones, creates and migrates them, prints ACL commands."""
 
 import asyncio
-import json
 import os
 from collections.abc import Coroutine, Iterable
-from dataclasses import asdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,6 +16,7 @@ from adapters.kafka.topics import Difference, WantedTopic, apply, compare, wante
 from gateway.cli.all_topics import all_topics
 from gateway.cli.migration import command
 from gateway.cli.rebuild import command as rebuild_command
+from gateway.cli.terminal import AsOneJson, fail, print_json
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 _VISIBLE_WITHIN_SECONDS = 15.0
 _NO_DIFFERENCE = "All topics are correct."
 Result = TypeVar("Result")
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 class AclFormat(StrEnum):
@@ -49,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="topics", rich_help_panel="Installation")
 
 
-def plan(*, as_json: AsJson = False) -> None:
+def plan(*, as_json: AsOneJson = False) -> None:
     """Show the differences between the topics and the required ones. Changes nothing.
 
     If it may read `state`, it also compares the topic's id with the worker's progress. Exit codes:
@@ -61,7 +59,7 @@ def plan(*, as_json: AsJson = False) -> None:
     settings = load_cluster_settings(os.environ)
     differences = _run(_plan(settings))
     if as_json:
-        _print_json(differences=differences)
+        print_json({"differences": differences}, indent=2)
     elif differences:
         _print_table("Differences", differences)
     else:
@@ -69,7 +67,7 @@ def plan(*, as_json: AsJson = False) -> None:
     raise typer.Exit(_code(differences, changes=Exit.CHANGES))
 
 
-def apply_plan(*, as_json: AsJson = False) -> None:
+def apply_plan(*, as_json: AsOneJson = False) -> None:
     """Create missing topics and correct configs. Never changes partitions, replicas, cleanup policy or records.
 
     Safe to repeat. Exit codes:
@@ -81,7 +79,7 @@ def apply_plan(*, as_json: AsJson = False) -> None:
     settings = load_cluster_settings(os.environ)
     applied, left = _run(_apply(settings))
     if as_json:
-        _print_json(applied=applied, left=left)
+        print_json({"applied": applied, "left": left}, indent=2)
     else:
         for difference in applied:
             typer.echo(_applied(difference))
@@ -141,8 +139,7 @@ def acls(
         )
         typer.echo(strimzi.document(found), nl=False)
     except strimzi.PrincipalUnusable as unusable:
-        typer.echo(f"gateway topics acls: {unusable}", err=True)
-        raise typer.Exit(Exit.USAGE) from None
+        fail(Exit.USAGE, str(unusable), "gateway topics acls")
 
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
@@ -190,17 +187,15 @@ def _wanted(settings: ClusterSettings) -> tuple[WantedTopic, ...]:
     return wanted_topics(all_topics(settings), settings.topics)
 
 
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
+def _run(work: Coroutine[object, None, Result]) -> Result:
     from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - as above
 
     try:
         return asyncio.run(work)
     except KafkaAway as away:
-        problem = f"Kafka at {away}"
+        fail(Exit.UNAVAILABLE, f"Kafka at {away}", "gateway topics")
     except TopicRequestRejected as refused:
-        problem = str(refused)
-    typer.echo(f"gateway topics: {problem}", err=True)
-    raise typer.Exit(Exit.UNAVAILABLE)
+        fail(Exit.UNAVAILABLE, str(refused), "gateway topics")
 
 
 def _code(differences: Iterable[Difference], *, changes: Exit) -> Exit:
@@ -214,11 +209,6 @@ def _applied(difference: Difference) -> str:
     if difference.remedy == "create":
         return f"created {difference.topic}"
     return f"set {difference.aspect} of {difference.topic} to {difference.wanted} (was {difference.found})"
-
-
-def _print_json(**lists: Iterable[Difference]) -> None:
-    document = {name: [asdict(difference) for difference in differences] for name, differences in lists.items()}
-    typer.echo(json.dumps(document, indent=2))
 
 
 def _print_table(title: str, differences: Iterable[Difference]) -> None:

@@ -3,15 +3,13 @@
 It has the names of fields of the events, so that a line can be compared with its event.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from schemas.enums import EventType
 from schemas.records import PublishedEvent
 from schemas.times import format_time
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 COLUMNS: Final = (
     "time",
@@ -74,11 +72,16 @@ _OF_DECISION: Final = MappingProxyType(
 )
 
 
-def audit_record(event: PublishedEvent) -> dict[str, str | int]:
+def audit_record(event: PublishedEvent) -> dict[str, object]:
     """Return the flat record of an event, with absent values left out."""
-    data: Mapping[str, Any] = event.data.model_dump(mode="json", by_alias=True, exclude_none=True)
-    found: dict[str, Any] = {_RENAMED.get(name, name): value for name, value in data.items()}
-    found |= {_OF_DECISION[name]: value for name, value in data.get("decision", {}).items() if name in _OF_DECISION}
+    data: Mapping[str, object] = event.data.model_dump(mode="json", by_alias=True, exclude_none=True)
+    found: dict[str, object] = {_RENAMED.get(name, name): value for name, value in data.items()}
+    decision = data.get("decision")
+    if isinstance(decision, Mapping):
+        of_decision: dict[str, object] = {
+            column: decision[name] for name, column in _OF_DECISION.items() if name in decision
+        }
+        found |= of_decision
     found |= {
         "time": format_time(event.time),
         "event": str(event.data.TYPE),

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.api_client import fail, print_json
+from gateway.cli.terminal import fail, group_of, print_json
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
 from schemas.fields.scalars import is_id
@@ -37,14 +37,9 @@ class Format(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    group = typer.Typer(no_args_is_help=True, help="Who requested, accepted, reported, decided, and read what.")
-    group.callback()(_group)
+    group = group_of("Who requested, accepted, reported, decided, and read what.")
     group.command()(export)
     app.add_typer(group, name="audit", rich_help_panel="Installation")
-
-
-def _group() -> None:
-    """Who requested, accepted, reported, decided, and read what."""
 
 
 def export(
@@ -94,7 +89,7 @@ def export(
         raise typer.Exit(Exit.CHANGES)
 
 
-async def _export(reader: "EventReader", write: Callable[[dict[str, Any]], None]) -> int:
+async def _export(reader: "EventReader", write: Callable[[dict[str, object]], None]) -> int:
     from gateway.cli.audit.audit_record import AUDITED, audit_record  # noqa: PLC0415 - as above
 
     count = 0
@@ -105,19 +100,24 @@ async def _export(reader: "EventReader", write: Callable[[dict[str, Any]], None]
     return count
 
 
-def _writer(format_: Format) -> Callable[[dict[str, Any]], None]:
+def _writer(format_: Format) -> Callable[[dict[str, object]], None]:
     if format_ is Format.JSONL:
         return print_json
     from gateway.cli.audit.audit_record import COLUMNS  # noqa: PLC0415 - as above
 
     writer = csv.DictWriter(sys.stdout, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    return lambda record: writer.writerow({name: _cell(value) for name, value in record.items()})
+
+    def write(record: dict[str, object]) -> None:
+        row: dict[str, object] = {name: _cell(value) for name, value in record.items()}
+        writer.writerow(row)
+
+    return write
 
 
-def _cell(value: str | int) -> str | int:
+def _cell(value: object) -> object:
     """Return a value that a spreadsheet shows as text, with hidden characters as their codes."""
-    if isinstance(value, int):
+    if not isinstance(value, str):
         return value
     return escaped(f"'{value}" if value.startswith(_FORMULA) else value)
 

@@ -1,7 +1,6 @@
 """The verb `gateway check`: settings, files, the running process, Kafka, permissions, Collate, clock and database."""
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from enum import StrEnum
@@ -11,6 +10,7 @@ import typer
 
 from gateway.cli.check.check_results import CheckResult, exit_code, ok, skipped
 from gateway.cli.config import load_for
+from gateway.cli.terminal import AsOneJson, print_json
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, DelivererProcessSettings, ProcessSettings, Settings, load_console_settings
 
@@ -55,7 +55,7 @@ def check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Check only settings and files; make no network call.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsOneJson = False,
 ) -> None:
     """Check the current settings and everything that a process needs. Changes nothing.
 
@@ -70,7 +70,7 @@ def check(
     code = exit_code(results)
     if as_json:
         checks = [{"check": each.subject, "state": each.state.lower(), "detail": each.detail} for each in results]
-        typer.echo(json.dumps({"ok": code == Exit.OK, "code": int(code), "checks": checks}, indent=2))
+        print_json({"ok": code == Exit.OK, "code": int(code), "checks": checks}, indent=2)
     else:
         for result in results:
             _print(result)

@@ -1,7 +1,7 @@
 """`gateway check --for console`: the cookie keys, the API behind the pages, and the issuer at which people sign in."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -43,7 +43,8 @@ def _api(url: str) -> CheckResult:
         response = HttpClient(url, seconds=SECONDS, max_bytes=MOST_BYTES, direct=True).send("GET", f"{url}/v1/me")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return failed("api", f"{url} is not reached: {reason_of(error)}", Exit.UNAVAILABLE)
-    if response.status == 401 and response.headers.get("content-type", "").startswith("application/problem+json"):
+    kind: str = response.headers.get("content-type", "")
+    if response.status == 401 and kind.startswith("application/problem+json"):
         return ok("api", f"{url} answers")
     return failed("api", f"{url} answers {response.status}, and the ingress would answer 401", Exit.CONFIG)
 
@@ -52,12 +53,12 @@ def _issuer(issuer: str) -> CheckResult:
     address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     try:
         response = HttpClient(address, seconds=SECONDS, max_bytes=MOST_BYTES).send("GET", address)
-        document = json.loads(response.body) if response.status == 200 else {}
+        document: object = json.loads(response.body)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return failed("issuer", f"{issuer} is not reached: {reason_of(error)}", Exit.UNAVAILABLE)
     except ValueError:
-        document = {}
-    name = document.get("issuer") if isinstance(document, dict) else None
-    if not isinstance(name, str) or name.rstrip("/") != issuer.rstrip("/"):
+        document = None
+    name = document.get("issuer") if isinstance(document, Mapping) else None
+    if response.status != 200 or not isinstance(name, str) or name.rstrip("/") != issuer.rstrip("/"):
         return failed("issuer", f"{address} (status {response.status}) is not the document of {issuer}", Exit.CONFIG)
     return ok("issuer", f"{issuer} answers")

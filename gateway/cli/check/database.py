@@ -25,12 +25,12 @@ async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckRes
     try:
         conninfo_of(readmodel, "check database")
         statement_seconds = readmodel.read_timeout.total_seconds()
-        async with connected(
+        async with connected(  # type: ignore[misc]  # rows of any type
             readmodel, readmodel.schema_name, "check database", statement_seconds=statement_seconds
         ) as connection:
-            await require_schema(connection)
-            allowed = await allowed_connections(connection)
-            count = sum((await open_connections(connection)).values())
+            await require_schema(connection)  # type: ignore[misc]  # as above
+            allowed = await allowed_connections(connection)  # type: ignore[misc]  # as above
+            open_now = await open_connections(connection)  # type: ignore[misc]  # as above
     except ConnectionStringRefused as refused:
         yield failed("database", refused.problems[0], Exit.CONFIG)
     except NotMigrated as lacking:
@@ -39,7 +39,7 @@ async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckRes
         yield failed("database", str(away), Exit.DENIED if _is_denied(away) else Exit.UNAVAILABLE)
     else:
         yield ok("database", f"schema {readmodel.schema_name} fits this version")
-        yield _bound_of_connections(most_connections(readmodel), allowed, count)
+        yield _bound_of_connections(most_connections(readmodel), allowed, sum(open_now.values()))
 
 
 def _bound_of_connections(most: int, allowed: int, count: int) -> CheckResult:
@@ -55,6 +55,6 @@ def _bound_of_connections(most: int, allowed: int, count: int) -> CheckResult:
 
 def _is_denied(away: DatabaseAway) -> bool:
     """Return whether PostgreSQL rejected the credentials. Before a session exists, libpq gives only a text."""
-    state = getattr(away.__cause__, "sqlstate", None)  # the driver's own error carries it
+    state: str | None = getattr(away.__cause__, "sqlstate", None)  # the driver's own error carries it
     words = ("authentication failed", "no pg_hba.conf entry", "does not exist", "permission denied")
     return (state or "").startswith(_INVALID_AUTHORIZATION) or any(word in str(away) for word in words)

@@ -1,8 +1,8 @@
 """Single calls to Collate with chosen headers. The gateway's own client always sends what the settings say."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
@@ -23,7 +23,7 @@ class Reply:
     status: int
     headers: httpx.Headers
     body: bytes
-    document: dict[str, Any]
+    document: Mapping[str, object]
     code: str | None = None
     retryable: bool | None = None
 
@@ -60,7 +60,7 @@ class ProbeCaller:
         return await self._send("GET", path, [], None)
 
     async def post(
-        self, path: str, body: dict[str, Any] | None, *, version: int | None = None, key: str | None = None
+        self, path: str, body: Mapping[str, object] | None, *, version: int | None = None, key: str | None = None
     ) -> Reply:
         """Write, with If-Match and Idempotency-Key if they are given. Raises CollateUnreachable."""
         headers = [] if version is None else [("If-Match", as_entity_tag(version))]
@@ -75,20 +75,28 @@ class ProbeCaller:
         except NoResponse as failure:
             raise CollateUnreachable(str(failure)) from failure
         content = await response.aread()
-        try:
-            document = json.loads(content)
-        except (ValueError, RecursionError):
-            document = None
-        found = document if isinstance(document, dict) else {}
-        error = found.get("error")
-        error = error if response.status_code >= 400 and isinstance(error, dict) else {}
-        code = word(error["code"]) if isinstance(error.get("code"), str) else None
-        retryable = error.get("retryable") if isinstance(error.get("retryable"), bool) else None
+        document = _document(content)
+        error = member(document, "error") if response.status_code >= 400 else None
+        code, retryable = member(error, "code"), member(error, "retryable")
+        code = word(code) if isinstance(code, str) else UNRECOGNISED
         return Reply(
             response.status_code,
             response.headers,
             content,
-            found,
+            document,
             None if code == UNRECOGNISED else code,
-            retryable,
+            retryable if isinstance(retryable, bool) else None,
         )
+
+
+def member(document: object, name: str) -> object:
+    """Return a member of a JSON object; None without it, or of another value."""
+    return document.get(name) if isinstance(document, Mapping) else None
+
+
+def _document(content: bytes) -> Mapping[str, object]:
+    try:
+        document: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -8,13 +8,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.api_client import fail, print_json
 from gateway.cli.collate.caller import CollateUnreachable, ProbeCaller
 from gateway.cli.collate.findings import PREFIX, Findings
 from gateway.cli.collate.reading import read_once
 from gateway.cli.collate.walk import Walk
 from gateway.cli.config import load_for
 from gateway.cli.formatting import console
+from gateway.cli.terminal import AsOneJson, fail, group_of, print_json
 from runtime.exits import Exit
 from runtime.settings import CollateSettings, Settings, read_secret
 from schemas.collate.authorization import ActionType, PriorAuthorization, Status
@@ -25,14 +25,9 @@ _PRODUCTION: Final = "api.trycollate.ai"
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    group = typer.Typer(no_args_is_help=True, help="Find out how Collate behaves.")
-    group.callback()(_group)
+    group = group_of("Find out how Collate behaves.")
     group.command()(probe)
     app.add_typer(group, name="collate", rich_help_panel="Installation")
-
-
-def _group() -> None:
-    """Find out how Collate behaves."""
 
 
 def probe(
@@ -50,7 +45,7 @@ def probe(
             "--accepted-review-snapshot", metavar="ID", help="The snapshot that a reviewer accepted, for --walk."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsOneJson = False,
 ) -> None:
     """Show which reading of docs/collate-contract.md Collate follows, and the settings for it.
 
@@ -121,7 +116,7 @@ def _obstacle(authorization: PriorAuthorization, accepted: str | None) -> str | 
 
 def _report(findings: Findings, settings: CollateSettings, *, as_json: bool) -> list[str]:
     """Print the findings; return the settings that should change."""
-    current = {name: _shown(getattr(settings, name.removeprefix(PREFIX).lower())) for name in findings.settings}
+    current = {name: _shown(settings, name) for name in findings.settings}
     differing = [name for name, value in findings.settings.items() if current[name] != value]
     if as_json:
         shown = [
@@ -144,5 +139,6 @@ def _report(findings: Findings, settings: CollateSettings, *, as_json: bool) -> 
     return differing
 
 
-def _shown(value: object) -> str:
+def _shown(settings: CollateSettings, name: str) -> str:
+    value: object = getattr(settings, name.removeprefix(PREFIX).lower())
     return str(value).lower() if isinstance(value, bool) else str(value)

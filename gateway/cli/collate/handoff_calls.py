@@ -1,7 +1,8 @@
 """The calls of a walk: writes with and without a key, reads, and the end of every handoff that the walk has opened."""
 
 import secrets
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from adapters.collate.operations import Operation, path_of
 from gateway.cli.collate.caller import CollateUnreachable, ProbeCaller, Reply
@@ -23,7 +24,7 @@ class HandoffCalls:
         self._findings = findings
         self._id = authorization.id
         self._version = authorization.version
-        self._body: dict[str, Any] = {} if accepted is None else {"acceptedReviewSnapshotId": accepted}
+        self._body: Mapping[str, object] = {} if accepted is None else {"acceptedReviewSnapshotId": accepted}
         self._handoff: str | None = None
         self._opened: list[str] = []
         # Whether each kind of write takes a key; whether Collate compares If-Match (None: not found out).
@@ -31,7 +32,7 @@ class HandoffCalls:
         self._is_checked: bool | None = None
         self._raises: dict[str, bool] = {}
 
-    async def _write(self, kind: str, path: str, body: dict[str, Any], version: int, key: str) -> Reply:
+    async def _write(self, kind: str, path: str, body: Mapping[str, object], version: int, key: str) -> Reply:
         """Write with the key, and again without it if only the key can be the cause of a refusal."""
         if not self._keys[kind]:
             return await self._collate.post(path, body, version=version)

@@ -1,13 +1,14 @@
 """What one read of an authorization shows. It changes nothing at Collate; only names of fields leave it, no values."""
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from pydantic import ValidationError
 
 from adapters.collate.operations import Operation, path_of
 from adapters.collate.response_parser import unreadable_fields
-from gateway.cli.collate.caller import ProbeCaller, Reply
+from gateway.cli.collate.caller import ProbeCaller, Reply, member
 from gateway.cli.collate.findings import Findings
 from schemas.collate.authorization import ActionType, PriorAuthorization, Status
 from schemas.collate.handoff import HandoffState, ManualHandoff
@@ -44,7 +45,7 @@ def _headers(reply: Reply, findings: Findings) -> None:
     findings.add("2", "ETag", "sent" if "etag" in reply.headers else "not sent")
 
 
-def _authorization(document: dict[str, Any], authorization: PriorAuthorization, findings: Findings) -> None:
+def _authorization(document: Mapping[str, object], authorization: PriorAuthorization, findings: Findings) -> None:
     is_known = authorization.status in set(Status)
     findings.add("3", "status", authorization.status if is_known else "a word that the gateway does not know")
     action = authorization.next_action
@@ -52,8 +53,8 @@ def _authorization(document: dict[str, Any], authorization: PriorAuthorization, 
         findings.add("3", "next action", action.type if action.type in set(ActionType) else "an unknown word")
         kind = action.resolution.kind if action.resolution else None
         findings.add("3", "nextAction.resolution.kind", f"{kind} (V3)" if kind else "absent (V2)")
-        covers = document.get("nextAction", {}).get("covers")
-        keys = [name for name in _VERSIONS if isinstance(covers, dict) and name in covers]
+        covers = member(document.get("nextAction"), "covers")
+        keys = [name for name in _VERSIONS if isinstance(covers, Mapping) and name in covers]
         findings.add("3", "versions in nextAction.covers", ", ".join(keys) or "none")
         covered = authorization.covers_review_snapshot_id is not None
         findings.add("3", "review snapshot to accept", "covered" if covered else "none")
@@ -62,19 +63,19 @@ def _authorization(document: dict[str, Any], authorization: PriorAuthorization, 
     findings.add("3", "payer id", "shown" if authorization.payer_id else "not shown")
     for name, is_seen in (("payerReceipt", authorization.receipt_seen), ("decision", authorization.decision_seen)):
         submission = document.get("submission")
-        is_there = isinstance(submission, dict) and name in submission
+        is_there = isinstance(submission, Mapping) and name in submission
         findings.add("3", f"submission.{name}", "present" if is_seen else "null" if is_there else "absent")
     findings.add("3", "activeManualHandoff", pointer_shape(document.get("activeManualHandoff")))
 
 
-def pointer_shape(pointer: Any) -> str:
+def pointer_shape(pointer: object) -> str:
     """Return the shape of the pointer to the running handoff."""
     match pointer:
         case None:
             return "null"
         case str():
             return "a bare id"
-        case dict():
+        case Mapping():
             names = sorted(name for name in pointer if isinstance(name, str) and _NAME.fullmatch(name))
             return f"an object with {', '.join(names) or 'no names'}"
         case _:

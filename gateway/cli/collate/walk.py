@@ -9,8 +9,9 @@ The handoff is closed at the end after every failure, or the findings say that i
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from adapters.collate.operations import Operation, path_of
 from gateway.cli.collate.caller import Reply
@@ -171,7 +172,7 @@ class Walk(HandoffCalls):
         self._add("5.6", "close", state, is_problem=not closed.is_ok)
         if not closed.is_ok:
             return
-        has_authorization = isinstance(closed.document.get("authorization"), dict)
+        has_authorization = isinstance(closed.document.get("authorization"), Mapping)
         self._add(
             "5.4", "a close's answer has the authorization", yes(has_authorization), is_problem=not has_authorization
         )
@@ -227,9 +228,9 @@ class Walk(HandoffCalls):
         self._findings.choose("handoffs_raise_version", "true" if raises else "false")
 
 
-def _lifetime(expires_at: Any) -> str:
+def _lifetime(expires_at: object) -> str:
     try:
-        seconds = datetime.fromisoformat(expires_at).timestamp() - time.time()
-    except (TypeError, ValueError):
+        seconds = datetime.fromisoformat(str(expires_at)).timestamp() - time.time()
+    except ValueError:
         return ""
     return f", valid for {seconds:.0f} s"

@@ -6,24 +6,25 @@ read again: the run continues if the operator saw each one that is left, and end
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Final, cast
 
-from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected
-from gateway.cli.dead_letters.decisions import ATTEMPTS, PAUSE_SECONDS, Decision
-from gateway.cli.dead_letters.selection import Seen, read_matching
+from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected, models, operations
+from gateway.cli.dead_letters.decisions import Decision, DecisionResult, ResultKind, new_result
+from gateway.cli.dead_letters.selection import Matching, read_matching
 from gateway.cli.formatting import progress_bar
 
-Json = dict[str, Any]
-_CHANGED = "dead-letters-changed"
-_MOST_CHANGES = 20
-_PROBLEMS = {
+_CHANGED: Final = "dead-letters-changed"
+_MOST_CHANGES: Final = 20
+_PROBLEMS: Final = {
     "no_authorization": "its record names no authorization; decide about it by its id",
     "not_redrivable": "its record cannot be parsed; only a discard is possible",
     "expired": "its record has passed the retention of the topic",
 }
 
 
-def decide_matching(gateway: ApiClient, seen: Seen, decision: Decision, report: Callable[[Json], None]) -> int:
+def decide_matching(
+    gateway: ApiClient, seen: Matching, decision: Decision, report: Callable[[DecisionResult], None]
+) -> int:
     """Send the decision for all dead letters that the operator saw, report each, and return how many were rejected.
 
     Raises GatewayUnavailable if the gateway stays unavailable, RequestRejected if others match now.
@@ -40,23 +41,33 @@ def decide_matching(gateway: ApiClient, seen: Seen, decision: Decision, report: 
 
 
 class _Run:
-    """The state of one run: which part of the set is left, and what was reported."""
+    """The state of one run: the next request, which has what is left of the set, and what was reported."""
 
-    def __init__(self, gateway: ApiClient, seen: Seen, decision: Decision, report: Callable[[Json], None]) -> None:
+    def __init__(
+        self, gateway: ApiClient, seen: Matching, decision: Decision, report: Callable[[DecisionResult], None]
+    ) -> None:
         self._gateway = gateway
-        self._decision = decision
+        self._filters = seen.filters
         self._report = report
-        self._chosen_by = {name: value for name, value in (seen.chosen_by or {}).items() if value is not None}
         self._redrives = {one["commandId"]: one["redrive"] for one in seen.dead_letters}
-        self._unreported = {one["commandId"]: one.get("authorizationId") for one in seen.dead_letters}
-        self._remaining: Json = {"count": len(seen.dead_letters), "digest": seen.digest}
+        self._unreported = {one["commandId"]: one for one in seen.dead_letters}
         self._changes = 0
         self.rejected = 0
+        self._next: models.DeadLetterDecisions = {
+            "decision": decision.verb,
+            "operator": decision.operator,
+            "reason": decision.reason,
+            "ticket": decision.ticket,
+            "why": decision.why,
+            "selection": cast("models.DeadLetterSelection", seen.filters),
+            "count": len(seen.dead_letters),
+            "digest": seen.digest,
+        }
 
     @property
     def is_unfinished(self) -> bool:
         """Whether dead letters are left to decide."""
-        return bool(self._remaining["count"])
+        return bool(self._next["count"])
 
     @property
     def done(self) -> int:
@@ -66,7 +77,7 @@ class _Run:
     def step(self) -> int:
         """Send one request; return how many dead letters it decided."""
         try:
-            response = self._send()
+            answer = self._gateway.send(operations.decide_dead_letters(self._next))
         except GatewayUnavailable as error:
             raise GatewayUnavailable(
                 f"{error}. {self.done} of {len(self._redrives)} were sent; it is safe to run the same command again"
@@ -76,58 +87,37 @@ class _Run:
                 raise
             self._read_again()
             return 0
-        for command_id in response["decided"]:
-            self._report_once(command_id, {"result": "accepted"})
-        for one in response["notDecided"]:
+        for command_id in answer["decided"]:
+            self._report_once(command_id, "accepted")
+        for one in answer["notDecided"]:
             problem = one["problem"]
-            says = _PROBLEMS.get(problem, problem)
-            self.rejected += self._report_once(one["commandId"], {"result": "refused", "reason": problem, "says": says})
-        self._remaining = {"count": response["remaining"], "digest": response["digest"]}
-        if "next" in response:
-            self._remaining["after"] = response["next"]
-        return len(response["decided"])
+            self.rejected += self._report_once(one["commandId"], "refused", _PROBLEMS.get(problem, problem), problem)
+        self._continue(answer["remaining"], answer["digest"], answer.get("next"))
+        return len(answer["decided"])
 
-    def _send(self) -> Json:
-        decision = self._decision
-        optional = {"ticket": decision.ticket, "why": decision.why}
-        body = {
-            "decision": decision.verb,
-            "operator": decision.operator,
-            "reason": decision.reason,
-            "selection": self._chosen_by,
-            **self._remaining,
-            **{name: value for name, value in optional.items() if value is not None},
-        }
-        for _ in range(ATTEMPTS - 1):
-            try:
-                response: Json = self._gateway.post("dead-letters", "decisions", body=body)
-            except GatewayUnavailable as error:
-                time.sleep(error.retry_after or PAUSE_SECONDS)
-            else:
-                return response
-        last: Json = self._gateway.post("dead-letters", "decisions", body=body)
-        return last
+    def _continue(self, count: int, digest: str, after: str | None = None) -> None:
+        self._next |= {"count": count, "digest": digest, "after": after}
 
     def _read_again(self) -> None:
         """Continue with what is left, also with decided ones that have not ended: a repeat is the same decision."""
         self._changes += 1
-        now = read_matching(self._gateway, self._chosen_by)
+        now = read_matching(self._gateway, self._filters)
         is_known = all(self._redrives.get(one["commandId"]) == one["redrive"] for one in now.dead_letters)
         if not is_known or self._changes > _MOST_CHANGES:
             sent = f"{self.done} of {len(self._redrives)} decisions were sent, no other"
             raise RequestRejected(
-                409, _CHANGED, f"dead letters match now that were not listed. {sent}. List them again, then decide"
+                _CHANGED, f"409: dead letters match now that were not listed. {sent}. List them again, then decide"
             )
         left = {one["commandId"] for one in now.dead_letters}
         for command_id in [one for one in self._unreported if one not in left]:
-            self._report_once(command_id, {"result": "ended", "says": "it is no dead letter any more"})
-        self._remaining = {"count": len(now.dead_letters), "digest": now.digest}
+            self._report_once(command_id, "ended", "it is no dead letter any more")
+        self._continue(len(now.dead_letters), now.digest)
 
-    def _report_once(self, command_id: str, result: Json) -> bool:
+    def _report_once(
+        self, command_id: str, result: ResultKind, says: str | None = None, reason: str | None = None
+    ) -> bool:
         """Report a result once; return whether this is the first time."""
-        if command_id not in self._unreported:
-            return False
-        authorization = self._unreported.pop(command_id)
-        asked = {"commandId": command_id, "authorizationId": authorization, "asked": self._decision.verb}
-        self._report(asked | result)
-        return True
+        dead_letter = self._unreported.pop(command_id, None)
+        if dead_letter is not None:
+            self._report(new_result(dead_letter, self._next["decision"], result, says=says, reason=reason))
+        return dead_letter is not None

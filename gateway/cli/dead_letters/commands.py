@@ -4,22 +4,32 @@ They call ingress with a caller's key that has the permission `operate`; they ne
 shows text that a caller wrote, and ingress logs each use.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, cast, get_args
 
 import typer
 
-from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json, report_errors
+from gateway.cli.api_client import DEFAULT_URL, ApiClient, KeyFile, Url, connected, models, operations
 from gateway.cli.dead_letters import tables
 from gateway.cli.dead_letters.bulk_decisions import decide_matching
-from gateway.cli.dead_letters.decisions import Decision, Verb, decide_each
-from gateway.cli.dead_letters.selection import Filters, select
+from gateway.cli.dead_letters.decisions import (
+    RETRIES,
+    DeadLetter,
+    Decision,
+    DecisionResult,
+    DryRunResult,
+    Verb,
+    decide_each,
+)
+from gateway.cli.dead_letters.selection import Filters, Matching, select
 from gateway.cli.formatting import console, progress
-from gateway.cli.lists.listing import Limit, parse_since
+from gateway.cli.lists.listing import PAGE, Limit, parse_since
+from gateway.cli.terminal import AsJson, Yes, fail, print_json
 from runtime.exits import Exit
-from schemas.enums import DecisionReason
 from schemas.fields.scalars import is_ticket
 
+DECISION_REASONS: tuple[models.DecisionReason, ...] = get_args(models.DecisionReason)
 Cause = Annotated[str | None, typer.Option(help="Only with this cause, e.g. outcome_unknown, too_old.")]
 Type = Annotated[str | None, typer.Option("--command", help="Only commands of this type, e.g. handoff.request.")]
 FromCaller = Annotated[str | None, typer.Option("--caller", help="Only commands of this caller.")]
@@ -36,11 +46,11 @@ CommandId = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId
 CommandIds = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="The commandIds.")]
 Everything = Annotated[bool, typer.Option("--all", help="Select all that match the filters, instead of ids.")]
 Reason = Annotated[
-    DecisionReason | None,
+    models.DecisionReason | None,
     typer.Option(
         "--reason",
         metavar="WORD",
-        help=f"Reason; required, shown in events and timeline. One of {', '.join(DecisionReason)}.",
+        help=f"Reason; required, shown in events and timeline. One of {', '.join(DECISION_REASONS)}.",
     ),
 ]
 Ticket = Annotated[
@@ -57,7 +67,6 @@ Rate = Annotated[
     float, typer.Option(min=0.1, max=100, help="Decisions per second; with --all an average, in steps of up to 20.")
 ]
 Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome of a single command.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")]
 
 
 _EXIT_CODES = """Exit codes:
@@ -101,8 +110,9 @@ def list_them(
 ) -> None:
     """List dead letters, oldest first, without any text that a caller wrote."""
     filters = _filters(cause, command, caller, authorization, since)
-    empty = tables.NONE_MATCHES if filters.are_set else None
-    tables.DEAD_LETTERS.show(url, key_file, filters.query, limit, as_json=as_json, empty=empty)
+    call = operations.list_dead_letters({**filters, "limit": min(PAGE, limit)})
+    empty = tables.NONE_MATCHES if filters else None
+    tables.DEAD_LETTERS.show(url, key_file, call, limit, as_json=as_json, empty=empty)
 
 
 def show(
@@ -117,14 +127,14 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one dead letter: its cause, its content, the writes sent to Collate, and the possible decisions."""
-    gateway = ApiClient(url, key_file)
-    with report_errors():
-        dead_letter = gateway.read("dead-letters", command_id)
-        original = None
+    original = None
+    with connected(url, key_file) as gateway:
+        dead_letter = gateway.read(operations.read_dead_letter(command_id))
         if reveal:
-            original = gateway.read("dead-letters", command_id, "original", operator=gateway.operator(operator))
+            by = gateway.operator(operator)
+            original = gateway.read(operations.read_dead_letter_original(command_id, {"operator": by}))
     if as_json:
-        print_json(dead_letter | ({"original": original} if original is not None else {}))
+        print_json({**dead_letter, "original": original} if original is not None else dead_letter)
         return
     console().print(tables.details(dead_letter, original))
 
@@ -153,27 +163,26 @@ def decide(
 ) -> None:
     """Redrive or discard dead letters; the verb is the name of the command."""
     filters = _filters(cause, command, caller, authorization, since)
-    gateway = ApiClient(url, key_file)
-    seen = select(gateway, command_ids or [], filters, everything=everything)
-    dead_letters = seen.dead_letters
     verb: Verb = "redrive" if context.info_name == "redrive" else "discard"
     checked = None if dry_run else _checked(reason, ticket, why)
-    if not dead_letters:
-        typer.echo(tables.NONE_MATCHES, err=as_json)
-        return
-    with report_errors():
+    with connected(url, key_file, RETRIES) as gateway:
+        seen = select(gateway, command_ids or [], filters, everything=everything)
+        dead_letters = seen.dead_letters if isinstance(seen, Matching) else seen
+        if not dead_letters:
+            typer.echo(tables.NONE_MATCHES, err=as_json)
+            return
         if checked is None:
             _forecast(gateway, dead_letters, verb, as_json=as_json)
             return
         decision = Decision(verb, gateway.operator(operator), *checked, rate, wait)
         if len(dead_letters) > 1 and not yes:
             _confirm(dead_letters, verb)
-        report = print_json if as_json else tables.print_result
+        report = print_json if as_json else _print_result
         # One dead letter has a request of its own, which can wait for the outcome.
-        if seen.chosen_by is None or len(dead_letters) == 1:
-            rejected = decide_each(gateway, dead_letters, decision, report)
-        else:
+        if isinstance(seen, Matching) and len(dead_letters) > 1:
             rejected = decide_matching(gateway, seen, decision, report)
+        else:
+            rejected = decide_each(gateway, dead_letters, decision, report)
     if rejected:
         raise typer.Exit(Exit.FAILED)
 
@@ -181,13 +190,17 @@ def decide(
 def _filters(
     cause: str | None, command: str | None, caller: str | None, authorization: str | None, since: str | None
 ) -> Filters:
-    return Filters(cause, command, caller, authorization, None if since is None else parse_since(since))
+    """Return the filters that are set."""
+    named = {"cause": cause, "command": command, "caller": caller, "authorizationId": authorization}
+    if since is not None:
+        named["since"] = parse_since(since)
+    return cast("Filters", {name: value for name, value in named.items() if value is not None})
 
 
-def _forecast(gateway: ApiClient, dead_letters: list[dict[str, Any]], verb: str, *, as_json: bool) -> None:
+def _forecast(gateway: ApiClient, dead_letters: Sequence[DeadLetter], verb: Verb, *, as_json: bool) -> None:
     from gateway.cli.dead_letters.dry_run import forecasts  # noqa: PLC0415 - only a dry run needs the worker's rules
 
-    found = []
+    found: list[DryRunResult] = []
     with progress(f"reading {len(dead_letters)} authorizations at Collate"):
         for forecast in forecasts(gateway, dead_letters, verb, datetime.now(UTC)):
             found.append(forecast)
@@ -198,7 +211,11 @@ def _forecast(gateway: ApiClient, dead_letters: list[dict[str, Any]], verb: str,
         typer.echo(f"Nothing was changed. To {verb} {len(found)}, replace --dry-run with --reason WORD.")
 
 
-def _confirm(dead_letters: list[dict[str, Any]], verb: str) -> None:
+def _print_result(result: DecisionResult) -> None:
+    typer.echo(tables.result_line(result))
+
+
+def _confirm(dead_letters: Sequence[DeadLetter], verb: Verb) -> None:
     typer.echo(f"{verb} {len(dead_letters)}: {tables.by_cause(dead_letters)}", err=True)
     try:
         typer.confirm("Are you sure?", abort=True, err=True)
@@ -206,9 +223,11 @@ def _confirm(dead_letters: list[dict[str, Any]], verb: str) -> None:
         fail(Exit.USAGE, "nothing was changed; --yes skips this question, --dry-run forecasts the results")
 
 
-def _checked(reason: DecisionReason | None, ticket: str | None, why: str | None) -> tuple[str, str | None, str | None]:
+def _checked(
+    reason: models.DecisionReason | None, ticket: str | None, why: str | None
+) -> tuple[models.DecisionReason, str | None, str | None]:
     if reason is None:
-        fail(Exit.USAGE, f"--reason is required: one of {', '.join(DecisionReason)}")
+        fail(Exit.USAGE, f"--reason is required: one of {', '.join(DECISION_REASONS)}")
     if ticket is not None and not is_ticket(ticket):
         fail(Exit.USAGE, "--ticket: expected 1 to 64 characters of A-Z a-z 0-9 . _ : / # -; use --why for free text")
-    return reason.value, ticket, why
+    return reason, ticket, why

@@ -1,17 +1,27 @@
 """One decision about dead letters that the operator named: a request each, idempotent, at a limited rate."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Final, Literal, NotRequired, TypedDict, cast
 
-from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected
+from gateway.cli.api_client import (
+    SECONDS,
+    ApiClient,
+    GatewayUnavailable,
+    RequestRejected,
+    RetryPolicy,
+    models,
+    operations,
+)
 from gateway.cli.formatting import progress_bar
 
-Json = dict[str, Any]
 Verb = Literal["redrive", "discard"]
-ATTEMPTS = 3
-PAUSE_SECONDS = 2.0
+ResultKind = Literal["finished", "accepted", "dead_lettered", "refused", "ended"]
+DeadLetter = models.DeadLetterSummary | models.DeadLetterDetail
+_OF_AN_OUTCOME: Final = frozenset({"outcome", "effect", "reason", "advice", "handoffId"})
+# A decision is safe to repeat. Two tries that hang, or more that fail at once.
+RETRIES: Final = RetryPolicy(deadline_seconds=2 * SECONDS, attempt_seconds=SECONDS, first_pause_seconds=2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +30,53 @@ class Decision:
 
     verb: Verb
     operator: str
-    reason: str
+    reason: models.DecisionReason
     ticket: str | None
     why: str | None
     per_second: float
     wait_seconds: int
 
 
+class DecisionResult(TypedDict):
+    """What became of a decision about one dead letter, as --json prints it."""
+
+    commandId: str
+    authorizationId: str | None
+    asked: Verb
+    result: ResultKind
+    says: NotRequired[str]
+    outcome: NotRequired[models.Outcome]
+    effect: NotRequired[models.Effect]
+    reason: NotRequired[str]
+    advice: NotRequired[str]
+    handoffId: NotRequired[str]
+
+
+class AtCollate(TypedDict):
+    """What a forecast shows of the authorization."""
+
+    version: int
+    status: str
+    nextAction: NotRequired[str]
+    handoff: NotRequired[models.HandoffNow]
+
+
+class DryRunResult(TypedDict):
+    """The forecast for one dead letter, as --json prints it. `atCollate` is null if Collate does not find it."""
+
+    commandId: str
+    authorizationId: str | None
+    cause: str
+    verdict: str
+    says: str
+    atCollate: NotRequired[AtCollate | None]
+
+
 def decide_each(
-    gateway: ApiClient, dead_letters: list[Json], decision: Decision, report: Callable[[Json], None]
+    gateway: ApiClient,
+    dead_letters: Collection[DeadLetter],
+    decision: Decision,
+    report: Callable[[DecisionResult], None],
 ) -> int:
     """Send the decision for each dead letter, report each result, and return how many were rejected.
 
@@ -53,26 +101,40 @@ def decide_each(
     return rejected
 
 
-def _decide(gateway: ApiClient, dead_letter: Json, decision: Decision, wait_seconds: int) -> Json:
-    command_id = dead_letter["commandId"]
-    optional = {"ticket": decision.ticket, "why": decision.why}
-    body = {"operator": decision.operator, "reason": decision.reason, "redrive": dead_letter["redrive"]} | {
-        name: value for name, value in optional.items() if value is not None
+def new_result(
+    dead_letter: DeadLetter, verb: Verb, kind: ResultKind, *, says: str | None = None, reason: str | None = None
+) -> DecisionResult:
+    """Return the result of a decision about a dead letter."""
+    result: DecisionResult = {
+        "commandId": dead_letter["commandId"],
+        "authorizationId": dead_letter.get("authorizationId"),
+        "asked": verb,
+        "result": kind,
     }
-    result = {"commandId": command_id, "authorizationId": dead_letter.get("authorizationId"), "asked": decision.verb}
-    for attempt in range(ATTEMPTS):
-        try:
-            response = gateway.post("dead-letters", command_id, decision.verb, body=body, wait_seconds=wait_seconds)
-            break
-        except RequestRejected as rejection:
-            return result | {"result": "refused", "reason": rejection.slug, "says": str(rejection)}
-        except GatewayUnavailable:
-            if attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(PAUSE_SECONDS)
-    if response["status"] == "finished":
-        shown = ("outcome", "effect", "reason", "advice", "handoffId")
-        return result | {"result": "finished"} | {name: response[name] for name in shown if name in response}
-    if response["status"] == "dead_lettered":
-        return result | {"result": "dead_lettered", "reason": response["cause"]}
-    return result | {"result": "accepted"}
+    if reason is not None:
+        result["reason"] = reason
+    if says is not None:
+        result["says"] = says
+    return result
+
+
+def _decide(gateway: ApiClient, dead_letter: DeadLetter, decision: Decision, wait_seconds: int) -> DecisionResult:
+    body: models.DeadLetterDecision = {
+        "operator": decision.operator,
+        "reason": decision.reason,
+        "ticket": decision.ticket,
+        "why": decision.why,
+        "redrive": dead_letter["redrive"],
+    }
+    call = operations.redrive_dead_letter if decision.verb == "redrive" else operations.discard_dead_letter
+    try:
+        answer = gateway.send(call(dead_letter["commandId"], body), wait_seconds)
+    except RequestRejected as rejection:
+        return new_result(dead_letter, decision.verb, "refused", says=str(rejection), reason=rejection.slug)
+    result = new_result(dead_letter, decision.verb, answer["status"])
+    if answer["status"] == "finished":
+        shown = {name: value for name, value in answer.items() if name in _OF_AN_OUTCOME}
+        return cast("DecisionResult", {**result, **shown})
+    if "cause" in answer:
+        result["reason"] = answer["cause"]
+    return result

@@ -2,39 +2,49 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 from consumers.applier.dry_run import forecast, forecast_of_discard
-from gateway.cli.api_client import ApiClient, RequestRejected
-
-Json = dict[str, Any]
-_SHOWN = ("version", "status", "nextAction", "handoff")
+from gateway.cli.api_client import ApiClient, RequestRejected, models, operations
+from gateway.cli.dead_letters.decisions import AtCollate, DeadLetter, DryRunResult, Verb
 
 
-def forecasts(gateway: ApiClient, dead_letters: Iterable[Json], verb: str, now: datetime) -> Iterator[Json]:
+def forecasts(
+    gateway: ApiClient, dead_letters: Iterable[DeadLetter], verb: Verb, now: datetime
+) -> Iterator[DryRunResult]:
     """Yield a forecast for each dead letter. Raises GatewayUnavailable."""
     for dead_letter in dead_letters:
-        command = {
+        result: DryRunResult = {
             "commandId": dead_letter["commandId"],
             "authorizationId": dead_letter.get("authorizationId"),
             "cause": dead_letter["cause"],
+            "verdict": "unknown",
+            "says": "",
         }
         try:
-            details = dead_letter if "sent" in dead_letter else gateway.read("dead-letters", dead_letter["commandId"])
+            details = gateway.read(operations.read_dead_letter(dead_letter["commandId"]))
             situation = _situation(gateway, dead_letter["commandId"])
         except RequestRejected as rejection:
-            yield command | {"verdict": "unknown", "says": str(rejection)}
+            yield {**result, "says": str(rejection)}
             continue
         expected = forecast(details, situation, now) if verb == "redrive" else forecast_of_discard(details)
-        at_collate = {name: situation[name] for name in _SHOWN if name in situation} if situation else None
-        yield command | {"verdict": expected.verdict, "says": expected.sentence, "atCollate": at_collate}
+        yield {**result, "verdict": expected.verdict, "says": expected.sentence, "atCollate": _at_collate(situation)}
 
 
-def _situation(gateway: ApiClient, command_id: str) -> Json | None:
+def _at_collate(situation: models.DeadLetterSituation | None) -> AtCollate | None:
+    if situation is None:
+        return None
+    shown: AtCollate = {"version": situation["version"], "status": situation["status"]}
+    if "nextAction" in situation:
+        shown["nextAction"] = situation["nextAction"]
+    if "handoff" in situation:
+        shown["handoff"] = situation["handoff"]
+    return shown
+
+
+def _situation(gateway: ApiClient, command_id: str) -> models.DeadLetterSituation | None:
     try:
-        situation: Json = gateway.read("dead-letters", command_id, "situation")
+        return gateway.read(operations.read_dead_letter_situation(command_id))
     except RequestRejected as rejection:
         if rejection.slug == "authorization-not-found":
             return None
         raise
-    return situation

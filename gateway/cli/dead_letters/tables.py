@@ -3,19 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import typer
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.api_client import models
+from gateway.cli.dead_letters.decisions import AtCollate, DeadLetter, DecisionResult, DryRunResult
 from gateway.cli.formatting import age, short_type, table_of, with_local_times
-from gateway.cli.lists.listing import Cells, Json, Listing
+from gateway.cli.lists.listing import Cells, Columns, Listing
 
 _COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red", "ended": "dim"}
-
-
 NONE_MATCHES = "No dead letter matches. `gateway dead-letters list` without filters shows all dead letters."
 
 
@@ -28,7 +27,7 @@ def _lines(cells: Cells) -> tuple[Text, str]:
     )
 
 
-def _notes(dead_letters: list[Json], page: Json) -> Iterator[str]:
+def _notes(dead_letters: list[models.DeadLetterSummary], page: models.DeadLetterList) -> Iterator[str]:
     """Yield notes below a list: what it omits, and the next verb."""
     if page["matching"] > len(dead_letters):
         yield f"{len(dead_letters)} of {page['matching']}; --limit shows more."
@@ -37,10 +36,8 @@ def _notes(dead_letters: list[Json], page: Json) -> Iterator[str]:
     yield f"Next: gateway dead-letters show {dead_letters[0]['commandId']}"
 
 
-DEAD_LETTERS = Listing(
-    path="dead-letters",
-    member="deadLetters",
-    columns={
+_COLUMNS: Columns[models.DeadLetterSummary] = Columns(
+    cells={
         "command": lambda one, _: one["commandId"],
         "type": lambda one, _: short_type(one.get("command", "unrecognised")),
         "authorization": lambda one, _: one.get("authorizationId", "(broken)"),
@@ -53,6 +50,10 @@ DEAD_LETTERS = Listing(
     unwrapped={"command", "cause", "since"},
     lines=_lines,
     wide=150,
+)
+DEAD_LETTERS: Listing[models.DeadLetterList, models.DeadLetterSummary] = Listing(
+    entries=lambda page: page["deadLetters"],
+    columns=_COLUMNS,
     empty=(
         "There are no dead letters. `gateway top` shows the commands that wait for Collate; "
         "`gateway status COMMAND` shows one command."
@@ -61,7 +62,7 @@ DEAD_LETTERS = Listing(
 )
 
 
-def details(dead_letter: Json, original: Json | None) -> Group:
+def details(dead_letter: models.DeadLetterDetail, original: models.DeadLetterOriginal | None) -> Group:
     """Lay out one dead letter: its facts, the writes that were sent, and the possible decisions."""
     facts = Table(box=None, show_header=False, pad_edge=False)
     for name in ("commandId", "command", "caller", "authorizationId", "acceptedAt", "deadAt", "cause", "advice"):
@@ -72,28 +73,29 @@ def details(dead_letter: Json, original: Json | None) -> Group:
     if "asks" in dead_letter:
         facts.add_row(Text("content", "bold"), Text(_json(dead_letter["asks"])))
     if original is not None:
-        data = original.get("data")
-        text = _json(data) if data is not None else f"not readable; base64: {original['value']}"
+        text = _json(original["data"]) if "data" in original else f"not readable; base64: {original['value']}"
         facts.add_row(Text("original", "bold red"), Text(text))
     return Group(facts, Text(""), *_sent(dead_letter), Text(""), *(Text(line) for line in _next(dead_letter)))
 
 
-def forecast_table(forecasts: Iterable[Json]) -> Table:
+def forecast_table(forecasts: Iterable[DryRunResult]) -> Table:
     """Lay out the forecasts of a dry run."""
-    rows = ((one["commandId"], one["verdict"], _shown(one.get("atCollate") or {}), one["says"]) for one in forecasts)
+    rows = ((one["commandId"], one["verdict"], _shown(one.get("atCollate")), one["says"]) for one in forecasts)
     return table_of(("command", "verdict", "at Collate", "description"), rows, {"command"})
 
 
-def _shown(at: Json) -> str:
+def _shown(at: AtCollate | None) -> str:
     """Return what Collate shows of an authorization and its handoff."""
-    shown = " ".join(str(at[name]) for name in ("status", "nextAction") if name in at) or "unknown"
+    if at is None:
+        return "unknown"
+    shown = " ".join((at["status"], *([at["nextAction"]] if "nextAction" in at else [])))
     if handoff := at.get("handoff"):
         shown += f", {handoff['id']} {handoff.get('result') or handoff.get('state') or 'not readable'}"
     return shown
 
 
-def print_result(result: Json) -> None:
-    """Print the result of one decision on one line."""
+def result_line(result: DecisionResult) -> str:
+    """Return the result of one decision on one line."""
     text = {
         "finished": f"{result.get('outcome')}, effect {result.get('effect')}",
         "accepted": "accepted; command.finished will report the outcome, or the command is listed again",
@@ -105,16 +107,16 @@ def print_result(result: Json) -> None:
     explanation = f" ({result['reason']}: {result.get('advice', '')})" if is_explained else ""
     handoff = f", {result['handoffId']}" if "handoffId" in result else ""
     colour = _COLOURS[result["result"]]
-    typer.echo(f"{result['commandId']}  {typer.style(str(text), fg=colour)}{handoff}{explanation}")
+    return f"{result['commandId']}  {typer.style(str(text), fg=colour)}{handoff}{explanation}"
 
 
-def by_cause(dead_letters: Iterable[Json]) -> str:
+def by_cause(dead_letters: Iterable[DeadLetter]) -> str:
     """Count dead letters by cause, in words."""
     causes = Counter(dead_letter["cause"] for dead_letter in dead_letters)
     return ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
 
 
-def _sent(dead_letter: Json) -> Iterator[Table | Text]:
+def _sent(dead_letter: models.DeadLetterDetail) -> Iterator[Table | Text]:
     if not dead_letter["sent"]:
         yield Text("No write was sent to Collate.")
         return
@@ -134,7 +136,7 @@ def _sent(dead_letter: Json) -> Iterator[Table | Text]:
     yield rows
 
 
-def _next(dead_letter: Json) -> Iterator[str]:
+def _next(dead_letter: models.DeadLetterDetail) -> Iterator[str]:
     command_id = dead_letter["commandId"]
     if dead_letter["canRedrive"]:
         yield f"Forecast a redrive: gateway dead-letters redrive {command_id} --dry-run"
@@ -144,5 +146,5 @@ def _next(dead_letter: Json) -> Iterator[str]:
     yield f"Discard:            gateway dead-letters discard {command_id} --reason …"
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)

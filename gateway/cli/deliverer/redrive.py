@@ -3,15 +3,14 @@
 import asyncio
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypedDict, TypeVar
 
 import typer
-from rich.table import Table
 
-from gateway.cli.api_client import fail, print_json
-from gateway.cli.deliverer.subscriptions import AsJson, Name, load_subscription
-from gateway.cli.formatting import console
+from gateway.cli.deliverer.subscriptions import Name, load_subscription
+from gateway.cli.formatting import console, table_of
 from gateway.cli.lists.listing import parse_since
+from gateway.cli.terminal import AsOneJson, fail, print_json
 from runtime.exits import Exit
 from schemas.times import format_time, parse_time
 
@@ -22,10 +21,21 @@ if TYPE_CHECKING:
     from consumers.deliverer.redrive import RedriveResult, ReplayedEvent, UndeliveredEvent
 
 _POSITION = re.compile(r"([0-9]{1,4}):([0-9]{1,18})")
+_COLUMNS = ("position", "authorization", "sequence", "type", "result", "status", "since", "event")
 Result = TypeVar("Result")
 
 
-def dead_letters(name: Name, *, as_json: AsJson = False) -> None:
+class RedrivenLine(TypedDict):
+    """An event that was sent once more, as --json prints it."""
+
+    position: str
+    authorization: str | None
+    sequence: int | None
+    event: str
+    result: str
+
+
+def dead_letters(name: Name, *, as_json: AsOneJson = False) -> None:
     """List the events that were not delivered within the time of the subscription, and were not redriven.
 
     It reads the subscription's topic of dead letters, which holds each for 30 days.
@@ -41,11 +51,8 @@ def dead_letters(name: Name, *, as_json: AsJson = False) -> None:
     if not rows:
         typer.echo("No dead letter.")
         return
-    columns = ("position", "authorization", "sequence", "type", "result", "status", "since", "event")
-    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    for row in rows:
-        table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
-    console().print(table)
+    shown = (["" if row[column] is None else str(row[column]) for column in _COLUMNS] for row in rows)
+    console().print(table_of(_COLUMNS, shown, heading="dim"))
 
 
 def redrive(
@@ -62,7 +69,7 @@ def redrive(
         str | None, typer.Option(help="Everything since a time (2026-06-02T14:00:00Z) or for a duration (2h).")
     ] = None,
     authorization: Annotated[str | None, typer.Option(help="Only the events of this authorization.")] = None,
-    as_json: AsJson = False,
+    as_json: AsOneJson = False,
 ) -> None:
     """Deliver events once more. Give one of --dead-letters, --event, --position and --since.
 
@@ -87,7 +94,7 @@ def redrive(
     if sum((dead_letters, event is not None, position is not None, since is not None)) != 1:
         fail(Exit.USAGE, "expected one of --dead-letters, --event, --position and --since")
     settings, subscription = load_subscription(name)
-    lines: list[dict[str, Any]] = []
+    lines: list[RedrivenLine] = []
 
     def note(replayed: "ReplayedEvent", outcome: "Outcome") -> None:
         line = _line(replayed, outcome)
@@ -112,7 +119,7 @@ def redrive(
     _report(name, result, lines, as_json=as_json)
 
 
-def _report(name: str, result: "RedriveResult", lines: list[dict[str, Any]], *, as_json: bool) -> None:
+def _report(name: str, result: "RedriveResult", lines: list[RedrivenLine], *, as_json: bool) -> None:
     stopped = [
         {"position": f"{number}:{offset}", "result": why} for number, (offset, why) in sorted(result.stopped.items())
     ]
@@ -136,7 +143,7 @@ def _time(text: str) -> datetime:
     return parse_time(parse_since(text))
 
 
-def _line(replayed: "ReplayedEvent", outcome: "Outcome") -> dict[str, Any]:
+def _line(replayed: "ReplayedEvent", outcome: "Outcome") -> RedrivenLine:
     from consumers.deliverer.delivery import Delivered, NotDelivered  # noqa: PLC0415 - as above
 
     match outcome:
@@ -155,7 +162,7 @@ def _line(replayed: "ReplayedEvent", outcome: "Outcome") -> dict[str, Any]:
     }
 
 
-def _row(dead_letter: "UndeliveredEvent") -> dict[str, Any]:
+def _row(dead_letter: "UndeliveredEvent") -> dict[str, object]:
     event, failed = dead_letter.event, dead_letter.failed
     return {
         "position": failed.position,
@@ -174,7 +181,7 @@ def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
-def _run(work: "Coroutine[Any, Any, Result]") -> Result:
+def _run(work: "Coroutine[object, None, Result]") -> Result:
     from adapters.kafka.clients import KafkaFailure  # noqa: PLC0415 - as above
 
     try:

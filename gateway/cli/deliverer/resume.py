@@ -1,31 +1,26 @@
 """`gateway deliverer resume`: resumes a subscription that a receiver's 410 has stopped."""
 
-import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from gateway.cli.api_client import print_json, user_name
-from gateway.cli.deliverer.subscriptions import AsJson, Name
-from gateway.cli.resume import post_resume
+from gateway.cli.deliverer.subscriptions import Name
+from gateway.cli.resume import Admin, Resumed, Why, post_resume
+from gateway.cli.terminal import AsOneJson, Operator, print_json, user_name
 from runtime.exits import Exit
 
 
 def resume(
     name: Name,
     *,
-    why: Annotated[str, typer.Option(help="Your reason. It is logged: never write a patient's name.")],
-    operator: Annotated[
-        str | None, typer.Option(envvar="COLLATE_GATEWAY_OPERATOR", help="Your name; by default your user name.")
-    ] = None,
+    why: Why,
+    operator: Operator = None,
     partition: Annotated[
         list[int] | None,
         typer.Option(min=0, help="Also resume this partition, whose progress is in doubt; repeatable. See /lanes."),
     ] = None,
-    admin: Annotated[
-        str | None, typer.Option(help="URL of the admin port; by default http://127.0.0.1 and GATEWAY_ADMIN__PORT.")
-    ] = None,
-    as_json: AsJson = False,
+    admin: Admin = None,
+    as_json: AsOneJson = False,
 ) -> None:
     """Resume a subscription that stopped because its receiver answered 410 Gone.
 
@@ -40,9 +35,8 @@ def resume(
       1   this deliverer has no such subscription, or a partition of --partition was not stopped
       69  no deliverer answers, or Kafka has not stored the resume: run this again
     """
-    url = admin or f"http://127.0.0.1:{os.environ.get('GATEWAY_ADMIN__PORT', '9090')}"
     body = {"operator": operator or user_name(), "why": why, "partitions": partition, "subscription": name}
-    result = post_resume(url, body, process="deliverer")
+    result = post_resume(admin, body, "deliverer")
     running = [number for number in partition or [] if f"{name}/{number}" not in result["resumed"]]
     if as_json:
         print_json(result)
@@ -55,12 +49,14 @@ def resume(
     raise typer.Exit(Exit.FAILED if running else Exit.OK)
 
 
-def _print(name: str, running: list[int], result: dict[str, Any]) -> None:
+def _print(name: str, running: list[int], result: Resumed) -> None:
     if not result["resumed"]:
         typer.echo(f"This deliverer has no subscription {name}.", err=True)
     elif result["isStored"]:
         before = "" if result["wasStopped"] else " It was not stopped in this process."
-        typer.echo(f"Resumed: {', '.join(result['resumed'])}.{before} No deliverer stops later for an earlier 410.")
+        typer.echo(
+            f"Resumed: {', '.join(map(str, result['resumed']))}.{before} No deliverer stops later for an earlier 410."
+        )
     else:
         typer.echo(
             f"{name} is resumed in this process, but Kafka has not stored it: after a restart the subscription may be "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.api_client import fail
+from gateway.cli.terminal import fail
 from runtime.exits import Exit
 from runtime.settings import DelivererProcessSettings, load_deliverer_settings
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from consumers.deliverer.subscription import Subscription
 
 Name = Annotated[str, typer.Argument(help="Name of the subscription in the subscriptions file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def load_subscription(name: str) -> "tuple[DelivererProcessSettings, Subscription]":

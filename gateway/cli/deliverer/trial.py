@@ -1,19 +1,17 @@
 """`gateway deliverer test`: sends one signed test event to a receiver, and shows each step."""
 
 import asyncio
-from dataclasses import asdict
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.api_client import print_json
-from gateway.cli.deliverer.subscriptions import AsJson, Name, load_subscription
-from gateway.cli.formatting import console
+from gateway.cli.deliverer.subscriptions import Name, load_subscription
+from gateway.cli.formatting import console, table_of
+from gateway.cli.terminal import AsOneJson, print_json
 from runtime.exits import Exit
 
 
-def send_test(name: Name, *, as_json: AsJson = False) -> None:
+def send_test(name: Name, *, as_json: AsOneJson = False) -> None:
     """Send one signed test event to the receiver of a subscription, and show what happened.
 
     It needs the subscriptions file and its secrets, but no Kafka. The event has the type
@@ -30,11 +28,9 @@ def send_test(name: Name, *, as_json: AsJson = False) -> None:
     steps = asyncio.run(try_subscription(subscription, source(settings.environment)))
     is_good = all(step.is_good for step in steps)
     if as_json:
-        print_json({"subscription": name, "accepted": is_good, "steps": [asdict(step) for step in steps]})
+        print_json({"subscription": name, "accepted": is_good, "steps": steps})
     else:
-        table = Table("step", "result", "detail", box=None, pad_edge=False, header_style="dim")
-        for step in steps:
-            result = Text("ok", "green") if step.is_good else Text("FAILED", "red")
-            table.add_row(step.step, result, Text(step.detail))
-        console().print(table)
+        good, bad = Text("ok", "green"), Text("FAILED", "red")
+        rows = ((step.step, good if step.is_good else bad, Text(step.detail)) for step in steps)
+        console().print(table_of(("step", "result", "detail"), rows, heading="dim"))
     raise typer.Exit(Exit.OK if is_good else Exit.FAILED)

@@ -1,14 +1,23 @@
 """`gateway commands`: the commands that callers sent, by their state, their caller or their metadata."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from gateway.cli.api_client import DEFAULT_URL, AsJson, KeyFile, Url
+from gateway.cli.api_client import DEFAULT_URL, KeyFile, Url, models, operations
 from gateway.cli.formatting import age, short_type
-from gateway.cli.lists.listing import Cells, Json, Limit, Listing, MetadataOption, metadata_query, parse_since
+from gateway.cli.lists.listing import (
+    PAGE,
+    Cells,
+    Columns,
+    Limit,
+    Listing,
+    MetadataOption,
+    parse_metadata,
+    parse_since,
+)
+from gateway.cli.terminal import AsJson
 
 _COLOURS = {"finished": "green", "accepted": "blue", "waiting": "yellow", "dead_lettered": "red"}
 
@@ -21,14 +30,16 @@ def _lines(cells: Cells) -> tuple[Text, str]:
     )
 
 
-def _metadata(command: Json) -> str:
-    return " ".join(f"{key}={value}" for key, value in sorted((command.get("metadata") or {}).items()))
+def _reason(command: models.CommandStatus) -> str:
+    return command["waiting"]["reason"] if "waiting" in command else command.get("reason", "")
 
 
-COMMANDS = Listing(
-    path="commands",
-    member="commands",
-    columns={
+def _metadata(command: models.CommandStatus) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted(command.get("metadata", {}).items()))
+
+
+_COLUMNS: Columns[models.CommandStatus] = Columns(
+    cells={
         "command": lambda command, _: command["commandId"],
         "type": lambda command, _: short_type(command.get("type", "unknown")),
         "authorization": lambda command, _: command.get("authorizationId", ""),
@@ -37,24 +48,19 @@ COMMANDS = Listing(
         "state": lambda command, _: Text(
             command.get("outcome") or command["status"], _COLOURS.get(command["status"], "")
         ),
-        "reason": lambda command, _: (command.get("waiting") or command).get("reason") or "",
+        "reason": lambda command, _: _reason(command),
         "metadata": lambda command, _: _metadata(command),
     },
     unwrapped={"command", "accepted"},
     lines=_lines,
     wide=150,
+)
+COMMANDS: Listing[models.CommandList, models.CommandStatus] = Listing(
+    entries=lambda page: page["commands"],
+    columns=_COLUMNS,
     empty="No command matches.",
     notes=lambda commands, _: [f"Next: gateway status {commands[0]['commandId']}"],
 )
-
-
-class CommandState(StrEnum):
-    """A state in which a command can be; the ingress accepts the same words."""
-
-    ACCEPTED = "accepted"
-    WAITING = "waiting"
-    DEAD_LETTERED = "dead_lettered"
-    FINISHED = "finished"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,7 +71,7 @@ def add_to(app: typer.Typer) -> None:
 def list_commands(
     *,
     authorization: Annotated[str | None, typer.Option(help="Collate's id of the authorization.")] = None,
-    status: Annotated[CommandState | None, typer.Option(help="The state of the command.")] = None,
+    status: Annotated[models.CommandState | None, typer.Option(help="The state of the command.")] = None,
     reason: Annotated[
         str | None, typer.Option(help="Why it waits, or was not applied, such as too_many_commands.")
     ] = None,
@@ -82,13 +88,16 @@ def list_commands(
 
     Example: gateway commands --status waiting --metadata case=case-0042
     """
-    query = {
-        "authorizationId": authorization,
-        "status": None if status is None else status.value,
-        "reason": reason,
-        "caller": caller,
-        "since": None if since is None else parse_since(since),
-        "order": "oldest" if oldest else "newest",
-        **metadata_query(metadata),
-    }
-    COMMANDS.show(url, key_file, query, limit, as_json=as_json)
+    call = operations.list_commands(
+        {
+            "authorizationId": authorization,
+            "status": status,
+            "reason": reason,
+            "caller": caller,
+            "metadata": parse_metadata(metadata),
+            "since": None if since is None else parse_since(since),
+            "order": "oldest" if oldest else "newest",
+            "limit": min(PAGE, limit),
+        }
+    )
+    COMMANDS.show(url, key_file, call, limit, as_json=as_json)

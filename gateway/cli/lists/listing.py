@@ -1,24 +1,25 @@
-"""A list of the API as a verb shows it: declared once, read page by page, laid out for wide and narrow terminals."""
+"""A list as a verb shows it: declared once, read page by page, laid out for wide and narrow terminals."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Generic, TypeVar
 
 import typer
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.api_client import ApiClient, fail, print_json, report_errors
+from gateway.cli.api_client import ApiClient, Call, SomePage, connected
 from gateway.cli.formatting import console, progress, stacked, table_of
+from gateway.cli.terminal import fail, print_json
 from runtime.exits import Exit
 from runtime.units import parse_duration
 from schemas.times import format_time, parse_time
 
 PAGE = 200
-Json = dict[str, Any]
+Entry = TypeVar("Entry")
 Cells = Mapping[str, str | Text]
 MetadataOption = Annotated[
     list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="Metadata of a command; repeatable.")
@@ -27,78 +28,105 @@ Limit = Annotated[int, typer.Option(min=1, help="Maximum number of entries.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """A list and its columns.
+class Columns(Generic[Entry]):
+    """The columns of a table, and the lines of an entry in a narrow terminal.
 
     Attributes:
-        path: of the API; `member` is the member of a page with the entries.
-        columns: by name, the cell of an entry; its second argument is now (RFC 3339).
+        cells: by name, the cell of an entry; its second argument is now (RFC 3339).
         unwrapped: the columns that keep each value on one line.
-        lines: the head and the second line of an entry in a terminal that is narrower than `wide`.
+        lines: the head and the further lines of an entry in a terminal that is narrower than `wide`.
+        heading: the style of the names.
+    """
+
+    cells: Mapping[str, Callable[[Entry, str], str | Text]]
+    unwrapped: Collection[str]
+    lines: Callable[[Cells], tuple[str | Text, ...]]
+    wide: int
+    heading: str = "bold"
+
+    def layout(self, entries: Iterable[Entry], now: str, width: int) -> Table | Group:
+        """Return a table, or a few lines for each entry in a narrow terminal. Pure."""
+        rows = ({name: cell(entry, now) for name, cell in self.cells.items()} for entry in entries)
+        if width < self.wide:
+            return Group(*(part for row in rows for part in stacked(*self.lines(row))))
+        return table_of(tuple(self.cells), (tuple(row.values()) for row in rows), self.unwrapped, self.heading)
+
+
+def _no_notes(_entries: object, _page: object) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[SomePage, Entry]):
+    """A list of the API.
+
+    Attributes:
+        entries: the entries of a page.
+        columns: the layout.
         empty: the text for a list without entries.
         notes: the lines below a list, from its entries and its last page.
     """
 
-    path: str
-    member: str
-    columns: Mapping[str, Callable[[Json, str], str | Text]]
-    unwrapped: Collection[str]
-    lines: Callable[[Cells], tuple[Text, str]]
-    wide: int
+    entries: Callable[[SomePage], list[Entry]]
+    columns: Columns[Entry]
     empty: str
-    notes: Callable[[list[Json], Json], Iterable[str]] = lambda _entries, _page: ()
+    notes: Callable[[list[Entry], SomePage], Iterable[str]] = _no_notes
 
     def show(
-        self, url: str, key_file: Path | None, query: Json, limit: int, *, as_json: bool, empty: str | None = None
+        self,
+        url: str,
+        key_file: Path | None,
+        call: Call[SomePage],
+        limit: int,
+        *,
+        as_json: bool,
+        empty: str | None = None,
     ) -> None:
         """Print up to `limit` entries; end the program if the gateway does not answer."""
-        with report_errors(), progress(f"reading {self.path}"):
-            entries, page = self.read(ApiClient(url, key_file), limit, query)
+        with connected(url, key_file) as gateway, progress(f"reading {call.path.removeprefix('/v1/')}"):
+            entries, page = self.read(gateway, call, limit)
         if as_json:
             for entry in entries:
                 print_json(entry)
         elif entries:
             output = console()
-            output.print(self.layout(entries, format_time(datetime.now(UTC)), output.width))
+            output.print(self.columns.layout(entries, format_time(datetime.now(UTC)), output.width))
             for line in self.notes(entries, page):
                 typer.echo(line)
         else:
             typer.echo(empty or self.empty)
 
-    def read(self, gateway: ApiClient, limit: int, query: Json) -> tuple[list[Json], Json]:
-        """Return up to `limit` entries, page by page, and the last page. Raises as `ApiClient.read`."""
-        entries: list[Json] = []
-        cursor = None
-        while True:
-            page = gateway.read(self.path, limit=min(PAGE, limit - len(entries)), cursor=cursor, **query)
-            entries += page[self.member]
-            cursor = page.get("next")
-            if cursor is None or len(entries) >= limit:
-                return entries, page
-
-    def layout(self, entries: Iterable[Json], now: str, width: int) -> Table | Group:
-        """Return a table, or two lines for each entry in a narrow terminal. Pure."""
-        rows = ({name: cell(entry, now) for name, cell in self.columns.items()} for entry in entries)
-        if width < self.wide:
-            return Group(*(part for row in rows for part in stacked(*self.lines(row))))
-        return table_of(tuple(self.columns), (tuple(row.values()) for row in rows), self.unwrapped)
+    def read(self, gateway: ApiClient, call: Call[SomePage], limit: int) -> tuple[list[Entry], SomePage]:
+        """Return up to `limit` entries, page by page, and the last page. Raises as `ApiClient.send`."""
+        entries: list[Entry] = []
+        for page in gateway.pages(call):
+            entries += self.entries(page)
+            if len(entries) >= limit:
+                break
+        return entries[:limit], page
 
 
-def metadata_query(pairs: list[str] | None) -> dict[str, str]:
-    """Return the query parameters of `--metadata KEY=VALUE`; end with a usage error for another form."""
-    named = {}
+def parse_metadata(pairs: list[str] | None) -> dict[str, str]:
+    """Return the pairs of `--metadata KEY=VALUE`; end with a usage error for another form."""
+    found = {}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not (key and equals and value):
             fail(Exit.USAGE, "--metadata: expected KEY=VALUE, such as case=case-0042")
-        named[f"metadata.{key}"] = value
-    return named
+        found[key] = value
+    return found
+
+
+def time_ago(duration: str) -> str:
+    """Return the time that is so long ago. Raises ValueError, OverflowError."""
+    before: timedelta = parse_duration(duration)
+    return format_time(datetime.now(UTC) - before)
 
 
 def parse_since(text: str) -> str:
     """Return the time that `--since` states; end with a usage error for another form."""
     try:
-        return format_time(datetime.now(UTC) - parse_duration(text))
+        return time_ago(text)
     except (ValueError, OverflowError):
         pass
     try:

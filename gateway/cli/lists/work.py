@@ -1,43 +1,46 @@
 """`gateway work`: the authorizations that need a person, and `gateway release`."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from gateway.cli.api_client import DEFAULT_URL, ApiClient, AsJson, KeyFile, Url, fail, print_json, report_errors
+from gateway.cli.api_client import DEFAULT_URL, KeyFile, Url, connected, models, operations
 from gateway.cli.formatting import WIDE, age, local_time
-from gateway.cli.lists.listing import Cells, Json, Limit, Listing, MetadataOption, metadata_query
+from gateway.cli.lists.listing import PAGE, Cells, Columns, Limit, Listing, MetadataOption, parse_metadata, time_ago
+from gateway.cli.terminal import AsJson, fail, print_json
 from runtime.exits import Exit
-from runtime.units import parse_duration
-from schemas.api.lists import Needs
-from schemas.times import format_time
 
 
-def needs_text(item: Json) -> str:
+def needs_text(item: models.WorkItem) -> str:
     """Describe what a person must do."""
-    last: Json = item.get("lastHandoff") or {}
-    if item.get("handoff"):
+    if "handoff" in item:
         return "finish the handoff"
-    if item.get("actionRequiredAt") is None and last.get("agreement") == "contradicts":
+    last = item.get("lastHandoff")
+    if "actionRequiredAt" not in item and last is not None and last.get("agreement") == "contradicts":
         return f"{last.get('reported')} contradicts the payer"
     snapshot = item.get("coversReviewSnapshotId")
     return f"{item.get('nextAction', '')}{f', review {snapshot} first' if snapshot else ''}"
 
 
-def _handoff(item: Json, member: str) -> Json:
-    return (item.get("handoff") or {}).get(member) or {}
+def _who_has_it(item: models.WorkItem) -> str:
+    handoff = item.get("handoff")
+    if handoff is None:
+        return ""
+    if "claim" in handoff:
+        return handoff["claim"]["by"]
+    if "lastGrant" in handoff:
+        return handoff["lastGrant"]["operator"]
+    return handoff["request"].get("requestedBy", "") if "request" in handoff else ""
 
 
-def _who_has_it(item: Json) -> str:
-    claim, grant, request = (_handoff(item, member) for member in ("claim", "lastGrant", "request"))
-    return str(claim.get("by") or grant.get("operator") or request.get("requestedBy") or "")
+def _link_until(item: models.WorkItem, now: str) -> str:
+    grant = item["handoff"].get("lastGrant") if "handoff" in item else None
+    return local_time(grant["expiresAt"])[11:19] if grant is not None and grant["expiresAt"] > now else ""
 
 
-def _link_until(item: Json, now: str) -> str:
-    until = _handoff(item, "lastGrant").get("expiresAt")
-    return local_time(until)[11:19] if until and until > now else ""
+def _risk(item: models.WorkItem) -> str:
+    return item["handoff"]["risk"]["reason"] if "handoff" in item and "risk" in item["handoff"] else ""
 
 
 def _lines(cells: Cells) -> tuple[Text, str]:
@@ -49,23 +52,23 @@ def _lines(cells: Cells) -> tuple[Text, str]:
     return head, ", ".join([*parts, *([str(cells["at risk"])] if cells["at risk"] else [])])
 
 
-WORK = Listing(
-    path="authorizations",
-    member="authorizations",
-    columns={
+_COLUMNS: Columns[models.WorkItem] = Columns(
+    cells={
         "authorization": lambda item, _: item["authorizationId"],
         "waits": lambda item, now: age(item["waitingSince"], now),
         "payer": lambda item, _: item.get("payerId", ""),
         "needs": lambda item, _: needs_text(item),
-        "handoff": lambda item, _: (item.get("handoff") or {}).get("handoffId", ""),
+        "handoff": lambda item, _: item["handoff"]["handoffId"] if "handoff" in item else "",
         "who has it": lambda item, _: _who_has_it(item),
         "link until": _link_until,
-        "at risk": lambda item, _: _handoff(item, "risk").get("reason", ""),
+        "at risk": lambda item, _: _risk(item),
     },
     unwrapped={"waits", "link until"},
     lines=_lines,
     wide=WIDE,
-    empty="No authorization needs this now.",
+)
+WORK: Listing[models.AuthorizationList, models.WorkItem] = Listing(
+    entries=lambda page: page["authorizations"], columns=_COLUMNS, empty="No authorization needs this now."
 )
 
 
@@ -78,8 +81,8 @@ def add_to(app: typer.Typer) -> None:
 def work(
     *,
     needs: Annotated[
-        Needs, typer.Option(help="person: Collate waits for a person, or a handoff is open.")
-    ] = Needs.PERSON,
+        models.Needs, typer.Option(help="person: Collate waits for a person, or a handoff is open.")
+    ] = "person",
     payer: Annotated[str | None, typer.Option(help="Collate's id of the payer.")] = None,
     claimed_by: Annotated[
         str | None, typer.Option(metavar="CALLER", help="Who has it in hand, such as people:jo.miller, or none.")
@@ -98,19 +101,25 @@ def work(
 
     Example: gateway work --needs handoff --payer payer_example --waits 30m
     """
-    query: dict[str, Any] = {
-        "needs": needs.value,
-        "payer": payer,
-        "claimedBy": claimed_by,
-        "caller": caller,
-        **metadata_query(metadata),
-    }
-    if waits is not None:
-        try:
-            query["before"] = format_time(datetime.now(UTC) - parse_duration(waits))
-        except (ValueError, OverflowError):
-            fail(Exit.USAGE, "--waits: expected a duration like 30m or 2h")
-    WORK.show(url, key_file, query, limit, as_json=as_json)
+    call = operations.list_authorizations(
+        {
+            "needs": needs,
+            "payer": payer,
+            "claimedBy": claimed_by,
+            "caller": caller,
+            "metadata": parse_metadata(metadata),
+            "before": None if waits is None else _before(waits),
+            "limit": min(PAGE, limit),
+        }
+    )
+    WORK.show(url, key_file, call, limit, as_json=as_json)
+
+
+def _before(waits: str) -> str:
+    try:
+        return time_ago(waits)
+    except (ValueError, OverflowError):
+        fail(Exit.USAGE, "--waits: expected a duration like 30m or 2h")
 
 
 def release(
@@ -122,9 +131,8 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """Give back a handoff that you have claimed, with your own token."""
-    gateway = ApiClient(url, key_file)
-    with report_errors():
-        accepted = gateway.post("authorizations", authorization, "handoffs", handoff, "release", body={})
+    with connected(url, key_file) as gateway:
+        accepted = gateway.send(operations.release_handoff(authorization, handoff))
     if as_json:
         print_json(accepted)
     else:

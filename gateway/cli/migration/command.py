@@ -1,17 +1,18 @@
 """`gateway topics migrate`: moves every record to new topics with another number of partitions."""
 
 import asyncio
-import json
 import os
 import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.terminal import AsOneJson, fail, print_json
 from runtime.exits import Exit
 from runtime.settings import load_access_settings
 
+_VERB = "gateway topics migrate"
 if TYPE_CHECKING:
     from offline.migration.migrate import Migrated
 
@@ -22,7 +23,6 @@ Partitions = Annotated[
     typer.Option(min=1, max=1_000, help="Of the new topics; default: GATEWAY_TOPICS__PARTITIONS."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Every ingress, worker and projector is stopped: do not ask.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def add_to(group: typer.Typer) -> None:
     group.command()(migrate)
 
 
-def migrate(to: To, partitions: Partitions = None, *, yes: Yes = False, as_json: AsJson = False) -> None:
+def migrate(to: To, partitions: Partitions = None, *, yes: Yes = False, as_json: AsOneJson = False) -> None:
     """Copy every record to new topics, in order: the way back if partitions were added to a topic in use.
 
     Stop every process first. The settings still name the old topics, which stay unchanged. Safe to repeat after an
@@ -43,26 +43,30 @@ def migrate(to: To, partitions: Partitions = None, *, yes: Yes = False, as_json:
     """
     settings = load_access_settings(os.environ)
     if to == settings.topics.prefix:
-        _end(Exit.CONFIG, f"the old topics have the prefix {to} too: choose another one with --to")
+        fail(Exit.CONFIG, f"the old topics have the prefix {to} too: choose another one with --to", _VERB)
     if not _PREFIX.fullmatch(to):
-        _end(Exit.CONFIG, "a prefix has 1 to 100 letters, digits, dots, hyphens and underscores")
+        fail(Exit.CONFIG, "a prefix has 1 to 100 letters, digits, dots, hyphens and underscores", _VERB)
     if not yes and not typer.confirm("Is every ingress, worker and projector of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
     from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - imported by the verb
     from gateway.cli.migration.work import migrate_topics  # noqa: PLC0415 - as above
     from offline.migration.migrate import MigrationRefused  # noqa: PLC0415 - as above
 
-    report = (lambda _: None) if as_json else typer.echo
+    def report(text: str) -> None:
+        if not as_json:
+            typer.echo(text)
+
     try:
         migrated = asyncio.run(migrate_topics(settings, to, partitions or settings.topics.partitions, report))
     except MigrationRefused as refused:
-        _end(Exit.CONFIG, str(refused))
+        fail(Exit.CONFIG, str(refused), _VERB)
     except KafkaAway as away:
-        _end(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again")
+        fail(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again", _VERB)
     except TopicRequestRejected as rejected:
-        _end(Exit.UNAVAILABLE, str(rejected))
+        fail(Exit.UNAVAILABLE, str(rejected), _VERB)
     if as_json:
-        typer.echo(json.dumps({"to": to, **asdict(migrated)}))
+        document: dict[str, object] = asdict(migrated)
+        print_json({"to": to} | document)
     else:
         _print(migrated, to)
 
@@ -76,8 +80,3 @@ def _print(migrated: "Migrated", to: str) -> None:
         f"Next: set GATEWAY_TOPICS__PREFIX={to} and GATEWAY_TOPICS__PARTITIONS for every process, start the workers, "
         "then ingress; run `gateway projector --rebuild`; tell subscribers. docs/upgrade.md has the steps."
     )
-
-
-def _end(code: Exit, problem: str) -> NoReturn:
-    typer.echo(f"gateway topics migrate: {problem}", err=True)
-    raise typer.Exit(code)

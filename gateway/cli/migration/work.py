@@ -16,7 +16,8 @@ _VISIBLE_WITHIN_SECONDS = 15.0
 async def migrate_topics(settings: AccessSettings, to: str, partitions: int, report: Callable[[str], None]) -> Migrated:
     """Create the new topics and move the records. Raises MigrationRefused, KafkaAway and TopicRequestRejected."""
     source, target = catalogue(settings.topics.prefix), catalogue(to)
-    wanted = wanted_topics(target, settings.topics.model_copy(update={"partitions": partitions}))
+    changed = {"partitions": partitions}
+    wanted = wanted_topics(target, settings.topics.model_copy(update=changed))
     async with open_cluster(settings.kafka) as cluster:
         if members := await cluster.members_of(settings.worker.group):
             raise MigrationRefused(f"{members} workers of the group {settings.worker.group} run: stop every process")

@@ -55,6 +55,10 @@ class Limit:
     reason: str
 
 
+def _commands_per_day(limit: Limit) -> float:
+    return limit.commands_per_day
+
+
 @dataclass(frozen=True, slots=True)
 class Calls:
     """Calls per second that the workers need in the busiest hour, with the steps of the cadence as set."""
@@ -103,7 +107,7 @@ class Plan:
     @property
     def tightest(self) -> Limit:
         """The bound that counts."""
-        return min(self.limits, key=lambda limit: limit.commands_per_day)
+        return min(self.limits, key=_commands_per_day)
 
     @property
     def fits(self) -> bool:

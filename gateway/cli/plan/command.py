@@ -1,6 +1,5 @@
 """The verb `gateway plan`. Pure: it reads no setting and calls no server."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ from rich.table import Table
 from gateway.cli.plan.capacity import Load, Plan, make_plan
 from gateway.cli.plan.figures import Speeds
 from gateway.cli.plan.output import advice, document, rows, values, verdict
+from gateway.cli.terminal import AsOneJson, print_json
 from runtime.exits import Exit
 
 _SPEEDS = Speeds()
@@ -45,7 +45,7 @@ def plan(
         float, typer.Option(min=1, help="Requests per second of one ingress, by `make bench ARGS=ingress`.")
     ] = _SPEEDS.ingress_requests_per_second,
     only_values: Annotated[bool, typer.Option("--values", help="Print only the values of the chart, as YAML.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsOneJson = False,
 ) -> None:
     """Calculate partitions, workers, replicas, memory and disk for a load, and name the bound that counts.
 
@@ -77,7 +77,7 @@ def plan(
     )
     made = make_plan(load, speeds)
     if as_json:
-        typer.echo(json.dumps(document(made), indent=2))
+        print_json(document(made), indent=2)
     elif only_values:
         typer.echo(values(made, command_line(load)), nl=False)
     else:

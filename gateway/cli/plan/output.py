@@ -1,7 +1,6 @@
 """A plan as a table, as values of the chart, and as JSON. Pure."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from gateway.cli.plan import figures
 from gateway.cli.plan.capacity import Disk, Plan
@@ -84,7 +83,7 @@ def values(plan: Plan, command_line: str) -> str:
     )
 
 
-def document(plan: Plan) -> dict[str, Any]:
+def document(plan: Plan) -> dict[str, object]:
     """Return the plan for programs. `stretch` is null if Collate's calls do not suffice for the longest intervals."""
     load = plan.load
     return {

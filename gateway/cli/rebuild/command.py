@@ -1,16 +1,16 @@
 """`gateway topics rebuild-state`: rebuilds the worker's states after the `state` topic was lost."""
 
 import asyncio
-import json
 import os
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.terminal import AsOneJson, fail, print_json
 from runtime.exits import Exit, StartupError
 from runtime.settings import load_access_settings
 
+_VERB = "gateway topics rebuild-state"
 if TYPE_CHECKING:
     from offline.rebuild.rebuild import Rebuilt
 
@@ -22,7 +22,6 @@ Partition = Annotated[
     typer.Option(help="Rebuild this partition although it has a progress record, e.g. an old copy. Repeatable."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Every worker is stopped: do not ask.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def add_to(group: typer.Typer) -> None:
@@ -35,7 +34,7 @@ def rebuild_state(
     partition: Partition = None,
     *,
     yes: Yes = False,
-    as_json: AsJson = False,
+    as_json: AsOneJson = False,
 ) -> None:
     """Rebuild lost records of the `state` topic from `events`, `authorizations` and `commands`.
 
@@ -51,7 +50,7 @@ def rebuild_state(
       78  a worker still runs, or the topics cannot be read; the message has the next step
     """
     if authorization is not None and partition:
-        _end(Exit.USAGE, "give --authorization or --partition, not both")
+        fail(Exit.USAGE, "give --authorization or --partition, not both", _VERB)
     settings = load_access_settings(os.environ)
     if not yes and not typer.confirm("Is every worker of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
@@ -60,13 +59,16 @@ def rebuild_state(
     from offline.rebuild.partition import RecordUnreadable  # noqa: PLC0415 - as above
     from offline.rebuild.rebuild import RebuildRefused  # noqa: PLC0415 - as above
 
-    report = (lambda _: None) if as_json else typer.echo
+    def report(text: str) -> None:
+        if not as_json:
+            typer.echo(text)
+
     try:
         found = asyncio.run(rebuild(settings, authorization, partition or (), report))
     except (RebuildRefused, RecordUnreadable, StartupError) as refused:
-        _end(Exit.CONFIG, str(refused))
+        fail(Exit.CONFIG, str(refused), _VERB)
     except KafkaAway as away:
-        _end(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again")
+        fail(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again", _VERB)
     if authorization is not None:
         _print_one(authorization, is_found=found is not None, as_json=as_json)
     elif found is not None:
@@ -75,7 +77,7 @@ def rebuild_state(
 
 def _print(found: "Rebuilt", *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(asdict(found)))
+        print_json(found)
         return
     if found.kept:
         typer.echo(f"Partitions with a progress record, left as they are: {', '.join(map(str, found.kept))}.")
@@ -90,15 +92,10 @@ def _print(found: "Rebuilt", *, as_json: bool) -> None:
 
 def _print_one(authorization: str, *, is_found: bool, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"authorization": authorization, "rebuilt": is_found}))
+        print_json({"authorization": authorization, "rebuilt": is_found})
     elif is_found:
         typer.echo(f"Rebuilt the state of {authorization}. Next: start the workers.")
     else:
         typer.echo(f"No topic knows {authorization}; nothing was changed.")
     if not is_found:
         raise typer.Exit(Exit.FAILED)
-
-
-def _end(code: Exit, problem: str) -> NoReturn:
-    typer.echo(f"gateway topics rebuild-state: {problem}", err=True)
-    raise typer.Exit(code)

@@ -7,7 +7,8 @@ also while ingress, Kafka or the database does not.
 
 import contextlib
 import time
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -18,16 +19,16 @@ from rich.text import Text
 from gateway.cli.api_client import (
     DEFAULT_URL,
     ApiClient,
-    AsJson,
     GatewayUnavailable,
     KeyFile,
-    RequestRejected,
     Url,
-    fail,
-    print_json,
+    connected,
+    models,
+    operations,
 )
 from gateway.cli.formatting import console, local_time
-from gateway.cli.top.page import page
+from gateway.cli.terminal import AsJson, fail, print_json
+from gateway.cli.top.page import Seen, page
 from gateway.cli.top.processes import read_processes
 from runtime.exits import Exit
 
@@ -62,76 +63,63 @@ def top(
 
     Without a terminal, or with --json, prints each update below the last one.
     """
-    client, output = ApiClient(url, key_file), console()
+    output = console()
     admins = [_valid_url(admin_url) for admin_url in admin or []]
-    try:
+    with contextlib.suppress(KeyboardInterrupt), connected(url, key_file) as gateway:
         if once:
-            overview = read_overview(client, admins)
-            _print(overview, output, as_json=as_json)
-            if "problem" in overview:
-                fail(Exit.UNAVAILABLE, overview["problem"])
-            return
-        with contextlib.suppress(KeyboardInterrupt):
-            if as_json or not output.is_terminal:
-                _print_updates(client, admins, every, output, as_json=as_json)
-            else:
-                _redraw(client, admins, every, output)
-    except RequestRejected as rejection:
-        fail(Exit.FAILED, str(rejection))
+            seen = look(gateway, admins)
+            _print(seen, output, as_json=as_json)
+            if seen.problem:
+                fail(Exit.UNAVAILABLE, seen.problem)
+        elif as_json or not output.is_terminal:
+            _print_updates(gateway, admins, every, output, as_json=as_json)
+        else:
+            _redraw(gateway, admins, every, output)
 
 
-def _print(overview: dict[str, Any], output: Console, *, as_json: bool) -> None:
+def _print(seen: Seen, output: Console, *, as_json: bool) -> None:
     if as_json:
-        print_json(overview)
+        print_json(seen.to_json())
     else:
-        output.print(page(overview, output.width))
+        output.print(page(seen, output.width))
 
 
-def _print_updates(client: ApiClient, admins: list[str], every: float, output: Console, *, as_json: bool) -> None:
+def _print_updates(gateway: ApiClient, admins: list[str], every: float, output: Console, *, as_json: bool) -> None:
     while True:
-        overview = read_overview(client, admins)
-        if "problem" in overview:
-            typer.echo(f"gateway: {overview['problem']}; retrying", err=True)
-        if "problem" not in overview or admins:
-            _print(overview, output, as_json=as_json)
+        seen = look(gateway, admins)
+        if seen.problem:
+            typer.echo(f"gateway: {seen.problem}; retrying", err=True)
+        if seen.overview or admins:
+            _print(seen, output, as_json=as_json)
             if not as_json:
                 output.print()
         time.sleep(every)
 
 
-def _redraw(client: ApiClient, admins: list[str], every: float, output: Console) -> None:
+def _redraw(gateway: ApiClient, admins: list[str], every: float, output: Console) -> None:
     """Redraw one page. An error leaves the loop, so that its message appears on the restored screen."""
-    last: dict[str, Any] = {}
+    last: models.Overview | None = None
     with Live(Text("loading …", "dim"), console=output, screen=True, auto_refresh=False) as live:
         while True:
-            found = read_overview(client, admins)
+            seen = look(gateway, admins)
             problem = ""
-            if "problem" in found:
-                since = f"\nlast overview at {local_time(last['at'])[11:19]}:" if "at" in last else ""
-                problem = f"{found['problem']}; retrying{since}"
-                # The processes are read from their own ports, so they are up to date without ingress.
-                last = last | {key: found[key] for key in ("workers", "processes") if key in found}
-            else:
-                last = found
-            live.update(page(last, output.width, problem), refresh=True)
+            if seen.problem:
+                since = "" if last is None else f"\nlast overview at {local_time(last['at'])[11:19]}:"
+                problem = f"{seen.problem}; retrying{since}"
+            last = seen.overview or last
+            # The processes are read from their own ports, so they are up to date without ingress.
+            live.update(page(replace(seen, overview=last), output.width, problem), refresh=True)
             time.sleep(every)
 
 
-def read_overview(client: ApiClient, admins: list[str]) -> dict[str, Any]:
-    """Read the overview and the state of the named processes. Raises RequestRejected.
-
-    If ingress or the read model does not answer, the result has `problem` instead of the overview.
-    """
-    overview: dict[str, Any]
+def look(gateway: ApiClient, admins: list[str]) -> Seen:
+    """Read the overview and the state of the named processes. Raises RequestRejected."""
+    overview, problem = None, ""
     try:
-        overview = client.read("overview")
+        overview = gateway.read(operations.read_overview())
     except GatewayUnavailable as error:
-        overview = {"problem": str(error)}
-    if not admins:
-        return overview
-    processes = read_processes(admins)
-    workers = [process for process in processes if "partitions" in process or "problem" in process]
-    return overview | {"processes": processes, "workers": workers}
+        problem = str(error)
+    return Seen(overview, problem, read_processes(admins))
 
 
 def _valid_url(url: str) -> str:

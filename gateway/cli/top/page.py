@@ -1,48 +1,69 @@
 """The page of `gateway top`: tables, or a few lines per entry in a narrow terminal."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.formatting import WIDE, age, stacked
+from gateway.cli.api_client import models
+from gateway.cli.formatting import WIDE, age
+from gateway.cli.lists.listing import Cells, Columns
+from gateway.cli.top.processes import ProcessState, SubscriptionState
 from schemas.enums import PREFIX
 
-Json = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at the gateway. Without an overview, `problem` says why."""
+
+    overview: models.Overview | None
+    problem: str
+    processes: Sequence[ProcessState] = ()
+
+    @property
+    def workers(self) -> Sequence[ProcessState]:
+        """The workers, and the processes that do not answer."""
+        return [process for process in self.processes if "partitions" in process or "problem" in process]
+
+    def to_json(self) -> Mapping[str, object]:
+        """Return the API's answer, with the processes if there are some."""
+        overview = self.overview or {"problem": self.problem}
+        return {**overview, "processes": self.processes, "workers": self.workers} if self.processes else overview
 
 
-def page(overview: Json, width: int, problem: str = "") -> Group:
+def page(seen: Seen, width: int, problem: str = "") -> Group:
     """Lay out an overview; with a `problem`, the overview is the last one read before the problem.
 
     Without an overview, the page shows only the processes.
     """
     parts: list[RenderableType] = [Text(problem, "bold red"), ""] if problem else []
-    if processes := overview.get("processes"):
-        for process in processes:
+    if seen.processes:
+        for process in seen.processes:
             parts.append(_readiness(process))
             if "partitions" not in process:  # a worker's are below its table
                 parts += _held(process)
-        if subscriptions := [one for process in processes for one in process.get("subscriptions", ())]:
-            parts += ["", _title("Webhooks"), *_subscriptions(subscriptions, width)]
+        if subscriptions := [one for process in seen.processes for one in process.get("subscriptions", ())]:
+            parts += ["", _title("Webhooks"), SUBSCRIPTIONS.layout(subscriptions, "", width)]
+            if width >= WIDE:
+                parts += [Text(f"  {one['name']}: {one['detail']}", "red") for one in subscriptions if one["detail"]]
         parts.append("")
-    if "lastMinute" in overview:
-        parts += _overview(overview, width)
-    if overview.get("workers"):
-        parts += ["", *_workers(overview["workers"], width)]
+    if seen.overview is not None:
+        parts += _overview(seen.overview, width)
+    if seen.workers:
+        parts += ["", *_workers(seen.workers, width)]
     return Group(*parts)
 
 
-def _overview(overview: Json, width: int) -> list[RenderableType]:
+def _overview(overview: models.Overview, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [_head(overview)]
-    if overview["oldest"]:
-        parts += [
-            "",
-            _title("Unfinished commands, oldest first"),
-            *_commands(overview["oldest"], overview["at"], width),
-        ]
+    for title, commands in (
+        ("Unfinished commands, oldest first", overview["oldest"]),
+        ("Dead letters, oldest first", overview["deadLetters"]),
+    ):
+        if commands:
+            parts += ["", _title(title), COMMANDS.layout(commands, overview["at"], width)]
     if overview["deadLetters"]:
-        parts += ["", _title("Dead letters, oldest first"), *_commands(overview["deadLetters"], overview["at"], width)]
         parts.append(Text("next: gateway dead-letters list", "dim"))
     if full := overview.get("fullCallers"):
         parts += ["", _title("Callers whose share of an authorization is full"), *map(_full_caller, full)]
@@ -50,7 +71,7 @@ def _overview(overview: Json, width: int) -> list[RenderableType]:
     return parts
 
 
-def _readiness(process: Json) -> Text:
+def _readiness(process: ProcessState) -> Text:
     """Return a process's readiness in a sentence."""
     if "problem" in process:
         return Text.assemble(("no answer    ", "bold red"), process["url"], "  ", (process["problem"], "red"))
@@ -60,7 +81,7 @@ def _readiness(process: Json) -> Text:
     )
 
 
-def _head(overview: Json) -> Text:
+def _head(overview: models.Overview) -> Text:
     rates, unfinished, projector = overview["lastMinute"], overview["unfinished"], overview["projector"]
     counts = ", ".join(f"{count} {status.replace('_', '-')}" for status, count in sorted(unfinished.items()))
     handoffs = overview["activeHandoffs"]
@@ -81,40 +102,21 @@ def _title(text: str) -> Text:
     return Text(text, "bold")
 
 
-def _commands(commands: list[Json], now: str, width: int) -> list[RenderableType]:
-    if width < WIDE:
-        return [part for command in commands for part in _command_lines(command, now)]
-    rows = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("age", "authorization", "type", "caller", "command"):
-        rows.add_column(column, no_wrap=True)
-    rows.add_column("reason", overflow="fold")
-    for command in commands:
-        rows.add_row(
-            age(command.get("acceptedAt"), now),
-            Text(command["authorizationId"], "bold"),
-            _type(command),
-            Text(command["caller"]),
-            Text(command["commandId"][:8], "dim"),
-            _reason(command),
-        )
-    return [rows]
+def _command_lines(cells: Cells) -> tuple[Text, str, str | Text]:
+    head = Text.assemble(cells["authorization"], f"  {cells['age']}")
+    return head, f"{cells['type']} by {cells['caller']}, {cells['command']}", cells["reason"]
 
 
-def _command_lines(command: Json, now: str) -> list[RenderableType]:
-    head = Text.assemble((command["authorizationId"], "bold"), f"  {age(command.get('acceptedAt'), now)}")
-    return stacked(head, f"{_type(command)} by {command['caller']}, {command['commandId'][:8]}", _reason(command))
-
-
-def _full_caller(full: Json) -> Text:
+def _full_caller(full: models.FullCaller) -> Text:
     rejected = f"{full['rejected']} rejected in 10 minutes"
     return Text.assemble((full["authorizationId"], "bold"), f"  {full['caller']}  ", (rejected, "yellow"))
 
 
-def _type(command: Json) -> str:
-    return str(command["type"]).removeprefix(PREFIX).rpartition(".")[0]
+def _type(command: models.UnfinishedCommand) -> str:
+    return command["type"].removeprefix(PREFIX).rpartition(".")[0]
 
 
-def _reason(command: Json) -> Text:
+def _reason(command: models.UnfinishedCommand) -> Text:
     """Return why a command waits, or its status if no event gives a reason."""
     waiting = command.get("waiting")
     if not waiting:
@@ -123,84 +125,80 @@ def _reason(command: Json) -> Text:
     return Text.assemble((waiting["reason"], "yellow"), f": {advice}" if advice else "")
 
 
-def _freshness(projector: Json, now: str) -> Text:
-    if projector.get("at") is None:
+COMMANDS: Columns[models.UnfinishedCommand] = Columns(
+    cells={
+        "age": lambda command, now: age(command.get("acceptedAt"), now),
+        "authorization": lambda command, _: Text(command["authorizationId"], "bold"),
+        "type": lambda command, _: _type(command),
+        "caller": lambda command, _: command["caller"],
+        "command": lambda command, _: Text(command["commandId"][:8], "dim"),
+        "reason": lambda command, _: _reason(command),
+    },
+    unwrapped={"age", "authorization", "type", "caller", "command"},
+    lines=_command_lines,
+    wide=WIDE,
+    heading="dim",
+)
+
+
+def _freshness(projector: models.Projector, now: str) -> Text:
+    if "at" not in projector:
         return Text("no heartbeat of a projector", "red")
     behind = projector["behind"]
     return Text(f"{behind} {'record' if behind == 1 else 'records'} behind, updated {age(projector['at'], now)} ago")
 
 
-def _workers(workers: list[Json], width: int) -> list[RenderableType]:
-    if width < WIDE:
-        return [part for worker in workers for part in _worker_lines(worker)]
-    columns = ("worker", "partitions", "lag", "oldest", "running", "keys waiting", "breaker", "budget")
-    rows = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    parts: list[RenderableType] = []
+def _workers(workers: Sequence[ProcessState], width: int) -> list[RenderableType]:
+    answering = [worker for worker in workers if "problem" not in worker]
+    parts: list[RenderableType] = [WORKERS.layout(answering, "", width)] if answering else []
     for worker in workers:
-        if "problem" in worker:
-            parts.append(_problem(worker))
-            continue
-        rows.add_row(
-            worker["url"],
-            str(worker["partitions"]),
-            str(worker["lag"]),
-            f"{worker['oldestSeconds']:.0f} s",
-            str(worker["running"]),
-            _counted(worker["waiting"]) or "none",
-            _breaker(worker),
-            _budget(worker),
-        )
-        parts += _held(worker)
-    return [*([rows] if rows.row_count else []), *parts]
+        parts += [_problem(worker)] if "problem" in worker else _held(worker)
+    return parts
 
 
-def _worker_lines(worker: Json) -> list[RenderableType]:
-    if "problem" in worker:
-        return [_problem(worker)]
-    return stacked(
-        Text(worker["url"], "bold"),
-        f"{worker['partitions']} partitions, lag {worker['lag']}, oldest {worker['oldestSeconds']:.0f} s, "
-        f"{worker['running']} running",
-        f"keys waiting: {_counted(worker['waiting']) or 'none'}",
-        Text.assemble("breaker ", _breaker(worker), f"; {_budget(worker)}"),
-        *_held(worker),
+def _worker_lines(cells: Cells) -> tuple[Text, str, str, Text]:
+    return (
+        Text(str(cells["worker"]), "bold"),
+        f"{cells['partitions']} partitions, lag {cells['lag']}, oldest {cells['oldest']}, {cells['running']} running",
+        f"keys waiting: {cells['keys waiting']}",
+        Text.assemble("breaker ", cells["breaker"], f"; {cells['budget']}"),
     )
 
 
-def _subscriptions(subscriptions: list[Json], width: int) -> list[RenderableType]:
-    if width < WIDE:
-        return [
-            part
-            for one in subscriptions
-            for part in stacked(
-                Text.assemble((one["name"], "bold"), "  ", _subscription_state(one)),
-                f"{one['url']}, oldest {one['oldestSeconds']:.0f} s, {one['lag']} undelivered",
-                f"last answer: {_last_answer(one)}; {one['delivered']} delivered, {one['deadLetters']} dead letters",
-            )
-        ]
-    columns = ("subscription", "receiver", "state", "oldest", "undelivered", "last answer", "delivered", "dead letters")
-    rows = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    for one in subscriptions:
-        rows.add_row(
-            one["name"],
-            one["url"],
-            _subscription_state(one),
-            f"{one['oldestSeconds']:.0f} s",
-            str(one["lag"]),
-            _last_answer(one),
-            str(one["delivered"]),
-            str(one["deadLetters"]),
-        )
-    details = [Text(f"  {one['name']}: {one['detail']}", "red") for one in subscriptions if one["detail"]]
-    return [rows, *details]
+WORKERS: Columns[ProcessState] = Columns(
+    cells={
+        "worker": lambda worker, _: worker["url"],
+        "partitions": lambda worker, _: str(worker["partitions"]),
+        "lag": lambda worker, _: str(worker["lag"]),
+        "oldest": lambda worker, _: f"{worker['oldestSeconds']:.0f} s",
+        "running": lambda worker, _: str(worker["running"]),
+        "keys waiting": lambda worker, _: _counted(worker["waiting"]) or "none",
+        "breaker": lambda worker, _: Text(worker["breaker"], "green" if worker["breaker"] == "closed" else "red"),
+        "budget": lambda worker, _: (
+            f"{worker['inFlight']:.0f} of {worker['limit']:.0f} calls, {worker['queued']:.0f} queued"
+        ),
+    },
+    unwrapped=(),
+    lines=_worker_lines,
+    wide=WIDE,
+    heading="dim",
+)
 
 
-def _subscription_state(one: Json) -> Text:
+def _subscription_lines(cells: Cells) -> tuple[Text, str, str]:
+    return (
+        Text.assemble((str(cells["subscription"]), "bold"), "  ", cells["state"]),
+        f"{cells['receiver']}, oldest {cells['oldest']}, {cells['undelivered']} undelivered",
+        f"last answer: {cells['last answer']}; {cells['delivered']} delivered, {cells['dead letters']} dead letters",
+    )
+
+
+def _subscription_state(one: SubscriptionState) -> Text:
     colour = {"delivering": "green", "retrying": "yellow", "held": "yellow", "starting": "yellow"}
     return Text(one["state"], colour.get(one["state"], "red"))
 
 
-def _last_answer(one: Json) -> str:
+def _last_answer(one: SubscriptionState) -> str:
     answer = one["lastAnswer"]
     if answer is None:
         return "none yet"
@@ -208,31 +206,39 @@ def _last_answer(one: Json) -> str:
     return f"{status}{answer['result']}, {answer['agoSeconds']:.0f} s ago"
 
 
-def _problem(worker: Json) -> Text:
+SUBSCRIPTIONS: Columns[SubscriptionState] = Columns(
+    cells={
+        "subscription": lambda one, _: one["name"],
+        "receiver": lambda one, _: one["url"],
+        "state": lambda one, _: _subscription_state(one),
+        "oldest": lambda one, _: f"{one['oldestSeconds']:.0f} s",
+        "undelivered": lambda one, _: str(one["lag"]),
+        "last answer": lambda one, _: _last_answer(one),
+        "delivered": lambda one, _: str(one["delivered"]),
+        "dead letters": lambda one, _: str(one["deadLetters"]),
+    },
+    unwrapped=(),
+    lines=_subscription_lines,
+    wide=WIDE,
+    heading="dim",
+)
+
+
+def _problem(worker: ProcessState) -> Text:
     return Text.assemble(worker["url"], "  ", (worker["problem"], "red"))
 
 
-def _held(worker: Json) -> list[Text]:
+def _held(process: ProcessState) -> list[Text]:
     """Return what holds work at a process."""
-    lines = [
-        f"partition {stopped['partition']} is stopped: {stopped['detail']}" for stopped in worker.get("stopped", ())
-    ]
-    if paused := worker.get("paused"):
+    lines = [f"partition {one['partition']} is stopped: {one['detail']}" for one in process.get("stopped", ())]
+    if paused := process.get("paused"):
         lines.append(f"partition {', '.join(map(str, paused))} is paused: too many unfinished records")
     lines += [
         f"breaker {breaker['reason']} is {breaker['state']} for {breaker['calls']} calls"
-        for breaker in worker.get("breakers", ())
+        for breaker in process.get("breakers", ())
     ]
     return [Text(f"  {line}", "red") for line in lines]
 
 
-def _breaker(worker: Json) -> Text:
-    return Text(worker["breaker"], "green" if worker["breaker"] == "closed" else "red")
-
-
-def _budget(worker: Json) -> str:
-    return f"{worker['inFlight']:.0f} of {worker['limit']:.0f} calls, {worker['queued']:.0f} queued"
-
-
-def _counted(reasons: dict[str, int]) -> str:
+def _counted(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items()))

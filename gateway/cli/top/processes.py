@@ -7,25 +7,96 @@ The admin port answers also while Kafka, the database or Collate does not.
 
 import json
 import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import httpx
 
 from runtime.http_client import Fetched, HttpClient, reason_of
 
 _SAMPLE = re.compile(r"^collate_gateway_(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_LABEL = re.compile(r'(?P<name>\w+)="(?P<value>[^"]*)"')
 _STATES = {0: "closed", 1: "probing", 2: "open"}
 _SECONDS = 5.0
 _MAX_BYTES = 16 << 20
 
-Json = dict[str, Any]
 Samples = list[tuple[str, dict[str, str], float]]
 
 
-def read_processes(urls: list[str]) -> list[Json]:
+class PartitionRow(TypedDict):
+    """A partition of a worker, as far as it is shown."""
+
+    partition: int
+    phase: str
+    detail: str
+    stopped: bool
+    paused: bool
+    lag: int | None
+    oldestUnfinishedSeconds: float | None
+    running: int
+    waiting: dict[str, int]
+
+
+class ReceiverAnswer(TypedDict):
+    """The last answer of a webhook receiver."""
+
+    result: str
+    status: int | None
+    agoSeconds: float
+
+
+class SubscriptionState(TypedDict):
+    """A webhook subscription of a deliverer. `engine` has its partitions, which are not shown."""
+
+    name: str
+    url: str
+    state: str
+    detail: str
+    oldestSeconds: float
+    lag: int
+    lastAnswer: ReceiverAnswer | None
+    delivered: int
+    deadLetters: int
+    engine: NotRequired[object]
+
+
+class ProcessState(TypedDict):
+    """A process: without an answer only `url` and `problem`; `partitions` and what follows only of a worker."""
+
+    url: str
+    process: str
+    problem: NotRequired[str]
+    at: NotRequired[str]
+    ready: NotRequired[bool]
+    summary: NotRequired[str]
+    breakers: NotRequired[list[dict[str, str]]]
+    subscriptions: NotRequired[list[SubscriptionState]]
+    partitions: NotRequired[int]
+    stopped: NotRequired[list[dict[str, int | str]]]
+    paused: NotRequired[list[int]]
+    lag: NotRequired[int]
+    oldestSeconds: NotRequired[float]
+    running: NotRequired[int]
+    waiting: NotRequired[dict[str, int]]
+    breaker: NotRequired[str]
+    inFlight: NotRequired[float]
+    queued: NotRequired[float]
+    limit: NotRequired[float]
+
+
+class _Probe(TypedDict):
+    good: bool
+    summary: str
+
+
+class _Report(TypedDict, total=False):
+    partitions: list[PartitionRow]
+    subscriptions: list[SubscriptionState]
+
+
+def read_processes(urls: list[str]) -> list[ProcessState]:
     """Read the admin ports in parallel, because one that hangs takes its whole time limit."""
     if not urls:
         return []
@@ -33,22 +104,28 @@ def read_processes(urls: list[str]) -> list[Json]:
         return list(pool.map(read_process, urls))
 
 
-def read_process(url: str) -> Json:
+def read_process(url: str) -> ProcessState:
     """Read one admin port. If it does not answer, the result has only `url`, `process` and `problem`."""
     client = HttpClient(url, seconds=_SECONDS, max_bytes=_MAX_BYTES)
     try:
-        probe = json.loads(client.send("GET", f"{url}/readyz").body)
+        probe: _Probe = json.loads(client.send("GET", f"{url}/readyz").body)
         samples = _samples(_ok(client.send("GET", f"{url}/metrics")).body.decode())
-        status = client.send("GET", f"{url}/lanes")
-        report = json.loads(status.body) if status.status == 200 else {}
-        partitions, subscriptions = report.get("partitions"), report.get("subscriptions")
-        found: Json = {"url": url, "at": datetime.now(UTC).isoformat(), "process": _name(samples)}
-        found |= _readiness(probe) | {"breakers": _breakers(samples)}
+        status, report = client.send("GET", f"{url}/lanes"), _Report()
+        if status.status == 200:
+            report = json.loads(status.body)
+        found: ProcessState = {
+            "url": url,
+            "at": datetime.now(UTC).isoformat(),
+            "process": _name(samples),
+            "ready": probe["good"],
+            "summary": probe["summary"],
+            "breakers": _breakers(samples),
+        }
+        if "subscriptions" in report:
+            found["subscriptions"] = [_without_partitions(one) for one in report["subscriptions"]]
+        return _worker(found, report["partitions"], samples) if "partitions" in report else found
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         return {"url": url, "process": "", "problem": reason_of(error)}
-    if subscriptions is not None:
-        found["subscriptions"] = [_subscription(one) for one in subscriptions]
-    return found if partitions is None else found | _worker(partitions, samples)
 
 
 def _ok(response: Fetched) -> Fetched:
@@ -59,7 +136,11 @@ def _ok(response: Fetched) -> Fetched:
 
 def _samples(text: str) -> Samples:
     return [
-        (found["name"], dict(_LABEL.findall(found["labels"] or "")), float(found["value"]))
+        (
+            found["name"],
+            {label["name"]: label["value"] for label in _LABEL.finditer(found["labels"] or "")},
+            float(found["value"]),
+        )
         for found in _SAMPLE.finditer(text)
     ]
 
@@ -68,11 +149,7 @@ def _name(samples: Samples) -> str:
     return next((labels["process"] for name, labels, _ in samples if name == "build_info"), "")
 
 
-def _readiness(probe: Json) -> Json:
-    return {"ready": bool(probe["good"]), "summary": str(probe["summary"])}
-
-
-def _breakers(samples: Samples) -> list[Json]:
+def _breakers(samples: Samples) -> list[dict[str, str]]:
     """Return the breakers that hold calls to Collate: also the ingress has some, for its live calls."""
     return [
         {"reason": labels["reason"], "calls": labels["calls"], "state": _STATES.get(int(value), "?")}
@@ -81,18 +158,18 @@ def _breakers(samples: Samples) -> list[Json]:
     ]
 
 
-def _subscription(report: Json) -> Json:
-    """Return what matters of a webhook subscription, without its partitions."""
-    return {name: value for name, value in report.items() if name != "engine"}
+def _without_partitions(subscription: SubscriptionState) -> SubscriptionState:
+    subscription.pop("engine", None)
+    return subscription
 
 
-def _worker(partitions: list[Json], samples: Samples) -> Json:
-    waiting: dict[str, int] = {}
+def _worker(found: ProcessState, partitions: list[PartitionRow], samples: Samples) -> ProcessState:
+    waiting: Counter[str] = Counter()
     for partition in partitions:
-        for reason, count in partition["waiting"].items():
-            waiting[reason] = waiting.get(reason, 0) + count
-    states = {breaker["state"] for breaker in _breakers(samples)}
+        waiting.update(partition["waiting"])
+    states = {breaker["state"] for breaker in found["breakers"]}
     return {
+        **found,
         "partitions": len(partitions),
         "stopped": [
             {"partition": partition["partition"], "detail": partition["detail"]}
@@ -111,7 +188,7 @@ def _worker(partitions: list[Json], samples: Samples) -> Json:
     }
 
 
-def _runs(partition: Json) -> bool:
+def _runs(partition: PartitionRow) -> bool:
     """Return whether a pause is for back-pressure: a partition that starts or has stopped is not fetched either."""
     return partition["phase"] == "running" and not partition["stopped"]
 

@@ -6,20 +6,11 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.api_client import (
-    DEFAULT_URL,
-    ApiClient,
-    AsJson,
-    GatewayUnavailable,
-    KeyFile,
-    RequestRejected,
-    Url,
-    fail,
-    print_json,
-)
+from gateway.cli.api_client import DEFAULT_URL, GatewayUnavailable, KeyFile, Url, connected
 from gateway.cli.formatting import progress_bar
+from gateway.cli.terminal import AsJson, fail, print_json
 from gateway.cli.watch_all.progress import OtherFile, RunProgress
-from gateway.cli.watch_all.sender import send_all
+from gateway.cli.watch_all.sender import RETRIES, send_all
 from gateway.cli.watch_all.source import read_lines, summarise
 from runtime.exits import Exit
 from schemas.fields.visible_text import escaped
@@ -65,18 +56,15 @@ def watch_all(
         fail(Exit.USAGE, f"{file}.progress belongs to another content of the file. Give --again to send all of it")
     except OSError as error:
         fail(Exit.USAGE, f"{file}: {(error.strerror or 'unreadable').lower()}")
-    gateway = ApiClient(url, key_file)
     first = progress.line
     if progress.continues:
         typer.echo(f"gateway: continues behind line {first}", err=True)
-    try:
-        with progress_bar("watch-all", summary.lines, first) as advance:
+    with connected(url, key_file, RETRIES) as gateway, progress_bar("watch-all", summary.lines, first) as advance:
+        try:
             send_all(gateway, read_lines(file, after=first), progress, advance)
-    except GatewayUnavailable as error:
-        place = f"{progress.line} of {summary.lines} lines are done; run the same command again to continue"
-        fail(Exit.UNAVAILABLE, f"{error}. {place}")
-    except RequestRejected as rejection:
-        fail(Exit.FAILED, str(rejection))
+        except GatewayUnavailable as error:
+            place = f"{progress.line} of {summary.lines} lines are done; run the same command again to continue"
+            raise GatewayUnavailable(f"{error}. {place}") from error
     progress.finish()
     _report(progress, summary.lines, as_json=as_json)
     if progress.failed:
@@ -92,7 +80,7 @@ def _report(progress: RunProgress, lines: int, *, as_json: bool) -> None:
         return
     with progress.failures_file.open() as failures:
         for _, text in zip(range(_SHOWN_FAILURES), failures, strict=False):
-            failure = json.loads(text)
+            failure: dict[str, str | int] = json.loads(text)
             names = (f"line {failure['line']}", failure.get("authorization_id"), failure.get("status"))
             typer.echo(escaped(f"{'  '.join(str(name) for name in names if name)}: {failure['reason']}"))
     if progress.failed > _SHOWN_FAILURES:

@@ -12,13 +12,22 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypedDict
 
 
 class OtherFile(Exception):
     """The progress belongs to another content of the file."""
 
 
-@dataclass(frozen=True, slots=True)
+class _Saved(TypedDict):
+    sha256: str
+    run: str
+    line: int
+    failed: int
+    failedBytes: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class FailedLine:
     """A line whose authorization is not watched by this run."""
 
@@ -39,7 +48,7 @@ class RunProgress:
         self.run, self.line, self.failed, failed_bytes = uuid.uuid4().hex, 0, 0, 0
         if not starts_again and self._file.exists():
             try:
-                earlier = json.loads(self._file.read_text())
+                earlier: _Saved = json.loads(self._file.read_text())
                 self.run, self.line = str(earlier["run"]), int(earlier["line"])
                 self.failed, failed_bytes = int(earlier["failed"]), int(earlier["failedBytes"])
                 is_same = earlier["sha256"] == digest
@@ -63,8 +72,9 @@ class RunProgress:
         if failures:
             with self.failures_file.open("a") as out:
                 for failure in failures:
-                    members = {name: value for name, value in asdict(failure).items() if value is not None}
-                    out.write(json.dumps(members) + "\n")
+                    members: dict[str, object] = asdict(failure)
+                    shown = {name: value for name, value in members.items() if value is not None}
+                    out.write(json.dumps(shown) + "\n")
             self.failed += len(failures)
         self.line = line
         self._save()
@@ -77,7 +87,7 @@ class RunProgress:
 
     def _save(self) -> None:
         size = self.failures_file.stat().st_size if self.failures_file.exists() else 0
-        document = {
+        document: _Saved = {
             "sha256": self._digest,
             "run": self.run,
             "line": self.line,

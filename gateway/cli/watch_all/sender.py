@@ -8,9 +8,9 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
-from gateway.cli.api_client import GatewayUnavailable
+from gateway.cli.api_client import SECONDS, ApiClient, GatewayUnavailable, RetryPolicy, batch, models
 from gateway.cli.watch_all.progress import FailedLine, RunProgress
 from gateway.cli.watch_all.source import Line, WrongLine
 from schemas.enums import CommandType
@@ -20,16 +20,16 @@ BATCH_BYTES: Final = 480 << 10
 # With no accepted event for so long the run ends; it continues at its place when it is started again.
 GIVE_UP_SECONDS: Final = 600.0
 _MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 30.0
+RETRIES: Final = RetryPolicy(
+    deadline_seconds=GIVE_UP_SECONDS,
+    attempt_seconds=SECONDS,
+    first_pause_seconds=_MIN_PAUSE_SECONDS,
+    longest_pause_seconds=_MAX_PAUSE_SECONDS,
+)
+"""The retries of a request that has no result. They end after the same time."""
 _SOURCE = "/gateway-watch-all"
 
-Json = dict[str, Any]
-
-
-class BatchClient(Protocol):
-    """The method of the gateway's client that is used."""
-
-    def send_batch(self, events: list[Json]) -> list[Json]:
-        """Send a batch and return the results in its order. Raises GatewayUnavailable, RequestRejected."""
+Event = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Clock:
 
 
 def send_all(
-    gateway: BatchClient,
+    gateway: ApiClient,
     lines: Iterable[Line | WrongLine],
     progress: RunProgress,
     advance: Callable[[int], None],
@@ -51,42 +51,43 @@ def send_all(
 
     Raises GatewayUnavailable after `GIVE_UP_SECONDS` without success, and RequestRejected if no event can be accepted.
     """
-    sender = _Sender(gateway, clock or Clock())
-    for batch in _batches(lines, progress.run):
-        failures = [FailedLine(line.number, f"expected {line.expected}") for line in batch.wrong]
-        failures += sender.send(batch.events)
-        progress.advance(batch.last, sorted(failures, key=lambda failure: failure.line))
-        advance(batch.last)
+    for part in _parts(lines, progress.run):
+        failures = [FailedLine(line.number, f"expected {line.expected}") for line in part.wrong]
+        failures += _send(gateway, part.events, clock or Clock())
+        progress.advance(part.last, sorted(failures))
+        advance(part.last)
 
 
 @dataclass(slots=True)
-class _Batch:
-    events: list[tuple[Line, Json]]
+class _Part:
+    """The lines of one batch."""
+
+    events: list[tuple[Line, Event]]
     wrong: list[WrongLine]
     last: int = 0
 
 
-def _batches(lines: Iterable[Line | WrongLine], run: str) -> Iterator[_Batch]:
-    batch, size = _Batch([], []), 0
+def _parts(lines: Iterable[Line | WrongLine], run: str) -> Iterator[_Part]:
+    part, size = _Part([], []), 0
     for line in lines:
         event = None if isinstance(line, WrongLine) else _event(line, run)
         length = 0 if event is None else len(json.dumps(event)) + 2
-        is_full = len(batch.events) >= BATCH_EVENTS or len(batch.wrong) >= BATCH_EVENTS
-        if is_full or (batch.events and size + length > BATCH_BYTES):
-            yield batch
-            batch, size = _Batch([], []), 0
-        batch.last = line.number
+        is_full = len(part.events) >= BATCH_EVENTS or len(part.wrong) >= BATCH_EVENTS
+        if is_full or (part.events and size + length > BATCH_BYTES):
+            yield part
+            part, size = _Part([], []), 0
+        part.last = line.number
         size += length
         if isinstance(line, WrongLine):
-            batch.wrong.append(line)
+            part.wrong.append(line)
         elif event is not None:
-            batch.events.append((line, event))
-    if batch.last:
-        yield batch
+            part.events.append((line, event))
+    if part.last:
+        yield part
 
 
-def _event(line: Line, run: str) -> Json:
-    event: Json = {
+def _event(line: Line, run: str) -> Event:
+    event: Event = {
         "specversion": "1.0",
         "id": f"{run}:{line.number}",
         "source": _SOURCE,
@@ -96,46 +97,43 @@ def _event(line: Line, run: str) -> Json:
     return event | ({"data": {"metadata": line.metadata}} if line.metadata else {})
 
 
-class _Sender:
-    def __init__(self, gateway: BatchClient, clock: Clock) -> None:
-        self._gateway = gateway
-        self._clock = clock
-
-    def send(self, events: list[tuple[Line, Json]]) -> list[FailedLine]:
-        """Send events until each is accepted or has failed; return the failures."""
-        failures: list[FailedLine] = []
-        success_at, pause = self._clock.now(), _MIN_PAUSE_SECONDS
-        while events:
-            problem, again, wait = "", events, None
-            try:
-                results = self._gateway.send_batch([event for _, event in events])
-            except GatewayUnavailable as error:
-                problem, wait = str(error), error.retry_after
-            else:
-                again, wait = [], 0.0
-                for (line, event), result in zip(events, results, strict=True):
-                    status = int(result["status"])
-                    if status == 429 or status >= 500:
-                        again.append((line, event))
-                        wait = max(wait, float(result.get("retryAfter") or 0))
-                        problem = str(result["problem"]["detail"])
-                    elif status != 202:
-                        failures.append(_failure(line, status, result["problem"]))
-            if len(again) < len(events):
-                success_at, pause = self._clock.now(), _MIN_PAUSE_SECONDS
-            events = again
-            if events:
-                if self._clock.now() - success_at > GIVE_UP_SECONDS:
-                    raise GatewayUnavailable(problem)
-                self._clock.sleep(max(wait or 0.0, pause))
-                pause = min(pause * 2, _MAX_PAUSE_SECONDS)
-        return failures
+def _send(gateway: ApiClient, events: list[tuple[Line, Event]], clock: Clock) -> list[FailedLine]:
+    """Send events until each is accepted or has failed; return the failures."""
+    failures: list[FailedLine] = []
+    success_at, pause = clock.now(), _MIN_PAUSE_SECONDS
+    while events:
+        problem, again, wait = "", [], 0.0
+        for (line, event), result in zip(events, _results(gateway, events), strict=True):
+            status = result["status"]
+            if status == 429 or status >= 500:
+                again.append((line, event))
+                wait = max(wait, result.get("retryAfter", 0))
+                problem = result["problem"]["detail"]
+            elif status != 202:
+                failures.append(_failure(line, status, result["problem"]))
+        if len(again) < len(events):
+            success_at, pause = clock.now(), _MIN_PAUSE_SECONDS
+        events = again
+        if events:
+            if clock.now() - success_at > GIVE_UP_SECONDS:
+                raise GatewayUnavailable(problem)
+            clock.sleep(max(wait, pause))
+            pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+    return failures
 
 
-def _failure(line: Line, status: int, problem: Json) -> FailedLine:
+def _results(gateway: ApiClient, events: list[tuple[Line, Event]]) -> list[models.BatchedCommand]:
+    sent = [event for _, event in events]
+    results = gateway.send(batch(sent))["results"]
+    if len(results) != len(events):
+        raise GatewayUnavailable("the response has not one result for each event")
+    return results
+
+
+def _failure(line: Line, status: int, problem: models.ProblemDetails) -> FailedLine:
     reason = f"{problem['title']}. {problem['detail']}"
     for fault in problem.get("errors", ()):
         # `/3/data/metadata`: the first part is the place in the batch, which says nothing about the file.
-        place = "/".join(str(fault.get("pointer") or fault.get("header") or "").split("/")[2:])
+        place = "/".join((fault.get("pointer") or fault.get("header") or "").split("/")[2:])
         reason += f" {place}: {fault['detail']}." if place else f" {fault['detail']}."
     return FailedLine(line.number, reason, line.authorization_id, status)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -107,13 +107,13 @@ def _of_csv(file: TextIO, columns: list[str]) -> Iterator[Line | WrongLine]:
 
 def _of_json(number: int, text: str) -> Line | WrongLine:
     try:
-        document: dict[str, Any] = json.loads(text)
+        document: dict[str, object] = json.loads(text)
     except (ValueError, RecursionError):
         return WrongLine(number, "a JSON object on one line")
     return _line(number, document.get(COLUMN), document.get("metadata") or {})
 
 
-def _line(number: int, authorization_id: Any, pairs: Any) -> Line | WrongLine:
+def _line(number: int, authorization_id: object, pairs: object) -> Line | WrongLine:
     if not isinstance(authorization_id, str) or not is_id(authorization_id):
         return WrongLine(number, "an authorization's id as Collate shows it")
     try:

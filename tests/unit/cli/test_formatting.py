@@ -4,8 +4,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.api_client import print_json
 from gateway.cli.formatting import console
+from gateway.cli.terminal import print_json
 
 STORED = "a\x9b31mb\u202ec\x1b[2Jd"
 

@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from gateway.cli.dead_letters import tables
-from gateway.cli.formatting import age, console, entry_of, headline
-from gateway.cli.top.page import page
+from gateway.cli.formatting import age, console
+from gateway.cli.history.timeline import entry_of, headline
+from gateway.cli.top.page import Seen, page
 
 NOW = "2026-06-02T14:10:00Z"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
@@ -22,6 +23,9 @@ STUCK = {
 }
 WORKER = {
     "url": "http://worker-0:9090",
+    "process": "worker",
+    "ready": True,
+    "summary": "ready",
     "partitions": 12,
     "lag": 3,
     "oldestSeconds": 240.2,
@@ -45,15 +49,15 @@ OVERVIEW = {
     "activeHandoffs": 1,
     "projector": {"at": "2026-06-02T14:09:59Z", "behind": 1},
     "fullCallers": [{"authorizationId": "auth_9", "caller": "reporting", "rejected": 31, "lastAt": NOW}],
-    "workers": [WORKER, {"url": "http://worker-1:9090", "problem": "connection refused"}],
 }
+AWAY = {"url": "http://worker-1:9090", "process": "", "problem": "connection refused"}
+SEEN = Seen(OVERVIEW, "", [WORKER, AWAY])
 QUIET = OVERVIEW | {
     "unfinished": {},
     "waiting": {},
     "oldest": [],
     "deadLetters": [],
     "fullCallers": [],
-    "workers": [],
     "projector": {},
 }
 ENTRY = {
@@ -91,7 +95,7 @@ def flat(lines):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_overview_is_complete_at_any_width(width):
-    lines = shown(width, page(OVERVIEW, width))
+    lines = shown(width, page(SEEN, width))
     assert all(len(line) <= width for line in lines)
     text = flat(lines)
     for part in ("auth_2F1C6D1E0D555B4E", "handoff.request", "scheduling", "2f1c6d1e", "4 min", "http://worker-0:9090"):
@@ -113,7 +117,7 @@ def test_an_overview_is_complete_at_any_width(width):
 
 
 def test_an_empty_overview_names_what_is_absent():
-    text = flat(shown(100, page(QUIET, 100)))
+    text = flat(shown(100, page(Seen(QUIET, ""), 100)))
     assert "no unfinished command" in text
     assert "waiting none" in text
     assert "no heartbeat of a projector" in text
@@ -121,7 +125,7 @@ def test_an_empty_overview_names_what_is_absent():
 
 
 def test_an_overview_begins_with_the_problem_of_its_last_update():
-    assert shown(120, page(OVERVIEW, 120, "no answer; retrying"))[0] == "no answer; retrying"
+    assert shown(120, page(SEEN, 120, "no answer; retrying"))[0] == "no answer; retrying"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -131,17 +135,11 @@ def test_the_readiness_of_each_process_is_shown_also_without_an_overview(width):
     away = {"url": "http://worker-1:9090", "process": "", "problem": "connection refused"}
     breakers = [{"reason": "faults", "calls": "writes", "state": "probing"}]
     live = {"url": "http://ingress:9090", "process": "ingress", "ready": True, "summary": "ready", "breakers": breakers}
-    text = flat(shown(width, page({"problem": "503", "processes": [waits, away, live]}, width, "503; retrying")))
+    text = flat(shown(width, page(Seen(None, "503", [waits, away, live]), width, "503; retrying")))
     assert "503; retrying" in text
     assert f"worker http://worker-0:9090 {sentence}" in text
     assert "no answer http://worker-1:9090 connection refused" in text
     assert "ingress http://ingress:9090 ready breaker faults is probing for writes calls" in text
-
-
-def test_of_a_worker_of_an_older_version_the_page_shows_what_is_known():
-    old = {name: value for name, value in WORKER.items() if name not in {"stopped", "paused", "breakers"}}
-    text = flat(shown(140, page(OVERVIEW | {"workers": [old]}, 140)))
-    assert " 12 3 240 s 1 backoff: 1 open 2 of 64 calls" in text
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -165,7 +163,7 @@ def test_columns_align_with_their_names_and_a_pipe_gets_one_line_per_entry():
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_dead_letter_in_a_list_is_complete_at_any_width(width):
-    text = flat(shown(width, tables.DEAD_LETTERS.layout([LETTER], "2026-06-02T14:10:00Z", width)))
+    text = flat(shown(width, tables.DEAD_LETTERS.columns.layout([LETTER], "2026-06-02T14:10:00Z", width)))
     for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3 h"):
         assert part in text
 
@@ -219,7 +217,7 @@ DELIVERER = {
 @pytest.mark.parametrize("width", [50, 200])
 def test_the_subscriptions_of_a_deliverer_are_shown_at_any_width(width):
     output = Console(file=io.StringIO(), width=width)
-    output.print(page(QUIET | {"processes": [DELIVERER]}, width))
+    output.print(page(Seen(QUIET, "", [DELIVERER]), width))
     text = " ".join(output.file.getvalue().split())
     for part in ("Webhooks", "billing", "down", "312 s", "17", "503 status_5xx, 12 s ago", "none yet", "4021"):
         assert part in text

@@ -36,7 +36,7 @@ WRONG = {
 @pytest.mark.parametrize("width", [80, 200])
 def test_a_row_says_how_long_it_waits_for_what_and_who_has_it(width):
     page = io.StringIO()
-    Console(file=page, width=width).print(WORK.layout([TO_DO, OPEN], NOW, width))
+    Console(file=page, width=width).print(WORK.columns.layout([TO_DO, OPEN], NOW, width))
     text = page.getvalue()
     for part in ("auth_1", "31 min", "payer_example", "rev_90", "mhand_55", "jo.miller", "open_too_long"):
         assert part in text

@@ -113,7 +113,15 @@ def test_a_client_and_a_signer_hide_their_credentials():
     assert "SECRET" not in "".join(traceback.format_exception(raised.value))
 
 
-@pytest.mark.parametrize("url", ["https://user:SECRET@gateway.example", "ftp://gateway.example", "gateway.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:SECRET@gateway.example",
+        "ftp://gateway.example",
+        "gateway.example",
+        "http://gateway.example:SECRET",
+    ],
+)
 def test_an_address_has_a_scheme_and_no_user(url):
     with pytest.raises(ValueError, match="https://host") as raised:
         Gateway(url, KEY)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from adapters.postgres.serializers import last_calls
-from gateway.cli import history
+from gateway.cli.history import status
 
 
 def attempt(at, operation="get-authorization", result="ambiguous", status=500, code="server_error"):
@@ -59,5 +59,5 @@ def test_without_calls_there_is_nothing_to_tell():
 )
 def test_the_sentence_says_what_really_happened(attempts, sentence, monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
-    shown = history.last_calls(json.loads(last_calls(attempts).to_json()))
+    shown = status.last_calls(json.loads(last_calls(attempts).to_json()))
     assert shown.startswith(sentence)

@@ -51,7 +51,10 @@ class Sender:
         most: int,
     ) -> None:
         """`most`: the bytes of a body. Raises ValueError for a URL that is not http(s)://host."""
-        url = httpx.URL(base_url)
+        try:
+            url = httpx.URL(base_url)
+        except httpx.InvalidURL:
+            url = httpx.URL("")
         if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
             raise ValueError("the address of the gateway has to be https://host, without a user")
         self.base_url = base_url.rstrip("/")

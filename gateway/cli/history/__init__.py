@@ -1,0 +1,1 @@
+"""`gateway status`, `timeline` and `watch`: the state of a command, and the history of an authorization."""
