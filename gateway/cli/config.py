@@ -1,13 +1,13 @@
 """`gateway config`: shows all settings and their origin, but no secret."""
 
 import os
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from adapters.kafka.acls import Process
 from gateway.cli.terminal import AsOneJson, print_json
 from runtime.environ import Section, setting_paths, show_value, variable_name
 from runtime.settings import (
@@ -23,16 +23,6 @@ from runtime.settings import (
 _NOT_SET = "-"
 
 
-class ProcessName(StrEnum):
-    """The process whose requirements are checked as well."""
-
-    ingress = "ingress"
-    worker = "worker"
-    projector = "projector"
-    deliverer = "deliverer"
-    console = "console"
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(name="config", rich_help_panel="Installation")(show_config)
@@ -40,7 +30,8 @@ def add_to(app: typer.Typer) -> None:
 
 def show_config(
     process: Annotated[
-        ProcessName | None, typer.Option("--for", help="Also check the settings that this process requires.")
+        Literal["ingress", "worker", "projector", "deliverer", "console"] | None,
+        typer.Option("--for", help="Also check the settings that this process requires."),
     ] = None,
     *,
     as_json: AsOneJson = False,
@@ -49,11 +40,7 @@ def show_config(
 
     Exits with 78 and lists all problems if the settings are invalid.
     """
-    settings: Section
-    if process is ProcessName.console:
-        settings = load_console_settings(os.environ)
-    else:
-        settings = load_for(None if process is None else process.value)
+    settings: Section = load_console_settings(os.environ) if process == "console" else load_for(process)
     model = type(settings)
     rows = [(variable_name(path), show_value(model, path, value_at(settings, path))) for path in setting_paths(model)]
     if as_json:
@@ -66,7 +53,7 @@ def show_config(
     Console(soft_wrap=True).print(shown)
 
 
-def load_for(process: str | None) -> ClusterSettings:
+def load_for(process: Process | None) -> ClusterSettings:
     """Load the settings of one process, or all settings. Raises SettingsInvalid."""
     match process:
         case "topics":

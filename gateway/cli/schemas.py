@@ -2,9 +2,8 @@
 
 import base64
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -23,11 +22,8 @@ _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _AUTHORIZATION = f"{PREFIX}authorization.v1"
 
 
-class Naming(StrEnum):
-    """How a subject is named: Confluent's RecordNameStrategy or TopicRecordNameStrategy."""
-
-    RECORD = "record"
-    TOPIC_RECORD = "topic-record"
+Naming = Literal["record", "topic-record"]
+"""Confluent's RecordNameStrategy or TopicRecordNameStrategy."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,9 +52,7 @@ def upload(
     registry: Annotated[
         str, typer.Option(help="URL of the registry's Confluent API, for example https://registry.example.com.")
     ],
-    naming: Annotated[Naming, typer.Option(help="Subjects: the type alone, or the topic and the type.")] = (
-        Naming.RECORD
-    ),
+    naming: Annotated[Naming, typer.Option(help="Subjects: the type alone, or the topic and the type.")] = "record",
     prefix: Annotated[str, typer.Option(help="Prefix of the topics, for --naming topic-record.")] = PREFIX,
     credentials_file: Annotated[
         Path | None,
@@ -109,7 +103,7 @@ def _published() -> dict[str, str]:
 
 
 def _subject(type_: str, naming: Naming, prefix: str) -> str:
-    if naming is Naming.RECORD:
+    if naming == "record":
         return type_
     topics = catalogue(prefix)
     return f"{(topics.authorizations if type_ == _AUTHORIZATION else topics.events).name}-{type_}"

@@ -3,8 +3,7 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Iterable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
 _VISIBLE_WITHIN_SECONDS = 15.0
 _NO_DIFFERENCE = "All topics are correct."
 Result = TypeVar("Result")
-
-
-class AclFormat(StrEnum):
-    """The forms in which `gateway topics acls` prints permissions."""
-
-    KAFKA_ACLS = "kafka-acls"
-    STRIMZI = "strimzi"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -100,8 +92,9 @@ def acls(
     ] = "User:gateway-deliverer",
     topics: Annotated[str, typer.Option(help="Kafka principal of `gateway topics apply`.")] = "User:gateway-topics",
     form: Annotated[
-        AclFormat, typer.Option("--format", help="Commands of kafka-acls.sh, or resources of Strimzi.")
-    ] = AclFormat.KAFKA_ACLS,
+        Literal["kafka-acls", "strimzi"],
+        typer.Option("--format", help="Commands of kafka-acls.sh, or resources of Strimzi."),
+    ] = "kafka-acls",
     strimzi_cluster: Annotated[str, typer.Option(help="With strimzi: name of the Kafka resource.")] = "kafka",
     strimzi_version: Annotated[
         str, typer.Option(help="With strimzi: version of its API; Strimzi 0.49 and newer have v1.")
@@ -130,7 +123,7 @@ def acls(
         process: required_access(process, catalogue(prefix), prefix, groups.get(process, settings.worker.group))
         for process in principals
     }
-    if form is AclFormat.KAFKA_ACLS:
+    if form == "kafka-acls":
         typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)
         return
     try:

@@ -2,43 +2,19 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
 
 import typer
 
+from adapters.kafka.acls import Process
 from gateway.cli.check.check_results import CheckResult, exit_code, ok, skipped
 from gateway.cli.config import load_for
 from gateway.cli.terminal import AsOneJson, print_json
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, DelivererProcessSettings, ProcessSettings, Settings, load_console_settings
 
-if TYPE_CHECKING:
-    from adapters.kafka.acls import Process
-
 _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
-
-
-class CheckedProcess(StrEnum):
-    """The process whose requirements are checked."""
-
-    ingress = "ingress"
-    worker = "worker"
-    projector = "projector"
-    deliverer = "deliverer"
-    console = "console"
-    topics = "topics"
-
-
-# The console has no login of Kafka.
-_KAFKA_USERS: "Mapping[CheckedProcess, Process]" = {
-    CheckedProcess.ingress: "ingress",
-    CheckedProcess.worker: "worker",
-    CheckedProcess.projector: "projector",
-    CheckedProcess.deliverer: "deliverer",
-    CheckedProcess.topics: "topics",
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 def check(
     process: Annotated[
-        CheckedProcess | None,
+        Literal["ingress", "worker", "projector", "deliverer", "console", "topics"] | None,
         typer.Option("--for", help="Also check the requirements and permissions of this process."),
     ] = None,
     *,
@@ -66,7 +42,7 @@ def check(
       77  one of them rejects the credentials, or a permission is missing
       78  settings, files, topics, tables or the clock are wrong
     """
-    results = _console(offline=offline) if process is CheckedProcess.console else _others(process, offline=offline)
+    results = _console(offline=offline) if process == "console" else _others(process, offline=offline)
     code = exit_code(results)
     if as_json:
         checks = [{"check": each.subject, "state": each.state.lower(), "detail": each.detail} for each in results]
@@ -84,16 +60,15 @@ def _console(*, offline: bool) -> list[CheckResult]:
     return [ok("settings", f"environment {settings.environment}"), *check_console(settings, offline=offline)]
 
 
-def _others(process: CheckedProcess | None, *, offline: bool) -> list[CheckResult]:
+def _others(process: Process | None, *, offline: bool) -> list[CheckResult]:
     from gateway.cli.check.files import check_files  # noqa: PLC0415 - as above
 
-    name = None if process is None else process.value
-    settings = load_for(name)
-    results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, name)]
+    settings = load_for(process)
+    results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, process)]
     return results if offline else results + asyncio.run(_check_services(settings, process))
 
 
-async def _check_services(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+async def _check_services(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
     # In parallel, because each may take its whole timeout.
     parts = await asyncio.gather(
         _process(settings, process),
@@ -104,21 +79,21 @@ async def _check_services(settings: ClusterSettings, process: CheckedProcess | N
     return [result for part in parts for result in part]
 
 
-async def _process(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+async def _process(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
     from gateway.cli.check.process import check_process  # noqa: PLC0415 - as above
 
-    if process in {None, CheckedProcess.topics} or not isinstance(settings, ProcessSettings | DelivererProcessSettings):
+    if process in {None, "topics"} or not isinstance(settings, ProcessSettings | DelivererProcessSettings):
         return []
     return [await asyncio.to_thread(check_process, settings.admin, str(process))]
 
 
-async def _kafka(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+async def _kafka(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
     from gateway.cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
 
-    return await _all(check_kafka(settings, None if process is None else _KAFKA_USERS[process]))
+    return await _all(check_kafka(settings, process))
 
 
-async def _collate(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+async def _collate(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
     from gateway.cli.check.collate import check_collate  # noqa: PLC0415 - as above
 
     if not isinstance(settings, Settings):
@@ -126,10 +101,10 @@ async def _collate(settings: ClusterSettings, process: CheckedProcess | None) ->
     return await _all(check_collate(settings.collate))
 
 
-async def _database(settings: ClusterSettings, process: CheckedProcess | None) -> list[CheckResult]:
+async def _database(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
     if not isinstance(settings, ProcessSettings) or settings.readmodel.dsn_file is None:
         return []
-    if process is CheckedProcess.worker:
+    if process == "worker":
         return []
     from gateway.cli.check.database import check_database  # noqa: PLC0415 - as above
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import cast
 
 from consumers.applier.dry_run import forecast, forecast_of_discard
 from gateway.cli.api_client import ApiClient, RequestRejected, models, operations
@@ -33,12 +34,8 @@ def forecasts(
 def _at_collate(situation: models.DeadLetterSituation | None) -> AtCollate | None:
     if situation is None:
         return None
-    shown: AtCollate = {"version": situation["version"], "status": situation["status"]}
-    if "nextAction" in situation:
-        shown["nextAction"] = situation["nextAction"]
-    if "handoff" in situation:
-        shown["handoff"] = situation["handoff"]
-    return shown
+    shown = {name: value for name, value in situation.items() if name in AtCollate.__annotations__}
+    return cast("AtCollate", shown)
 
 
 def _situation(gateway: ApiClient, command_id: str) -> models.DeadLetterSituation | None:

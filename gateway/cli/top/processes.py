@@ -86,11 +86,6 @@ class ProcessState(TypedDict):
     limit: NotRequired[float]
 
 
-class _Probe(TypedDict):
-    good: bool
-    summary: str
-
-
 class _Report(TypedDict, total=False):
     partitions: list[PartitionRow]
     subscriptions: list[SubscriptionState]
@@ -108,7 +103,7 @@ def read_process(url: str) -> ProcessState:
     """Read one admin port. If it does not answer, the result has only `url`, `process` and `problem`."""
     client = HttpClient(url, seconds=_SECONDS, max_bytes=_MAX_BYTES)
     try:
-        probe: _Probe = json.loads(client.send("GET", f"{url}/readyz").body)
+        probe: dict[str, object] = json.loads(client.send("GET", f"{url}/readyz").body)
         samples = _samples(_ok(client.send("GET", f"{url}/metrics")).body.decode())
         status, report = client.send("GET", f"{url}/lanes"), _Report()
         if status.status == 200:
@@ -117,8 +112,8 @@ def read_process(url: str) -> ProcessState:
             "url": url,
             "at": datetime.now(UTC).isoformat(),
             "process": _name(samples),
-            "ready": probe["good"],
-            "summary": probe["summary"],
+            "ready": bool(probe["good"]),
+            "summary": str(probe["summary"]),
             "breakers": _breakers(samples),
         }
         if "subscriptions" in report:
