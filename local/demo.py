@@ -1,6 +1,6 @@
 """`gateway demo`: one handoff from the first command to the payer's decision, shown step by step.
 
-Only Collate and the payer are simulated. The demo uses public interfaces only: HTTP to the ingress, the events as a
+Only Collate and the payer are simulated. The demo uses public interfaces only: the published client, the events as a
 read_committed subscriber reads them, and the payer's portal behind the grant's link.
 """
 
@@ -15,11 +15,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from collate_gateway_client import AsyncGateway, GatewayError, completed
 from local.event_listener import Event, Listener, listening
 from local.failures import LocalError
 from local.picture import draw, recording_console
 from local.processes.run import until_interrupted
-from local.service import Service, UnexpectedResponse
 from local.stack import STAFF, LocalStack, local_stack
 from local.story import Story, coloured, facts_of, shortened
 
@@ -63,12 +63,12 @@ async def _play(console: Console, stack: LocalStack, picture: Path | None) -> No
         httpx.AsyncClient(timeout=EVENT_WITHIN_SECONDS, trust_env=False) as http,
         listening(stack.cluster.bootstrap, installation.prefix, story.event) as listener,
     ):
-        service = Service(http, stack.ingress.url, installation.caller_key)
-        person = Service(http, stack.ingress.url, stack.issuer.token(OPERATOR, [STAFF]))
+        service = AsyncGateway(stack.ingress.url, installation.caller_key, http=http)
+        person = AsyncGateway(stack.ingress.url, stack.issuer.token(OPERATOR, [STAFF]), http=http)
         demo = _Demo(story, stack, http, listener, service=service, person=person)
         try:
             await demo.run()
-        except (TimeoutError, UnexpectedResponse, httpx.HTTPError) as error:
+        except (TimeoutError, GatewayError, httpx.HTTPError) as error:
             raise stack.failure(f"the demo stopped: {error}") from error
     if picture is not None:
         draw(console, picture, "make demo")
@@ -87,8 +87,8 @@ class _Demo:
         http: httpx.AsyncClient,
         listener: Listener,
         *,
-        service: Service,
-        person: Service,
+        service: AsyncGateway,
+        person: AsyncGateway,
     ) -> None:
         self._stack, self._http, self._listener = stack, http, listener
         self._step, self._note, self._accepted = story.step, story.note, story.accepted
@@ -115,7 +115,7 @@ class _Demo:
 
     async def _watch(self) -> None:
         self._step("A service", "watches that authorization through the gateway; it needs no Collate key")
-        command = await self._service.watch(AUTHORIZATION)
+        command = (await self._service.watch(AUTHORIZATION))["commandId"]
         self._accepted("watch", command)
         await self._event("authorization.action_required")
 
@@ -129,7 +129,8 @@ class _Demo:
 
     async def _open(self, snapshot_id: str) -> str:
         self._step(OPERATOR, "accepts the snapshot and requests a handoff")
-        command = await self._person.request_handoff(AUTHORIZATION, snapshot_id)
+        accepted = await self._person.request_handoff(AUTHORIZATION, accepted_review_snapshot_id=snapshot_id)
+        command = accepted["commandId"]
         self._accepted("handoffs", command)
         opened = await self._event("handoff.opened", requestedBy=OPERATOR, acceptedBy=OPERATOR)
         await self._event("command.finished", commandId=command, outcome="applied")
@@ -144,18 +145,19 @@ class _Demo:
 
     async def _submit(self) -> None:
         self._step(f"{OPERATOR}", "gets a link into the live payer session: a secret that only this response contains")
-        grant = await self._person.grant_access(AUTHORIZATION)
-        self._note(f"{httpx.URL(grant['url']).host}/… until {grant['expiresAt']}; Collate says: {grant['message']}")
+        grant = await self._person.access_grant(AUTHORIZATION)
+        link = grant.url.reveal()
+        self._note(f"{httpx.URL(link).host}/… until {grant.expires_at}; Collate says: {grant.message}")
         await self._event("handoff.access_granted", operator=OPERATOR)
         self._step(OPERATOR, "opens the link and submits the request in the payer's portal")
         as_json = {"Accept": "application/json"}
-        (await self._http.get(grant["url"], headers=as_json)).raise_for_status()
-        (await self._http.post(grant["url"], headers=as_json, json={"did": "submitted"})).raise_for_status()
+        (await self._http.get(link, headers=as_json)).raise_for_status()
+        (await self._http.post(link, headers=as_json, json={"did": "submitted"})).raise_for_status()
 
     async def _report(self, handoff_id: str) -> None:
         self._step(OPERATOR, "closes the handoff with the report `submitted`")
-        result = {"type": "completed", "reportedOutcome": "submitted"}
-        command = await self._person.close_handoff(AUTHORIZATION, handoff_id, result)
+        accepted = await self._person.close_handoff(AUTHORIZATION, handoff_id, completed("submitted"))
+        command = accepted["commandId"]
         self._accepted("close", command)
         await self._event("handoff.closed", handoffId=handoff_id, reported="submitted", reportedBy=OPERATOR)
         await self._event("command.finished", commandId=command, outcome="applied")
@@ -167,7 +169,7 @@ class _Demo:
         self._note("the payer has a receipt: the report agrees with payer truth")
         self._step("The payer", "approves; the service watches again, so that the gateway reads the authorization now")
         await self._simulate(f"authorizations/{AUTHORIZATION}/act", {"do": "payer", "truth": "approved"})
-        command = await self._service.watch(AUTHORIZATION)
+        command = (await self._service.watch(AUTHORIZATION))["commandId"]
         self._accepted("watch", command)
         await self._event("authorization.settled", agreement="agrees")
         await self._event("command.finished", commandId=command)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from local.service import Service
+from collate_gateway_client import AsyncGateway, completed
 from tests.cluster.scene import PROCESSES, require
 
 OPERATOR = "jo.miller"
@@ -30,22 +30,20 @@ async def story(scene):
     sim = scene.servers.collate
     (authorization,) = sim.create(review_backed=True)
     async with httpx.AsyncClient(timeout=12, trust_env=False) as http:
-        service = Service(http, scene.url, scene.cluster.keys["scheduling"])
+        service = AsyncGateway(scene.url, scene.cluster.keys["scheduling"], http=http)
         await service.watch(authorization)
         await scene.is_published("authorization.action_required")
         scene.note("the authorization is watched, and an action is required")
         snapshot = (await service.review_snapshot(authorization))["reviewSnapshot"]["id"]
-        command = await service.request_handoff(authorization, snapshot)
-        finished = await scene.is_published("command.finished", commandId=command, outcome="applied")
+        accepted = await service.request_handoff(authorization, accepted_review_snapshot_id=snapshot)
+        finished = await scene.is_published("command.finished", commandId=accepted["commandId"], outcome="applied")
         handoff = finished.data["handoffId"]
         await scene.is_published("handoff.opened", handoffId=handoff)
         scene.note(f"the handoff {handoff} is open")
         await link_is_used(scene, http, authorization)
-        command = await service.close_handoff(
-            authorization, handoff, {"type": "completed", "reportedOutcome": "submitted"}
-        )
+        accepted = await service.close_handoff(authorization, handoff, completed("submitted"))
         await scene.is_published("handoff.closed", handoffId=handoff, reported="submitted")
-        await scene.is_published("command.finished", commandId=command, outcome="applied")
+        await scene.is_published("command.finished", commandId=accepted["commandId"], outcome="applied")
         scene.note("the handoff is closed with the report `submitted`")
         await scene.is_published("handoff.reconciled", handoffId=handoff, agreement="agrees")
         sim.act(authorization, "payer", truth="approved")
