@@ -92,21 +92,6 @@ class TestFullHouse:
         await eventually(lambda: ingress.process.health.component("connections").state == "ok")
 
 
-class TestPeers:
-    @pytest.fixture
-    def settings_of(self):
-        return {"GATEWAY_INGRESS__MAX_CONNECTIONS_PER_PEER": "3"}
-
-    async def test_one_address_has_its_share_of_connections(self, ingress, eventually):
-        opened = [await ingress.open() for _ in range(3)]
-        await eventually(lambda: ingress.metric("connections", port="api") == 3)
-        assert is_problem(await ingress.get("/openapi.json"), 503, "overloaded")
-        for _, writer in opened:
-            writer.close()
-        await eventually(lambda: ingress.metric("connections", port="api") == 0)
-        assert (await ingress.get("/openapi.json")).status == 200
-
-
 class TestUnverifiedBodies:
     @pytest.fixture
     def settings_of(self):
