@@ -238,6 +238,16 @@ def test_what_was_inferred_counts_once_and_only_for_the_open_handoff(fact):
     assert reduced(inferred, later) == (inferred, [], [])
 
 
+def test_what_only_the_record_shows_is_published_as_a_change_of_nothing_else():
+    state, _, _ = reduced(NEW, observed(1))
+    offered = observed(2, pointer="mh_1", handoffs=[handoff("offered")])
+    state, names, events = reduced(state, offered)
+    assert names == ["AuthorizationChanged"]
+    assert events[0].from_status == events[0].to_status == "requires_action"
+    assert reduced(state, offered)[1] == []
+    assert reduced(state, observed(3, pointer="mh_1", handoffs=[handoff("offered")]))[1] == [], "a version is no news"
+
+
 def test_an_unknown_fact_is_an_error():
     with pytest.raises(AssertionError, match="unreachable"):
         reduce(NEW, object(), NOW)
