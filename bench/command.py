@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     import httpx
 
     from adapters.collate.client import CollateClient
-    from consumers.engine import Output
+    from consumers.engine import OnCommit, Output
 
 console = Console(width=120)
 _VERSION = 3
@@ -159,10 +159,12 @@ class OneInvocation:
         self.timer_at: float | None = None
         self.outputs: list[Output] = []
 
-    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
+    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = (), on_commit: OnCommit = ()) -> None:
         """Keep the state."""
         self.state = state
         self.outputs += outputs
+        for call in on_commit:
+            call()
 
     async def ensure_owned(self) -> None:
         """Return: the partition is always owned."""
@@ -216,6 +218,8 @@ class Worker:
                     result = await self.applier.on_record(invocation, records[step][number])
                 if not isinstance(result, Done):
                     raise TypeError(f"expected the end of the {step}, found {result}")
+                for call in result.on_commit:
+                    call()
                 if result.state is not UNCHANGED:
                     states[authorizations[number]] = result.state
             spent[step] = time.process_time() - began

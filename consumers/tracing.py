@@ -7,7 +7,7 @@ wrapped handler does not know of traces. Observations belong to no request and h
 from collections import OrderedDict
 from contextlib import AbstractContextManager
 
-from consumers.engine import Done, Handler, Invocation, Output, Record, RetryAt
+from consumers.engine import Done, Handler, Invocation, OnCommit, Output, Record, RetryAt
 from runtime.tracing.attributes import Attributes
 from runtime.tracing.traces import Span, Traces
 from schemas.commands import COMMANDS
@@ -130,9 +130,9 @@ class _TracedInvocation:
     def failures(self) -> int:
         return self._invocation.failures
 
-    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
+    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = (), on_commit: OnCommit = ()) -> None:
         with self._handler.checkpoint_span():
-            await self._invocation.checkpoint(state, self._handler.with_spans(outputs))
+            await self._invocation.checkpoint(state, self._handler.with_spans(outputs), on_commit)
 
     async def ensure_owned(self) -> None:
         await self._invocation.ensure_owned()

@@ -119,19 +119,17 @@ class Applier:
         recent = unit_of_work.recent_commands_of(task.caller)
         if recent < recent_callers.MOST_ACCEPTED and not unit_of_work.may_have_forgotten(task.caller):
             return None
-        self._context.metrics.caller_share_exceeded.inc()
-        self._log.warning(
-            "command.caller_share_exceeded", authorization_id=task.authorization_id, caller=task.caller, recent=recent
-        )
+        unit_of_work.on_commit(self._context.metrics.caller_share_exceeded.inc)
+        fields = {"authorization_id": task.authorization_id, "caller": task.caller, "recent": recent}
+        unit_of_work.on_commit(self._log.warning, "command.caller_share_exceeded", **fields)
         return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS, over_share=True)
 
     def _key_conflict(self, execution: CommandExecution) -> Done:
         task, unit_of_work = execution.task, execution.unit_of_work
         unit_of_work.emit(outcome.key_conflict(task), task.command_id)
-        self._context.metrics.key_conflicts.inc()
-        self._log.warning(
-            "command.key_conflict_found", authorization_id=task.authorization_id, command_id=task.command_id
-        )
+        unit_of_work.on_commit(self._context.metrics.key_conflicts.inc)
+        fields = {"authorization_id": task.authorization_id, "command_id": task.command_id}
+        unit_of_work.on_commit(self._log.warning, "command.key_conflict_found", **fields)
         return unit_of_work.done(self._timer(execution.invocation, unit_of_work))
 
     def _carry_out(self, invocation: Invocation, record: Record, task: RecordTask, state: AuthorizationState) -> Done:
@@ -182,14 +180,16 @@ class Applier:
         command_id = decision.command_id
         dead_letter = unit_of_work.state.dead_letters.get(command_id)
         if dead_letter is None:
-            self._log.warning("command.discard_ignored", command_id=command_id, record_id=task.record_id)
+            fields = {"command_id": command_id, "record_id": task.record_id}
+            unit_of_work.on_commit(self._log.warning, "command.discard_ignored", **fields)
             return ()
         unit_of_work.emit(outcome.discarded(decision, task.caller, dead_letter), command_id)
         unit_of_work.remove_dead_letter(command_id)
         digest = task.digest if dead_letter.digest is None else bytes.fromhex(dead_letter.digest)
         unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED, dead_letter.caller)
-        self._context.metrics.finished.labels(dead_letter.command, "discarded", "none").inc()
-        self._log.info("command.discarded", command_id=command_id, **_shown(operator_decision(decision, task.caller)))
+        unit_of_work.on_commit(self._context.metrics.finished.labels(dead_letter.command, "discarded", "none").inc)
+        shown = _shown(operator_decision(decision, task.caller))
+        unit_of_work.on_commit(self._log.info, "command.discarded", command_id=command_id, **shown)
         ended = dead_letters.discarded(command_id, dead_letter.redrive, invocation.now)
         return (self._context.event_writer.dead_letter_ended(invocation.key, ended),)
 
@@ -198,20 +198,19 @@ class Applier:
     ) -> None:
         emptied = unit_of_work.empty_recent_commands(decision.of_caller)
         event = outcome.recent_commands_emptied(decision, task.caller, emptied)
-        self._log.warning("command.recent_commands_emptied", authorization_id=invocation.key.decode(), **_shown(event))
-        self._end_decision(unit_of_work, task, event)
+        self._end_decision(unit_of_work, task, event, "command.recent_commands_emptied", invocation.key)
 
     def _lower_version_floor(
         self, invocation: Invocation, unit_of_work: UnitOfWork, task: RecordTask, decision: LowerVersionFloor
     ) -> None:
         event = outcome.version_floor_lowered(decision, task.caller, unit_of_work.state.floor)
-        self._log.warning("command.version_floor_lowered", authorization_id=invocation.key.decode(), **_shown(event))
         unit_of_work.apply(VersionFloorSet(decision.to_version))
         unit_of_work.watch(self._context.settings.watch_seconds)
-        self._end_decision(unit_of_work, task, event)
+        self._end_decision(unit_of_work, task, event, "command.version_floor_lowered", invocation.key)
 
-    def _end_decision(self, unit_of_work: UnitOfWork, task: RecordTask, event: Event) -> None:
+    def _end_decision(self, unit_of_work: UnitOfWork, task: RecordTask, event: Event, line: str, key: bytes) -> None:
         unit_of_work.emit(event, task.record_id)
+        unit_of_work.on_commit(self._log.warning, line, authorization_id=key.decode(), **_shown(event))
         unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
 
     def _reject_record(
@@ -229,8 +228,9 @@ class Applier:
         unit_of_work.emit(event, command_id)
         opened = OpenDeadLetter(at=invocation.now, command=event.command.value, caller=event.caller)
         others = open_dead_letter(self._context, invocation, unit_of_work, command_id, opened)
-        self._context.metrics.dead_letters.labels(event.cause).inc()
-        self._log.error("command.record_rejected", problem=invalid.problem, position=position, command_id=command_id)
+        unit_of_work.on_commit(self._context.metrics.dead_letters.labels(event.cause).inc)
+        fields = {"problem": invalid.problem, "position": position, "command_id": command_id}
+        unit_of_work.on_commit(self._log.error, "command.record_rejected", **fields)
         output = self._context.event_writer.dead_letter(invocation.key, dead_letter)
         failure = dead_letters.failure(DeadLetterCause.INVALID_RECORD)
         return unit_of_work.done(self._timer(invocation, unit_of_work), output, *others, dead_lettered=failure)
@@ -247,8 +247,8 @@ class Applier:
         opened = OpenDeadLetter(redrive=work.redrive, at=invocation.now, command=work.command, caller=work.caller)
         others = open_dead_letter(self._context, invocation, unit_of_work, work.command_id, opened)
         unit_of_work.change(work=None, waiting=None)
-        self._context.metrics.dead_letters.labels(event.cause).inc()
-        self._log.error("command.record_lost", command_id=work.command_id, writes=work.n)
+        unit_of_work.on_commit(self._context.metrics.dead_letters.labels(event.cause).inc)
+        unit_of_work.on_commit(self._log.error, "command.record_lost", command_id=work.command_id, writes=work.n)
         dead_letter = dead_letters.lost_record(work, invocation.key, invocation.now)
         await unit_of_work.checkpoint(self._context.event_writer.dead_letter(invocation.key, dead_letter), *others)
 

@@ -128,8 +128,9 @@ class CommandExecution:
         if unit_of_work.state.known is not None:
             unit_of_work.watch(context.settings.watch_seconds)
         outcome, effect = event.outcome.value, event.effect.value
-        context.metrics.finished.labels(task.type.value, outcome, effect).inc()
-        context.metrics.finish_seconds.labels(task.type.value).observe(max(0.0, self.invocation.now - task.accepted_at))
+        unit_of_work.on_commit(context.metrics.finished.labels(task.type.value, outcome, effect).inc)
+        seconds = max(0.0, self.invocation.now - task.accepted_at)
+        unit_of_work.on_commit(context.metrics.finish_seconds.labels(task.type.value).observe, seconds)
         self._log("command.finished", outcome=outcome, effect=effect, reason=event.reason)
         return unit_of_work.done(context.next_timer(unit_of_work.state, self.invocation.now), *others)
 
@@ -140,7 +141,8 @@ class CommandExecution:
         unit_of_work.add_recent_command(
             task.record_id, task.digest, CommandEnd.FINISHED, task.caller, over_share=over_share
         )
-        self.context.metrics.finished.labels(task.type.value, Outcome.REJECTED.value, Effect.NONE.value).inc()
+        rejected = self.context.metrics.finished.labels(task.type.value, Outcome.REJECTED.value, Effect.NONE.value)
+        unit_of_work.on_commit(rejected.inc)
         self._log("command.finished", outcome=Outcome.REJECTED.value, reason=reason.value)
         at = self.invocation.timer_at
         return unit_of_work.done(self.context.next_timer(unit_of_work.state, self.invocation.now) if at is None else at)
@@ -166,7 +168,7 @@ class CommandExecution:
         if unit_of_work.state.known is not None:
             # The operator needs later observations for the decision, and a handoff may have been opened unseen.
             unit_of_work.watch(context.settings.watch_seconds)
-        context.metrics.dead_letters.labels(cause.value).inc()
+        unit_of_work.on_commit(context.metrics.dead_letters.labels(cause.value).inc)
         self._log("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
         output = context.event_writer.dead_letter(self.invocation.key, record)
         timer_at = context.next_timer(unit_of_work.state, self.invocation.now)
@@ -220,8 +222,9 @@ class CommandExecution:
 
     def report_double_effect(self, handoff_id: str | None, if_match: int, version: int) -> None:
         """Count and log a suspected double effect: after a resent create the version moved by more than one opening."""
-        self.context.metrics.double_effects.inc()
-        get_log().error(
+        self.unit_of_work.on_commit(self.context.metrics.double_effects.inc)
+        self.unit_of_work.on_commit(
+            get_log().error,
             "command.double_effect_suspected",
             authorization_id=self.task.authorization_id,
             command_id=self.task.command_id,
@@ -260,7 +263,7 @@ class CommandExecution:
             attempts_left_out=self.attempts.left_out or None,
         )
         self.unit_of_work.emit(event, task.command_id)
-        self.context.metrics.waiting_events.labels(reason.value).inc()
+        self.unit_of_work.on_commit(self.context.metrics.waiting_events.labels(reason.value).inc)
         shown = {"fields": fields} if fields else {}
         self._log("command.waiting", reason=reason.value, until=round(at, 3), **shown)
 
@@ -279,4 +282,4 @@ class CommandExecution:
             "redrive": task.redrive or None,
             "tries": self.invocation.tries,
         }
-        self.context.lines[event](line | fields)
+        self.unit_of_work.on_commit(self.context.lines[event], line | fields)

@@ -29,9 +29,8 @@ def open_dead_letter(
     unit_of_work.emit(outcome.displaced(other_id, other), other_id)
     if other.digest is not None:
         unit_of_work.add_recent_command(other_id, bytes.fromhex(other.digest), CommandEnd.FINISHED, other.caller)
-    context.metrics.finished.labels(other.command, "discarded", "none").inc()
-    context.lines["command.dead_letter_displaced"](
-        {"authorization_id": invocation.key.decode(), "command_id": other_id, "caller": other.caller}
-    )
+    unit_of_work.on_commit(context.metrics.finished.labels(other.command, "discarded", "none").inc)
+    fields = {"authorization_id": invocation.key.decode(), "command_id": other_id, "caller": other.caller}
+    unit_of_work.on_commit(context.lines["command.dead_letter_displaced"], fields)
     ended = dead_letters.discarded(other_id, other.redrive, invocation.now)
     return (context.event_writer.dead_letter_ended(invocation.key, ended),)

@@ -1,13 +1,14 @@
 """The changes of one invocation so far: the state, and the events that are committed together with it.
 
 All writes to Kafka pass through this module, so state and events are always committed together: `checkpoint` commits
-now, `done` at the end. Owned by one invocation.
+now, `done` at the end. What a handler logs and counts of them waits for the same commit. Owned by one invocation.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from consumers.authorization import recent_callers, recent_commands
@@ -24,6 +25,8 @@ from consumers.authorization.state import (
 from consumers.engine import UNCHANGED, Done, Failure, Output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.facts import Fact
     from consumers.authorization.handoffs import RiskRules
@@ -39,6 +42,7 @@ class UnitOfWork:
         "_caused_at",
         "_event_writer",
         "_invocation",
+        "_on_commit",
         "_pending",
         "_recent_until",
         "_rules",
@@ -68,6 +72,7 @@ class UnitOfWork:
         # A late worker still has to recognise the repeats that were accepted soon after the record in hand.
         self._recent_until = min(invocation.now, accepted_at)
         self._pending: list[PendingEvent] = []
+        self._on_commit: list[Callable[[], object]] = []
 
     @property
     def has_pending_events(self) -> bool:
@@ -97,6 +102,10 @@ class UnitOfWork:
     def emit(self, event: Event, cause: str | None = None) -> None:
         """Publish an event with the next commit; `cause` is the id of the command that caused it."""
         self._pending.append(PendingEvent(event, cause))
+
+    def on_commit(self, say: Callable[..., object], *values: Any, **fields: Any) -> None:
+        """Write a log line, or count, after the next commit; never if the commit is lost."""
+        self._on_commit.append(partial(say, *values, **fields))
 
     def watch(self, watch_seconds: float) -> None:
         """Start or prolong the watch, unless the authorization is settled."""
@@ -182,20 +191,20 @@ class UnitOfWork:
     async def checkpoint(self, *others: Output) -> None:
         """Commit state and events now. Raise PartitionLost."""
         state, outputs = self._outputs()
-        await self._invocation.checkpoint(state.encode(), outputs + others)
+        await self._invocation.checkpoint(state.encode(), outputs + others, tuple(self._on_commit))
         self.state = self.committed = state
-        self._pending = []
+        self._pending, self._on_commit = [], []
 
     def done(self, timer_at: float | None, *others: Output, dead_lettered: Failure | None = None) -> Done:
         """Return the result of the invocation with all state and events so far."""
         state, outputs = self._outputs()
         encoded = UNCHANGED if state is self.committed else state.encode()
-        return Done(outputs + others, encoded, timer_at, dead_lettered=dead_lettered)
+        return Done(outputs + others, encoded, timer_at, dead_lettered, on_commit=tuple(self._on_commit))
 
     def _outputs(self) -> tuple[AuthorizationState, tuple[Output, ...]]:
-        if self._pending and (numbers := self._event_writer.numbers) is not None:
-            numbers.count(self.committed, self.state, self._pending, self._invocation.now)
         now = self._invocation.now
+        if self._pending and (numbers := self._event_writer.numbers) is not None:
+            self.on_commit(numbers.count, self.committed, self.state, self._pending, now)
         return self._event_writer.outputs(
             self._invocation.key,
             self.state,

@@ -15,6 +15,7 @@ one invocation of a key at a time, so the next event of an authorization is sent
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -96,8 +97,8 @@ class DeliveryHandler:
         match outcome:
             case Delivered():
                 self.gate.succeeded()
-                self.numbers.delivered(max(0.0, invocation.now - record.timestamp))
-                return _done(invocation)
+                age = max(0.0, invocation.now - record.timestamp)
+                return _done(invocation)._replace(on_commit=(partial(self.numbers.delivered, age),))
             case ReceiverGone():
                 return await self._stop(invocation)
             case NotDelivered():
@@ -156,8 +157,8 @@ class DeliveryHandler:
         return RetryAt(invocation.now + _STOPPED_SECONDS, DeliveryWait.STOPPED)
 
     def _dead_letter(self, invocation: Invocation, record: Record, since: float, outcome: NotDelivered) -> Done:
-        self.numbers.dead_lettered()
-        log.error(
+        say = partial(
+            log.error,
             "deliverer.event_dead_lettered",
             subscription=self.subscription.name,
             partition=record.partition,
@@ -169,7 +170,8 @@ class DeliveryHandler:
         headers = dead_letter_headers(record.headers, failed)
         output = Output(self.dead_letters_topic, record.key, record.value, headers)
         # It does not count against the partition's failure ratio: later events must still be sent.
-        return Done((output,), None, dead_lettered=Failure(outcome.result, counts=False))
+        failure, on_commit = Failure(outcome.result, counts=False), (self.numbers.dead_lettered, say)
+        return Done((output,), None, dead_lettered=failure, on_commit=on_commit)
 
 
 def _done(invocation: Invocation) -> Done:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from consumers.engine.core.concurrency import ConcurrencyLimiter
     from consumers.engine.core.key_queues import KeyQueue, KeyQueues
     from consumers.engine.core.limits import InvocationLimits
-    from consumers.engine.interface import Handler, Output, Record
+    from consumers.engine.interface import Handler, OnCommit, Output, Record
     from consumers.engine.state_store import StateStore
     from runtime.clocks import Clocks
     from runtime.metrics import EngineMetrics
@@ -162,7 +162,12 @@ class Dispatcher:
         return cancelled
 
     def commit_checkpoint(
-        self, queue: KeyQueue, state: bytes, outputs: tuple[Output, ...], timer_at: float | None
+        self,
+        queue: KeyQueue,
+        state: bytes,
+        outputs: tuple[Output, ...],
+        on_commit: OnCommit,
+        timer_at: float | None,
     ) -> asyncio.Future[None]:
         """Queue a checkpoint; the future is done once it is committed, or fails with `PartitionLost`."""
         if self._closed:
@@ -171,7 +176,7 @@ class Dispatcher:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.states.put(queue.key, state, timer_at)
         record = state_record(self._state_topic, queue.key, state, timer_at)
-        self._session.enqueue(PendingCommit(outputs, record, None, size, waiter))
+        self._session.enqueue(PendingCommit(outputs, record, None, size, waiter, on_commit=on_commit))
         return waiter
 
     def _may_start(self) -> bool:
@@ -279,9 +284,14 @@ class Dispatcher:
         self.key_queues.finish(queue, timer_at=due, now=self._steady())
         if record is not None:
             finished = FinishedRecord.of(key, done)
-            self._session.enqueue(PendingCommit(done.outputs, state, record.offset, size, None, finished))
+            self._session.enqueue(
+                PendingCommit(done.outputs, state, record.offset, size, None, finished, done.on_commit)
+            )
         elif done.outputs or state is not None:
-            self._session.enqueue(PendingCommit(done.outputs, state, None, size, None))
+            self._session.enqueue(PendingCommit(done.outputs, state, None, size, None, on_commit=done.on_commit))
+        else:  # nothing to commit
+            for call in done.on_commit:
+                call()
 
     def _would_be_missed(self, key: bytes, timer_at: float | None) -> bool:
         """Return whether a restart would call the timer too late, or a removed timer. An early call does no harm."""

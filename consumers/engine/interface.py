@@ -7,6 +7,7 @@ at all. Types that are created several times per record are named tuples: a froz
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -40,6 +41,11 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
+# What a handler logs and counts of a result, such as the end of a command. The engine makes these calls once the result
+# is committed. A result that is lost says nothing.
+OnCommit = tuple[Callable[[], object], ...]
+
+
 class Failure(NamedTuple):
     """Why a record was dead-lettered. `counts`: the cause may be the deployment, so the partition may have to stop."""
 
@@ -58,6 +64,7 @@ class Done(NamedTuple):
             stops the partition.
         source: the sender of the record; one of several senders cannot stop the partition. None: the record does not
         count.
+        on_commit: called once the result is committed.
     """
 
     outputs: tuple[Output, ...] = ()
@@ -65,6 +72,7 @@ class Done(NamedTuple):
     timer_at: float | None = None
     dead_lettered: Failure | None = None
     source: str | None = None
+    on_commit: OnCommit = ()
 
 
 class HandlerFailure(StrEnum):
@@ -118,8 +126,8 @@ class Invocation(Protocol):
     @property
     def failures(self) -> int: ...  # noqa: D102
 
-    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
-        """Commit `state` and `outputs` now, without finishing the record.
+    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = (), on_commit: OnCommit = ()) -> None:
+        """Commit `state` and `outputs` now, without finishing the record; then call `on_commit`.
 
         When it returns, a successor will read this state, the partition is owned (see `ensure_owned`), and the
         invocation's `state` is the new one.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from consumers.engine.core.key_queues import KeyQueue, KeyQueues
-    from consumers.engine.interface import Output
+    from consumers.engine.interface import OnCommit, Output
     from runtime.clocks import Clocks
 
 
@@ -23,7 +23,12 @@ class CheckpointCommitter(Protocol):
     key_queues: KeyQueues
 
     def commit_checkpoint(
-        self, queue: KeyQueue, state: bytes, outputs: tuple[Output, ...], timer_at: float | None
+        self,
+        queue: KeyQueue,
+        state: bytes,
+        outputs: tuple[Output, ...],
+        on_commit: OnCommit,
+        timer_at: float | None,
     ) -> asyncio.Future[None]:
         """Queue a checkpoint; the future is done once it is committed, or fails with `PartitionLost`."""
         ...
@@ -78,9 +83,9 @@ class RunningInvocation:
         """Return a time of the handler on the steady clock. A timer that the handler keeps does not move."""
         return at - self._unix_ahead
 
-    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = ()) -> None:
+    async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = (), on_commit: OnCommit = ()) -> None:
         """Commit `state` and `outputs` now; see the protocol."""
-        self.committing = self._committer.commit_checkpoint(self._queue, state, outputs, self.timer_at)
+        self.committing = self._committer.commit_checkpoint(self._queue, state, outputs, on_commit, self.timer_at)
         # Shielded: a cancelled invocation does not stop the transaction; see `Dispatcher._call`.
         await asyncio.shield(self.committing)
         self.state = state

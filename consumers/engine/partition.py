@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+    from consumers.engine.core.commit_queue import UnknownCommit
     from consumers.engine.core.fetch_buffer import FetchedRecord
     from consumers.engine.core.partition_lifecycle import PartitionStatus
     from consumers.engine.kafka.membership import Generation, GroupMembership
@@ -78,6 +79,7 @@ class Partition:
         self._generation: Generation | None = None  # of the current assignment
         self._start_deadline: asyncio.Timeout | None = None
         self._accepts_lost_offset = False  # an operator has resumed the partition; used by the next successful start
+        self._unknown: UnknownCommit | None = None  # of the session before
         self._wake = asyncio.Event()
         self._context = PartitionContext(source, consumer, membership, self._failure_ratio, self._wake.set)
 
@@ -247,6 +249,8 @@ class Partition:
 
     def _begin_session(self, started: StartedPartition) -> PartitionSession:
         session = self.session = PartitionSession(self._context, self._engine, started)
+        if self._unknown is not None and started.shows(self._unknown):
+            session.found_committed(self._unknown.results)
         self._apply(PartitionEvent.START_SUCCEEDED)
         return session
 
@@ -282,6 +286,7 @@ class Partition:
                 self._consumer.pause(self.source)
         if self.session is not None:
             await self.session.close()
+            self._unknown = self.session.unknown
             self.lag_monitor.session_ended(self.session.committed, self.session.buffer.oldest_timestamp)
             self.session = None
         await bounded_stop(producer)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.kafka.clients import KafkaFailure
-from consumers.engine.core.commit_queue import CommitQueue
+from consumers.engine.core.commit_queue import CommitQueue, UnknownCommit
 from consumers.engine.core.failure_ratio import UncommittedFailures
 from consumers.engine.core.fetch_buffer import FetchBuffer
 from consumers.engine.dispatcher import Dispatcher
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from consumers.engine.core.commit_queue import PendingCommit
     from consumers.engine.core.concurrency import ConcurrencyLimiter
-    from consumers.engine.core.failure_ratio import FailureRatioLimit
+    from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
     from consumers.engine.core.fetch_buffer import FetchedRecord
     from consumers.engine.interface import Handler
     from consumers.engine.kafka.membership import GroupMembership
@@ -98,6 +98,7 @@ class PartitionSession:
             metrics=engine.metrics,
         )
         self.is_paused = True  # the consumer fetches nothing for the partition
+        self.unknown: UnknownCommit | None = None  # of the transaction that ended the session
         self._transactions = started.transactions
         self._partition = partition
         self._metrics = engine.metrics
@@ -295,19 +296,33 @@ class PartitionSession:
             seconds = await self._transactions.commit(batch, committed)
         except KafkaFailure as error:
             self._metrics.transaction_failures.labels(type(error).__name__).inc()
+            self.unknown = UnknownCommit(batch, committed)
             raise
         self.committed = committed or self.committed
         self.commits.committed()
         self._metrics.transaction_seconds.observe(seconds)
         self._metrics.transaction_records.observe(len(batch))
-        self._metrics.records.labels(self._label).inc(len(finished))
-        self._metrics.outputs.inc(sum(len(pending.outputs) for pending in batch))
-        self._count_dead_letters(batch)
+        self._committed(batch)
         self._after_commit()
         return True
 
-    def _count_dead_letters(self, batch: Sequence[PendingCommit]) -> None:
-        records = [pending.record for pending in batch if pending.record is not None]
+    def found_committed(self, results: Sequence[PendingCommit]) -> None:
+        """Count results of the session before: its last transaction had an unknown outcome, and was committed."""
+        for pending in results:
+            if pending.record is not None:
+                self._failures.add(pending.record)
+        self._committed(results)
+
+    def _committed(self, results: Sequence[PendingCommit]) -> None:
+        records = [pending.record for pending in results if pending.record is not None]
+        self._metrics.records.labels(self._label).inc(len(records))
+        self._metrics.outputs.inc(sum(len(pending.outputs) for pending in results))
+        self._count_dead_letters(records)
+        for pending in results:
+            for call in pending.on_commit:
+                call()
+
+    def _count_dead_letters(self, records: Sequence[FinishedRecord]) -> None:
         if dead_letters := sum(record.dead_lettered for record in records):
             self._metrics.dead_lettered.labels(self._label).inc(dead_letters)
         if self._failures.committed(records, self._clocks.steady()):

@@ -25,13 +25,14 @@ from consumers.engine.core.progress import NOTHING_KNOWN, PROGRESS_LOST, combine
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.kafka.transactions import Transactions
-from consumers.engine.state_store import StateStore, restore, spread_timers
+from consumers.engine.state_store import StateStore, input_key, restore, spread_timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+    from consumers.engine.core.commit_queue import UnknownCommit
     from consumers.engine.core.offset_tracker import Committed
     from consumers.engine.kafka.membership import GroupMembership
     from consumers.engine.settings import EngineSettings
@@ -62,6 +63,14 @@ class StartedPartition:
     states: StateStore
     timers: dict[bytes, float]
     topic_id: str
+
+    def shows(self, unknown: UnknownCommit) -> bool:
+        """Whether that transaction was committed: its progress and its states are the newest in `state`."""
+        written = {one.state.key: one.state.value for one in unknown.results if one.state is not None}
+        if unknown.progress is not None and encode(unknown.progress, self.topic_id) != self.states.progress:
+            return False
+        has_states = all(self.states.get(input_key(key)) == value for key, value in written.items())
+        return has_states and bool(written or unknown.progress)
 
 
 @dataclass(frozen=True, slots=True)

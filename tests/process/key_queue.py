@@ -18,11 +18,12 @@ from consumers.applier.context import ApplierContext
 from consumers.applier.settings import ApplierSettings
 from consumers.applier.task import passes_waiting
 from consumers.authorization.event_writer import EventWriter
+from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
-from runtime.metrics import create_metrics
+from runtime.metrics import PayerLabels, create_metrics
 from schemas.commands import HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import EventType
@@ -73,9 +74,9 @@ class QueueInvocation:
     def steady(self):
         return self._queue.now()
 
-    async def checkpoint(self, state, outputs=()):
+    async def checkpoint(self, state, outputs=(), on_commit=()):
         self._queue.fuse.point()
-        self._queue.commit(outputs, state, self.timer_at)
+        self._queue.commit(outputs, state, self.timer_at, on_commit)
         self.state = state
         self._queue.fuse.point()
 
@@ -142,7 +143,8 @@ class KeyQueue:
         """Start a new process with what Kafka holds; an overdue timer is spread over one step."""
         self.fuse.blows_at = None
         self.collate = self.connect(self)
-        writer, metrics = EventWriter(TOPICS, SOURCE), self.metrics.commands
+        numbers = HandoffNumbers(self.metrics.people, PayerLabels(()))
+        writer, metrics = EventWriter(TOPICS, SOURCE, numbers), self.metrics.commands
         self.watcher = Watcher(self.collate, writer, metrics, self.chance, self.cadence)
         self.applier = Applier(
             ApplierContext(self.collate, writer, self.settings, metrics, self.watcher.next_timer, self.chance)
@@ -152,7 +154,7 @@ class KeyQueue:
         if self.timer_at is not None and self.timer_at <= self.now():
             self.timer_at = self.now() + self.chance() * self.watcher.spread_seconds(self.state, self.now())
 
-    def commit(self, outputs, state, timer_at):
+    def commit(self, outputs, state, timer_at, on_commit=()):
         """Commit as the engine does: state and timer are written if the state changed, or the timer became earlier."""
         after = self.state if state is UNCHANGED else state
         timer_at = None if after is None else timer_at
@@ -175,6 +177,8 @@ class KeyQueue:
             require_valid(output)
         self.outputs += outputs
         self.on_outputs(outputs)
+        for say in on_commit:
+            say()
 
     def _next_record(self):
         self.since, self.tries, self.failures, self.retry_at = 0.0, 0, 0, 0.0
@@ -232,7 +236,7 @@ class KeyQueue:
 
     def _finish(self, result):
         self.timer_at = result.timer_at
-        self.commit(result.outputs, result.state, result.timer_at)
+        self.commit(result.outputs, result.state, result.timer_at, result.on_commit)
 
     # Many steps
 

@@ -1,7 +1,6 @@
 """Counts what a clinical lead asks for, from the events of one commit: the times of a handoff, and the verdicts.
 
-A commit that fails after the count is repeated, so a crash may count an event twice. The counts are no ledger: the
-events are.
+A process that dies between a commit and its count loses the count. The counts are no ledger: the events are.
 """
 
 from collections.abc import Sequence

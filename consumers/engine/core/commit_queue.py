@@ -13,9 +13,11 @@ from consumers.engine.interface import PartitionLost
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from consumers.engine.core.failure_ratio import FinishedRecord
-    from consumers.engine.interface import Output
+    from consumers.engine.core.offset_tracker import Committed
+    from consumers.engine.interface import OnCommit, Output
 
 
 class PendingCommit(NamedTuple):
@@ -28,6 +30,7 @@ class PendingCommit(NamedTuple):
         size: bytes of the outputs and the state.
         waiter: resolved after the commit.
         record: the finished record, for the limit of dead letters; None for a checkpoint or a timer.
+        on_commit: called after the commit.
     """
 
     outputs: tuple[Output, ...]
@@ -36,11 +39,19 @@ class PendingCommit(NamedTuple):
     size: int
     waiter: asyncio.Future[None] | None
     record: FinishedRecord | None = None
+    on_commit: OnCommit = ()
 
     @property
     def is_urgent(self) -> bool:
         """Whether a record or an invocation waits for the commit; nothing waits for the result of a timer."""
         return self.offset is not None or self.waiter is not None
+
+
+class UnknownCommit(NamedTuple):
+    """The results of a transaction whose outcome is unknown, and the progress that it wrote, if any."""
+
+    results: Sequence[PendingCommit]
+    progress: Committed | None
 
 
 class CommitQueue:

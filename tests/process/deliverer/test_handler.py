@@ -50,9 +50,11 @@ class QueueInvocation:
     def steady(self):
         return self._queue.time
 
-    async def checkpoint(self, state, outputs=()):
+    async def checkpoint(self, state, outputs=(), on_commit=()):
         self._queue.fuse.point()
         self._queue.state = self.state = state
+        for say in on_commit:
+            say()
         self._queue.fuse.point()
 
     async def ensure_owned(self):
@@ -121,6 +123,8 @@ class DeliveryQueue:
         self.fuse.point()
         self.finished += 1
         self.outputs += result.outputs
+        for say in result.on_commit:
+            say()
         if result.state is not UNCHANGED:
             self.state = result.state
         return result

@@ -192,3 +192,21 @@ async def test_an_invocation_succeeds_if_too_many_records_wait_to_be_linked(trac
     async with tracing() as traces:
         lane = TracedHandler(Finishing(), traces, catalogue("test."))
         assert await lane.on_record(SimpleNamespace(key=record.key, tries=0), record) == Done()
+
+
+async def test_a_traced_result_keeps_its_calls_for_the_commit(tracing):
+    kept = []
+
+    class Checkpointing:
+        async def on_record(self, invocation, record):
+            await invocation.checkpoint(b"state", (), (kept.clear,))
+            return Done(on_commit=(kept.copy,))
+
+    async def checkpoint(state, outputs, on_commit):
+        kept.extend(on_commit)
+
+    record = Record(partition=0, offset=1, key=b"auth_1", value=b"{}", headers=(), timestamp=0.0)
+    async with tracing() as traces:
+        handler = TracedHandler(Checkpointing(), traces, catalogue("test."))
+        result = await handler.on_record(SimpleNamespace(key=record.key, tries=0, checkpoint=checkpoint), record)
+    assert (kept, result.on_commit) == ([kept.clear], (kept.copy,))

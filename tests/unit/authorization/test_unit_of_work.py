@@ -84,8 +84,9 @@ async def test_the_events_of_each_commit_are_counted_once():
             counted.append((before, after, [pending.event.__class__.__name__ for pending in events], now))
 
     class Committing(Invocation):
-        async def checkpoint(self, state, outputs):
-            pass
+        async def checkpoint(self, state, outputs, on_commit):
+            for say in on_commit:
+                say()
 
     writer = EventWriter(catalogue("t."), "/test", Numbers())
     work = UnitOfWork(Committing(), NEW, writer, RiskRules(), caused_at=NOW)
