@@ -50,7 +50,9 @@ log = structlog.get_logger(__name__)
 # The coordinator writes the markers of the transaction before; that takes a millisecond or two on an idle broker.
 _FIRST_SOON_SECONDS: Final = 0.002
 _LAST_SOON_SECONDS: Final = 0.02
-_RETRY_SECONDS: Final = 0.1
+# A lost answer is most often one closed connection, and a whole partition waits for the repeat.
+_FIRST_RETRY_SECONDS: Final = 0.02
+_LAST_RETRY_SECONDS: Final = 0.1
 
 
 class DirectTransaction:
@@ -119,7 +121,7 @@ class DirectTransaction:
         self, request: Any, react: Callable[[Any], Reaction | KafkaError], *, may_repeat: bool = True
     ) -> Any:
         """Return the response that the request needs. `may_repeat`: also without an answer."""
-        soon = _FIRST_SOON_SECONDS
+        soon, pause = _FIRST_SOON_SECONDS, _FIRST_RETRY_SECONDS
         while True:
             try:
                 node = await transaction_coordinator(self._producer)
@@ -144,10 +146,11 @@ class DirectTransaction:
                     forget_transaction_coordinator(self._producer)
                 case KafkaError():
                     raise reaction
-            await self._pause_before_repeat(request, cause)
+            pause = await self._pause_before_repeat(request, cause, pause)
 
     async def _write(self, batches: Sequence[PartitionBatch], *, is_repeat: bool) -> None:
         """Send the batches to their leaders until all are written. `is_repeat`: they may have reached one before."""
+        pause = _FIRST_RETRY_SECONDS
         while batches:
             groups = requests.by_leader(batches, self._producer.client.cluster.leader_for_partition)
             if len(groups) > 1:
@@ -176,23 +179,25 @@ class DirectTransaction:
             if batches:
                 if result.needs_metadata:
                     self._producer.client.force_metadata_update()
-                await self._pause_before_repeat(request, cause)
+                pause = await self._pause_before_repeat(request, cause, pause)
 
     async def _find_leaders(self, batches: Iterable[PartitionBatch]) -> None:
         """Request metadata, and wait for it or for a pause: the node that answers may be frozen."""
         for batch in batches:
             self._producer.client.add_topic(batch.target.topic)
-        await asyncio.wait({self._producer.client.force_metadata_update()}, timeout=_RETRY_SECONDS)
+        await asyncio.wait({self._producer.client.force_metadata_update()}, timeout=_LAST_RETRY_SECONDS)
         if None in requests.by_leader(batches, self._producer.client.cluster.leader_for_partition):
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(_LAST_RETRY_SECONDS)
 
     def _note_unanswered(self, request: Any, failure: Exception) -> None:
         if requests.may_arrive(failure):
             self._unanswered = type(request).__name__
 
-    async def _pause_before_repeat(self, request: Any, cause: Any) -> None:
+    async def _pause_before_repeat(self, request: Any, cause: Any, pause: float) -> float:
+        """Pause, and return the next pause."""
         log.warning("engine.request_repeated", request=type(request).__name__, detail=repr(cause))
-        await asyncio.sleep(_RETRY_SECONDS)
+        await asyncio.sleep(pause)
+        return min(2 * pause, _LAST_RETRY_SECONDS)
 
 
 async def _all(writes: Iterable[Coroutine[Any, Any, None]]) -> None:

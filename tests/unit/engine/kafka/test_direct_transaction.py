@@ -229,12 +229,13 @@ async def test_a_lost_coordinator_is_found_again(system, request_name, fault):
     assert brokers.names.count(NEW_EPOCH) == (not isinstance(fault, int | NodeNotReadyError))
 
 
-@pytest.mark.parametrize("request_name", [ADD, END])
-async def test_a_loading_coordinator_is_kept(system, request_name, pauses):
+@pytest.mark.parametrize("request_name", [ADD, PRODUCE, END])
+async def test_a_loading_coordinator_is_kept_and_asked_again_after_growing_pauses(system, request_name, pauses):
     producer, brokers = system
-    brokers.faults[request_name].append(14)
+    brokers.faults[request_name].extend([14] * 5)
     await write_and_commit(producer, "events")
-    assert (brokers.names.count(request_name), brokers.searches, pauses) == (2, 1, [0.1])
+    assert (brokers.names.count(request_name), brokers.searches) == (6, 1)
+    assert pauses == [0.02, 0.04, 0.08, 0.1, 0.1]
 
 
 async def test_the_markers_of_the_transaction_before_are_awaited_with_short_pauses(system, pauses):
