@@ -183,6 +183,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         group=worker.group,
         member=worker.instance,
         client=partial(connection, settings.kafka),
+        client_rack=settings.kafka.client_rack,
         wait_reasons=tuple(WaitReason),
         concurrency=worker.turns,
         read_ahead_records=worker.read_ahead,

@@ -107,6 +107,7 @@ def groupless_consumer(
         enable_auto_commit=False,
         auto_offset_reset=reset,
         isolation_level="read_committed" if is_committed else "read_uncommitted",
+        client_rack=kafka.client_rack,
     )
 
 

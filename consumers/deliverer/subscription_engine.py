@@ -197,6 +197,7 @@ def engine_settings(
         group=group_of(settings, subscription.name),
         member=own.instance,
         client=partial(connection, settings.kafka),
+        client_rack=settings.kafka.client_rack,
         wait_reasons=tuple(DeliveryWait),
         concurrency=subscription.max_in_flight,
         read_ahead_records=own.read_ahead,

@@ -22,6 +22,7 @@ class EngineSettings:
         topic, state_topic: the input topic and the topic of the keys' states; both have `partitions` partitions.
         group: the consumer group; also part of every `transactional.id`.
         client: returns the connection options of an aiokafka client; called for each client.
+        client_rack: the zone of this process; the group's consumer reads from a replica in it. None: from the leader.
         member: a stable name of this process, unique in the group (static membership), or None.
         transactional_prefix: precedes `<group>-<topic>-<partition>` in a `transactional.id`.
         wait_reasons: every reason that the handler may give in a `RetryAt`: the labels of a metric.
@@ -50,6 +51,7 @@ class EngineSettings:
     partitions: int
     group: str
     client: Callable[[], Mapping[str, Any]]
+    client_rack: str | None = None
     member: str | None = None
     transactional_prefix: str = ""
     wait_reasons: tuple[StrEnum, ...] = ()

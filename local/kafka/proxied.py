@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from local.kafka.frame_proxy import FrameProxies
 
 
+def rack_of(number: int) -> str:
+    """Return the `broker.rack` of a broker."""
+    return f"zone-{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class _ProxiedNode(Node):
     """`port` is the broker's own, which only its proxy and the local tools use."""
@@ -26,6 +31,7 @@ class _ProxiedNode(Node):
     def _defaults(self, nodes: Sequence[Node]) -> dict[str, str]:
         internal = f"INTERNAL://127.0.0.1:{self.internal_port}"
         return Node._defaults(self, nodes) | {  # noqa: SLF001 - the base class
+            "broker.rack": rack_of(self.number),
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},{internal},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.client_port},{internal}",
             "inter.broker.listener.name": "INTERNAL",

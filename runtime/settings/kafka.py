@@ -45,6 +45,14 @@ class KafkaSettings(Section):
         timedelta(seconds=30), description="Maximum age of the client's metadata about brokers and leaders."
     )
 
+    client_rack: str | None = Field(
+        None,
+        description=(
+            "Zone of this process, as `broker.rack` names it: consumers read from a replica in the same zone, if the "
+            "brokers' `replica.selector.class` allows it."
+        ),
+    )
+
     def contradictions(self) -> list[str]:
         """Check that the credentials match `security` and `mechanism`."""
         sasl, tls = self.security.startswith("SASL"), self.security.endswith("SSL")

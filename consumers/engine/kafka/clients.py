@@ -38,6 +38,7 @@ def group_consumer(settings: EngineSettings) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
+        client_rack=settings.client_rack,
         session_timeout_ms=int(settings.session_seconds * 1000),
         heartbeat_interval_ms=int(settings.heartbeat_seconds * 1000),
         rebalance_timeout_ms=int(settings.session_seconds * 1000),
