@@ -15,7 +15,6 @@ from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.signatures import read_signature
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import SignatureNotAccepted, Unauthenticated
-from gateway.ingress.http.request import read_body
 from runtime.http.problem import Fault
 from runtime.http.problems import InvalidHeader
 from schemas.cloudevents import STRUCTURED
@@ -55,7 +54,7 @@ class SignedCommands:
         signer = self._callers.current.signer(name)
         if signature is None or signer is None:
             raise Unauthenticated(_INVALID)
-        body = await read_body(request.receive)
+        body = await request.body()
         if not signature.is_valid(body, signer.signing_secrets):
             raise Unauthenticated(_INVALID)
         return signer.caller, body, signature.message_id

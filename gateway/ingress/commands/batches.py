@@ -12,7 +12,7 @@ import asyncio
 import json
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,18 +31,15 @@ from gateway.ingress.commands.service import AcceptedCommand, CommandService
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import InvalidCommand, TooManyRequests
-from gateway.ingress.http.request import read_body, traceparent
-from gateway.ingress.http.responses import BytesResponse
+from gateway.ingress.http.request import traceparent
 from gateway.ingress.http.strict_json import read_array
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import BodyTooLarge, Overloaded, Unavailable
 from runtime.metrics import IngressMetrics
+from schemas.api.operation import JSON
 from schemas.callers import pool_of
 from schemas.cloudevents import BATCH
 from schemas.permissions import COMMAND_PERMISSIONS
-
-if TYPE_CHECKING:
-    from runtime.http.request_head import RawHeaders
 
 MAX_EVENTS: Final = 100
 MAX_BATCHES: Final = 8
@@ -89,7 +86,7 @@ class CommandBatches:
             caller, signed_body = self._access.admit(request), None
         self._places.take(caller.name, context)
         require_utf8(context.headers.get(b"content-type", b"").decode("latin-1"))
-        events = read_array(await read_body(request.receive) if signed_body is None else signed_body)
+        events = read_array(await request.body() if signed_body is None else signed_body)
         if len(events) > MAX_EVENTS:
             raise InvalidCommand(
                 f"Send at most {MAX_EVENTS} events in one batch. No command was accepted.",
@@ -174,10 +171,10 @@ class CommandBatches:
             {"problems": dict(slugs)} if slugs else {}
         )
         retry_after = max(waits)
-        extra: RawHeaders = [(b"retry-after", b"%d" % retry_after)] if retry_after else []
+        extra = {"retry-after": str(retry_after)} if retry_after else {}
         if is_of_replica:
-            extra.append((b"connection", b"close"))
-        return BytesResponse(b'{"results":[%s]}' % b",".join(documents), 207, extra)
+            extra["connection"] = "close"
+        return Response(b'{"results":[%s]}' % b",".join(documents), 207, extra, media_type=JSON)
 
 
 class BatchPlaces:

@@ -6,17 +6,14 @@ ended.
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.responses import Response
 
 from gateway.ingress.commands.waiters import Finished, News, WaitingForOperator
-from gateway.ingress.http.responses import BytesResponse
 from schemas.api.messages import CommandAccepted
+from schemas.api.operation import JSON
 from schemas.times import format_time, parse_time
-
-if TYPE_CHECKING:
-    from runtime.http.request_head import RawHeaders
 
 # The caller knows its names, or sends a person's own token.
 _NOT_SHOWN = (
@@ -53,18 +50,18 @@ class CommandReceipt:
 
 def command_response(receipt: CommandReceipt) -> Response:
     """Return the 202 or the 200 for a command."""
-    headers: RawHeaders = []
+    headers: dict[str, str] = {}
     if receipt.is_replay:
-        headers.append((b"idempotency-replayed", b"true"))
+        headers["idempotency-replayed"] = "true"
     if receipt.waited_seconds:
-        headers.append((b"preference-applied", b"wait=%d" % receipt.waited_seconds))
+        headers["preference-applied"] = f"wait={receipt.waited_seconds}"
     if isinstance(receipt.news, Finished):
-        return BytesResponse(_finished(receipt, receipt.news), 200, headers)
+        return Response(_finished(receipt, receipt.news), 200, headers, media_type=JSON)
     if (location := location_of(receipt)) is not None:
-        headers.append((b"location", location.encode()))
+        headers["location"] = location
     if receipt.news is not None:
-        return BytesResponse(_dead_lettered(receipt, receipt.news), 202, headers)
-    return BytesResponse(accepted_json(receipt), 202, headers)
+        return Response(_dead_lettered(receipt, receipt.news), 202, headers, media_type=JSON)
+    return Response(accepted_json(receipt), 202, headers, media_type=JSON)
 
 
 def location_of(receipt: CommandReceipt) -> str | None:

@@ -23,7 +23,7 @@ from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.commands.responses import command_response
 from gateway.ingress.commands.service import AcceptedCommand, CommandService
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.request import parse, path_id, read_body, read_json, wait_seconds
+from gateway.ingress.http.request import parse, path_id, read_json, wait_seconds
 from schemas.cloudevents import BATCH, STRUCTURED
 from schemas.commands import AuthorizationWatch, Command, HandoffClose, HandoffCloseBody, HandoffRequest
 from schemas.identity import command_id_from_key
@@ -72,7 +72,7 @@ class Commands:
             caller = self._access.identify(request)
         else:
             caller = self._access.admit(request)
-            body = await read_body(request.receive)
+            body = await request.body()
         envelope, is_structured = read_envelope(context.headers, body)
         if message_id is not None:
             require_event_id(message_id, envelope.id)

@@ -7,7 +7,7 @@ import re
 from typing import TypeVar
 
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import Receive
 
 from gateway.ingress.http.context import RequestContext, context_of
@@ -46,29 +46,9 @@ def path_command_id(request: Request) -> str:
     return value
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Read the body, within the limits of `BodyLimit`. Raises ClientDisconnect.
-
-    `Request.body` does the same with an asynchronous generator, for a multiple of the processor time.
-    """
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    body: bytes = message["body"]
-    if not message["more_body"]:
-        return body
-    pieces = bytearray(body)
-    while message["more_body"]:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        pieces += message["body"]
-    return bytes(pieces)
-
-
 async def read_json(request: Request) -> bytes:
     """Read the body; an empty body is an empty object. Raises UnsupportedMediaType for another media type than JSON."""
-    body = await read_body(request.receive)
+    body = await request.body()
     content_type = context_of(request.scope).headers.get(b"content-type")
     if content_type is None and not body:
         return b"{}"

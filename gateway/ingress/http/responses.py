@@ -8,10 +8,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import InternalError
 from runtime.http.problem import MEDIA_TYPE, Problem
-from runtime.http.request_head import RawHeaders
 from runtime.logs import get_log
 
-_JSON = (b"content-type", b"application/json")
 # The server adds these lines to the head of every response.
 SECURITY_HEADERS = (
     b"cache-control: no-store\r\n"
@@ -20,16 +18,6 @@ SECURITY_HEADERS = (
     b"strict-transport-security: max-age=63072000\r\n"
     b"x-content-type-options: nosniff\r\n"
 )
-
-
-class BytesResponse(Response):
-    """JSON that is rendered already. `raw_headers` are the headers that do not describe the body."""
-
-    def __init__(self, body: bytes, status_code: int = 200, raw_headers: RawHeaders | None = None) -> None:
-        self.status_code = status_code
-        self.background = None
-        self.body = body
-        self.raw_headers = [*(raw_headers or ()), _JSON, (b"content-length", b"%d" % len(body))]
 
 
 class ModelResponse(JSONResponse):
