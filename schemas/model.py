@@ -113,7 +113,7 @@ class Model(Trusting, _Shown):
 
     def to_json(self) -> bytes:
         """Return compact JSON: camelCase, no null values, fields in declared order."""
-        return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
     @classmethod
     def from_caller(cls, data: bytes | str) -> Self:

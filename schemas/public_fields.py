@@ -10,14 +10,12 @@ from schemas.model import PUBLIC, Model, data_class, declared
 
 def public_json(model: Model, *, without: set[str] | None = None) -> str:
     """Return the public part of a message as JSON: camelCase, without absent values."""
-    # model_dump_json would take twice as long, because of its twenty arguments.
-    return model.__pydantic_serializer__.to_json(
-        model,
+    return model.model_dump_json(
         by_alias=True,
         exclude_none=True,
         exclude=without,
         include=None if _is_public(type(model)) else _included(model),
-    ).decode()
+    )
 
 
 @cache

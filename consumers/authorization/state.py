@@ -283,7 +283,7 @@ class AuthorizationState(Part):
 
     def encode(self) -> bytes:
         """Return the JSON without default values; raise StateTooLarge."""
-        encoded = self.__pydantic_serializer__.to_json(self, exclude_defaults=True, by_alias=True)
+        encoded = self.model_dump_json(exclude_defaults=True, by_alias=True).encode()
         if len(encoded) > MOST_BYTES:
             raise StateTooLarge(f"a state of {len(encoded)} bytes; at most {MOST_BYTES}")
         return encoded

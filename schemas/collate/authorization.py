@@ -45,7 +45,7 @@ class ReviewSnapshot(Tolerant):
 
     def to_json(self) -> bytes:
         """Return the snapshot as Collate sent it, with its unknown fields."""
-        return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_unset=True)
+        return self.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
 class Submission(Tolerant):
