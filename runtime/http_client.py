@@ -9,7 +9,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -109,23 +109,6 @@ class HttpClient:
         finally:
             response.close()
         return Fetched(response.status_code, response.headers, bytes(body))
-
-
-def closing_failed_tls() -> dict[str, Any]:
-    """Return extensions for one request of an `httpx.AsyncClient`: a cancelled TLS handshake closes its socket.
-
-    httpcore closes it only for an Exception, which CancelledError is not.
-    """
-    stream: Any = None
-
-    async def trace(event: str, info: dict[str, Any]) -> None:
-        nonlocal stream
-        if event.endswith("connect_tcp.complete"):
-            stream = info["return_value"]
-        elif event.endswith("start_tls.failed"):
-            await stream.aclose()
-
-    return {"trace": trace}
 
 
 def client_tls(ca_file: Path | None = None) -> ssl.SSLContext:

@@ -68,7 +68,7 @@ async def test_every_block_of_the_python_guide_runs(reader, collate, packed):
     (packed.directory / "guide.py").write_text(program)
     output = await finish(await reader([sys.executable, "guide.py"], python_of(packed), authorization))
     assert [number for number in range(len(written)) if MARK.format(number) not in output] == []
-    assert len(written) == 11
+    assert len(written) == 12
     assert "/result/reportedOutcome" in output
     assert output.count("applied") >= 2
     assert "rag_" not in output, "no link is printed"
