@@ -61,8 +61,7 @@ class GatewayError(Exception):
 class NotAnswered(GatewayError):
     """No usable answer arrived before the deadline. A command may be stored.
 
-    Attributes:
-        reason: Why, without an address, such as `connection refused`.
+    `reason` says why, without an address, such as `connection refused`.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:

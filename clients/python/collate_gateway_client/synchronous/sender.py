@@ -84,9 +84,7 @@ class Sender:
             pause = backoff.pause(random.random(), after)  # noqa: S311 -- a pause is no secret
             if self.retries.is_none or not is_retried(failure) or time.monotonic() + pause >= ends_at:
                 raise failure
-            log.info(
-                "The next try of %s %s is in %.1f s, after %s", call.method, call.path, pause, type(failure).__name__
-            )
+            log.info("The next try of %s %s is in %.1f s: %s", call.method, call.path, pause, type(failure).__name__)
             time.sleep(pause)
 
     def _result(
@@ -131,10 +129,10 @@ class Sender:
         return replace(answer, headers={"location": location})
 
     @contextmanager
-    def stream(self, call: Call[Any], headers: Mapping[str, str], silence_seconds: float) -> Iterator[httpx.Response]:
+    def stream(self, call: Call[Any], headers: Mapping[str, str], silence: float) -> Iterator[httpx.Response]:
         """Open a response for the block. Its body is not bounded. Raises as `send`."""
         try:
-            response = self.open_stream(call, headers, silence_seconds)
+            response = self.open_stream(call, headers, silence)
             refused = None if response.is_success else self.refusal(response)
         except _FAILED as error:
             raise failure_of(error, call) from None
