@@ -27,8 +27,8 @@ from adapters.collate.answers import HoldReason
 # A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
 # done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
 COMMAND_WAIT_SECONDS: Final = 5.0
-# A deferred observation only sets its timer again. Its second call waits like a command: a deferred one would waste the
-# first.
+# A deferred observation only sets its timer again. Its second call waits as long as a call of a command: to
+# defer it would waste the first.
 OBSERVATION_WAIT_SECONDS: Final = 0.05
 _LIVE_REMEMBERED_SECONDS: Final = 60.0
 _LEFT_TO_COMMANDS: Final = 0.25
@@ -631,10 +631,11 @@ class Slowdown:
     Timers keep the steps of the cadence. A timer before the end of the longer step only sets the next timer (`due`). So
     every authorization returns to the cadence within one step once the budget suffices again, for any factor.
 
-    A deferred observation is retried after half its step on average; a completed one repeats after `factor` steps. With
-    `s` times as many observations as the budget allows, 1 / (1 + 2 (s - factor)) of them complete. So the share of
-    deferred ones shows how much budget is missing. The factor rises only after every authorization was due since the
-    last rise. It falls while less than a tenth is deferred, and faster the longer that lasts.
+    A deferred observation is retried after half its step on average; a completed one repeats after `factor` steps. If
+    the observations need `s` times the budget, 1 / (1 + 2 (s - factor)) of all tries complete: each missing unit of
+    budget costs two deferred tries. So the share of deferred tries shows how much budget is missing. The factor rises
+    only after every authorization was due since the last rise. It falls while less than a tenth is deferred, and faster
+    the longer that lasts.
     """
 
     _LEAST_WINDOW_SECONDS: Final = 5.0

@@ -1,6 +1,7 @@
 """One write of a command: its committed intent, the request, and what the response means (decision 0002).
 
 commit ──▶ send ──▶ effect: the command is finished
+             │ ──▶ a final refusal: the command is rejected, or becomes a dead letter
              │ ──▶ no effect for certain: the intent ends, and the next write takes the next n (None)
              └───▶ not sent, ambiguous or deferred: the command waits, and the same request is sent again
 

@@ -8,8 +8,8 @@ An event is a difference to the state, so a change that both of them read is pub
 
 The end of a handoff needs proof: a read of the handoff, the response to our close, or another handoff in its place. Its
 absence proves nothing. A close is reconciled by a later version, so a read of the old state cannot reconcile it.
-Each change of the public record after a read has an event, so that a `sequence` has one public state. The facts of our
-own writes are committed together with the end of their command, which is that event.
+Each change of the public record after a read has an event, so that a `sequence` has one public state. For our own
+writes that event is the end of their command; both are committed together.
 Order of events: opened, access_changed, closed, changed, reconciled, action_required, settled.
 """
 

@@ -5,8 +5,8 @@
     ErrorBoundary     500 for an unexpected exception
 
 docs/decisions/0008-http-layer.md gives the reasons. The server runs without websockets and lifespan, so every scope is
-an HTTP request. A class that has nothing to do after the request returns the awaitable of the next one: a coroutine of
-its own would run at each step of the request.
+an HTTP request. A class without work after the inner app is not `async`: it returns the inner app's awaitable, so that
+no further coroutine runs at each step of the request.
 """
 
 import itertools

@@ -3,6 +3,9 @@
 A setting is an environment variable: GATEWAY_ + section + __ + name (GATEWAY_KAFKA__BOOTSTRAP). A secret is
 always a file (`…_file`), read when it is needed, so that a rotated file needs no restart. Durations: 30s, 5m.
 
+To add a setting, add a field to its section and run `make docs`: docs_build/chart_schema.py writes it into the chart's
+schema, and helm/gateway/templates/settings.yaml passes it to the processes.
+
 One module per subject has the sections. `processes` puts them together for each process; `load` reads them.
 """
 

@@ -69,7 +69,7 @@ def resolve(
     if decision_input.is_unidentified:
         return PendingIntent(WaitReason.UNREADABLE_ANSWER)
     if decision_input.handoff_id is None:
-        # If an opening and its end are two changes, one change is neither.
+        # If opening and ending each raise the version, our handoff would have raised it by two: one change is not ours.
         changes = decision_input.found.version - write.version
         return NoEffect() if changes == 0 or (changes == 1 and handoffs_raise_version) else Unknown()
     return _create(decision_input, decision_input.handoff_id, write, clock_skew_seconds)

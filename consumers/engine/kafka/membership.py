@@ -58,7 +58,8 @@ class GroupMembership:
         # The steady clock also counts the time in which the machine is suspended: the coordinator counts it too.
         # A margin: this process stops starting calls before the coordinator can reassign its partitions.
         self._trusted_seconds = trusted_seconds(session_seconds)
-        # A coordinator that is cut off from its peers answers nothing behind a commit of offsets: that needs the peers.
+        # A coordinator that is cut off from its peers cannot finish a commit of offsets. Each later request of the
+        # connection waits behind that commit, also a heartbeat.
         self._answer_seconds = session_seconds / 4
         self._confirmed_at = self._denied_at = float("-inf")
         self.generation: Generation | None = None

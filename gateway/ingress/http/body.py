@@ -20,7 +20,7 @@ def _any(_: RequestContext) -> bool:
 
 
 class UnfinishedBodies:
-    """The requests that wait for a part of their body. Where a bound is full, the slowest one ends, with 408.
+    """The requests that wait for a part of their body. At a full bound the slowest request ends, with 408.
 
     The requests without a valid credential have few places: a signature is checked after its body is read.
     """
