@@ -222,9 +222,11 @@ class TestKafka:
 
     async def test_after_a_failure_later_events_of_the_authorization_are_not_sent(self, ingress, kafka):
         kafka.is_silent = True
-        first, second = results(await send(ingress, [event(1, subject="a"), event(2, subject="a")]))
+        reply = await send(ingress, [event(1, subject="a"), event(2, subject="a")])
+        first, second = results(reply)
         assert [(each.status, each.problem.kept) for each in (first, second)] == [(503, "unknown"), (503, "no")]
         assert first.retry_after == second.retry_after == 1
+        assert (reply.headers["retry-after"], reply.headers["connection"]) == ("1", "close")
         assert len(kafka.commands) == 1
         assert ingress.metric("batch_events_total", result="unavailable") == 2
 
