@@ -17,10 +17,12 @@ from local.judge.recorded import ENDS, Truth
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from local.judge.recorded import Evidence, LoggedEvent
+    from local.judge.recorded import CollateEffect, Evidence, LoggedEvent
 
 # The timestamps of records are in milliseconds.
 CLOCK_SECONDS: Final = 0.002
+# A replica of the simulated Collate is at most this late.
+_REPLICA_SECONDS: Final = 2.0
 # Records of reads, and operators' decisions: they have no end of their own.
 _WITHOUT_END: Final = {
     "handoff.record_access",
@@ -174,10 +176,18 @@ def _reports(run: Evidence) -> Iterator[BrokenPromise]:
         real, where = closed.get(event.data["handoffId"]), f"{event.authorization_id} {event.sequence}"
         if real is None or event.at < real.at - CLOCK_SECONDS:
             yield BrokenPromise("a close was published before it happened", where)
-        elif event.data["result"] != real.result:
+        elif event.data["result"] != real.result and not (
+            event.data["result"] == "unrecognised" and _was_unread(run, real, event.at)
+        ):
             yield BrokenPromise(
                 "a close was published with another result", f"{where}: {event.data['result']}, {real.result}"
             )
+
+
+def _was_unread(run: Evidence, closed: CollateEffect, before: float) -> bool:
+    """Whether no read can have shown the handoff's end: another handoff in its place proves the end, not the result."""
+    reads = run.reads.get(closed.handoff_id or "", ())
+    return not any(closed.at + _REPLICA_SECONDS < at < before for at in reads)
 
 
 def _payer_truth(run: Evidence) -> Iterator[BrokenPromise]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from local.collate.http import wire
 from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from local.collate.model.effect import Effect
     from local.collate.simulation import Simulation
+
+# The collections of the authorizations and of their handoffs, in a path.
+_READ: Final = {"prior-authorizations", "manual-handoffs"}
 
 
 def after_each_effect(sim: Simulation, note: Callable[[Effect], None]) -> None:
@@ -87,9 +90,9 @@ async def gather(
 def _reads(sim: Simulation) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for call in sim.ledger.calls:
-        *_, collection, authorization_id = call.path.split("/")
-        if call.method == "GET" and call.status == HTTPStatus.OK and collection == "prior-authorizations":
-            found[authorization_id].append(call.at)
+        *_, collection, id_ = call.path.split("/")
+        if call.method == "GET" and call.status == HTTPStatus.OK and collection in _READ:
+            found[id_].append(call.at)
     return found
 
 

@@ -87,7 +87,7 @@ class Evidence:
     )  # by authorization and version: since when, and the state
     reads: Mapping[str, Sequence[float]] = field(
         default_factory=dict
-    )  # by authorization: when Collate answered a read of it
+    )  # by authorization or handoff: when Collate answered a read of it
     records: Mapping[str, tuple[int, Truth]] = field(
         default_factory=dict
     )  # the last record on `authorizations`, by authorization

@@ -68,6 +68,17 @@ def test_a_run_that_kept_its_promises_breaks_none():
     assert find_broken_promises(GOOD) == []
 
 
+def test_a_close_without_a_read_of_its_end_may_have_an_unrecognised_result():
+    closed = [
+        replace(event, at=24.0, data={**event.data, "result": "unrecognised"}) if event.sequence == 8 else event
+        for event in EVENTS
+    ]
+    unread = replace(GOOD, events=closed, reads={"mhand_1": [20.5, 22.9, 24.5]})
+    assert find_broken_promises(unread) == []
+    read = find_broken_promises(replace(unread, reads={"mhand_1": [23.5]}))
+    assert {violation.rule for violation in read} == {"a close was published with another result"}
+
+
 def test_the_last_record_may_lack_versions_that_show_nothing_new_or_were_never_read():
     edited = {**GOOD.shown, ("a", 7): (23.0, RECEIVED)}
     assert find_broken_promises(replace(GOOD, shown=edited)) == []
