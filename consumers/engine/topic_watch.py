@@ -29,6 +29,8 @@ async def watch(consumer: AIOKafkaConsumer, topic: str, partitions: Callable[[],
     """Restart the partitions whose session is of another topic, until cancelled; a failed read is repeated later."""
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
+        if all(partition.session is None for partition in partitions()):
+            continue  # the consumer may not have started, and then it has no coordinator
         with suppress(*KafkaFailure):
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 found = await fetch_topic_id(consumer, topic)
