@@ -343,7 +343,8 @@ def read_offsets(running, monkeypatch):
         consumer._coordinator = Coordinator(**committed)
         monkeypatch.setattr(lag, "_EVERY_SECONDS", 0.0)
         watching = asyncio.create_task(lag.watch(consumer, "group", running.engine.partitions.values))
-        await asyncio.sleep(0.02)
+        for _ in range(50):  # a round takes a few steps of the loop
+            await asyncio.sleep(0)
         watching.cancel()
         return consumer.requests
 
