@@ -65,7 +65,7 @@ class Reader:
 
     def write_values(self):
         """Write values.yaml as the guide shows it."""
-        required, self._read_model, _console, _webhooks, _proxy = [
+        required, _zone, self._read_model, _console, _webhooks, _proxy = [
             yaml.safe_load(block) for block in blocks(PAGES["docs/deploy.md"], "yaml")
         ]
         self._dump_values(required)

@@ -46,7 +46,8 @@ async def busy_workers(run, prefix, collate, kafka1, *, eventually, request):
 async def test_workers_with_results_stop_in_order_without_kafka(kafka1, busy_workers, fault, eventually):
     await asyncio.to_thread(kafka1.kill, 0, fault)
     try:
-        await eventually(lambda: all("command.waiting" in worker.log.read_text() for worker in busy_workers))
+        # An attempt is logged at once; its result follows, and would be logged only after a commit.
+        await eventually(lambda: all("collate.attempt" in worker.log.read_text() for worker in busy_workers))
         codes = await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in busy_workers))
     finally:
         if fault is signal.SIGSTOP:
