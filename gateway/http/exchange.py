@@ -4,7 +4,7 @@ It belongs to the request's task and ends with it.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,22 +34,27 @@ class Exchange:
 
 
 class Places:
-    """The requests in flight, by the names of those who sent them."""
+    """How many places the senders hold, by name: for requests in flight, or for waits."""
 
     def __init__(self) -> None:
         self._taken: Counter[str] = Counter()
 
     def taken(self, name: str) -> int:
-        """Return how many requests of a name are in flight."""
+        """Return how many places a name holds."""
         return self._taken[name]
 
     def take(self, exchange: Exchange, *names: str) -> None:
         """Count a request under each name until its response starts."""
+        self.enter(names)
+        exchange.on_release.append(partial(self.leave, names))
+
+    def enter(self, names: Iterable[str]) -> None:
+        """Count a place under each name until `leave`."""
         for name in names:
             self._taken[name] += 1
-        exchange.on_release.append(partial(self._leave, names))
 
-    def _leave(self, names: tuple[str, ...]) -> None:
+    def leave(self, names: Iterable[str]) -> None:
+        """Free the place of each name."""
         for name in names:
             self._taken[name] -= 1
             if not self._taken[name]:

@@ -146,9 +146,9 @@ _COPY_AHEAD: Final = (
     "left"
 )
 _OTHER_TOPIC: Final = (
-    "the progress record in the state topic is of the topic with the id {record}, which has {found} now: the topic was "
-    "created again, or this is another cluster. Resuming keeps the states, and processes every record that the topic "
-    "holds"
+    "the progress record in the state topic names the topic's id {record}, and the topic has the id {found} now: it "
+    "was created again, or this is another cluster. Resuming keeps the states, and processes every record that the "
+    "topic holds"
 )
 _UNKNOWN_RECORD: Final = (
     "the progress record in the state topic is in an unknown format: a newer release or another program wrote it. "

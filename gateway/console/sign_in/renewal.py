@@ -1,7 +1,7 @@
 """Renews the token of a session shortly before it expires. Bounded; concurrent requests share one call of the issuer.
 
 Many issuers accept a refresh token only once. So requests that still have the old cookies get the first one's result,
-and a call of a slow issuer is never given up for a page: the page goes on, and a later page gets the result.
+and a page never cancels a call of a slow issuer: the page is shown, and a later page gets the result.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ The body of an event is parsed only for a request that wants it: every replica s
 
 import asyncio
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from enum import StrEnum
 from starlette.types import Receive
 
 from adapters.kafka.topic_reader import TopicRecord
+from gateway.http.exchange import Places
 from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
@@ -90,7 +91,7 @@ class Waiters:
         self._waiters: dict[str, list[Waiter]] = {}
         self._outcomes: OrderedDict[str, _Unparsed] = OrderedDict()
         self._count = 0
-        self._taken: Counter[str] = Counter()  # by the names of `shares_of`
+        self._places = Places()
         metrics.waiters.set_function(lambda: self._count)
 
     def recent_outcome(self, command_id: str) -> Finished | None:
@@ -112,18 +113,18 @@ class Waiters:
             yield waiter
             return
         shares = shares_of(caller, self._capacity, self._per_caller)
-        if self._count >= self._capacity or any(self._taken[name] >= share for name, share in shares.items()):
+        if self._count >= self._capacity or any(self._places.taken(name) >= share for name, share in shares.items()):
             self._metrics.waits.labels("full").inc()
             yield None
             return
         self._waiters.setdefault(command_id, []).append(waiter)
         self._count += 1
-        self._taken.update(shares.keys())
+        self._places.enter(shares)
         try:
             yield waiter
         finally:
             self._count -= 1
-            self._taken -= Counter(shares.keys())
+            self._places.leave(shares)
             others = [other for other in self._waiters[command_id] if other is not waiter]
             if others:
                 self._waiters[command_id] = others

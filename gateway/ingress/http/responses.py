@@ -48,7 +48,7 @@ class ProblemResponse(Response):
 
 
 def error_response(scope: Scope, error: Exception) -> Response:
-    """Return the response to a problem, or to an exception that nobody planned. Log the latter."""
+    """Return the response to a problem, or to an unexpected exception, which is logged."""
     if isinstance(error, Problem):
         return ProblemResponse(error)
     get_log().error("ingress.request_failed", request_id=context_of(scope).request_id, exc_info=error)

@@ -134,7 +134,7 @@ async def test_every_verb_names_it_and_after_a_resume_each_command_runs_once(aga
     assert f"partition 0 is of another topic, not of {again.commands}" in await eventually(refused)
 
     worker = again.installed.start("worker", "worker-again")
-    stopped = f"id {again.old_id}, which has {again.new_id} now"
+    stopped = f"id {again.old_id}, and the topic has the id {again.new_id} now"
     await eventually(lambda: names(again, worker, stopped))
     await again.listener.take(1.0)
     assert [one.kind for one in again.listener.events].count("command.finished") == OLD

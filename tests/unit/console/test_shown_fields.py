@@ -1,6 +1,6 @@
 """Each field of each answer that the console reads: which template or view shows it, or why no page does.
 
-A new field of the API needs a row here, so that nobody forgets it on the pages of people.
+A new field of the API needs a row here, so it cannot be missing on the pages of people by mistake.
 """
 
 import ast
@@ -26,7 +26,7 @@ KNOWN = "not shown: the page is about it, and has it from its address"
 ELSEWHERE = "not shown: the command's or the authorization's own page shows it"
 NAME_ENOUGH = "not shown: the name is enough; the timeline says who says so"
 SECRET = "not shown: the link is only in the Location of a 303, and no page follows it"
-BY_NAME = "shown by its name, whatever it is: dead_letters.py lists all fields of the situation"
+BY_NAME = "shown by its name: dead_letters.py lists all fields of the situation"
 
 # The names that templates have for an answer, then the places of its fields.
 SHOWN = {

@@ -150,7 +150,7 @@ def test_progress_outside_the_log_needs_an_operator_and_has_a_replacement(progre
 def test_a_record_of_another_topic_stops_the_partition_at_the_begin_of_the_log(copy):
     known = combine(encode(RECORD, DELETED), copy, topic=TOPIC, has_states=True)
     assert known.progress is None
-    assert f"id {DELETED}, which has {TOPIC} now" in known.problem
+    assert f"id {DELETED}, and the topic has the id {TOPIC} now" in known.problem
     assert within_log(known, 5, 100) == Resumption(Committed(5, ""), known.problem)
 
 
