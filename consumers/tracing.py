@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 
 from consumers.engine import Done, Handler, Invocation, OnCommit, Output, Record, RetryAt
 from runtime.tracing.attributes import Attributes
+from runtime.tracing.messaging import messaging
 from runtime.tracing.traces import Span, Traces
 from schemas.commands import COMMANDS
 from schemas.fields.scalars import is_command_id, is_id
@@ -51,7 +52,7 @@ class TracedHandler:
 
     def checkpoint_span(self) -> AbstractContextManager[Span]:
         """Return the span of a checkpoint."""
-        return self._traces.child("checkpoint", "INTERNAL", {"messaging.system": "kafka"})
+        return self._traces.child("checkpoint", "INTERNAL", messaging("commit"))
 
     def with_spans(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
         """Return the outputs; each event has a span and carries its traceparent."""
@@ -60,8 +61,7 @@ class TracedHandler:
     def _event(self, output: Output) -> Output:
         headers = dict(output.headers)
         attributes: Attributes = {
-            "messaging.system": "kafka",
-            "messaging.destination.name": self._events,
+            **messaging("create", self._events),
             "gateway.event": _text(headers, "ce_type"),
             "gateway.sequence": (_text(headers, "ce_sequence") or "").lstrip("0") or None,
         }
@@ -76,10 +76,7 @@ class TracedHandler:
         command, command_id, key = _text(headers, "ce_type"), _text(headers, "ce_id"), record.key.decode("latin-1")
         redrive = _text(headers, "ce_redrive")
         return {
-            "messaging.system": "kafka",
-            "messaging.destination.name": self._commands,
-            "messaging.destination.partition.id": str(record.partition),
-            "messaging.kafka.offset": record.offset,
+            **messaging("process", self._commands, record.partition, record.offset),
             # A record may contain anything: only values of our own form are shown.
             "gateway.command": command if command in COMMANDS else "unrecognised",
             "gateway.command_id": command_id if command_id is not None and is_command_id(command_id) else None,

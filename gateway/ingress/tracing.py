@@ -1,7 +1,5 @@
 """Tracing of the ingress: a span per request and a span per appended record. Used only if traces are on."""
 
-from typing import TYPE_CHECKING
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.exchange import route_label
@@ -9,10 +7,8 @@ from gateway.http.methods import method_label
 from gateway.ingress.commands.publisher import Appended, Headers, NotAppended, RecordAppender
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.request import traceparent
+from runtime.tracing.messaging import messaging
 from runtime.tracing.traces import Traces
-
-if TYPE_CHECKING:
-    from runtime.tracing.attributes import Attributes
 
 _SHOWN_FIELDS = ("authorization_id", "command", "command_id", "handoff_id", "problem")
 
@@ -57,12 +53,7 @@ class TracedPublisher:
 
     async def append(self, partition: int, key: bytes, value: bytes, headers: Headers) -> Appended | NotAppended:
         """Write one record within a span."""
-        attributes: Attributes = {
-            "messaging.system": "kafka",
-            "messaging.destination.name": self._topic,
-            "messaging.destination.partition.id": str(partition),
-        }
-        with self._traces.child("publish commands", "PRODUCER", attributes) as span:
+        with self._traces.child("send commands", "PRODUCER", messaging("send", self._topic, partition)) as span:
             others = tuple(header for header in headers if header[0] != "traceparent")
             traced = (*others, ("traceparent", span.traceparent.encode()))
             result = await self._publisher.append(partition, key, value, traced)

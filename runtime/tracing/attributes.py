@@ -33,6 +33,8 @@ ALLOWED_ATTRIBUTES: Final = frozenset(
         "messaging.destination.name",
         "messaging.destination.partition.id",
         "messaging.kafka.offset",
+        "messaging.operation.name",
+        "messaging.operation.type",
         "messaging.system",
     }
 )

@@ -27,6 +27,7 @@ from runtime.logs import get_log
 from runtime.metrics import ProcessMetrics
 from runtime.settings import TraceSettings
 from runtime.tracing.attributes import Attributes, Kind, allowed_attributes
+from runtime.tracing.messaging import SCHEMA_URL
 from runtime.version import VERSION
 
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -119,7 +120,7 @@ class OtelTraces:
             shutdown_on_exit=False,
         )
         provider.add_span_processor(self._queue)
-        self._tracer = provider.get_tracer("collate-gateway", VERSION)
+        self._tracer = provider.get_tracer("collate-gateway", VERSION, schema_url=SCHEMA_URL)
 
     @contextmanager
     def continue_trace(

@@ -7,9 +7,11 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from opentelemetry.semconv._incubating.attributes import messaging_attributes
+from opentelemetry.semconv.schemas import Schemas
 from prometheus_client import CollectorRegistry
 
-from consumers.engine import Done, Record
+from consumers.engine import Done, Output, Record
 from consumers.tracing import TracedHandler
 from gateway.http.methods import METHODS
 from gateway.http.middleware import RequestIds
@@ -18,6 +20,7 @@ from gateway.ingress.tracing import RequestSpans
 from runtime.metrics import create_metrics
 from runtime.settings import TraceSettings
 from runtime.tracing.attributes import ALLOWED_ATTRIBUTES, allowed_attributes
+from runtime.tracing.messaging import SCHEMA_URL
 from runtime.tracing.traces import TracesUnavailable, open_traces
 from schemas.topics import catalogue
 from tests.system.collector import collecting
@@ -192,6 +195,35 @@ async def test_an_invocation_succeeds_if_too_many_records_wait_to_be_linked(trac
     async with tracing() as traces:
         lane = TracedHandler(Finishing(), traces, catalogue("test."))
         assert await lane.on_record(SimpleNamespace(key=record.key, tries=0), record) == Done()
+
+
+async def test_a_span_has_the_messaging_attributes_of_one_version_of_the_conventions(tracing, collector):
+    class Finishing:
+        async def on_record(self, invocation, record):
+            return Done(outputs=(Output("test.events", b"auth_1", b"{}", ()),))
+
+    record = Record(partition=3, offset=128, key=b"auth_1", value=b"{}", headers=(), timestamp=0.0)
+    async with tracing() as traces:
+        handler = TracedHandler(Finishing(), traces, catalogue("test."))
+        await handler.on_record(SimpleNamespace(key=record.key, tries=0), record)
+    spans = {span.name: span for span in collector.spans}
+    names = ("system", "operation.name", "operation.type", "destination.name")
+    shown = {name: tuple(span.facts[f"messaging.{one}"] for one in names) for name, span in spans.items()}
+    assert shown == {
+        "process commands": ("kafka", "process", "process", "test.commands"),
+        "create events": ("kafka", "create", "create", "test.events"),
+    }
+    process = spans["process commands"].facts
+    assert (process["messaging.destination.partition.id"], process["messaging.kafka.offset"]) == ("3", 128)
+    assert all(SCHEMA_URL.encode() in raw for raw in collector.raw)
+
+
+def test_the_conventions_have_the_names_of_the_table():
+    known = {value for name, value in vars(messaging_attributes).items() if name.startswith("MESSAGING_")}
+    assert {name for name in ALLOWED_ATTRIBUTES if name.startswith("messaging.")} <= known
+    assert SCHEMA_URL in {value for value in vars(Schemas).values() if isinstance(value, str)} | {
+        one.value for one in Schemas
+    }
 
 
 async def test_a_traced_result_keeps_its_calls_for_the_commit(tracing):

@@ -80,7 +80,7 @@ async def test_a_command_is_one_trace_from_its_caller_to_its_event(traced, proce
     assert request.facts["gateway.command_id"] == command
     assert request.facts["http.response.status_code"] == 202
     (published,) = collector.children_of(request)
-    assert (published.name, published.kind) == ("publish commands", "PRODUCER")
+    assert (published.name, published.kind) == ("send commands", "PRODUCER")
     first, *later = collector.children_of(published)
     assert {span.service for span in (first, *later)} == {"collate-gateway-worker"}
     assert all((span.name, span.kind) == ("process commands", "CONSUMER") for span in (first, *later))
