@@ -6,6 +6,7 @@ Readers return `UnreadableRecord` for a record that this version cannot read. Th
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -54,6 +55,7 @@ class PublishedEvent:
     time: datetime
     data: Event
     causation_id: str | None = None
+    correlation_id: str | None = None
     traceparent: str | None = None
 
 
@@ -71,8 +73,13 @@ def schema_uri(type_: str) -> str:
 
 
 def source(environment: str) -> str:
-    """Return the CloudEvents source of an environment's records."""
+    """Return the CloudEvents source of an environment: of its commands and dead letters."""
     return f"/collate-gateway/{environment}"
+
+
+def _numbered_source(source: str, authorization_id: str) -> str:
+    """Return the source of records with a `sequence`: CloudEvents orders these numbers within a source."""
+    return f"{source}/authorizations/{quote(authorization_id, safe='')}"
 
 
 def write_command(command: RecordedCommand, source: str) -> tuple[KafkaHeaders, bytes]:
@@ -117,10 +124,13 @@ def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> R
 
 def write_event(event: PublishedEvent, source: str) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of an event's record."""
-    headers = _headers(event.id, source, event.data.TYPE, event.authorization_id, event.time)
+    scope = _numbered_source(source, event.authorization_id)
+    headers = _headers(event.id, scope, event.data.TYPE, event.authorization_id, event.time)
     headers += [("ce_dataschema", schema_uri(event.data.TYPE).encode()), _sequence(event.sequence)]
     if event.causation_id is not None:
         headers.append(("ce_causationid", event.causation_id.encode()))
+    if event.correlation_id is not None:
+        headers.append(("ce_correlationid", event.correlation_id.encode()))
     return _completed(headers, event.traceparent), event.data.to_json()
 
 
@@ -132,6 +142,7 @@ def publish(
     sequence: int,
     time: datetime,
     causation_id: str | None = None,
+    correlation_id: str | None = None,
     traceparent: str | None = None,
 ) -> PublishedEvent:
     """Return an event with its envelope. Its id is derived from the authorization, its life and the sequence."""
@@ -142,6 +153,7 @@ def publish(
         time=time,
         data=data,
         causation_id=causation_id,
+        correlation_id=correlation_id,
         traceparent=traceparent,
     )
 
@@ -171,6 +183,7 @@ def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Pub
         time=envelope.time,
         data=data,
         causation_id=envelope.extensions.get("causationid"),
+        correlation_id=envelope.extensions.get("correlationid"),
         traceparent=envelope.traceparent,
     )
 
@@ -180,7 +193,8 @@ def write_authorization(
 ) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of an authorization's latest state."""
     id_ = state_id(authorization_id, life, record.sequence)
-    headers = _headers(id_, source, record.TYPE, authorization_id, record.updated_at)
+    scope = _numbered_source(source, authorization_id)
+    headers = _headers(id_, scope, record.TYPE, authorization_id, record.updated_at)
     headers += [("ce_dataschema", schema_uri(record.TYPE).encode()), _sequence(record.sequence)]
     return _completed(headers, None), record.to_json()
 

@@ -126,7 +126,7 @@ class Applier:
 
     def _key_conflict(self, execution: CommandExecution) -> Done:
         task, unit_of_work = execution.task, execution.unit_of_work
-        unit_of_work.emit(outcome.key_conflict(task), task.command_id)
+        unit_of_work.emit(outcome.key_conflict(task), task.command_id, execution.first_command)
         unit_of_work.on_commit(self._context.metrics.key_conflicts.inc)
         fields = {"authorization_id": task.authorization_id, "command_id": task.command_id}
         unit_of_work.on_commit(self._log.warning, "command.key_conflict_found", **fields)
@@ -183,7 +183,7 @@ class Applier:
             fields = {"command_id": command_id, "record_id": task.record_id}
             unit_of_work.on_commit(self._log.warning, "command.discard_ignored", **fields)
             return ()
-        unit_of_work.emit(outcome.discarded(decision, task.caller, dead_letter), command_id)
+        unit_of_work.emit(outcome.discarded(decision, task.caller, dead_letter), command_id, dead_letter.first)
         unit_of_work.remove_dead_letter(command_id)
         digest = task.digest if dead_letter.digest is None else bytes.fromhex(dead_letter.digest)
         unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED, dead_letter.caller)
@@ -243,8 +243,15 @@ class Applier:
         if work is None:
             return
         event = outcome.record_lost(work)
-        unit_of_work.emit(event, work.command_id)
-        opened = OpenDeadLetter(redrive=work.redrive, at=invocation.now, command=work.command, caller=work.caller)
+        first = state.first_command(work.command_id, work.intent.handoff_id if work.intent else None)
+        unit_of_work.emit(event, work.command_id, first)
+        opened = OpenDeadLetter(
+            redrive=work.redrive,
+            at=invocation.now,
+            command=work.command,
+            caller=work.caller,
+            first=None if first == work.command_id else first,
+        )
         others = open_dead_letter(self._context, invocation, unit_of_work, work.command_id, opened)
         unit_of_work.change(work=None, waiting=None)
         unit_of_work.on_commit(self._context.metrics.dead_letters.labels(event.cause).inc)

@@ -70,6 +70,11 @@ class CommandExecution:
         self._record = record
         self._began = invocation.steady
 
+    @property
+    def first_command(self) -> str:
+        """Return the first command of the flow: the request whose handoff the command closes, else the command."""
+        return self.unit_of_work.state.first_command(self.task.command_id, self.task.handoff_id)
+
     # The writes so far
 
     @property
@@ -116,7 +121,7 @@ class CommandExecution:
         unit_of_work, task, context = self.unit_of_work, self.task, self.context
         known = unit_of_work.state.known
         event = finished(task, ending, known.version if known and is_version_known else None, self.attempts)
-        unit_of_work.emit(event, task.command_id)
+        unit_of_work.emit(event, task.command_id, self.first_command)
         self._clear_work()
         unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.FINISHED, task.caller)
         others: tuple[Output, ...] = ()
@@ -137,7 +142,7 @@ class CommandExecution:
     def refuse(self, reason: OutcomeReason, *, over_share: bool = False) -> Done:
         """Reject a record before its first step; the state of the command itself does not change."""
         unit_of_work, task = self.unit_of_work, self.task
-        unit_of_work.emit(finished(task, Rejected(reason), None), task.command_id)
+        unit_of_work.emit(finished(task, Rejected(reason), None), task.command_id, self.first_command)
         unit_of_work.add_recent_command(
             task.record_id, task.digest, CommandEnd.FINISHED, task.caller, over_share=over_share
         )
@@ -150,7 +155,8 @@ class CommandExecution:
     def dead_letter(self, cause: DeadLetterCause, handoff_id: str | None = None) -> Done:
         """End the command as a dead letter, for an operator's decision."""
         unit_of_work, task, context, work = self.unit_of_work, self.task, self.context, self.work
-        unit_of_work.emit(dead_lettered(task, cause, handoff_id, self.attempts), task.command_id)
+        first = self.first_command
+        unit_of_work.emit(dead_lettered(task, cause, handoff_id, self.attempts), task.command_id, first)
         writes = dead_letters.intents(work, self.ambiguous)
         record = dead_letters.dead_letter(task, cause, self._record, self.invocation.now, writes)
         self._clear_work()
@@ -163,6 +169,7 @@ class CommandExecution:
             caller=task.caller,
             digest=short(task.digest).hex(),
             metadata=task.metadata,
+            first=None if first == task.command_id else first,
         )
         others = open_dead_letter(context, self.invocation, unit_of_work, task.command_id, opened)
         if unit_of_work.state.known is not None:
@@ -262,7 +269,7 @@ class CommandExecution:
             attempts=self.attempts.kept,
             attempts_left_out=self.attempts.left_out or None,
         )
-        self.unit_of_work.emit(event, task.command_id)
+        self.unit_of_work.emit(event, task.command_id, self.first_command)
         self.unit_of_work.on_commit(self.context.metrics.waiting_events.labels(reason.value).inc)
         shown = {"fields": fields} if fields else {}
         self._log("command.waiting", reason=reason.value, until=round(at, 3), **shown)

@@ -26,7 +26,7 @@ def open_dead_letter(
     if displaced is None:
         return ()
     other_id, other = displaced
-    unit_of_work.emit(outcome.displaced(other_id, other), other_id)
+    unit_of_work.emit(outcome.displaced(other_id, other), other_id, other.first)
     if other.digest is not None:
         unit_of_work.add_recent_command(other_id, bytes.fromhex(other.digest), CommandEnd.FINISHED, other.caller)
     unit_of_work.on_commit(context.metrics.finished.labels(other.command, "discarded", "none").inc)

@@ -75,6 +75,11 @@ class CommandTask:
         return self.payload.TYPE
 
     @property
+    def handoff_id(self) -> str | None:
+        """Return the handoff that a close names."""
+        return self.payload.handoff_id if isinstance(self.payload, HandoffClose) else None
+
+    @property
     def metadata(self) -> dict[str, str] | None:
         """Return the caller's metadata."""
         return self.payload.metadata

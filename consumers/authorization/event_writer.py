@@ -61,6 +61,7 @@ class EventWriter:
                 sequence=sequence,
                 time=time,
                 causation_id=pending.cause,
+                correlation_id=pending.first,
                 traceparent=traceparent,
             )
             headers, value = write_event(published, self.source)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.authorization.state import Claim, Handoff, Known
+from consumers.authorization.state import Claim, CommandRef, Handoff, Known
 from schemas.callers import asserted_by
 from schemas.collate.handoff import HandoffResult, HandoffState, ManualHandoff
 from schemas.enums import Agreement, AssertedBy, ClosedBy, CloseReport, RiskReason
@@ -185,7 +185,7 @@ def ended(known: Handoff, result: str | None, now: float) -> Handoff:
         result=word,
         by=by.value,
         reported=reported,
-        opener=None,
+        opener=None if known.opener is None else CommandRef(command_id=known.opener.command_id),
         opener_inferred=False,
         open_emitted=False,
         emitted_risks=(),

@@ -218,7 +218,7 @@ class _FactReduction(Reduction):
             verdict = final_agreement(last, known)
             self.change(last=last.replace(agreement=verdict.value))
         self.change(settled_at=self.now)
-        self.emit(event_factory.settled(known, last, verdict))
+        self.emit(event_factory.settled(known, last, verdict), of=last)
 
     # Our own writes
 
@@ -255,8 +255,7 @@ class _FactReduction(Reduction):
     def close_answered(self, fact: CloseAnswered) -> None:
         answer, closer = fact.answer, fact.closer
         version = answer.authorization.version
-        state, known = self.state, self.state.known
-        active = state.active
+        known, active = self.state.known, self.state.active
         if active is not None and active.id == answer.manual_handoff_id:
             closing = active.replace(closer=closer, state=answer.state, access_available=False)
             if answer.closed_at is not None:
@@ -266,8 +265,7 @@ class _FactReduction(Reduction):
             else:
                 # The end of the command says that it is closing, so there is no event of changed access.
                 self.close_begun(closing.replace(open_version=max(version, active.open_version)), version)
-        state = self.state
-        if known is not None and version > state.floor:
+        if known is not None and version > self.state.floor:
             after = known.replace(
                 version=version,
                 whole=False,
@@ -278,7 +276,8 @@ class _FactReduction(Reduction):
             )
             self.change(known=after, floor=version, emitted_action=None)
             if after.status != known.status:
-                self.emit(event_factory.changed(known.status, after), closer.caused_by)
+                handoff = self.state.handoff(answer.manual_handoff_id)
+                self.emit(event_factory.changed(known.status, after), closer.caused_by, of=handoff)
 
     def close_inferred(self, fact: CloseInferred) -> None:
         active = self.state.active
@@ -286,7 +285,7 @@ class _FactReduction(Reduction):
             self.change(active=active.replace(closer=fact.closer))
 
     def grant_recorded(self, fact: GrantRecorded, rules: RiskRules) -> None:
-        self.events.append(PendingEvent(event_factory.access_granted(fact), fact.cause))
+        self.emit(event_factory.access_granted(fact), of=self.state.handoff(fact.handoff_id), cause=fact.cause)
         active, early = self.state.active, self.state.early_grant
         until, expiring = fact.expires_at, expiring_at(fact.expires_at, self.now, rules)
         if active is not None and active.id == fact.handoff_id:
@@ -304,7 +303,7 @@ class _FactReduction(Reduction):
         if active is not None and active.id == fact.handoff_id and is_claimed_by(active.claim, fact.caller):
             self.change(active=active.replace(claim=None))
             if active.open_emitted:
-                self.events.append(PendingEvent(event_factory.released(active.id, fact.caller), fact.cause))
+                self.emit(event_factory.released(active.id, fact.caller), of=active, cause=fact.cause)
         elif early is not None and early.handoff_id == fact.handoff_id and is_claimed_by(early.claim, fact.caller):
             self.change(early_grant=early.replace(claim=None))  # nothing has been published of it yet
 
@@ -337,7 +336,7 @@ class _FactReduction(Reduction):
             if not is_late(active, risk, rules, self.now):
                 ends_at = abandoned_at(active, rules)
                 ends_at = ends_at if ends_at is not None and ends_at > self.now else None
-                self.emit(event_factory.at_risk(active, risk, ends_at, self.state.known), active.opener)
+                self.emit(event_factory.at_risk(active, risk, ends_at, self.state.known), active.opener, of=active)
 
 
 def next_risk_at(state: AuthorizationState, rules: RiskRules) -> float:

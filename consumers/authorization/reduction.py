@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from consumers.authorization import event_factory
 from consumers.authorization.handoffs import access_of, claim_after, ended, granted, reconciled
-from consumers.authorization.state import MOST_ENDED_HANDOFFS, AuthorizationState, CommandRef, Handoff, Known
+from consumers.authorization.state import (
+    MOST_ENDED_HANDOFFS,
+    AuthorizationState,
+    CommandRef,
+    Handoff,
+    Known,
+    first_command,
+)
 from schemas.collate.handoff import HandoffState
 
 if TYPE_CHECKING:
@@ -20,10 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """An event for the next commit, and the id of the command that caused it."""
+    """An event for the next commit, the id of the command that caused it, and that of the first command of its flow."""
 
     event: Event
     cause: str | None = None
+    first: str | None = None
 
 
 class Reduction:
@@ -46,9 +54,12 @@ class Reduction:
         """Replace fields of the state."""
         self.state = self.state.replace(**changes)
 
-    def emit(self, event: Event, command: CommandRef | None = None) -> None:
-        """Add an event that a command caused, if any."""
-        self.events.append(PendingEvent(event, command.command_id if command else None))
+    def emit(
+        self, event: Event, command: CommandRef | None = None, *, of: Handoff | None = None, cause: str | None = None
+    ) -> None:
+        """Add an event `of` a handoff, which a command or the record with the id `cause` caused, if any."""
+        cause = command.command_id if command else cause
+        self.events.append(PendingEvent(event, cause, first_command(of, cause)))
 
     def open(self, handoff: Handoff, version: int | None) -> None:
         """Add a new handoff, with the grant that was recorded before our first read of it."""
@@ -64,13 +75,13 @@ class Reduction:
         before = self.state.active
         if not handoff.open_emitted and handoff.state != HandoffState.OFFERED:
             handoff = handoff.replace(open_emitted=True)
-            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener)
+            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener, of=handoff)
             if (claim := handoff.claim) is not None:
-                self.emit(event_factory.claimed(handoff.id, claim.caller, None))
+                self.emit(event_factory.claimed(handoff.id, claim.caller, None), of=handoff)
             else:
                 handoff = self.claimed_by_opener(handoff)
         elif handoff.open_emitted and before is not None and access_of(handoff) != access_of(before):
-            self.emit(event_factory.access_changed(handoff, version))
+            self.emit(event_factory.access_changed(handoff, version), of=handoff)
         if handoff != before:
             self.change(active=handoff)
 
@@ -94,25 +105,26 @@ class Reduction:
         if claim is handoff.claim or claim is None:
             return handoff
         if handoff.open_emitted:  # else with `handoff.opened`
-            self.events.append(PendingEvent(event_factory.claimed(handoff.id, caller, handoff.claim), cause))
+            self.emit(event_factory.claimed(handoff.id, caller, handoff.claim), of=handoff, cause=cause)
         return handoff.replace(claim=claim)
 
     def end(self, handoff: Handoff, version: int, result: str | None) -> None:
         """End the open handoff."""
         if not handoff.open_emitted:
             handoff = handoff.replace(open_emitted=True)
-            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener)
+            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener, of=handoff)
         handoff = ended(handoff, result, self.now)
         self.change(
             active=None, last=handoff, ended=(*self.state.ended, handoff.id)[-MOST_ENDED_HANDOFFS:], emitted_action=None
         )
         by_us = handoff.closer.caused_by if handoff.closer is not None and handoff.by == "us" else None
-        self.emit(event_factory.closed(handoff, version), by_us)
+        self.emit(event_factory.closed(handoff, version), by_us, of=handoff)
 
     def reconcile(self, last: Handoff, known: Known, verdict: Agreement) -> None:
         """Mark the last handoff as reconciled by Collate."""
         self.change(last=reconciled(last, verdict))
-        self.emit(event_factory.reconciled(last, known, verdict), last.closer.caused_by if last.closer else None)
+        by_us = last.closer.caused_by if last.closer else None
+        self.emit(event_factory.reconciled(last, known, verdict), by_us, of=last)
 
     def has_ended(self, handoff_id: str) -> bool:
         """Whether the state contains the end of a handoff."""

@@ -210,6 +210,11 @@ class Handoff(Part):
     claim: Claim | None = None
 
 
+def first_command(handoff: Handoff | None, cause: str | None) -> str | None:
+    """Return the first command of a flow: the request that opened the handoff if it is known, else the cause."""
+    return handoff.opener.command_id if handoff is not None and handoff.opener is not None else cause
+
+
 class Grant(Part):
     """The expiry of the last access grant for a handoff that was not yet seen open, and who has claimed it."""
 
@@ -240,7 +245,8 @@ class WatchStatus(Part):
 class OpenDeadLetter(Part):
     """A dead letter that an operator may redrive or discard. It outlives the id in `recent_commands`.
 
-    `digest` is the short digest of the command, in hex; None for an unreadable record.
+    `digest` is the short digest of the command, in hex; None for an unreadable record. `first` is the first command of
+    its flow, if that is another one: the state may forget the handoff before the redrive.
     """
 
     redrive: int = 0
@@ -249,6 +255,7 @@ class OpenDeadLetter(Part):
     caller: str
     digest: str | None = None
     metadata: dict[str, str] | None = None
+    first: str | None = None
 
 
 class AuthorizationState(Part):
@@ -280,6 +287,15 @@ class AuthorizationState(Part):
     recent_callers: str = ""
     dead_letters: dict[str, OpenDeadLetter] = {}
     recent_forgotten: dict[str, float] = {}
+
+    def handoff(self, handoff_id: str | None) -> Handoff | None:
+        """Return the open or the last handoff, if it has this id."""
+        return next((one for one in (self.active, self.last) if one is not None and one.id == handoff_id), None)
+
+    def first_command(self, command_id: str, handoff_id: str | None) -> str:
+        """Return the first command of a command's flow; `handoff_id` if it is a close. A redrive keeps its letter's."""
+        letter = self.dead_letters.get(command_id)
+        return (letter and letter.first) or first_command(self.handoff(handoff_id), None) or command_id
 
     def encode(self) -> bytes:
         """Return the JSON without default values; raise StateTooLarge."""

@@ -99,9 +99,12 @@ class UnitOfWork:
             if (watch := self.state.watch) is not None:
                 self.change(watch=watch.replace(moved_at=self._invocation.now))
 
-    def emit(self, event: Event, cause: str | None = None) -> None:
-        """Publish an event with the next commit; `cause` is the id of the command that caused it."""
-        self._pending.append(PendingEvent(event, cause))
+    def emit(self, event: Event, cause: str | None = None, first: str | None = None) -> None:
+        """Publish an event with the next commit.
+
+        `cause` is the id of the command that caused it; `first` that of the first command of its flow, if another one.
+        """
+        self._pending.append(PendingEvent(event, cause, first or cause))
 
     def on_commit(self, say: Callable[..., object], *values: Any, **fields: Any) -> None:
         """Write a log line, or count, after the next commit; never if the commit is lost."""

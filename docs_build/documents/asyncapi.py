@@ -15,7 +15,7 @@ from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.model import Message
-from schemas.records import schema_uri
+from schemas.records import schema_uri, source
 from schemas.topics import Topic, catalogue
 
 VERSION = "1.0.0"
@@ -25,12 +25,23 @@ _TEXT = {"type": "string"}
 _ENVELOPE: Mapping[str, Mapping[str, Any]] = {
     "ce_specversion": {"const": "1.0", "type": "string"},
     "ce_id": {"type": "string", "format": "uuid"},
-    "ce_source": {"type": "string", "description": "`/collate-gateway/` and the environment."},
+    "ce_source": {
+        "type": "string",
+        "format": "uri-reference",
+        "description": "The installation: `/collate-gateway/` and the environment.",
+    },
     "ce_type": _TEXT,
     "ce_subject": {"type": "string", "description": "The authorization id."},
     "ce_time": {"type": "string", "format": "date-time"},
     "content-type": {"const": "application/json", "type": "string"},
     "traceparent": {"type": "string", "description": "The W3C trace context, if the cause was traced."},
+}
+_NUMBERED_SOURCE = {
+    "ce_source": {
+        "type": "string",
+        "format": "uri-reference",
+        "description": "The scope of `sequence`: the installation, `/authorizations/`, and the authorization id.",
+    },
 }
 _NUMBER = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 _SEQUENCE = {"type": "string", "pattern": f"^[0-9]{{{SEQUENCE_DIGITS}}}$"}
@@ -48,12 +59,19 @@ _EXTENSIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "ce_redrive": _NUMBER | {"description": "The number of the redrive of a dead-lettered command."},
     },
     "event": {
+        **_NUMBERED_SOURCE,
         **_DATASCHEMA,
         "ce_sequence": _SEQUENCE
         | {"description": f"The number of the event within its authorization, without gaps. {_ORDER}"},
         "ce_causationid": {"type": "string", "description": "The command that caused the event, if there is one."},
+        "ce_correlationid": {
+            "type": "string",
+            "description": "The first command of the flow, through redrives: the request that opened the handoff, if "
+            "the gateway knows it, else the command that caused the event. Absent without one.",
+        },
     },
     "authorization": {
+        **_NUMBERED_SOURCE,
         **_DATASCHEMA,
         "ce_sequence": _SEQUENCE | {"description": f"The number of the last event that this state includes. {_ORDER}"},
     },
@@ -146,7 +164,7 @@ def _message(kind: str, model: type[Message]) -> dict[str, Any]:
         "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": _BINDING_VERSION}},
     }
     if kind == "event":
-        message["correlationId"] = {"location": "$message.header#/ce_causationid"}
+        message["correlationId"] = {"location": "$message.header#/ce_correlationid"}
     headers = _example_headers(kind, name)
     return message | {"examples": [{"name": "typical", "headers": headers, "payload": dict(model.EXAMPLE)}]}
 
@@ -155,17 +173,19 @@ def _example_headers(kind: str, name: str) -> dict[str, str]:
     headers = {
         "ce_specversion": "1.0",
         "ce_id": "0a5d6a3c-6a9e-5b0d-8a6e-2f6a4f0f9d11",
-        "ce_source": "/collate-gateway/local",
+        "ce_source": source("local"),
         "ce_type": name,
         "ce_subject": "auth_7Q2M",
         "ce_time": "2026-06-02T14:06:01Z",
         "content-type": "application/json",
     }
     own = {
+        "ce_source": f"{source('local')}/authorizations/auth_7Q2M",
         "ce_dataschema": schema_uri(name),
         "ce_caller": "intake",
         "ce_sequence": sequence_text(9),
         "ce_causationid": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "ce_correlationid": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
     }
     return headers | {header: value for header, value in own.items() if header in _EXTENSIONS[kind]}
 

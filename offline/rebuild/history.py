@@ -14,7 +14,6 @@ from schemas.events import (
     CommandDeadLettered,
     CommandFinished,
     ContentRead,
-    Event,
     HandoffAccessChanged,
     HandoffAccessGranted,
     HandoffAtRisk,
@@ -85,13 +84,13 @@ class History:
             case CommandFinished() as finished:
                 self._finished(finished, at)
             case CommandDeadLettered() as dead:
-                self._dead_lettered(dead, at)
+                self._dead_lettered(dead, at, event.correlation_id)
             case HandoffAccessGranted() | RecentCommandsEmptied() | VersionFloorLowered() | ContentRead():
                 self._own_record(event.data, at, cause)
             case AuthorizationChanged() as changed:
                 self._changed(changed, at)
             case _:
-                self._handoff(event.data, at, cause)
+                self._handoff(event, at)
 
     def _changed(self, changed: AuthorizationChanged, at: float) -> None:
         self._receipt, self._decision = changed.receipt_seen, changed.decision_seen
@@ -116,12 +115,17 @@ class History:
         ended = Ended(at, command_id, redrive, finished.caller, finished.reason, is_discard=is_discard)
         self._add_recent(ended)
 
-    def _dead_lettered(self, dead: CommandDeadLettered, at: float) -> None:
+    def _dead_lettered(self, dead: CommandDeadLettered, at: float, first: str | None) -> None:
         command_id, redrive = dead.command_id, dead.redrive or 0
         self.ends.add((command_id, redrive))
         self.dead_letters.pop(command_id, None)  # a later one is the newest
         self.dead_letters[command_id] = OpenDeadLetter(
-            redrive=redrive, at=at, command=dead.command, caller=dead.caller, metadata=dead.metadata
+            redrive=redrive,
+            at=at,
+            command=dead.command,
+            caller=dead.caller,
+            metadata=dead.metadata,
+            first=None if first == command_id else first,
         )
         self._add_recent(Ended(at, command_id, redrive, dead.caller, is_dead_lettered=True))
 
@@ -154,8 +158,9 @@ class History:
 
     # Handoffs
 
-    def _handoff(self, event: Event, at: float, cause: str | None) -> None:
-        match event:
+    def _handoff(self, event: PublishedEvent, at: float) -> None:
+        cause = event.causation_id
+        match event.data:
             case HandoffOpened() as opened:
                 reduction = Reduction(self.state, at)
                 reduction.open(self._opened(opened, at, cause), opened.version)
@@ -178,7 +183,7 @@ class History:
                 self._change_active(released.handoff_id, claim=None)
             case HandoffClosed() as closed:
                 reduction = Reduction(self.state, at)
-                reduction.end(self._closed(closed, at, cause), closed.version or 0, closed.result)
+                reduction.end(self._closed(closed, at, event), closed.version or 0, closed.result)
                 early = self.state.early_grant
                 is_of_closed = early is not None and early.handoff_id == closed.handoff_id
                 self.state = reduction.state.replace(early_grant=None) if is_of_closed else reduction.state
@@ -213,9 +218,9 @@ class History:
             opener_inferred=opened.effect == Effect.INFERRED,
         )
 
-    def _closed(self, closed: HandoffClosed, at: float, cause: str | None) -> Handoff:
+    def _closed(self, closed: HandoffClosed, at: float, event: PublishedEvent) -> Handoff:
         """Return the handoff as it was before its end, with the command that closed it."""
-        closer = None
+        closer, cause, first = None, event.causation_id, event.correlation_id
         if closed.by == ClosedBy.US and (operation := _OPERATION_OF.get(closed.result)) is not None:
             closer = Closer(
                 caused_by=None if cause is None else CommandRef(command_id=cause, metadata=closed.metadata),
@@ -235,6 +240,7 @@ class History:
                 open_emitted=True,
                 had_receipt=True,
                 had_decision=True,
+                opener=None if first in {None, cause} else CommandRef(command_id=first or ""),
             )
         closed_at = None if closed.closed_at is None else closed.closed_at.timestamp()
         return handoff.replace(closer=closer, closed_at=closed_at)

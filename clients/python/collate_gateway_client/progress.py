@@ -21,7 +21,7 @@ class Event:
 
     Attributes:
         id: Unique within `source`.
-        source: The installation that published the event.
+        source: The scope of `sequence`: the installation, `/authorizations/`, and the authorization id.
         type: Such as `collate-gateway.handoff.opened.v1`.
         authorization_id: The authorization.
         sequence: The number of the event within its authorization, from 1, without gaps.

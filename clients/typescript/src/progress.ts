@@ -13,7 +13,7 @@ export class UnreadableEvent extends Error {}
 interface EventOf<Type extends string, Data> {
   /** Unique within `source`. */
   readonly id: string;
-  /** The installation that published the event. */
+  /** The scope of `sequence`: the installation, `/authorizations/`, and the authorization id. */
   readonly source: string;
   readonly type: Type;
   readonly authorizationId: string;

@@ -1,5 +1,5 @@
 // Reads `count` records with kafkajs, makes CloudEvents of them with the official SDK, and prints them as JSON, ordered by
-// subject and the text of the extension `sequence`.
+// source and the text of the extension `sequence`.
 //
 //     node read_cloudevents.js CLOUDEVENTS KAFKAJS BOOTSTRAP TOPIC COUNT
 globalThis.self = globalThis; // the SDK's bundle is also made for browsers
@@ -26,7 +26,7 @@ async function main() {
     consumer.run({ eachMessage }).catch(reject);
   });
   await consumer.disconnect();
-  events.sort((one, other) => byText(one.subject, other.subject) || byText(one.sequence, other.sequence));
+  events.sort((one, other) => byText(one.source, other.source) || byText(one.sequence, other.sequence));
   process.stdout.write(JSON.stringify(events));
 }
 

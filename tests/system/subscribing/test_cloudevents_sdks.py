@@ -1,4 +1,4 @@
-"""The official CloudEvents SDKs read the events of real processes, and order them by the text of `sequence`.
+"""The official CloudEvents SDKs read the events of real processes, order them and find those of a handoff.
 
 `sequence` has no numbers of one digit only here: the eleventh event would come before the second one without zeros.
 """
@@ -23,6 +23,7 @@ from local.npm.packages import Package, fetch, node_program
 from local.processes.archives import unpack
 from local.processes.cache import cache_directory
 from schemas.published import read
+from tests.system.records import everything_in
 
 HERE = Path(__file__).parent
 COMMANDS = 12
@@ -41,22 +42,39 @@ def packages(tmp_path_factory):
 
 @pytest.fixture
 async def published(gateway):
-    """The events of two authorizations, more than ten of each, as the gateway's own reader has them."""
-    authorizations = gateway.collate.create(count=2)
-    for _ in range(COMMANDS):
-        for one in authorizations:
+    """The events of two authorizations, more than ten of each, as the gateway's own reader has them; the requests."""
+    authorizations, requests = gateway.collate.create(count=2), set()
+    for one in authorizations:
+        for _ in range(COMMANDS):
             await gateway.command(one, "watch")
+        opened = await gateway.command(one, "handoffs")
+        requests.add(opened["commandId"])
+        revoked = {"result": {"type": "revoked", "reason": "tests"}}
+        await gateway.command(one, f"handoffs/{opened['handoffId']}/close", revoked)
     async with listening(gateway.bootstrap, gateway.prefix) as listener:
-        while sum(event.kind == "command.finished" for event in listener.events) < 2 * COMMANDS:
+        while sum(event.kind == "handoff.closed" for event in listener.events) < len(authorizations):
             await listener.take(20)
-        return sorted(listener.events, key=lambda event: (event.authorization_id, event.sequence))
+        assert gateway.worker.stop() == 0  # no observation adds an event now
+        count = len((await everything_in(gateway.bootstrap, gateway.prefix))["events"])
+        while len(listener.events) < count:
+            await listener.take(20)
+        return sorted(listener.events, key=lambda event: (event.authorization_id, event.sequence)), requests
 
 
 def require_same(read_events, published):
-    """What the SDK read is what was published, in the order of the texts."""
-    numbers = [(event["subject"], event["sequence"]) for event in read_events]
+    """What the SDK read is what was published, in the order of the texts; the request leads to all events of a flow."""
+    published, requests = published
+    for request in requests:
+        flow = [event["type"].split(".", 1)[1] for event in read_events if event.get("correlationid") == request]
+        assert flow[:2] == ["handoff.opened.v1", "command.finished.v1"]
+        assert flow.count("command.finished.v1") == 2, "of the request and of the close"
+        assert "handoff.closed.v1" in flow
+    for event in read_events:
+        installation, _, authorization = event["source"].partition("/authorizations/")
+        assert (installation, authorization) == ("/collate-gateway/local", event["subject"])
+    numbers = [(event["source"], event["sequence"]) for event in read_events]
     assert all(one < other for one, other in pairwise(numbers))
-    assert [(subject, int(text)) for subject, text in numbers] == [
+    assert [(event["subject"], int(event["sequence"])) for event in read_events] == [
         (event.authorization_id, event.sequence) for event in published
     ]
     assert max(event.sequence for event in published) > 10
@@ -78,18 +96,18 @@ async def test_the_python_sdk_orders_events_by_the_text_of_the_extension(gateway
     )
     events = []
     async with consumer, asyncio.timeout(30):
-        while len(events) < len(published):
+        while len(events) < len(published[0]):
             record = await consumer.getone()
             message = sdk.KafkaMessage(dict(record.headers), record.key, record.value)
             events.append(sdk.from_kafka(message, JSONFormat()))
-    events.sort(key=lambda event: (event.get_subject(), event.get_extension("sequence")))
+    events.sort(key=lambda event: (event.get_source(), event.get_extension("sequence")))
     require_same([event.get_attributes() | {"data": event.get_data()} for event in events], published)
 
 
 async def test_the_javascript_sdk_orders_events_by_the_text_of_the_extension(gateway, published, packages):
     argv = [
         *(node_program(), HERE / "read_cloudevents.js", packages["cloudevents"], packages["kafkajs"]),
-        *(gateway.bootstrap, f"{gateway.prefix}events", len(published)),
+        *(gateway.bootstrap, f"{gateway.prefix}events", len(published[0])),
     ]
     reader = await asyncio.create_subprocess_exec(*map(str, argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     async with asyncio.timeout(60):
@@ -104,7 +122,7 @@ async def test_the_go_sdk_orders_events_by_the_text_of_the_extension(gateway, pu
     program = tmp_path / "consumer"
     build = await asyncio.create_subprocess_exec("go", "build", "-o", str(program), ".", cwd=HERE / "go_consumer")
     assert await build.wait() == 0
-    argv = [program, gateway.bootstrap, f"{gateway.prefix}events", PARTITIONS, len(published)]
+    argv = [program, gateway.bootstrap, f"{gateway.prefix}events", PARTITIONS, len(published[0])]
     reader = await asyncio.create_subprocess_exec(*map(str, argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     async with asyncio.timeout(60):
         output, errors = await reader.communicate()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -32,6 +33,7 @@ from schemas.records import (
 NOW = datetime(2026, 6, 2, 14, 6, 1, 250_000, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
+OTHER = "7d9f3ab0-35a4-5f4e-8c4b-64f2a0f1c9aa"
 HERE = source("local")
 
 
@@ -56,9 +58,11 @@ def test_a_commands_headers_equal_those_of_the_codec(redrive, trace):
 
 @pytest.mark.parametrize("trace", [None, TRACE])
 @pytest.mark.parametrize("cause", [None, ID])
-def test_an_events_headers_equal_those_of_the_codec(cause, trace):
+@pytest.mark.parametrize("first", [None, ID])
+def test_an_events_headers_equal_those_of_the_codec(first, cause, trace):
     data = example(EVENTS["collate-gateway.handoff.opened.v1"])
-    event = publish(data, authorization_id="a", sequence=4, life=1, time=NOW, causation_id=cause, traceparent=trace)
+    ids = {"causation_id": cause, "correlation_id": first}
+    event = publish(data, authorization_id="a", sequence=4, life=1, time=NOW, traceparent=trace, **ids)
     headers, value = write_event(event, HERE)
     assert to_kafka(from_kafka(headers, value))[0] == headers
 
@@ -70,7 +74,8 @@ def test_an_authorizations_headers_equal_those_of_the_codec():
 
 @pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)
 @pytest.mark.parametrize("cause", [None, ID])
-def test_an_event_is_read_as_written(model, cause):
+@pytest.mark.parametrize("first", [None, OTHER])
+def test_an_event_is_read_as_written(model, cause, first):
     event = publish(
         example(model),
         authorization_id="auth_7Q2M",
@@ -78,6 +83,7 @@ def test_an_event_is_read_as_written(model, cause):
         sequence=4,
         time=NOW,
         causation_id=cause,
+        correlation_id=first,
         traceparent=TRACE,
     )
     assert event.id == event_id("auth_7Q2M", 1, 4)
@@ -87,7 +93,7 @@ def test_an_event_is_read_as_written(model, cause):
 # The bytes on the wire of an event and of a state: a change of them is a change for every subscriber.
 EVENT_HEADERS = (
     ("ce_id", b"38b75774-db98-5bd3-b5c3-81db98f13076"),
-    ("ce_source", b"/collate-gateway/local"),
+    ("ce_source", b"/collate-gateway/local/authorizations/auth_7Q2M"),
     ("ce_specversion", b"1.0"),
     ("ce_type", b"collate-gateway.handoff.claimed.v1"),
     ("ce_subject", b"auth_7Q2M"),
@@ -95,12 +101,13 @@ EVENT_HEADERS = (
     ("ce_dataschema", b"urn:collate-gateway:handoff:claimed:v1"),
     ("ce_sequence", b"00000000000000000010"),
     ("ce_causationid", ID.encode()),
+    ("ce_correlationid", OTHER.encode()),
     ("content-type", b"application/json"),
     ("traceparent", TRACE.encode()),
 )
 STATE_HEADERS = (
     ("ce_id", b"35deeef1-fbd9-5702-a67d-1cc5ddca513b"),
-    ("ce_source", b"/collate-gateway/local"),
+    ("ce_source", b"/collate-gateway/local/authorizations/auth_7Q2M"),
     ("ce_specversion", b"1.0"),
     ("ce_type", b"collate-gateway.authorization.v1"),
     ("ce_subject", b"auth_7Q2M"),
@@ -121,6 +128,7 @@ def written_event(sequence):
         time=NOW,
         life=LIFE,
         causation_id=ID,
+        correlation_id=OTHER,
         traceparent=TRACE,
     )
 
@@ -129,6 +137,17 @@ def test_the_headers_of_events_and_states_are_golden():
     assert write_event(written_event(10), HERE)[0] == EVENT_HEADERS
     record = example(AuthorizationRecord)
     assert write_authorization("auth_7Q2M", record, HERE, life=LIFE)[0] == STATE_HEADERS
+
+
+def test_commands_and_dead_letters_have_no_sequence_so_their_source_is_the_installation():
+    command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest())
+    for headers, _ in (write_command(command, HERE), write_dead_letter(example(DeadLetter), HERE)):
+        assert dict(headers)["ce_source"] == HERE.encode()
+
+
+def test_the_source_of_an_odd_key_is_a_uri_reference():
+    event = replace(written_event(10), authorization_id="auth 7/Ü")
+    assert dict(write_event(event, HERE)[0])["ce_source"] == f"{HERE}/authorizations/auth%207%2F%C3%9C".encode()
 
 
 @given(st.integers(0, 10**18 - 1), st.integers(0, 10**18 - 1))

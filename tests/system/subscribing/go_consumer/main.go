@@ -1,5 +1,5 @@
 // Reads `count` records of a topic with sarama, makes CloudEvents of them with the official SDK, and prints them as JSON,
-// ordered by subject and the text of the extension `sequence`. The SDK gets the attributes as HTTP headers: they differ
+// ordered by source and the text of the extension `sequence`. The SDK gets the attributes as HTTP headers: they differ
 // from Kafka's only in the prefix.
 //
 //	go run . BOOTSTRAP TOPIC PARTITIONS COUNT
@@ -62,8 +62,8 @@ func main() {
 		events = append(events, read)
 	}
 	sort.Slice(events, func(one, other int) bool {
-		if events[one].Subject() != events[other].Subject() {
-			return events[one].Subject() < events[other].Subject()
+		if events[one].Source() != events[other].Source() {
+			return events[one].Source() < events[other].Source()
 		}
 		return events[one].Extensions()["sequence"].(string) < events[other].Extensions()["sequence"].(string)
 	})
