@@ -30,6 +30,7 @@ def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
         "GATEWAY_COLLATE__MAX_REPLICAS": "1",
         "GATEWAY_INGRESS__CALLER_RATE": "100000",
         "GATEWAY_INGRESS__CALLER_BURST": "100000",
+        "GATEWAY_INGRESS__MAX_UNFINISHED_PER_CALLER": "100000",
     }
 
 

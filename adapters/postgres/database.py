@@ -180,9 +180,9 @@ async def connected(
             await connection.close()
 
 
-def most_connections(settings: ReadModelSettings) -> int:
-    """Return the maximum number of connections of all processes together."""
-    return settings.max_replicas * settings.connections + _OTHER_CONNECTIONS
+def most_connections(settings: ReadModelSettings, ingresses: int) -> int:
+    """Return the maximum number of connections of all processes together, with so many of ingress."""
+    return ingresses * settings.connections + _OTHER_CONNECTIONS
 
 
 async def allowed_connections(connection: AsyncConnection[Any]) -> int:

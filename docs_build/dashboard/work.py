@@ -246,6 +246,12 @@ ROWS: Final[tuple[Row, ...]] = (
                 "callers-see-429-or-503-immediately",
             ),
             Panel(
+                "Accepted and unfinished",
+                "Commands that ingress accepted and whose end it has not seen.",
+                (("sum(`unfinished_commands`)", "commands"),),
+                page="callers-see-429-or-503-immediately",
+            ),
+            Panel(
                 "Requests with Prefer: wait",
                 "By result, and how many wait now.",
                 (*rate("waits_total", "result"), ("sum(`waiters`)", "wait now")),

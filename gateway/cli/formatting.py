@@ -12,7 +12,7 @@ from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -92,7 +92,12 @@ def age(since: str | None, now: str) -> str:
     """Return the time between two timestamps in one unit, such as `12 min`; `?` if the first is unknown."""
     if since is None:
         return "?"
-    seconds = max(0, round((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()))
+    return span((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds())
+
+
+def span(of_seconds: float) -> str:
+    """Return a number of seconds in one unit, such as `12 min`."""
+    seconds = max(0, round(of_seconds))
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
@@ -122,21 +127,35 @@ def progress_bar(verb: str, count: int, done: int = 0) -> Iterator[Callable[[int
     if count <= 1:
         yield lambda _: None
     elif errors.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+        )
         with Progress(*columns, console=errors, transient=True) as bar:
-            task = bar.add_task(verb, total=count, completed=done)
-            yield lambda number: bar.update(task, completed=number)
+            task, begun = bar.add_task(verb, total=count, completed=done, pace=""), time.monotonic()
+            yield lambda number: bar.update(
+                task, completed=number, pace=pace(number - done, count - number, time.monotonic() - begun)
+            )
     else:
-        yield _progress_lines(errors, verb, count)
+        yield _progress_lines(errors, verb, count, done)
 
 
-def _progress_lines(errors: Console, verb: str, count: int) -> Callable[[int], None]:
-    printed_at = time.monotonic()
+def _progress_lines(errors: Console, verb: str, count: int, done: int) -> Callable[[int], None]:
+    begun = printed_at = time.monotonic()
 
-    def advance(done: int) -> None:
+    def advance(number: int) -> None:
         nonlocal printed_at
-        if time.monotonic() - printed_at > _PROGRESS_SECONDS:
-            printed_at = time.monotonic()
-            errors.print(f"{verb}: {done} of {count}")
+        now = time.monotonic()
+        if now - printed_at > _PROGRESS_SECONDS:
+            printed_at = now
+            errors.print(f"{verb}: {number} of {count}, {pace(number - done, count - number, now - begun)}")
 
     return advance
+
+
+def pace(done: int, left: int, seconds: float) -> str:
+    """Return the rate of `done` in these seconds, and the time that `left` more need: `9.8/s, 84 min left`."""
+    rate = done / max(seconds, 0.001)
+    return f"{rate:.1f}/s, {span(left / rate)} left" if done else ""

@@ -7,6 +7,7 @@ Stop order: end waits and streams, accept no new connection, answer requests in 
 connections, flush.
 """
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import ProducerFactory, Publisher
 from gateway.ingress.commands.routes import Commands
 from gateway.ingress.commands.service import CommandService
+from gateway.ingress.commands.unfinished import UnfinishedBounds, UnfinishedCommands
 from gateway.ingress.commands.waiters import Waiters
 from gateway.ingress.dead_letters.actions import DeadLetterActions
 from gateway.ingress.dead_letters.bulk import BulkDecisions
@@ -62,6 +64,7 @@ from runtime.http_client import HttpProxy
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import Settings
+from runtime.settings.processes import PARTS_OF_READ_AHEAD
 from runtime.tracing.traces import Traces, open_traces
 from schemas.records import source
 from schemas.topics import catalogue
@@ -201,8 +204,14 @@ def assemble(
         partitions=partitions,
     )
     record = AccessRecord(command_log)
+    in_partition = settings.worker.read_ahead // (PARTS_OF_READ_AHEAD * own.max_replicas)
+    unfinished = UnfinishedCommands(
+        UnfinishedBounds(own.max_unfinished_per_caller, own.max_unfinished_per_person, in_partition)
+    )
+    metrics.unfinished_commands.set_function(lambda: unfinished.count(time.monotonic()))
     waiters = Waiters(
         metrics,
+        unfinished,
         # Half of the places at least is for requests that do not wait.
         capacity=min(own.max_waiters, own.max_requests_in_flight // 2),
         per_caller=own.max_waiters_per_caller,
@@ -217,6 +226,7 @@ def assemble(
         command_log,
         Replays(MAX_REPLAYS, KEY_RETENTION_SECONDS),
         waiters,
+        unfinished,
         metrics,
         has_read_model=settings.readmodel.dsn_file is not None,
     )

@@ -10,6 +10,7 @@ from runtime.settings import IngressSettings
 from schemas.api.me import CallerLimits, Me
 from schemas.api.queries import Query
 from schemas.callers import asserted_by
+from schemas.enums import AssertedBy
 
 
 class WhoAmI:
@@ -24,16 +25,19 @@ class WhoAmI:
         caller = self._access.admit(request)
         read_query(request, Query)
         rate, burst = self._access.limits(caller)
+        own, kind = self._settings, asserted_by(caller.name)
+        is_person = kind is AssertedBy.PERSON
         limits = CallerLimits(
             requests_per_second=rate,
             burst=int(burst),
-            streams=self._settings.max_streams_per_caller,
-            waiting_requests=self._settings.max_waiters_per_caller,
+            streams=own.max_streams_per_caller,
+            waiting_requests=own.max_waiters_per_caller,
+            unfinished_commands=own.max_unfinished_per_person if is_person else own.max_unfinished_per_caller,
         )
         return ModelResponse(
             Me(
                 caller=caller.name,
-                kind=asserted_by(caller.name),
+                kind=kind,
                 person=caller.person,
                 permissions=sorted(caller.permissions),
                 limits=limits,

@@ -64,6 +64,7 @@ SHEDS: Final = (
     "streams",
     "caller_batches",
     "batches",
+    "unfinished",
     "kafka_away",
     "partition_in_doubt",
     "publishes",

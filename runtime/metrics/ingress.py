@@ -20,6 +20,7 @@ class IngressMetrics:
     publish_failures: Counter
     publishes_in_flight: Gauge
     producer_rebuilds: Counter
+    unfinished_commands: Gauge
     waits: Counter
     waiters: Gauge
     streams: Gauge
@@ -47,7 +48,7 @@ def create_ingress_metrics(make: MetricFactory) -> IngressMetrics:
         ),
         batch_events=make.counter(
             "batch_events",
-            "Events of command batches, by result (accepted, replayed, rejected, rate, unavailable).",
+            "Events of command batches, by result (accepted, replayed, rejected, rate, unfinished, unavailable).",
             ("result",),
         ),
         publish_seconds=make.histogram(
@@ -58,6 +59,9 @@ def create_ingress_metrics(make: MetricFactory) -> IngressMetrics:
         ),
         publishes_in_flight=make.gauge("publishes_in_flight", "Commands sent to Kafka and not yet confirmed."),
         producer_rebuilds=make.counter("producer_rebuilds", "Producers replaced after a failed send."),
+        unfinished_commands=make.gauge(
+            "unfinished_commands", "Commands of all callers that this process accepted and whose end it has not seen."
+        ),
         waits=make.counter(
             "waits",
             "Requests with `Prefer: wait`, by result (finished, dead_lettered, timeout, left, stopped, full).",

@@ -79,6 +79,19 @@ class IngressSettings(Section):
         200.0, description="Average requests per second that one caller may send to one process."
     )
     caller_burst: Annotated[int, Field(ge=1)] = Field(400, description="Requests that one caller may send in a burst.")
+    max_replicas: Annotated[int, Field(ge=1)] = Field(
+        1,
+        description="Maximum number of ingress processes that run at the same time. They share the part of a "
+        "partition's read-ahead that one caller may fill, and the connections to the database.",
+    )
+    max_unfinished_per_caller: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        1_000,
+        description="Maximum number of unfinished commands of one caller, and of all people of a prefix, that one "
+        "process has accepted; a further one gets 429. In one partition: worker.read_ahead / (4 × max_replicas).",
+    )
+    max_unfinished_per_person: Annotated[int, Field(ge=1)] = Field(
+        100, description="Maximum number of unfinished commands of one person; a further one gets 429."
+    )
     stop_keepalive: Duration = Field(
         timedelta(seconds=5),
         description="How long a stopping process keeps an unused connection open; a request on it is answered, with "

@@ -23,6 +23,9 @@ LAST_WRITE_BEGINS: Final = timedelta(seconds=30)
 LAST_CALLS: Final = 4
 CALL_WAIT: Final = timedelta(seconds=5)
 
+# One caller fills at most a quarter of a partition's read-ahead, and half of it after all of ingress has restarted.
+PARTS_OF_READ_AHEAD: Final = 4
+
 EnvironmentName = Annotated[
     str,
     Field(
@@ -101,6 +104,12 @@ class Settings(ProcessSettings):
                 f"{show_duration(longest)}: {show_duration(LAST_WRITE_BEGINS)} and four calls of "
                 f"GATEWAY_COLLATE__TOTAL_TIMEOUT {show_duration(timeout)} and {show_duration(CALL_WAIT)}; "
                 "raise the deadline or shorten the timeout"
+            )
+        if self.worker.read_ahead < PARTS_OF_READ_AHEAD * self.ingress.max_replicas:
+            wrong.append(
+                f"GATEWAY_WORKER__READ_AHEAD is {self.worker.read_ahead}, less than four commands for each of "
+                f"GATEWAY_INGRESS__MAX_REPLICAS {self.ingress.max_replicas} processes: one caller could fill more than "
+                "half of a partition; raise the first or lower the second"
             )
         retention, forget_after = self.readmodel.retention, self.watch.forget_after
         if self.readmodel.dsn_file is not None and retention > forget_after:

@@ -28,12 +28,9 @@ class ReadModelSettings(Section):
         2_000, description="Maximum number of records that the projector writes in one transaction."
     )
     connections: Annotated[int, Field(ge=1, le=100)] = Field(
-        4, description="Maximum number of database connections of one ingress process."
-    )
-    max_replicas: Annotated[int, Field(ge=1)] = Field(
-        1,
-        description="Maximum number of ingress processes that run at the same time. `gateway check` compares the "
-        "connections of all processes with the server's limit.",
+        4,
+        description="Maximum number of database connections of one ingress process. `gateway check` compares those of "
+        "`ingress.max_replicas` processes with the server's limit.",
     )
     read_timeout: Duration = Field(
         timedelta(seconds=2), description="Timeout of one read, including the wait for a connection."

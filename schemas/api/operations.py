@@ -34,7 +34,8 @@ _command = partial(
     ApiOperation,
     method="POST",
     tag="commands",
-    description="A retry with the same Idempotency-Key is the same command, at any replica.",
+    description="A retry with the same Idempotency-Key is the same command, at any replica. 429 `too-many-unfinished`: "
+    "too many earlier commands of the caller have not ended; a close never gets it.",
     headers=("IdempotencyKey", "Prefer", "RequestId"),
     answers=_COMMAND_ANSWERS,
     problems=_BODY,
@@ -105,6 +106,8 @@ OPERATIONS: Final = (
         "for each event, unless the whole body is rejected. Each event is a command of its own, needs its own "
         "permission and counts as a request of the caller's rate. Events of one authorization are stored in their "
         "order. After a failure send the whole batch or the events without 202 again: repeats are the same commands. "
+        "A caller has a bounded number of unfinished commands; an event above it gets 429, and later events of its "
+        "authorization get 503. "
         "`Prefer: wait` has no effect on a batch.",
         permissions=tuple(COMMAND_PERMISSIONS.values()),
         headers=("Prefer", "RequestId"),

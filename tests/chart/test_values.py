@@ -78,6 +78,9 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
             "settings.topics.partitions",
         ),
         ({"worker": {"keda": {"enabled": True}}}, "worker.keda.prometheusServer"),
+        ({"ingress": {"replicas": 3}, "settings": {"ingress": {"max_replicas": 3}}}, "settings.ingress.max_replicas"),
+        ({"ingress": {"replicas": 500}}, "settings.worker.read_ahead is 2000"),
+        ({"settings": {"worker": {"read_ahead": 11}}}, "settings.worker.read_ahead is 11"),
         ({"expose": {"ingress": {"enabled": True}}}, "hosts"),
         ({"expose": {"httpRoute": {"enabled": True}}}, "parentRefs"),
         ({"console": {"enabled": True}}, "settings.console.public_url"),
@@ -141,9 +144,9 @@ def test_a_setting_becomes_a_variable_that_the_gateway_can_read(render):
         ),
         ("COLLATE", {"worker": {"keda": {"enabled": True, "maxReplicas": 9, "prometheusServer": "p"}}}, "12"),
         ("COLLATE", {"settings": {"collate": {"max_replicas": 50}}}, "50"),
-        ("READMODEL", {"ingress": {"replicas": 3}}, "4"),
-        ("READMODEL", {"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}}, "11"),
-        ("READMODEL", {"settings": {"readmodel": {"max_replicas": 50}}}, "50"),
+        ("INGRESS", {"ingress": {"replicas": 3}}, "4"),
+        ("INGRESS", {"ingress": {"autoscaling": {"enabled": True, "maxReplicas": 10}}}, "11"),
+        ("INGRESS", {"settings": {"ingress": {"max_replicas": 50}}}, "50"),
     ],
 )
 def test_calls_and_connections_are_divided_by_the_most_processes_that_can_run(render, counts, values, processes):

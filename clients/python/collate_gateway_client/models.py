@@ -526,11 +526,22 @@ class BatchedCommand(TypedDict):
     """Why the event was not accepted."""
 
 
+class UnfinishedPace(TypedDict):
+    """The caller's unfinished commands at the replica that answers, and how quickly they end."""
+
+    commands: int
+    """The accepted commands without an outcome."""
+    endedPerSecond: float
+    """The rate of the last commands that ended; 0 if none did."""
+
+
 class BatchedCommands(TypedDict):
     """The results of a batch, one for each event and in its order."""
 
     results: list[BatchedCommand]
     """The results."""
+    unfinished: UnfinishedPace
+    """For a sender of many batches: what is still unfinished."""
 
 
 class CallerLimits(TypedDict):
@@ -544,6 +555,8 @@ class CallerLimits(TypedDict):
     """The event streams that may be open."""
     waitingRequests: int
     """The requests that may wait (`Prefer: wait`)."""
+    unfinishedCommands: int
+    """The accepted commands that may be without an outcome."""
 
 
 ReportedOutcome = Literal["submitted", "decision_observed", "not_required_observed", "follow_up_required_observed"]

@@ -1271,12 +1271,18 @@ export interface components {
          *             ]
          *           }
          *         }
-         *       ]
+         *       ],
+         *       "unfinished": {
+         *         "commands": 412,
+         *         "endedPerSecond": 9.8
+         *       }
          *     }
          */
         BatchedCommands: {
             /** @description The results. */
             results: components["schemas"]["BatchedCommand"][];
+            /** @description For a sender of many batches: what is still unfinished. */
+            unfinished: components["schemas"]["UnfinishedPace"];
         };
         /**
          * CallerLimits
@@ -1291,6 +1297,8 @@ export interface components {
             streams: number;
             /** @description The requests that may wait (`Prefer: wait`). */
             waitingRequests: number;
+            /** @description The accepted commands that may be without an outcome. */
+            unfinishedCommands: number;
         };
         /**
          * CloseReport
@@ -2343,7 +2351,8 @@ export interface components {
          *         "requestsPerSecond": 200,
          *         "burst": 400,
          *         "streams": 20,
-         *         "waitingRequests": 100
+         *         "waitingRequests": 100,
+         *         "unfinishedCommands": 100
          *       }
          *     }
          */
@@ -2786,6 +2795,16 @@ export interface components {
             acceptedAt?: string;
             /** @description Why the command has not ended, if known. */
             waiting?: components["schemas"]["WaitsFor"];
+        };
+        /**
+         * UnfinishedPace
+         * @description The caller's unfinished commands at the replica that answers, and how quickly they end.
+         */
+        UnfinishedPace: {
+            /** @description The accepted commands without an outcome. */
+            commands: number;
+            /** @description The rate of the last commands that ended; 0 if none did. */
+            endedPerSecond: number;
         };
         /**
          * VersionFloorAccepted

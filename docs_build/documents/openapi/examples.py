@@ -90,7 +90,8 @@ EXAMPLES: Final[Mapping[str, Json]] = {
         "results": [
             {"index": 0, "status": 202, "command": _ACCEPTED},
             {"index": 1, "status": 422, "problem": _PROBLEM},
-        ]
+        ],
+        "unfinished": {"commands": 412, "endedPerSecond": 9.8},
     },
     "CommandAccepted": _ACCEPTED,
     "CommandList": {"commands": [_ACCEPTED | {"caller": "intake", "status": "waiting"}]},
@@ -148,7 +149,13 @@ EXAMPLES: Final[Mapping[str, Json]] = {
         "kind": "person",
         "person": "jo.miller",
         "permissions": ["authorization:read", "handoff:grant"],
-        "limits": {"requestsPerSecond": 200.0, "burst": 400, "streams": 20, "waitingRequests": 100},
+        "limits": {
+            "requestsPerSecond": 200.0,
+            "burst": 400,
+            "streams": 20,
+            "waitingRequests": 100,
+            "unfinishedCommands": 100,
+        },
     },
     "Overview": {
         "at": "2026-06-02T15:00:00Z",

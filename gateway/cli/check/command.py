@@ -108,7 +108,8 @@ async def _database(settings: ClusterSettings, process: Process | None) -> list[
         return []
     from gateway.cli.check.database import check_database  # noqa: PLC0415 - as above
 
-    return await _all(check_database(settings.readmodel))
+    ingresses = settings.ingress.max_replicas if isinstance(settings, Settings) else None
+    return await _all(check_database(settings.readmodel, ingresses))
 
 
 async def _all(results: AsyncIterator[CheckResult]) -> list[CheckResult]:

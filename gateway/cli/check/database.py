@@ -20,8 +20,8 @@ from runtime.settings import ReadModelSettings
 _INVALID_AUTHORIZATION = "28"  # SQLSTATE class: invalid authorization specification
 
 
-async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckResult]:
-    """Log in, and check the version of the schema and the bound of connections."""
+async def check_database(readmodel: ReadModelSettings, ingresses: int | None) -> AsyncIterator[CheckResult]:
+    """Log in, and check the version of the schema, and the bound of connections if `ingresses` is known."""
     try:
         conninfo_of(readmodel, "check database")
         statement_seconds = readmodel.read_timeout.total_seconds()
@@ -39,7 +39,8 @@ async def check_database(readmodel: ReadModelSettings) -> AsyncIterator[CheckRes
         yield failed("database", str(away), Exit.DENIED if _is_denied(away) else Exit.UNAVAILABLE)
     else:
         yield ok("database", f"schema {readmodel.schema_name} fits this version")
-        yield _bound_of_connections(most_connections(readmodel), allowed, sum(open_now.values()))
+        if ingresses is not None:
+            yield _bound_of_connections(most_connections(readmodel, ingresses), allowed, sum(open_now.values()))
 
 
 def _bound_of_connections(most: int, allowed: int, count: int) -> CheckResult:

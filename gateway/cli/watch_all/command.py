@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.api_client import DEFAULT_URL, GatewayUnavailable, KeyFile, Url, connected
+from gateway.cli.api_client import DEFAULT_URL, GatewayUnavailable, KeyFile, Url, connected, operations
 from gateway.cli.formatting import progress_bar
 from gateway.cli.terminal import AsJson, fail, print_json
 from gateway.cli.watch_all.progress import OtherFile, RunProgress
@@ -39,9 +39,10 @@ def watch_all(
     authorizationId; or it has JSON objects with authorizationId on its lines.
     Columns metadata.KEY, and the member metadata, become the command's metadata.
 
-    The verb sends as fast as your caller's rate allows. When it ends early, run
-    it again: FILE.progress has the place. FILE.failed lists, with line numbers,
-    what was not accepted.
+    The verb sends as fast as the commands end, and keeps half of your caller's
+    bound of unfinished commands free. It shows the rate and the time left. When
+    it ends early, run it again: FILE.progress has the place. FILE.failed lists,
+    with line numbers, what was not accepted.
 
     Exit codes:
 
@@ -61,7 +62,9 @@ def watch_all(
         typer.echo(f"gateway: continues behind line {first}", err=True)
     with connected(url, key_file, RETRIES) as gateway, progress_bar("watch-all", summary.lines, first) as advance:
         try:
-            send_all(gateway, read_lines(file, after=first), progress, advance)
+            # Half of the bound: the caller's other commands find a place during the run.
+            window = gateway.send(operations.read_me())["limits"]["unfinishedCommands"] // 2
+            send_all(gateway, read_lines(file, after=first), progress, advance, window=window)
         except GatewayUnavailable as error:
             place = f"{progress.line} of {summary.lines} lines are done; run the same command again to continue"
             raise GatewayUnavailable(f"{error}. {place}") from error

@@ -1,7 +1,9 @@
-"""Sends watch commands in batches, at the pace that the gateway allows.
+"""Sends watch commands in batches, at the pace at which they end.
 
-An event with 429 or a status from 500 on is sent again after Retry-After; any other rejection is a failure of its line.
-Only events of the current batch wait, so `FILE.progress` never passes a line that is neither accepted nor failed.
+A batch is sent when it fits into the window: the most unfinished commands of the caller at the replica that answers. So
+the caller keeps places for its other commands, and an ordinary run gets no 429 (decision 0023). An event with 429 or a
+status from 500 on is sent again after Retry-After; any other rejection is a failure of its line. Only events of the
+current batch wait, so `FILE.progress` never passes a line that is neither accepted nor failed.
 """
 
 import json
@@ -46,14 +48,18 @@ def send_all(
     progress: RunProgress,
     advance: Callable[[int], None],
     clock: Clock | None = None,
+    *,
+    window: int,
 ) -> None:
     """Send a command for each line. `advance` gets the number of the last line that is done.
 
-    Raises GatewayUnavailable after `GIVE_UP_SECONDS` without success, and RequestRejected if no event can be accepted.
+    `window`: the most unfinished commands of the caller. Raises GatewayUnavailable after `GIVE_UP_SECONDS` without
+    success, and RequestRejected if no event can be accepted.
     """
+    sender = _Sender(gateway, clock or Clock(), window)
     for part in _parts(lines, progress.run):
         failures = [FailedLine(line.number, f"expected {line.expected}") for line in part.wrong]
-        failures += _send(gateway, part.events, clock or Clock())
+        failures += sender.send(part.events)
         progress.advance(part.last, sorted(failures))
         advance(part.last)
 
@@ -97,37 +103,71 @@ def _event(line: Line, run: str) -> Event:
     return event | ({"data": {"metadata": line.metadata}} if line.metadata else {})
 
 
-def _send(gateway: ApiClient, events: list[tuple[Line, Event]], clock: Clock) -> list[FailedLine]:
-    """Send events until each is accepted or has failed; return the failures."""
-    failures: list[FailedLine] = []
-    success_at, pause = clock.now(), _MIN_PAUSE_SECONDS
-    while events:
-        problem, again, wait = "", [], 0.0
-        for (line, event), result in zip(events, _results(gateway, events), strict=True):
-            status = result["status"]
-            if status == 429 or status >= 500:
-                again.append((line, event))
-                wait = max(wait, result.get("retryAfter", 0))
-                problem = result["problem"]["detail"]
-            elif status != 202:
-                failures.append(_failure(line, status, result["problem"]))
-        if len(again) < len(events):
-            success_at, pause = clock.now(), _MIN_PAUSE_SECONDS
-        events = again
-        if events:
-            if clock.now() - success_at > GIVE_UP_SECONDS:
-                raise GatewayUnavailable(problem)
-            clock.sleep(max(wait, pause))
-            pause = min(pause * 2, _MAX_PAUSE_SECONDS)
-    return failures
+class _Sender:
+    """Sends events, and knows the unfinished commands since the last response."""
+
+    def __init__(self, gateway: ApiClient, clock: Clock, window: int) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._window = window
+        self._unfinished: models.UnfinishedPace = {"commands": 0, "endedPerSecond": 0.0}
+
+    def send(self, events: list[tuple[Line, Event]]) -> list[FailedLine]:
+        """Send events until each is accepted or has failed; return the failures."""
+        failures: list[FailedLine] = []
+        success_at, pause = self._clock.now(), _MIN_PAUSE_SECONDS
+        while events:
+            self._wait_for_window(len(events))
+            problem, again, wait = "", [], 0.0
+            for (line, event), result in zip(events, self._results(events), strict=True):
+                status = result["status"]
+                if status == 429 or status >= 500:
+                    again.append((line, event))
+                    wait = max(wait, result.get("retryAfter", 0))
+                    problem = result["problem"]["detail"]
+                elif status != 202:
+                    failures.append(_failure(line, status, result["problem"]))
+            if len(again) < len(events):
+                success_at, pause = self._clock.now(), _MIN_PAUSE_SECONDS
+            events = again
+            if events:
+                self._wait(max(wait, pause), success_at, problem)
+                pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+        return failures
+
+    def _wait_for_window(self, count: int) -> None:
+        """Wait until so many more commands fit into the window. An empty batch asks how many are unfinished."""
+        least, ended_at = self._unfinished["commands"], self._clock.now()
+        while pause := pause_before(count, self._unfinished, self._window):
+            self._wait(pause, ended_at, "none of the commands that were accepted has ended")
+            self._results([])
+            if self._unfinished["commands"] < least:
+                least, ended_at = self._unfinished["commands"], self._clock.now()
+
+    def _wait(self, seconds: float, success_at: float, problem: str) -> None:
+        if self._clock.now() - success_at > GIVE_UP_SECONDS:
+            raise GatewayUnavailable(problem)
+        self._clock.sleep(seconds)
+
+    def _results(self, events: list[tuple[Line, Event]]) -> list[models.BatchedCommand]:
+        sent = [event for _, event in events]
+        response = self._gateway.send(batch(sent))
+        if len(response["results"]) != len(events):
+            raise GatewayUnavailable("the response has not one result for each event")
+        self._unfinished = response["unfinished"]
+        return response["results"]
 
 
-def _results(gateway: ApiClient, events: list[tuple[Line, Event]]) -> list[models.BatchedCommand]:
-    sent = [event for _, event in events]
-    results = gateway.send(batch(sent))["results"]
-    if len(results) != len(events):
-        raise GatewayUnavailable("the response has not one result for each event")
-    return results
+def pause_before(count: int, unfinished: models.UnfinishedPace, window: int) -> float:
+    """Return the seconds until `count` more commands are expected to fit into the window, at the rate of their ends.
+
+    A batch larger than the window fits if no command is unfinished: the gateway itself has the bound.
+    """
+    excess = min(unfinished["commands"], unfinished["commands"] + count - window)
+    if excess <= 0:
+        return 0.0
+    rate = unfinished["endedPerSecond"]
+    return min(max(excess / rate, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS) if rate else _MAX_PAUSE_SECONDS
 
 
 def _failure(line: Line, status: int, problem: models.ProblemDetails) -> FailedLine:

@@ -5,6 +5,8 @@ permission. So a batch may be sent again after any failure, whole or in parts.
     order       events of one authorization are appended one after the other, others at the same time
     failure     after an event with status 503, later events of its authorization are not sent
     rate        an event counts as a request; the events above the rate get status 429
+    bound       an event above the caller's unfinished commands gets status 429; later events of its authorization as
+                after a failure
     memory      few batches are served at a time, because a batch is larger than other bodies
 """
 
@@ -30,7 +32,7 @@ from gateway.ingress.commands.responses import CommandReceipt, accepted_json, lo
 from gateway.ingress.commands.service import AcceptedCommand, CommandService
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problems import InvalidCommand, TooManyRequests
+from gateway.ingress.http.problems import InvalidCommand, TooManyRequests, TooManyUnfinished
 from gateway.ingress.http.request import traceparent
 from gateway.ingress.http.strict_json import read_array
 from runtime.http.problem import Fault, Problem
@@ -44,7 +46,7 @@ from schemas.permissions import COMMAND_PERMISSIONS
 MAX_EVENTS: Final = 100
 MAX_BATCHES: Final = 8
 MAX_BATCHES_PER_CALLER: Final = 2
-RESULTS: Final = ("accepted", "replayed", "rejected", "rate", "unavailable")
+RESULTS: Final = ("accepted", "replayed", "rejected", "rate", "unfinished", "unavailable")
 # So many events are parsed before other requests get the processor.
 _EVENTS_PER_TURN = 10
 
@@ -95,7 +97,7 @@ class CommandBatches:
         context.deadline.extend(self._seconds)
         results = await self._commands(caller, events)
         await self._append(context, results)
-        return self._response(context, results)
+        return self._response(context, caller, results)
 
     async def _commands(self, caller: Caller, events: list[Any]) -> "list[AcceptedCommand | _Result]":
         """Return the command of each event, or its problem."""
@@ -146,13 +148,15 @@ class CommandBatches:
                     results[index] = await self._service.append(command, trace, {})
                 except Problem as problem:
                     results[index] = problem
-                    is_blocked = is_blocked or isinstance(problem, Unavailable)
+                    is_blocked = is_blocked or isinstance(problem, Unavailable | TooManyUnfinished)
 
         async with asyncio.TaskGroup() as tasks:
             for commands in by_authorization.values():
                 tasks.create_task(append_in_order(commands))
 
-    def _response(self, context: RequestContext, results: "list[AcceptedCommand | _Result]") -> Response:
+    def _response(
+        self, context: RequestContext, caller: Caller, results: "list[AcceptedCommand | _Result]"
+    ) -> Response:
         documents, slugs, waits, accepted, is_of_replica = [], Counter[str](), [0], 0, False
         for index, result in enumerate(results):
             match result:
@@ -174,7 +178,10 @@ class CommandBatches:
         extra = {"retry-after": str(retry_after)} if retry_after else {}
         if is_of_replica:
             extra["connection"] = "close"
-        return Response(b'{"results":[%s]}' % b",".join(documents), 207, extra, media_type=JSON)
+        pace = self._service.pace(caller.name)
+        unfinished = b'{"commands":%d,"endedPerSecond":%.3f}' % (pace.unfinished, pace.ended_per_second)
+        body = b'{"results":[%s],"unfinished":%s}' % (b",".join(documents), unfinished)
+        return Response(body, 207, extra, media_type=JSON)
 
 
 class BatchPlaces:
@@ -206,6 +213,8 @@ class BatchPlaces:
 def _kind(problem: Problem) -> str:
     if isinstance(problem, TooManyRequests):
         return "rate"
+    if isinstance(problem, TooManyUnfinished):
+        return "unfinished"
     return "unavailable" if problem.status >= 500 else "rejected"
 
 

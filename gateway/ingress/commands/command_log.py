@@ -14,8 +14,9 @@ from schemas.topics import partition_for
 
 @dataclass(slots=True)
 class CommandRecord:
-    """A serialized command."""
+    """A serialized command, and its partition."""
 
+    partition: int
     key: bytes
     headers: Headers
     value: bytes
@@ -37,12 +38,12 @@ class CommandLog:
     def serialize(self, command: RecordedCommand) -> CommandRecord:
         """Return the record of a command."""
         headers, value = write_command(command, self._source)
-        return CommandRecord(command.authorization_id.encode(), headers, value)
+        key = command.authorization_id.encode()
+        return CommandRecord(partition_for(key, self._partitions), key, headers, value)
 
     def append(self, record: CommandRecord) -> Awaitable[Appended | NotAppended]:
         """Write a record, and return its position or why it may be missing, when awaited."""
-        partition = partition_for(record.key, self._partitions)
-        return self._publisher.append(partition, record.key, record.value, record.headers)
+        return self._publisher.append(record.partition, record.key, record.value, record.headers)
 
 
 def acceptance_time() -> datetime:

@@ -1,8 +1,10 @@
 """The acceptance of a command: recall or append, remember, and wait for the outcome if the caller prefers to wait.
 
-Invariants: a receipt is returned only for a command that is in the topic. A waiter registers before the append.
+Invariants: a receipt is returned only for a command that is in the topic. A waiter registers before the append, and a
+command takes its place among the caller's unfinished commands before it: its outcome may come before the confirmation.
 """
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,12 +15,13 @@ from gateway.ingress.commands.command_log import CommandLog, acceptance_time, pr
 from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
 from gateway.ingress.commands.responses import CommandReceipt
+from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
 from gateway.ingress.commands.waiters import News, Waiters
 from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.problems import KeyReused
+from gateway.ingress.http.problems import KeyReused, TooManyUnfinished
 from gateway.ingress.http.request import traceparent
 from runtime.metrics import IngressMetrics
-from schemas.commands import Command
+from schemas.commands import Command, HandoffClose
 from schemas.records import RecordedCommand
 from schemas.times import format_time
 
@@ -44,6 +47,7 @@ class CommandService:
         commands: CommandLog,
         replays: Replays,
         waiters: Waiters,
+        unfinished: UnfinishedCommands,
         metrics: IngressMetrics,
         *,
         has_read_model: bool,
@@ -52,6 +56,7 @@ class CommandService:
         self._commands = commands
         self._replays = replays
         self._waiters = waiters
+        self._unfinished = unfinished
         self._metrics = metrics
         self._has_read_model = has_read_model
 
@@ -60,7 +65,7 @@ class CommandService:
     ) -> CommandReceipt:
         """Append the command and wait at most `wait_seconds` for its outcome, while `receive` shows a client.
 
-        Raises KeyReused, and an Unavailable problem if the command is not known to be in the topic.
+        Raises KeyReused, TooManyUnfinished, and an Unavailable problem if the command is not known to be in the topic.
         """
         context.log_fields["command_id"] = command.command_id
         context.log_fields["command"] = str(command.data.TYPE)
@@ -100,16 +105,37 @@ class CommandService:
             self._metrics.replays.inc()
             log_fields["replayed"] = True
             return self._receipt(command, remembered, is_replay=True)
+        had_place = self._unfinished.holds(command.command_id)
         if (outcome := self._waiters.recent_outcome(command.command_id)) is not None:
             self._require_same_type(command, outcome)
+        else:
+            self._take_place(command, record.partition)
         result = await self._commands.append(record)
         if isinstance(result, NotAppended):
+            # A certain failure comes without a wait since the place was taken: no other request counts on the place.
+            if result.is_certain and not had_place:
+                self._unfinished.give_back(command.command_id)
             raise problem_of_append(result)
         log_fields["partition"] = result.partition
         log_fields["offset"] = result.offset
         remembered = Remembered(digest, format_time(accepted_at), f"{result.partition}-{result.offset}")
         self._replays.remember(command.command_id, remembered, time.monotonic())
         return self._receipt(command, remembered, is_replay=False)
+
+    def pace(self, caller: str) -> CallerPace:
+        """Return how many commands of the caller are unfinished, and how quickly they end."""
+        return self._unfinished.pace(caller, time.monotonic())
+
+    def _take_place(self, command: AcceptedCommand, partition: int) -> None:
+        """Count the command until its event. Raises TooManyUnfinished, but never for a close: a person has acted."""
+        wait = self._unfinished.take(command.command_id, command.caller, partition, time.monotonic())
+        if wait and not isinstance(command.data, HandoffClose):
+            self._metrics.shed.labels("unfinished").inc()
+            raise TooManyUnfinished(
+                "The command was not accepted, because too many of your earlier commands have not ended. "
+                f"Send the same command again in {math.ceil(wait)} s.",
+                retry_after_seconds=wait,
+            )
 
     def _receipt(self, command: AcceptedCommand, remembered: Remembered, *, is_replay: bool) -> CommandReceipt:
         return CommandReceipt(

@@ -1,8 +1,8 @@
 """Requests that wait for a command's outcome, and recent outcomes for requests that come later.
 
-The tail of `events` feeds it. A waiter registers before its command is appended, so it misses no outcome, whichever
-replica received the command. A waiter ends with the outcome, with a dead letter, after its seconds, when its client
-closes its side of the connection, and when the process stops.
+The tail of `events` feeds it, and through it the places of unfinished commands. A waiter registers before its command
+is appended, so it misses no outcome, whichever replica received the command. A waiter ends with the outcome, with a
+dead letter, after its seconds, when its client closes its side of the connection, and when the process stops.
 Invariant: waiters are bounded per caller, for all people of a prefix (`shares`) and in all, so others find a place.
 The body of an event is parsed only for a request that wants it: every replica sees the outcomes of all commands.
 """
@@ -21,12 +21,14 @@ from starlette.types import Receive
 from adapters.kafka.topic_reader import TopicRecord
 from gateway.http.exchange import Places
 from gateway.ingress.auth.shares import shares_of
+from gateway.ingress.commands.unfinished import UnfinishedCommands
 from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
 from schemas.enums import EventType
 from schemas.events import CommandDeadLettered, CommandFinished
 from schemas.times import parse_time
 
+_WAITING = EventType.COMMAND_WAITING.encode()
 _FINISHED = EventType.COMMAND_FINISHED.encode()
 _DEAD_LETTERED = EventType.COMMAND_DEAD_LETTERED.encode()
 
@@ -77,6 +79,7 @@ class Waiters:
     def __init__(
         self,
         metrics: IngressMetrics,
+        unfinished: UnfinishedCommands,
         *,
         capacity: int,
         per_caller: int,
@@ -88,6 +91,7 @@ class Waiters:
         self._remembered = remembered
         self._retention_seconds = retention_seconds
         self._metrics = metrics
+        self._unfinished = unfinished
         self._waiters: dict[str, list[Waiter]] = {}
         self._outcomes: OrderedDict[str, _Unparsed] = OrderedDict()
         self._count = 0
@@ -162,16 +166,20 @@ class Waiters:
                 _end(waiter, _End.STOPPED)
 
     def on_record(self, record: TopicRecord) -> None:
-        """Pass the news in a record of `events` to the waiters of its command. Remember an outcome."""
-        headers = dict(record.headers)
+        """Pass the news in a record of `events` to the command's waiters and its place. Remember an outcome."""
+        headers, now = dict(record.headers), time.monotonic()
         kind, cause, value = headers.get("ce_type"), headers.get("ce_causationid"), record.value
-        if kind not in {_FINISHED, _DEAD_LETTERED} or cause is None or value is None:
+        if kind not in {_WAITING, _FINISHED, _DEAD_LETTERED} or cause is None or value is None:
             return
         command_id = cause.decode("ascii", "replace")
+        if kind == _WAITING:
+            self._unfinished.refresh(command_id, now)
+            return
+        self._unfinished.end(command_id, now)
         news: News | None = None
         waiters = self._waiters.get(command_id, ())
         if kind == _FINISHED:
-            unparsed = _Unparsed(value, headers.get("ce_time", b""), time.monotonic())
+            unparsed = _Unparsed(value, headers.get("ce_time", b""), now)
             self._outcomes[command_id] = unparsed
             self._outcomes.move_to_end(command_id)
             if len(self._outcomes) > self._remembered:

@@ -7,7 +7,8 @@
     ├─ NotFound (404)          NoReadModel · NotADeadLetter
     ├─ MethodNotAllowed (405) · BodyTimedOut (408)
     ├─ BodyTooLarge (413) · UrlTooLong (414) · UnsupportedMediaType (415) · HeadersTooLarge (431)
-    ├─ InvalidCommand (422) · NamesAnotherPerson (422) · KeyReused (422) · TooManyRequests (429)
+    ├─ InvalidCommand (422) · NamesAnotherPerson (422) · KeyReused (422)
+    ├─ TooManyRequests (429) · TooManyUnfinished (429)
     ├─ dead letters (409)      DeadLetterMoved · DeadLettersChanged · NotRedrivable
     ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot · NoPayerEvidence
     │             (409)        HandoffNotOpen · AlreadyClaimed · AccessUnavailable · CollateRefused
@@ -106,6 +107,12 @@ class TooManyRequests(Problem):
     """The caller exceeds its request rate."""
 
     status, slug = 429, "too-many-requests"
+
+
+class TooManyUnfinished(Problem):
+    """The caller has too many unfinished commands."""
+
+    status, slug = 429, "too-many-unfinished"
 
 
 class HandoffNotOpen(Problem):

@@ -95,8 +95,8 @@ GATEWAY_{{ upper $section }}: {{ include "gateway.value" $settings | quote }}
 {{- if not (dig "collate" "max_replicas" nil .Values.settings) }}
 GATEWAY_COLLATE__MAX_REPLICAS: {{ include "gateway.callingProcesses" . | quote }}
 {{- end }}
-{{- if not (dig "readmodel" "max_replicas" nil .Values.settings) }}
-GATEWAY_READMODEL__MAX_REPLICAS: {{ include "gateway.mostIngresses" . | quote }}
+{{- if not (dig "ingress" "max_replicas" nil .Values.settings) }}
+GATEWAY_INGRESS__MAX_REPLICAS: {{ include "gateway.mostIngresses" . | quote }}
 {{- end }}
 GATEWAY_INGRESS__PORT: "8080"
 GATEWAY_INGRESS__STOP_DEADLINE: {{ printf "%ds" (int .Values.ingress.stopSeconds) | quote }}

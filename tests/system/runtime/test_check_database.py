@@ -14,9 +14,9 @@ from runtime.settings import ReadModelSettings
 def check(tmp_path):
     dsn = tmp_path / "dsn"
 
-    async def check(conninfo, **settings):
+    async def check(conninfo, ingresses=1, **settings):
         dsn.write_text(conninfo)
-        results = [result async for result in check_database(ReadModelSettings(dsn_file=dsn, **settings))]
+        results = [result async for result in check_database(ReadModelSettings(dsn_file=dsn, **settings), ingresses)]
         assert [result.subject for result in results] == ["database", "database connections"][: len(results)]
         return results[-1]
 
@@ -53,10 +53,10 @@ async def test_the_bounds_of_all_processes_stay_ten_below_the_servers(check, pos
         allowed = int(connection.execute("SHOW max_connections").fetchone()[0]) - 10
     others = 6
     with psycopg.connect(postgres), psycopg.connect(postgres):
-        fits = await check(postgres, connections=1, max_replicas=allowed - others)
+        fits = await check(postgres, connections=1, ingresses=allowed - others)
     known, _, count = fits.detail.partition("; ")
     assert (fits.state, known) == ("ok", f"{allowed} at most, and the server allows {allowed}")
     assert int(count.removesuffix(" are open")) >= 3, "that of the check too"
-    full = await check(postgres, connections=1, max_replicas=allowed - others + 1)
+    full = await check(postgres, connections=1, ingresses=allowed - others + 1)
     assert (full.state, full.code) == ("FAILED", Exit.CONFIG)
     assert f"{allowed + 1} at most" in full.detail

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.cli.api_client import GatewayUnavailable, RequestRejected
 from gateway.cli.watch_all.progress import FailedLine, OtherFile, RunProgress
-from gateway.cli.watch_all.sender import BATCH_BYTES, GIVE_UP_SECONDS, Clock, send_all
+from gateway.cli.watch_all.sender import BATCH_BYTES, GIVE_UP_SECONDS, Clock, pause_before, send_all
 from gateway.cli.watch_all.source import Line, WrongLine, read_lines, summarise
 
 
@@ -105,6 +105,7 @@ class Gateway:
     answers: list = field(default_factory=list)
     batches: list = field(default_factory=list)
     now: float = 0.0
+    unfinished: list = field(default_factory=list)
     slept: list = field(default_factory=list)
 
     def send(self, call):
@@ -114,7 +115,11 @@ class Gateway:
         if isinstance(answer, Exception):
             raise answer
         accepted = {"status": 202}
-        return {"results": [answer.get(event["subject"], accepted) for event in events]}
+        commands, rate = self.unfinished.pop(0) if self.unfinished else (0, 0.0)
+        return {
+            "results": [answer.get(event["subject"], accepted) for event in events],
+            "unfinished": {"commands": commands, "endedPerSecond": rate},
+        }
 
     def sleep(self, seconds):
         self.slept.append(seconds)
@@ -135,7 +140,7 @@ def rejected(status, **more):
 def send(gateway, file, lines):
     progress = RunProgress(file, "d1")
     places = []
-    send_all(gateway, lines, progress, places.append, gateway.clock)
+    send_all(gateway, lines, progress, places.append, gateway.clock, window=500)
     return progress, places
 
 
@@ -203,6 +208,29 @@ class TestSender:
         slow = [{f"auth_{n}": rejected(429, retryAfter=500) for n in range(k, 6)} for k in range(2, 7)]
         progress, _ = send(Gateway(slow), file, lines(5))
         assert progress.line == 5
+
+    def test_a_batch_waits_until_it_fits_into_the_window_at_the_rate_of_ended_commands(self, file):
+        gateway = Gateway(unfinished=[(480, 10.0), (460, 10.0), (400, 10.0)])
+        progress, _ = send(gateway, file, lines(200))
+        assert [len(batch) for batch in gateway.batches] == [100, 0, 0, 100]
+        assert gateway.slept == [8.0, 6.0]
+        assert progress.line == 200
+
+    def test_the_run_ends_if_no_command_ends_for_ten_minutes_and_goes_on_while_some_do(self, file):
+        with pytest.raises(GatewayUnavailable, match="has ended"):
+            send(Gateway(unfinished=[(480, 0.0)] * 2000), file, lines(200))
+        slow = Gateway(unfinished=[(480 - number // 10, 0.1) for number in range(1000)])
+        assert send(slow, file, lines(200))[0].line == 200
+        assert slow.now > 2 * GIVE_UP_SECONDS
+
+    @pytest.mark.parametrize(
+        ("commands", "rate", "seconds"),
+        [(400, 5.0, 0.0), (401, 10.0, 1.0), (450, 10.0, 5.0), (500, 0.1, 30.0), (500, 0.0, 30.0), (0, 0.0, 0.0)],
+    )
+    def test_a_pause_is_the_time_of_the_excess_between_a_second_and_half_a_minute(self, commands, rate, seconds):
+        unfinished = {"commands": commands, "endedPerSecond": rate}
+        assert pause_before(100, unfinished, 500) == seconds
+        assert pause_before(100, {"commands": 0, "endedPerSecond": rate}, 50) == 0, "a batch larger than the window"
 
     def test_a_rejected_request_ends_the_run_at_its_place(self, file):
         gateway = Gateway([{}, RequestRejected("not-permitted", "no")])

@@ -16,7 +16,7 @@ from tests.unit.console.app import NOW, STAFF, me
 Json = dict[str, Any]
 LONG_ID = "auth_" + "01J9ZQ7M3V8W5K2T4R6Y0N1B3C5D7F9H" * 3
 COMMAND = "0a5d6a3c-6a9e-5b0d-8a6e-2f6a4f0f9d11"
-LIMITS = {"requestsPerSecond": 50.0, "burst": 100, "streams": 4, "waitingRequests": 16}
+LIMITS = {"requestsPerSecond": 50.0, "burst": 100, "streams": 4, "waitingRequests": 16, "unfinishedCommands": 32}
 
 
 def ago(**units: float) -> str:

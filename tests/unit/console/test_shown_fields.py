@@ -53,7 +53,10 @@ SHOWN = {
             "not shown: each entry of the timeline has its own": "sequence",
         },
     ),
-    "CallerLimits": ("limits", {"developers.html": "requestsPerSecond burst streams waitingRequests"}),
+    "CallerLimits": (
+        "limits",
+        {"developers.html": "requestsPerSecond burst streams waitingRequests unfinishedCommands"},
+    ),
     "CommandAccepted": (
         "",
         {CONFIRMATION: "commandId type acceptedAt status", ELSEWHERE: "authorizationId cause advice redrive"},

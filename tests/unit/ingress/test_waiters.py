@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.ingress.commands.unfinished import UnfinishedBounds, UnfinishedCommands
 from gateway.ingress.commands.waiters import Waiters
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished
@@ -52,7 +53,14 @@ async def leaves():
 
 @pytest.fixture
 def waiters(metrics):
-    return Waiters(metrics, capacity=3, per_caller=2, remembered=2, retention_seconds=60)
+    return Waiters(
+        metrics,
+        UnfinishedCommands(UnfinishedBounds(1, 1, 1)),
+        capacity=3,
+        per_caller=2,
+        remembered=2,
+        retention_seconds=60,
+    )
 
 
 async def test_a_waiting_request_receives_the_outcome(waiters):
@@ -72,7 +80,9 @@ async def test_only_the_last_outcomes_are_remembered(waiters):
 
 
 async def test_an_outcome_is_forgotten_after_the_retention(metrics):
-    waiters = Waiters(metrics, capacity=3, per_caller=2, retention_seconds=-1)
+    waiters = Waiters(
+        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), capacity=3, per_caller=2, retention_seconds=-1
+    )
     waiters.on_record(finished())
     with waiters.register(COMMAND, "desk") as future:
         assert not future.done()
@@ -101,7 +111,9 @@ async def test_requests_of_one_caller_above_its_share_do_not_wait(waiters, regis
 
 
 async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
-    waiters = Waiters(metrics, capacity=4, per_caller=3, retention_seconds=60)
+    waiters = Waiters(
+        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), capacity=4, per_caller=3, retention_seconds=60
+    )
     with (
         waiters.register(COMMAND, "people:jo"),
         waiters.register(COMMAND, "people:sam") as second,
@@ -116,7 +128,9 @@ async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
 
 
 async def test_a_known_outcome_needs_no_place(metrics):
-    waiters = Waiters(metrics, capacity=0, per_caller=0, retention_seconds=60)
+    waiters = Waiters(
+        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), capacity=0, per_caller=0, retention_seconds=60
+    )
     waiters.on_record(finished())
     with waiters.register(COMMAND, "desk") as waiter:
         assert await waiters.wait(waiter, 1, stays) is not None

@@ -140,6 +140,13 @@ def test_a_contradiction_is_an_error(good, secret, setting, message):
             ),
         ),
         (
+            {"GATEWAY_WORKER__READ_AHEAD": "19", "GATEWAY_INGRESS__MAX_REPLICAS": "5"},
+            (
+                "GATEWAY_WORKER__READ_AHEAD is 19, less than four commands for each of GATEWAY_INGRESS__MAX_REPLICAS 5 "
+                "processes: one caller could fill more than half of a partition; raise the first or lower the second"
+            ),
+        ),
+        (
             {"GATEWAY_READMODEL__DSN_FILE": "{secret}", "GATEWAY_WATCH__FORGET_AFTER": "89d"},
             (
                 "GATEWAY_READMODEL__RETENTION is 90d, longer than GATEWAY_WATCH__FORGET_AFTER 89d: the read model "

@@ -93,7 +93,13 @@ class TestWhoItIs:
             "kind": "person",
             "person": JO,
             "permissions": sorted([*STAFF, "operate"]),
-            "limits": {"requestsPerSecond": 200.0, "burst": 400, "streams": 20, "waitingRequests": 100},
+            "limits": {
+                "requestsPerSecond": 200.0,
+                "burst": 400,
+                "streams": 20,
+                "waitingRequests": 100,
+                "unfinishedCommands": 100,
+            },
         }
 
     async def test_me_of_a_service(self, ingress):

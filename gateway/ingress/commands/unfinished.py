@@ -1,0 +1,179 @@
+"""The unfinished commands of each caller, as this process knows them, and their bound (decision 0023).
+
+Pure and synchronous; the caller of a method passes the time.
+    take         a command that will be appended gets a place, or the seconds until a place is expected
+    give_back    the command was certainly not appended
+    refresh      `command.waiting`: the command is unfinished for sure
+    end          `command.finished` or `command.dead_lettered`: the place is free
+Invariant: a caller holds at most its bounds in all and in one partition. All people of a prefix count as one caller,
+and each of them has a bound of its own.
+"""
+
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from schemas.callers import pool_of
+
+# A repeat of an ended command, and an append without a result that stored nothing, have no event.
+FORGET_SECONDS: Final = 15 * 60.0
+LONGEST_FORGET_SECONDS: Final = 24 * 60 * 60.0  # the default of `worker.command_max_age`
+# The rate of a caller is that of its last ends.
+_ENDS: Final = 100
+MIN_WAIT_SECONDS: Final = 1.0
+MAX_WAIT_SECONDS: Final = FORGET_SECONDS
+# No command of the caller has ended lately: the rate is unknown, and the worker may continue at any time.
+UNKNOWN_WAIT_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedBounds:
+    """The most unfinished commands of a caller, of one person, and of a caller in one partition."""
+
+    caller: int
+    person: int
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerPace:
+    """A caller's unfinished commands, and how many of its commands end per second."""
+
+    unfinished: int
+    ended_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    partition: int
+    person: str
+    since: float
+
+
+@dataclass(slots=True)
+class _Pool:
+    """A service, or all people of a prefix."""
+
+    places: OrderedDict[str, _Place] = field(default_factory=OrderedDict)  # by command id, the oldest `since` first
+    held: Counter[str | int] = field(default_factory=Counter)  # by person and by partition
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=_ENDS))
+    last_age: float = 0.0
+    promised_until: float = 0.0
+
+    def add(self, command_id: str, place: _Place) -> None:
+        self.places[command_id] = place
+        self.held[place.partition] += 1
+        self.held[place.person] += 1
+
+    def remove(self, command_id: str) -> None:
+        place = self.places.pop(command_id)
+        for name in (place.partition, place.person):
+            self.held[name] -= 1
+            if not self.held[name]:
+                del self.held[name]
+
+    def forget_after(self) -> float:
+        """Return the age at which an id leaves without an event. A slow queue keeps its ids longer."""
+        return min(max(FORGET_SECONDS, 2 * self.last_age), LONGEST_FORGET_SECONDS)
+
+    def rate(self, now: float) -> float:
+        """Return the ends per second, over the time since the oldest end that counts."""
+        while self.ends and now - self.ends[0] > FORGET_SECONDS:
+            self.ends.popleft()
+        return len(self.ends) / max(now - self.ends[0], 1.0) if self.ends else 0.0
+
+    def wait(self, full: list[int], now: float) -> float:
+        """Return the seconds until a place is expected; `full` has the places that are held under each full bound.
+
+        Commands end evenly over the places, so a bound with a part of them becomes free at that part of the rate.
+        Each refusal is promised a later place, but none after the time in which all commands end.
+        """
+        if rate := self.rate(now):
+            all_seconds = len(self.places) / rate
+            latest = max(self.promised_until, now) + max(all_seconds / held for held in full)
+            self.promised_until = min(latest, now + all_seconds)
+            seconds = self.promised_until - now
+        else:
+            oldest = next(iter(self.places.values()))
+            seconds = min(UNKNOWN_WAIT_SECONDS, oldest.since + self.forget_after() - now)
+        return min(max(seconds, MIN_WAIT_SECONDS), MAX_WAIT_SECONDS)
+
+
+class UnfinishedCommands:
+    """The places of all callers."""
+
+    def __init__(self, bounds: UnfinishedBounds) -> None:
+        self._bounds = bounds
+        self._pools: dict[str, _Pool] = {}
+        self._pool_of: dict[str, str] = {}  # by command id
+
+    def holds(self, command_id: str) -> bool:
+        """Return whether the command has a place."""
+        return command_id in self._pool_of
+
+    def take(self, command_id: str, caller: str, partition: int, now: float) -> float:
+        """Give the command a place and return 0, or return the seconds until a place is expected.
+
+        A command that has a place keeps it, as of now: a later record of it follows.
+        """
+        if self.holds(command_id):
+            self.refresh(command_id, now)
+            return 0.0
+        name = pool_of(caller)
+        pool = self._pools.get(name) or _Pool()
+        self._forget(pool, now)
+        bounds = [(len(pool.places), self._bounds.caller), (pool.held[partition], self._bounds.partition)]
+        if caller != name:
+            bounds.append((pool.held[caller], self._bounds.person))
+        if full := [held for held, bound in bounds if held >= bound]:
+            return pool.wait(full, now)
+        pool.add(command_id, _Place(partition, caller, now))
+        self._pools[name] = pool
+        self._pool_of[command_id] = name
+        return 0.0
+
+    def give_back(self, command_id: str) -> None:
+        """Free the place of a command that was certainly not appended, if it has one."""
+        if self.holds(command_id):
+            self._remove(command_id)
+
+    def refresh(self, command_id: str, now: float) -> None:
+        """Keep the place of a command that is unfinished now, if it has one."""
+        if (name := self._pool_of.get(command_id)) is not None:
+            places = self._pools[name].places
+            places[command_id] = replace(places[command_id], since=now)
+            places.move_to_end(command_id)
+
+    def end(self, command_id: str, now: float) -> None:
+        """Free the place of a command that has ended or became a dead letter, if it has one."""
+        if (name := self._pool_of.get(command_id)) is not None:
+            pool = self._pools[name]
+            pool.ends.append(now)
+            pool.last_age = now - pool.places[command_id].since
+            self._remove(command_id)
+
+    def pace(self, caller: str, now: float) -> CallerPace:
+        """Return the pace of the caller, or of all people of its prefix."""
+        pool = self._pools.get(pool_of(caller))
+        return CallerPace(0, 0.0) if pool is None else CallerPace(len(pool.places), pool.rate(now))
+
+    def count(self, now: float) -> int:
+        """Forget what is too old, and return the number of places that are held."""
+        for pool in [*self._pools.values()]:
+            self._forget(pool, now)
+        return len(self._pool_of)
+
+    def _forget(self, pool: _Pool, now: float) -> None:
+        after = pool.forget_after()
+        while pool.places:
+            command_id, oldest = next(iter(pool.places.items()))
+            if now - oldest.since < after:
+                return
+            self._remove(command_id)
+
+    def _remove(self, command_id: str) -> None:
+        name = self._pool_of.pop(command_id)
+        pool = self._pools[name]
+        pool.remove(command_id)
+        if not pool.places:
+            del self._pools[name]

@@ -1,0 +1,173 @@
+"""The bound of unfinished commands, without time and Kafka."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ingress.commands.unfinished import (
+    FORGET_SECONDS,
+    MAX_WAIT_SECONDS,
+    MIN_WAIT_SECONDS,
+    UNKNOWN_WAIT_SECONDS,
+    CallerPace,
+    UnfinishedBounds,
+    UnfinishedCommands,
+)
+from schemas.callers import pool_of
+
+BOUNDS = UnfinishedBounds(caller=6, person=2, partition=3)
+
+
+@pytest.fixture
+def unfinished():
+    return UnfinishedCommands(BOUNDS)
+
+
+def fill(unfinished, count, now=0.0, caller="desk", first=0):
+    """Take places in partitions that are never full."""
+    return [unfinished.take(f"c-{first + n}", caller, (first + n) // BOUNDS.partition, now) for n in range(count)]
+
+
+def test_a_caller_beyond_its_bound_waits_while_another_is_served(unfinished):
+    assert fill(unfinished, 6) == [0.0] * 6
+    assert unfinished.take("c-7", "desk", 9, 0.0) > 0
+    assert unfinished.take("other", "intake", 0, 0.0) == 0
+    unfinished.end("c-0", 1.0)
+    assert unfinished.take("c-7", "desk", 9, 1.0) == 0
+
+
+def test_a_caller_holds_a_part_of_a_partition_alone(unfinished):
+    assert [unfinished.take(f"c-{n}", "desk", 5, 0.0) > 0 for n in range(4)] == [False, False, False, True]
+    assert unfinished.take("c-4", "desk", 6, 0.0) == 0
+
+
+def test_a_person_has_a_bound_and_all_people_of_a_prefix_have_that_of_one_caller(unfinished):
+    assert [unfinished.take(f"a-{n}", "people:ann", n, 0.0) > 0 for n in range(3)] == [False, False, True]
+    others = [unfinished.take(f"{who}-{n}", f"people:{who}", n, 0.0) > 0 for who in "bcd" for n in (3, 4)]
+    assert others == [False] * 4 + [True] * 2
+    assert unfinished.take("s-1", "people-desk", 0, 0.0) == 0
+
+
+def test_a_command_that_has_a_place_takes_no_second_one_at_the_bound(unfinished):
+    fill(unfinished, 6)
+    assert unfinished.take("c-3", "desk", 1, 5.0) == 0
+    assert unfinished.pace("desk", 5.0).unfinished == 6
+
+
+def test_an_event_before_the_confirmation_frees_the_place_once(unfinished):
+    fill(unfinished, 1)
+    unfinished.end("c-0", 0.1)
+    unfinished.end("c-0", 0.2)
+    unfinished.refresh("c-0", 0.3)
+    assert (unfinished.count(0.3), unfinished.holds("c-0")) == (0, False)
+
+
+def test_a_place_without_an_event_is_free_after_fifteen_minutes_and_counts_as_no_end(unfinished):
+    fill(unfinished, 6)
+    assert unfinished.take("c-9", "desk", 9, FORGET_SECONDS - 1) > 0
+    assert unfinished.take("c-9", "desk", 9, FORGET_SECONDS) == 0
+    assert unfinished.pace("desk", FORGET_SECONDS) == CallerPace(1, 0.0)
+
+
+def test_a_command_that_waits_keeps_its_place(unfinished):
+    fill(unfinished, 2)
+    unfinished.refresh("c-0", FORGET_SECONDS - 1)
+    assert unfinished.count(FORGET_SECONDS) == 1
+    assert unfinished.holds("c-0")
+
+
+def test_a_queue_of_more_than_fifteen_minutes_keeps_its_places(unfinished):
+    fill(unfinished, 2)
+    fill(unfinished, 2, now=FORGET_SECONDS - 10, first=2)
+    unfinished.end("c-1", FORGET_SECONDS - 5)  # 895 s old
+    assert unfinished.count(FORGET_SECONDS) == 3
+    assert unfinished.count(2 * FORGET_SECONDS - 10) == 2, "c-0 is twice as old as c-1 was"
+
+
+class TestRetryAfter:
+    def test_without_an_ended_command_the_rate_is_unknown(self, unfinished):
+        fill(unfinished, 6)
+        assert unfinished.take("c-9", "desk", 9, 1.0) == UNKNOWN_WAIT_SECONDS
+        assert unfinished.take("c-9", "desk", 9, FORGET_SECONDS - 20) == 20, "then the oldest is forgotten"
+
+    def ending(self, seconds, held):
+        """Return places that end every `seconds`, until `held` are left in four partitions."""
+        unfinished = UnfinishedCommands(UnfinishedBounds(held, held, held // 4))
+        for number in range(10):
+            unfinished.take(f"e-{number}", "desk", 0, 0.0)
+            unfinished.end(f"e-{number}", number * seconds)
+            if number == 0:
+                for each in range(held):
+                    unfinished.take(f"h-{each}", "desk", each % 4, 0.0)
+                unfinished.give_back("h-0")
+        unfinished.take("h-0", "desk", 0, 0.0)
+        return unfinished
+
+    def test_it_is_the_time_of_a_place_at_the_callers_own_rate(self):
+        unfinished, now = self.ending(20.0, 8), 200.0
+        assert unfinished.pace("desk", now) == CallerPace(8, pytest.approx(10 / 200))
+        # All eight end within 160 s, two of them in this partition: a place of it is free after 80 s.
+        assert unfinished.take("c-9", "desk", 1, now) == pytest.approx(80.0)
+
+    def test_each_refusal_is_promised_a_later_place_until_all_have_ended(self):
+        unfinished = self.ending(20.0, 8)
+        waits = [unfinished.take(f"c-{n}", "desk", 9, 200.0) for n in range(10)]
+        assert waits == pytest.approx([20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 160.0, 160.0])
+
+    def test_it_is_at_most_fifteen_minutes_and_at_least_a_second(self):
+        assert self.ending(0.001, 8).take("c-9", "desk", 9, 1.0) == MIN_WAIT_SECONDS
+        slow = self.ending(80.0, 8)
+        assert max(slow.take(f"c-{n}", "desk", 1, 800.0) for n in range(9)) <= MAX_WAIT_SECONDS
+
+
+ids = st.integers(0, 20).map("c-{}".format)
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["take", "take", "take", "give_back", "refresh", "end", "count"]),
+        ids,
+        st.sampled_from(["desk", "intake", "people:ann", "people:bob"]),
+        st.integers(0, 3),
+        st.floats(0, 600),
+    ),
+    max_size=80,
+)
+
+
+@given(steps)
+def test_no_bound_is_exceeded_and_the_places_are_those_of_a_simple_model(history):
+    unfinished, model, now = UnfinishedCommands(BOUNDS), {}, 0.0
+    for action, command, caller, partition, seconds in history:
+        now += seconds
+        if action == "take":
+            known = unfinished.holds(command)
+            wait = unfinished.take(command, caller, partition, now)
+            if wait:
+                assert not known
+                assert MIN_WAIT_SECONDS <= wait <= MAX_WAIT_SECONDS
+                own = [place for each, place in model.items() if unfinished.holds(each)]
+                own = [(who, number) for who, number in own if pool_of(who) == pool_of(caller)]
+                assert (
+                    len(own) == BOUNDS.caller
+                    or sum(number == partition for _, number in own) == BOUNDS.partition
+                    or (pool_of(caller) != caller and sum(who == caller for who, _ in own) == BOUNDS.person)
+                )
+            elif not known:
+                model[command] = (caller, partition)
+        elif action == "give_back":
+            unfinished.give_back(command)
+        elif action == "refresh":
+            unfinished.refresh(command, now)
+        elif action == "end":
+            unfinished.end(command, now)
+        else:
+            unfinished.count(now)
+        model = {each: place for each, place in model.items() if unfinished.holds(each)}
+        pools = Counter(pool_of(who) for who, _ in model.values())
+        people = Counter(who for who, _ in model.values() if pool_of(who) != who)
+        in_partition = Counter((pool_of(who), number) for who, number in model.values())
+        assert max(pools.values(), default=0) <= BOUNDS.caller
+        assert max(people.values(), default=0) <= BOUNDS.person
+        assert max(in_partition.values(), default=0) <= BOUNDS.partition
+        assert {name: unfinished.pace(name, now).unfinished for name in pools} == dict(pools)
