@@ -43,6 +43,9 @@ lint: dev-packages ## Check format, style, types, imports between packages and c
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.class_names
 
+decisions: dev-packages ## List each decision about a command that differs from the last release
+	$(BIN)/python -m docs_build.decisions
+
 alerts: dev-packages ## Test the chart's alerts with promtool: first occurrence, steady state, recovery
 	$(BIN)/python -m tests.alerts
 

@@ -5,8 +5,8 @@
     python -m docs_build.documents.publish             list the incompatible changes since the last release, without
                                                     those of OpenAPI, which oasdiff finds (`make clients`); exit 1
                                                     if there is one
-    python -m docs_build.documents.publish --release   make today's documents the baseline (published/released), if
-                                                    there is no such change
+    python -m docs_build.documents.publish --release   make today's documents and decisions the baseline
+                                                    (published/released), if there is no such change
 
 Before the first release there is no baseline. An incompatible change needs a new type (`...v2`) beside the old one.
 `contract_version` has the rule of the version.
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_snake
 
+from docs_build import decisions
 from docs_build.documents.asyncapi import asyncapi
 from docs_build.documents.compatibility import asyncapi_breaks
 from docs_build.documents.contract_version import required_version, version
@@ -71,12 +72,12 @@ def stale(directory: Path = PUBLISHED) -> list[str]:
     return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
 
 
-def release_breaks(baseline: Path = RELEASED) -> list[str]:
+def release_breaks(released: Path = RELEASED) -> list[str]:
     """Return the incompatible changes since the last release; none before the first one."""
-    if not baseline.exists():
+    if not released.exists():
         return []
     today = documents()
-    asyncapi_before, openapi_before = (json.loads((baseline / path).read_text()) for path in BASELINE)
+    asyncapi_before, openapi_before = (json.loads((released / path).read_text()) for path in BASELINE)
     breaks = [f"asyncapi.json: {found}" for found in asyncapi_breaks(asyncapi_before, today["asyncapi.json"])]
     lowest = required_version(openapi_before, today["openapi.json"])
     if version(today["openapi.json"]) < lowest:
@@ -84,11 +85,16 @@ def release_breaks(baseline: Path = RELEASED) -> list[str]:
     return breaks
 
 
+def baseline() -> dict[str, str]:
+    """Return today's baseline: the text of each file by its name."""
+    return {path: rendered()[path] for path in BASELINE} | {decisions.RELEASED.name: decisions.text()}
+
+
 def write_baseline(directory: Path) -> None:
     """Make today's documents the baseline."""
     directory.mkdir(exist_ok=True)
-    for path in BASELINE:
-        (directory / path).write_text(rendered()[path])
+    for path, text in baseline().items():
+        (directory / path).write_text(text)
 
 
 def write(directory: Path) -> None:

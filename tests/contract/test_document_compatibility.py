@@ -99,7 +99,7 @@ def test_before_the_first_release_nothing_is_compared(tmp_path):
 
 def test_a_new_baseline_is_of_today(baseline):
     assert publish.release_breaks(baseline) == []
-    assert sorted(file.name for file in baseline.iterdir()) == ["asyncapi.json", "openapi.json"]
+    assert sorted(file.name for file in baseline.iterdir()) == ["asyncapi.json", "decisions.json", "openapi.json"]
 
 
 def test_today_is_compared_with_the_baseline(monkeypatch, baseline):
