@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.installed import command_record, get, post, unlimited
-from consumers.watcher.cadence import PollClass
+from consumers.watcher.cadence import JITTER, PollClass
 from docs_build.cadence_page import mean_seconds, observations_per_hour, worst_seconds
 from local.installation import Installation, start_collate
 from local.kafka.nodes import Cluster
@@ -192,9 +192,9 @@ def main(count: int) -> None:
             poll_class.value,
             f"{step.every.total_seconds():.0f} s",
             f"{statistics.fmean(reaction.reactions):.2f} s",
-            f"{mean_seconds(step, WATCH.jitter):.2f} s",
+            f"{mean_seconds(step, JITTER):.2f} s",
             f"{reaction.reactions[int(len(reaction.reactions) * 0.99)]:.2f} s",
-            f"{worst_seconds(step, WATCH.jitter):.1f} s",
+            f"{worst_seconds(step, JITTER):.1f} s",
             f"{reaction.calls_per_hour:,.0f}",
             f"{observations_per_hour(step):,.0f}",
         )

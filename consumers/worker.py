@@ -54,6 +54,12 @@ if TYPE_CHECKING:
 _SECRET_BYTES = 16
 _HEALTH_SECONDS = 0.5
 _SUSPENDED_SECONDS = 3.0
+# The most bytes of a partition's unfinished records (`gateway plan` uses it), and of an authorization's state.
+READ_AHEAD_BYTES = 16 << 20
+STATE_BYTES = 256 << 10
+# How long before the end of its last access grant, or before Collate ends it, a handoff is at risk.
+_GRANT_EXPIRING_SECONDS = 60.0
+_ABANDONMENT_WARNING_SECONDS = 300.0
 
 
 class DigestKeyRefused(StartupError):
@@ -164,9 +170,9 @@ def _risk_rules(settings: Settings) -> RiskRules:
     watch, abandonment = settings.watch, settings.collate.abandonment_after.total_seconds()
     return RiskRules(
         not_entered_seconds=watch.not_entered_after.total_seconds(),
-        grant_expiring_seconds=watch.grant_expiring_before.total_seconds(),
+        grant_expiring_seconds=_GRANT_EXPIRING_SECONDS,
         abandonment_seconds=abandonment or None,
-        abandonment_warning_seconds=watch.abandonment_warning.total_seconds(),
+        abandonment_warning_seconds=_ABANDONMENT_WARNING_SECONDS,
         open_too_long_seconds=watch.open_too_long.total_seconds(),
     )
 
@@ -174,7 +180,8 @@ def _risk_rules(settings: Settings) -> RiskRules:
 def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     """Return the settings of the engine."""
     worker = settings.worker
-    transaction = worker.transaction_timeout.total_seconds()
+    session = worker.session_timeout.total_seconds()
+    transaction = session * 1.5
     return EngineSettings(
         topic=topics.commands.name,
         state_topic=topics.state.name,
@@ -187,18 +194,18 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         wait_reasons=tuple(WaitReason),
         concurrency=worker.turns,
         read_ahead_records=worker.read_ahead,
-        read_ahead_bytes=worker.read_ahead_size,
+        read_ahead_bytes=READ_AHEAD_BYTES,
         dead_letter_share=worker.dead_letter_share,
         dead_letter_window=worker.dead_letter_window,
-        session_seconds=worker.session_timeout.total_seconds(),
-        heartbeat_seconds=worker.heartbeat.total_seconds(),
+        session_seconds=session,
+        heartbeat_seconds=session / 10,
         transaction_timeout_seconds=transaction,
         # Earlier than the broker's own deadline, so that the worker knows when a commit is in doubt.
         transaction_seconds=transaction * 0.8,
         drain_seconds=worker.stop_deadline.total_seconds(),
         limits=InvocationLimits(
-            timeout_seconds=worker.handler_deadline.total_seconds(),
-            state_bytes=worker.max_memory,
+            timeout_seconds=settings.invocation_deadline.total_seconds(),
+            state_bytes=STATE_BYTES,
         ),
     )
 

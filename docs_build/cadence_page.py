@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from consumers.watcher.cadence import PollClass
+from consumers.watcher.cadence import JITTER, PollClass
 from runtime.settings import WatchSettings
 from runtime.units import Step, show_duration
 
@@ -59,8 +59,8 @@ def _rows(watch: WatchSettings) -> Iterator[tuple[str, ...]]:
                 _WHILE[poll_class],
                 f"{since}{until}" if until else f"{since} or longer",
                 show_duration(step.every),
-                _shown(mean_seconds(step, watch.jitter)),
-                _shown(worst_seconds(step, watch.jitter)),
+                _shown(mean_seconds(step, JITTER)),
+                _shown(worst_seconds(step, JITTER)),
                 f"{observations_per_hour(step):,g}",
             )
             since = show_duration(step.until) if step.until else since

@@ -111,11 +111,15 @@ def groupless_consumer(
     )
 
 
+# Age of the client's metadata about brokers and leaders.
+_METADATA_MAX_AGE_MS: Final = 30_000
+
+
 def timeouts(kafka: KafkaSettings) -> dict[str, int]:
     """Return the arguments for the request timeout and the maximum age of metadata."""
     return {
         "request_timeout_ms": _milliseconds(kafka.request_timeout.total_seconds()),
-        "metadata_max_age_ms": _milliseconds(kafka.metadata_max_age.total_seconds()),
+        "metadata_max_age_ms": _METADATA_MAX_AGE_MS,
     }
 
 

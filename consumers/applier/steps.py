@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from consumers.authorization.state import CommandWork
     from consumers.engine import Done, RetryAt
 
-# The bounds of one invocation: it must end before the engine's deadline (worker.handler_deadline), and a write should
-# soon follow its read.
+# The bounds of one invocation: it must end before `Settings.invocation_deadline`, and a write should soon follow its
+# read.
 _ROUNDS: Final = 2
 _READ_WITHIN_SECONDS: Final = 15.0
 WRITE_WITHIN_SECONDS: Final = 30.0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # No caller waits for a commit: a longer pause means fewer transactions, and more repeated deliveries after a crash.
 _COMMIT_PAUSE_SECONDS: Final = 0.2
 _INVOCATION_SECONDS: Final = 180.0
+_READ_AHEAD: Final = 500  # undelivered events of a partition
 _READ_AHEAD_BYTES: Final = 4 << 20
 _STATE_BYTES: Final = 4 << 10
 _STORE_SECONDS: Final = 5.0
@@ -200,7 +201,7 @@ def engine_settings(
         client_rack=settings.kafka.client_rack,
         wait_reasons=tuple(DeliveryWait),
         concurrency=subscription.max_in_flight,
-        read_ahead_records=own.read_ahead,
+        read_ahead_records=_READ_AHEAD,
         read_ahead_bytes=_READ_AHEAD_BYTES,
         commit_pause_seconds=_COMMIT_PAUSE_SECONDS,
         session_seconds=session,

@@ -27,6 +27,9 @@ from runtime.settings import WatchSettings
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffState
 
+# The random share added to or subtracted from each step, so that reads are spread over time.
+JITTER = 0.1
+
 
 class PollClass(StrEnum):
     """The classes of the table. The values are the names of their settings."""
@@ -80,13 +83,13 @@ class Cadence:
     """The table, and how long a state is kept after its last use."""
 
     steps: Mapping[PollClass, tuple[CadenceStep, ...]] = field(default_factory=lambda: _table(WatchSettings()))
-    jitter: float = 0.1
+    jitter: float = JITTER
     forget_after_seconds: float = 90 * 86_400.0
 
     @classmethod
     def of(cls, watch: WatchSettings) -> "Cadence":
         """Convert the process's settings."""
-        return cls(_table(watch), watch.jitter, watch.forget_after.total_seconds())
+        return cls(_table(watch), forget_after_seconds=watch.forget_after.total_seconds())
 
     def next_timer(self, state: AuthorizationState, now: float, chance: Callable[[], float]) -> float | None:
         """Return the time of the next observation, or of the deletion; None without a state to delete.

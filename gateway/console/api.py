@@ -47,6 +47,7 @@ Failure = GatewayProblem | NotAnswered
 Outcome = Answer[T] | GatewayProblem | NotAnswered
 
 MOST_BYTES: Final = 8 << 20
+SECONDS: Final = 5.0
 # The API sends a comment at least every 15 s.
 STREAM_SILENCE_SECONDS: Final = 45.0
 _NOT_OF_THE_API: Final = "about:blank"
@@ -58,9 +59,11 @@ current_request_id: ContextVar[str] = ContextVar("current_request_id")
 class Api:
     """The API at one address. Use it as an asynchronous context manager."""
 
-    def __init__(self, settings: ConsoleSettings, http: httpx.AsyncClient | None = None) -> None:
-        """`http` replaces the network, in tests."""
-        self._seconds = settings.api_timeout.total_seconds()
+    def __init__(
+        self, settings: ConsoleSettings, http: httpx.AsyncClient | None = None, *, seconds: float = SECONDS
+    ) -> None:
+        """`http` replaces the network, in tests; `seconds` is the longest call."""
+        self._seconds = seconds
         self._gateway = AsyncGateway(
             settings.api_url or "",
             None,

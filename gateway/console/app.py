@@ -15,7 +15,7 @@ from adapters.oidc.code_flow import CodeFlow, OidcClient
 from gateway.console import pages
 from gateway.console.api import Api
 from gateway.console.errors import MOST_FORM_BYTES, failure_page, on_http_exception, page_error
-from gateway.console.middleware import CrossSiteCheck, PagesInFlight, begin_exchange
+from gateway.console.middleware import MAX_PAGES_PER_PERSON, CrossSiteCheck, PagesInFlight, begin_exchange
 from gateway.console.page import Console, PageContent, read_content
 from gateway.console.security_headers import SecurityHeaders
 from gateway.console.sign_in.gate import SignInGate
@@ -77,7 +77,7 @@ def create_app(
                 None if flow is None else Renewals(flow),
                 trust_bearer=own.trust_bearer,
             ),
-            Middleware(PagesInFlight, most=own.max_pages_per_person),
+            Middleware(PagesInFlight, most=MAX_PAGES_PER_PERSON),
         ],
         exception_handlers=on_exception,
     )

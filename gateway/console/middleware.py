@@ -7,7 +7,7 @@ ExceptionMiddleware       Starlette's: a page for a PageError of the middleware 
 CrossSiteCheck            403 for an unsafe request from another site
 BodyBound                 413 for a large body
 sign_in.gate.SignInGate   the signed-in person, or a redirect to the sign-in
-PagesInFlight             429 above `max_pages_per_person` pages of one person
+PagesInFlight             429 above `MAX_PAGES_PER_PERSON` pages of one person
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.console.person import SignedInPerson
 
 MOST_ID_CHARACTERS: Final = 128
+MAX_PAGES_PER_PERSON: Final = 8
 
 
 def begin_exchange(request_id: str, headers: dict[bytes, bytes]) -> Exchange:

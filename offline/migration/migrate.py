@@ -21,7 +21,7 @@ from offline.migration.progress import NewProgress
 from runtime.settings import KafkaSettings
 from schemas.topics import Topic, Topics, partition_for
 
-# A killed worker's transaction stays open for `worker.transaction_timeout`, 60 s at most.
+# A killed worker's transaction stays open for 15 s by default, 60 s at most.
 TRANSACTIONS_WITHIN_SECONDS = 90.0
 _LOOK_AGAIN_SECONDS = 1.0
 _ORDER = ("state", "authorizations", "events", "dead_letters", "commands")

@@ -17,7 +17,7 @@ from offline.migration.plan import Extent
 from offline.rebuild.partition import RebuildInput, has_progress, progress_of, read_sources, state_outputs
 from schemas.topics import partition_for
 
-# A killed worker's transaction stays open for `worker.transaction_timeout`, 60 s at most.
+# A killed worker's transaction stays open for 15 s by default, 60 s at most.
 TRANSACTIONS_WITHIN_SECONDS = 90.0
 _LOOK_AGAIN_SECONDS = 1.0
 

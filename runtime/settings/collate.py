@@ -8,7 +8,7 @@ from pydantic import Field
 
 from runtime.environ import Section
 from runtime.settings.addresses import HttpUrl, ProxyUrl
-from runtime.units import Duration, Size
+from runtime.units import Duration
 
 
 class CollateSettings(Section):
@@ -61,24 +61,12 @@ class CollateSettings(Section):
     max_replicas: Annotated[int, Field(ge=1)] = Field(
         1, description="Maximum number of processes (ingress and workers) that call Collate at the same time."
     )
-    live_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.25, description="Share of a process's calls reserved for access grants and review snapshots."
-    )
     connect_timeout: Duration = Field(timedelta(seconds=3), description="Timeout for opening a connection.")
-    write_timeout: Duration = Field(timedelta(seconds=5), description="Timeout for sending a chunk of a request.")
-    read_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a chunk of a response.")
-    turn_timeout: Duration = Field(
-        timedelta(seconds=2), description="How long an access grant or review snapshot may wait for the call budget."
+    read_timeout: Duration = Field(
+        timedelta(seconds=10),
+        description="Timeout for sending or receiving one chunk.",
     )
     total_timeout: Duration = Field(timedelta(seconds=15), description="Timeout of one call in total.")
-    max_response: Size = Field(
-        2 << 20,
-        ge=1 << 10,
-        description="Maximum size of a response; a larger response counts as an unknown result.",
-    )
-    breaker_failures: Annotated[int, Field(ge=1)] = Field(
-        5, description="Authorizations whose calls fail in a row, without a success, before the breaker opens."
-    )
     breaker_open: Duration = Field(
         timedelta(seconds=5),
         description="Time from opening to the first probe; failed probes double it, up to sixfold.",
@@ -94,8 +82,8 @@ class CollateSettings(Section):
             wrong.append(
                 "base_url is http://, which sends the API key unencrypted; use https:// (or set allow_plain_http)"
             )
-        if self.total_timeout < max(self.connect_timeout, self.write_timeout, self.read_timeout):
-            wrong.append("total_timeout is shorter than connect_timeout, write_timeout or read_timeout")
+        if self.total_timeout < max(self.connect_timeout, self.read_timeout):
+            wrong.append("total_timeout is shorter than connect_timeout or read_timeout")
         if self.proxy_credentials_file is not None and self.proxy is None:
             wrong.append("proxy_credentials_file needs proxy")
         if self.send_idempotency_key == "none" and not self.if_match_is_honoured:

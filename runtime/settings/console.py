@@ -27,7 +27,6 @@ class ConsoleSettings(Section):
     api_ca_file: Path | None = Field(
         None, description="PEM file with the trusted certificate authorities of `api_url`; by default, the system's."
     )
-    api_timeout: Duration = Field(timedelta(seconds=5), description="Timeout of one call of the API.")
     cookie_key_file: Path | None = Field(
         None,
         description="File with the keys of the session cookies: one or two lines, each 32 random bytes in base64. "
@@ -67,9 +66,6 @@ class ConsoleSettings(Section):
         (),
         description="Origins of Collate's session links, e.g. https://sessions.example, separated by commas; "
         "a browser opens a link only there.",
-    )
-    max_pages_per_person: Annotated[int, Field(ge=1)] = Field(
-        8, description="Maximum number of one person's pages in flight; a further one gets 429."
     )
     stop_deadline: Duration = Field(timedelta(seconds=10), description="Time for pages in flight after SIGTERM.")
 

@@ -30,9 +30,6 @@ class DelivererSettings(Section):
     session_timeout: Duration = Field(
         timedelta(seconds=10), description="Time without a heartbeat after which a deliverer loses its partitions."
     )
-    read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        500, description="Maximum number of undelivered events of a partition; reading pauses at this number."
-    )
     admin_urls: HttpUrls = Field(
         (),
         description="Admin ports of all deliverers, e.g. http://gateway-deliverer-0.gateway-deliverer:9090, separated "

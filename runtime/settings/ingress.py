@@ -30,11 +30,6 @@ class IngressSettings(Section):
         description="Maximum number of requests in flight; a further request immediately gets 503. "
         "A service has at most half of them, all people of a prefix half, a person a quarter; a further one gets 429.",
     )
-    max_unverified_bodies: Annotated[int, Field(ge=1)] = Field(
-        50,
-        description="Maximum number of bodies that are read before their signature is checked; "
-        "a further body ends the oldest, with 408.",
-    )
     max_connections: Annotated[int, Field(ge=1)] = Field(
         2_000, description="Maximum number of open connections; a further one closes waiting ones, or gets 503."
     )
@@ -43,17 +38,10 @@ class IngressSettings(Section):
         description="Maximum number of open connections per peer (an IPv4 address, or a /64 network of IPv6); "
         "0: no bound. Behind a proxy, keep 0.",
     )
-    max_publishes_in_flight: Annotated[int, Field(ge=1)] = Field(
-        500, description="Maximum number of unconfirmed records sent to Kafka; a further command immediately gets 503."
-    )
     publish_deadline: Duration = Field(
         timedelta(seconds=5),
         description="How long Kafka may take to confirm a command; after that, the caller gets 503 (result unknown).",
     )
-    linger: Duration = Field(
-        timedelta(milliseconds=2), description="How long the producer waits for more commands before it sends a batch."
-    )
-    max_wait: Duration = Field(timedelta(seconds=30), description="Maximum wait of `Prefer: wait`.")
     max_waiters: Annotated[int, Field(ge=0)] = Field(
         400,
         description="Maximum number of requests that wait for an outcome, and never more than half of "
@@ -92,18 +80,10 @@ class IngressSettings(Section):
     max_unfinished_per_person: Annotated[int, Field(ge=1)] = Field(
         100, description="Maximum number of unfinished commands of one person; a further one gets 429."
     )
-    stop_keepalive: Duration = Field(
-        timedelta(seconds=5),
-        description="How long a stopping process keeps an unused connection open; a request on it is answered, with "
-        "`Connection: close`.",
-    )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
 
     def contradictions(self) -> list[str]:
-        """Credentials need the proxy that they are for, and unused connections close before the process ends."""
-        found = []
+        """Credentials need the proxy that they are for."""
         if self.jwks_proxy_credentials_file is not None and self.jwks_proxy is None:
-            found.append("jwks_proxy_credentials_file needs jwks_proxy")
-        if self.stop_keepalive >= self.stop_deadline:
-            found.append("stop_keepalive must be shorter than stop_deadline")
-        return found
+            return ["jwks_proxy_credentials_file needs jwks_proxy"]
+        return []

@@ -41,9 +41,6 @@ class KafkaSettings(Section):
     request_timeout: Duration = Field(
         timedelta(seconds=10), description="Timeout of one request to a broker; the client then retries it."
     )
-    metadata_max_age: Duration = Field(
-        timedelta(seconds=30), description="Maximum age of the client's metadata about brokers and leaders."
-    )
 
     client_rack: str | None = Field(
         None,

@@ -50,10 +50,3 @@ class TraceSettings(Section):
     sample: Annotated[float, Field(ge=0, le=1)] = Field(
         1.0, description="Share of requests that are traced, unless the caller's `traceparent` decides it."
     )
-    queue: Annotated[int, Field(ge=16, le=100_000)] = Field(
-        4_096, description="Maximum number of spans that wait to be sent; further spans are lost."
-    )
-    timeout: Duration = Field(
-        timedelta(seconds=3),
-        description="How long the collector may take for one batch, and for the last batch when the process stops.",
-    )

@@ -93,18 +93,14 @@ class Settings(ProcessSettings):
     console: ConsoleSettings = ConsoleSettings()
     traces: TraceSettings = TraceSettings()
 
+    @property
+    def invocation_deadline(self) -> timedelta:
+        """When the worker cancels an invocation of the handler: 10 s after the longest that may happen."""
+        return LAST_WRITE_BEGINS + LAST_CALLS * (CALL_WAIT + self.collate.total_timeout) + timedelta(seconds=10)
+
     def contradictions(self) -> list[str]:
         """Check settings of different sections against each other."""
         wrong = []
-        deadline, timeout = self.worker.handler_deadline, self.collate.total_timeout
-        longest = LAST_WRITE_BEGINS + LAST_CALLS * (CALL_WAIT + timeout)
-        if deadline < longest:
-            wrong.append(
-                f"GATEWAY_WORKER__HANDLER_DEADLINE is {show_duration(deadline)}, but an invocation may take "
-                f"{show_duration(longest)}: {show_duration(LAST_WRITE_BEGINS)} and four calls of "
-                f"GATEWAY_COLLATE__TOTAL_TIMEOUT {show_duration(timeout)} and {show_duration(CALL_WAIT)}; "
-                "raise the deadline or shorten the timeout"
-            )
         if self.worker.read_ahead < PARTS_OF_READ_AHEAD * self.ingress.max_replicas:
             wrong.append(
                 f"GATEWAY_WORKER__READ_AHEAD is {self.worker.read_ahead}, less than four commands for each of "

@@ -22,20 +22,11 @@ class WatchSettings(Section):
     processing: Steps = _steps("10s until 10m, 1m until 1d, 15m", "while Collate processes the authorization")
     action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while a person must act")
     payer: Steps = _steps("1m until 1h, 10m until 1d, 1h", "while the payer decides")
-    jitter: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.1, description="Random share added to or subtracted from each interval, so that reads are spread over time."
-    )
     longest_stretch: Annotated[float, Field(ge=1)] = Field(
         16.0, description="Maximum factor by which all intervals grow while the call budget is too small for them."
     )
     not_entered_after: Duration = Field(
         timedelta(minutes=5), description="Age of an open handoff without any access grant at which it is at risk."
-    )
-    grant_expiring_before: Duration = Field(
-        timedelta(minutes=1), description="How long before the end of its last access grant a handoff is at risk."
-    )
-    abandonment_warning: Duration = Field(
-        timedelta(minutes=5), description="How long before `collate.abandonment_after` ends a handoff it is at risk."
     )
     open_too_long: Duration = Field(
         timedelta(hours=4), description="Age of an open handoff at which the watcher emits `handoff.at_risk`."

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from runtime.environ import Section
-from runtime.units import Duration, Size
+from runtime.units import Duration
 
 
 class WorkerSettings(Section):
@@ -28,28 +28,11 @@ class WorkerSettings(Section):
     session_timeout: Duration = Field(
         timedelta(seconds=10), description="Time without a heartbeat after which a worker loses its partitions."
     )
-    heartbeat: Duration = Field(timedelta(seconds=1), description="Interval between heartbeats of a worker.")
-    transaction_timeout: Duration = Field(
-        timedelta(seconds=15), description="How long a transaction may stay open before the broker aborts it."
-    )
     turns: Annotated[int, Field(ge=1)] = Field(
         512, description="Maximum number of authorizations that one worker processes at the same time."
     )
     read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
         2_000, description="Maximum number of unfinished records of a partition; reading pauses at this number."
-    )
-    read_ahead_size: Size = Field(
-        16 << 20,
-        ge=1 << 20,
-        description="Maximum size of the unfinished records of a partition; reading pauses at this size.",
-    )
-    handler_deadline: Duration = Field(
-        timedelta(seconds=120), description="Timeout of one invocation of the handler; the worker then cancels it."
-    )
-    max_memory: Size = Field(
-        256 << 10,
-        ge=4 << 10,
-        description="Maximum size of one authorization's stored state; its commands are rejected above this size.",
     )
     command_max_age: Duration = Field(
         timedelta(hours=24), description="How long a command may wait for Collate before it becomes a dead letter."
@@ -72,9 +55,3 @@ class WorkerSettings(Section):
         50, description="Number of a partition's last records over which `dead_letter_share` is calculated."
     )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for running invocations after SIGTERM.")
-
-    def contradictions(self) -> list[str]:
-        """Check that one lost heartbeat does not move partitions."""
-        if self.heartbeat * 3 > self.session_timeout:
-            return ["heartbeat must be at most a third of session_timeout, or one lost heartbeat moves partitions"]
-        return []

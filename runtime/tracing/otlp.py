@@ -33,6 +33,10 @@ from runtime.version import VERSION
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _EVERY_MS: Final = 1_000.0
 _BATCH: Final = 512
+# Spans that wait to be sent; further spans are lost.
+QUEUE: Final = 4_096
+# How long the collector may take for one batch, and for the last batch when the process stops.
+TIMEOUT_SECONDS: Final = 3.0
 # Bit 0: sampled. Bit 1 (Trace Context level 2): the trace id is random. The other bits are reserved.
 _KNOWN_FLAGS: Final = 0x03
 
@@ -98,14 +102,13 @@ class OtelTraces:
     """The tracer of one process; see `traces.Traces`."""
 
     def __init__(self, settings: TraceSettings, process: str, environment: str, metrics: ProcessMetrics) -> None:
-        timeout_seconds = settings.timeout.total_seconds()
-        self._sender = Sender(settings.endpoint or "", timeout_seconds, metrics)
+        self._sender = Sender(settings.endpoint or "", TIMEOUT_SECONDS, metrics)
         self._queue = BatchSpanProcessor(
             self._sender,
-            max_queue_size=settings.queue,
+            max_queue_size=QUEUE,
             schedule_delay_millis=_EVERY_MS,
-            max_export_batch_size=min(_BATCH, settings.queue),
-            export_timeout_millis=timeout_seconds * 1_000,
+            max_export_batch_size=min(_BATCH, QUEUE),
+            export_timeout_millis=TIMEOUT_SECONDS * 1_000,
         )
         provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(settings.sample)),
@@ -180,8 +183,8 @@ class OtelTraces:
                 span.fail(type(error).__name__)
                 raise
 
-    async def close(self, seconds: float) -> None:
-        """Send the remaining spans within `seconds`; spans that the collector has not accepted by then are lost."""
+    async def close(self) -> None:
+        """Send the remaining spans within the timeout; spans that the collector has not accepted by then are lost."""
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def end() -> None:
@@ -193,11 +196,11 @@ class OtelTraces:
         # A daemon thread, so that a collector that hangs does not delay the exit of the process.
         threading.Thread(target=end, name="traces-end", daemon=True).start()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await done.wait()
         except TimeoutError:
             self._sender.shutdown()
-            get_log().warning("process.traces_dropped", seconds=seconds)
+            get_log().warning("process.traces_dropped", seconds=TIMEOUT_SECONDS)
 
 
 def _parse_traceparent(traceparent: str | None) -> SpanContext | None:

@@ -78,4 +78,4 @@ async def open_traces(
     try:
         yield traces
     finally:
-        await traces.close(settings.timeout.total_seconds())
+        await traces.close()

@@ -45,12 +45,12 @@ def test_a_new_revision_runs_the_job_again(render):
 
 
 def test_no_other_process_knows_its_settings(render):
-    rendered = render(ON | {"settings": {"deliverer": {"read_ahead": 100}}})
+    rendered = render(ON | {"settings": {"deliverer": {"session_timeout": "20s"}}})
     for _, labels, pod in rendered.pods():
         own = {name for name in environ_of(pod) if name.startswith("GATEWAY_DELIVERER__")}
         own -= {"GATEWAY_DELIVERER__ADMIN_URLS"} if labels["app.kubernetes.io/component"] == "ingress" else set()
         is_its = labels["app.kubernetes.io/component"] == "deliverer" or pod["containers"][0]["args"][-1] == "deliverer"
-        assert ("GATEWAY_DELIVERER__READ_AHEAD" in own) == is_its
+        assert ("GATEWAY_DELIVERER__SESSION_TIMEOUT" in own) == is_its
     assert "DELIVERER" not in str(rendered.one("ConfigMap", "prod-gateway")["data"])
 
 

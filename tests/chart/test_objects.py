@@ -93,7 +93,7 @@ VALUES = {
         },
     },
     "numbers that YAML likes to mangle": {
-        "settings": {"ingress": {"max_body": 1000000, "caller_rate": 1000000.0}, "collate": {"live_share": 0.25}}
+        "settings": {"ingress": {"max_body": 1000000, "caller_rate": 1000000.0}, "collate": {"calls_per_second": 0.25}}
     },
 }
 

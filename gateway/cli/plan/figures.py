@@ -44,7 +44,7 @@ LEAST_LIMIT_MIB: Final = 1024
 WORKER_MIB: Final = 150
 STATE_KIB: Final = 1.3
 READ_AHEAD_MIB: Final = 16
-"""The default of worker.read_ahead_size: the unfinished records of a partition."""
+"""The unfinished records of a partition: `READ_AHEAD_BYTES` of the worker."""
 MEMORY_STEP_MIB: Final = 64
 
 # Disk.

@@ -46,7 +46,7 @@ def collate_settings():
 
 
 @pytest.fixture
-async def connected(sim, tmp_path, collate_settings):
+async def connected(sim, tmp_path, collate_settings, monkeypatch):
     """A client of the simulated Collate with short timeouts and a large budget."""
     key = tmp_path / "key"
     key.write_text("local-collate-key")
@@ -56,13 +56,12 @@ async def connected(sim, tmp_path, collate_settings):
         allow_plain_http=True,
         calls_per_second=1e6,
         concurrency=64,
-        breaker_failures=1_000_000,
         read_timeout="0.15s",
         connect_timeout="0.15s",
-        write_timeout="0.15s",
         total_timeout="0.3s",
         **collate_settings,
     )
+    monkeypatch.setattr("adapters.collate.open_client.BREAKER_FAILURES", 1_000_000)
     async with open_client(settings, create_metrics(CollectorRegistry()).collate, monotonic=sim.now) as client:
         yield client
 

@@ -113,10 +113,8 @@ def settings(tmp_path):
             "calls_per_second": 10_000.0,
             "concurrency": 64,
             "connect_timeout": "1s",
-            "write_timeout": "500ms",
             "read_timeout": "300ms",
             "total_timeout": "1s",
-            "max_response": "64KiB",
         }
         return CollateSettings.model_validate(values | changes)
 

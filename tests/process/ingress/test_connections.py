@@ -96,8 +96,7 @@ class TestUnverifiedBodies:
     @pytest.fixture
     def settings_of(self):
         return {
-            "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "10",
-            "GATEWAY_INGRESS__MAX_UNVERIFIED_BODIES": "5",
+            "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "100",
         }
 
     async def test_slow_bodies_without_a_credential_leave_the_places_to_others(self, ingress, eventually, tmp_path):

@@ -244,7 +244,7 @@ async def test_a_well_formed_request_id_is_adopted(ingress, given, is_taken):
 class TestOverload:
     @pytest.fixture
     def settings_of(self):
-        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3", "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1"}
+        return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3"}
 
     @pytest.mark.usefixtures("accepts_commands")
     async def test_a_request_above_the_limit_is_rejected_immediately(self, ingress, kafka, eventually):

@@ -97,7 +97,6 @@ class TestShed:
     def settings_of(self):
         return {
             "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3",
-            "GATEWAY_INGRESS__MAX_PUBLISHES_IN_FLIGHT": "1",
             "GATEWAY_INGRESS__MAX_STREAMS": "1",
             "GATEWAY_INGRESS__PUBLISH_DEADLINE": "1s",
         }

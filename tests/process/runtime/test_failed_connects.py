@@ -170,14 +170,14 @@ async def http_through_a_proxy(peer: Peer) -> None:
 
 
 async def console(peer: Peer) -> None:
-    settings = ConsoleSettings(api_url=peer.url, api_timeout=timedelta(seconds=0.2), api_ca_file=peer.ca)
-    async with Api(settings) as api:
+    settings = ConsoleSettings(api_url=peer.url, api_ca_file=peer.ca)
+    async with Api(settings, seconds=0.2) as api:
         raise AssertionError(await api.send(PERSON, read_me()))
 
 
 async def consoles_stream(peer: Peer) -> None:
-    settings = ConsoleSettings(api_url=peer.url, api_timeout=timedelta(seconds=0.2), api_ca_file=peer.ca)
-    async with Api(settings) as api, api.stream(PERSON, stream_events()) as opened:
+    settings = ConsoleSettings(api_url=peer.url, api_ca_file=peer.ca)
+    async with Api(settings, seconds=0.2) as api, api.stream(PERSON, stream_events()) as opened:
         raise AssertionError(opened)
 
 

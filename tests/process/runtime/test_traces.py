@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +18,7 @@ from gateway.ingress.http.context import RequestContext
 from gateway.ingress.tracing import RequestSpans
 from runtime.metrics import create_metrics
 from runtime.settings import TraceSettings
+from runtime.tracing import otlp
 from runtime.tracing.attributes import ALLOWED_ATTRIBUTES, allowed_attributes
 from runtime.tracing.messaging import SCHEMA_URL
 from runtime.tracing.traces import TracesUnavailable, open_traces
@@ -164,9 +164,11 @@ async def test_spans_for_a_collector_on_this_machine_never_go_through_a_proxy(tr
     assert collector.paths == ["/v1/traces"]
 
 
-async def test_a_collector_that_hangs_delays_nothing_and_its_spans_are_lost(tracing, collector):
+async def test_a_collector_that_hangs_delays_nothing_and_its_spans_are_lost(tracing, collector, monkeypatch):
+    monkeypatch.setattr(otlp, "QUEUE", 16)
+    monkeypatch.setattr(otlp, "TIMEOUT_SECONDS", 0.3)
     collector.open.clear()
-    async with tracing(queue=16, timeout=timedelta(seconds=0.3)) as traces:
+    async with tracing() as traces:
         for number in range(1_000):
             with traces.continue_trace(f"request {number}", "SERVER", None, {}):
                 pass

@@ -13,7 +13,7 @@ from local.installation import Installation, http_here
 from tests.preloaded import run_gateway
 
 SESSION_SECONDS = 6.0  # the least that Kafka accepts by default
-QUICK = {"GATEWAY_WORKER__SESSION_TIMEOUT": f"{SESSION_SECONDS:g}s", "GATEWAY_WORKER__HEARTBEAT": "500ms"}
+QUICK = {"GATEWAY_WORKER__SESSION_TIMEOUT": f"{SESSION_SECONDS:g}s"}
 NO_ANSWER = "not ready: kafka waiting (no broker has answered for"
 
 

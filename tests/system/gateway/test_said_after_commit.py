@@ -19,7 +19,7 @@ ANSWER_SECONDS = 3.0  # of Collate: time to kill Kafka before the decision
 
 @pytest.fixture
 async def processes(run, kafka1, prefix, collate, start):
-    settings = {"GATEWAY_WORKER__TRANSACTION_TIMEOUT": "5s"}
+    settings = {"GATEWAY_WORKER__SESSION_TIMEOUT": "6s"}
     installed = Installation(run, bootstrap=kafka1.bootstrap, collate_url=collate.url, prefix=prefix, settings=settings)
     await asyncio.to_thread(installed.apply_topics)
     return installed, await start(installed, "ingress"), await start(installed, "worker")

@@ -1,4 +1,4 @@
-"""The check of worker.handler_deadline knows the bounds of an invocation."""
+"""The deadline of an invocation knows the bounds of an invocation."""
 
 from adapters.collate.answers import HoldReason
 from adapters.collate.call_policy import COMMAND_WAIT_SECONDS

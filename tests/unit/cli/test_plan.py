@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from consumers.worker import READ_AHEAD_BYTES
 from docs_build.capacity_page import formulas
 from gateway.cli.app import app
 from gateway.cli.plan import figures
 from gateway.cli.plan.capacity import Bound, Load, make_plan, observations, quick_calls
 from gateway.cli.plan.figures import Speeds
 from gateway.cli.plan.output import document, values
-from runtime.settings import CollateSettings, TopicSettings, WatchSettings, WorkerSettings
+from runtime.settings import CollateSettings, TopicSettings, WatchSettings
 
 ROOT = Path(__file__).parents[3]
 SMALL = Load(authorizations=10_000, commands_per_day=2_000, calls_per_second=20)
@@ -121,7 +122,7 @@ def test_the_defaults_are_those_of_the_settings_and_of_the_chart():
     assert resources["limits"]["memory"] == f"{figures.LEAST_LIMIT_MIB // 1024}Gi"
     assert resources["requests"]["cpu"] == f"{figures.LEAST_MILLICORES}m"
     assert TopicSettings().partitions == figures.PARTITIONS == chart["settings"]["topics"]["partitions"]
-    assert WorkerSettings().read_ahead_size == figures.READ_AHEAD_MIB << 20
+    assert READ_AHEAD_BYTES == figures.READ_AHEAD_MIB << 20
     assert CollateSettings.model_fields["max_replicas"].default == 1
 
 

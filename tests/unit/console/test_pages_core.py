@@ -274,13 +274,13 @@ async def test_a_credential_that_no_header_can_have_is_refused_and_sends_nothing
     assert outcome.status == 401
 
 
-async def test_a_call_ends_with_the_time_of_the_settings():
+async def test_a_call_ends_in_time():
     async def answers(_: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
         raise AssertionError
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answers))
-    outcome = await Api(console_settings(api_timeout="50ms").console, http).send_as(SecretStr("k"), WATCH)
+    outcome = await Api(console_settings().console, http, seconds=0.05).send_as(SecretStr("k"), WATCH)
     assert isinstance(outcome, NotAnswered)
     assert outcome.reason == "no answer within 0.05 s"
 

@@ -112,7 +112,6 @@ def test_an_unknown_key_is_an_error_with_a_suggestion(good, key, message):
             },
             "nothing prevents two effects",
         ),
-        ({"GATEWAY_WORKER__HEARTBEAT": "5s"}, "heartbeat must be at most a third of session_timeout"),
     ],
 )
 def test_a_contradiction_is_an_error(good, secret, setting, message):
@@ -125,20 +124,6 @@ def test_a_contradiction_is_an_error(good, secret, setting, message):
 @pytest.mark.parametrize(
     ("setting", "problem"),
     [
-        (
-            {"GATEWAY_WORKER__HANDLER_DEADLINE": "109s"},
-            (
-                "GATEWAY_WORKER__HANDLER_DEADLINE is 109s, but an invocation may take 110s: 30s and four calls of "
-                "GATEWAY_COLLATE__TOTAL_TIMEOUT 15s and 5s; raise the deadline or shorten the timeout"
-            ),
-        ),
-        (
-            {"GATEWAY_COLLATE__TOTAL_TIMEOUT": "18s"},
-            (
-                "GATEWAY_WORKER__HANDLER_DEADLINE is 2m, but an invocation may take 122s: 30s and four calls of "
-                "GATEWAY_COLLATE__TOTAL_TIMEOUT 18s and 5s; raise the deadline or shorten the timeout"
-            ),
-        ),
         (
             {"GATEWAY_WORKER__READ_AHEAD": "19", "GATEWAY_INGRESS__MAX_REPLICAS": "5"},
             (
@@ -173,7 +158,7 @@ def test_all_kinds_of_problems_are_listed_together(tmp_path):
             "GATEWAY_COLLATE__API_KEY_FILE": str(tmp_path / "absent"),
             "GATEWAY_COLLATE__KEY_RETENTION": "24",
             "GATEWAY_WORKER__TURNS": "many",
-            "GATEWAY_WORKER__HEARTBEAT": "9s",
+            "GATEWAY_COLLATE__TOTAL_TIMEOUT": "1s",
         },
         "ingress",
     )
@@ -187,7 +172,7 @@ def test_all_kinds_of_problems_are_listed_together(tmp_path):
         "GATEWAY_COLLATE__KEY_RETENTION: expected a number with a unit",
         f"GATEWAY_COLLATE__API_KEY_FILE: {tmp_path / 'absent'} does not exist",
         "GATEWAY_WORKER__TURNS: ",
-        "GATEWAY_WORKER__…: heartbeat",
+        "GATEWAY_COLLATE__…: total_timeout",
         "GATEWAY_INGRESS__CALLERS_FILE: required",
     ):
         assert expected in message
@@ -303,10 +288,3 @@ def test_a_schema_that_a_rebuild_of_another_installation_would_drop_is_refused(g
     problems = problems_of(good | {"GATEWAY_READMODEL__SCHEMA_NAME": f"gateway{suffix}"})
     assert len(problems) == 1
     assert "must not end with _next or _old" in problems[0]
-
-
-def test_unused_connections_close_before_the_process_ends(good, secret):
-    ingress = good | {"GATEWAY_INGRESS__CALLERS_FILE": str(secret), "GATEWAY_INGRESS__STOP_DEADLINE": "5s"}
-    assert problems_of(ingress, "ingress") == [
-        "GATEWAY_INGRESS__…: stop_keepalive must be shorter than stop_deadline",
-    ]
