@@ -23,7 +23,7 @@ from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
 from consumers.applier.settings import ApplierSettings
-from consumers.applier.task import passes_waiting
+from consumers.applier.task import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
@@ -104,7 +104,10 @@ async def work(settings: Settings, process: Process) -> None:
     ):
         handler = _handler(settings, topics, collate, process, digest_key)
         own = replace(
-            engine_settings(settings, topics), timer_spread=handler.watcher.spread_seconds, passes=passes_waiting
+            engine_settings(settings, topics),
+            timer_spread=handler.watcher.spread_seconds,
+            passes=passes_waiting,
+            turn_of=turn_of,
         )
         traced = handler if traces is None else TracedHandler(handler, traces, topics)
         engine = Engine(own, traced, process.metrics.engine)

@@ -18,7 +18,7 @@ from runtime.admin.app import PartitionStatus, admin_app
 from runtime.admin.closed_labels import show_zeros
 from runtime.admin.port import admin_port
 from runtime.admin.resume import Resume
-from runtime.credential_lives import CredentialLives
+from runtime.credentials.credential_lives import CredentialLives
 from runtime.exits import Exit, StartupError
 from runtime.health import Health
 from runtime.http.server import limited_protocol

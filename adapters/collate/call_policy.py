@@ -3,26 +3,28 @@
     an observation's timer ─▶ Slowdown: the next step, longer while observations are deferred
          │ due
          ▼
-    a call ─▶ its turn?  live calls, commands, observations; callers take turns ──── no ──▶ WaitingCall
+    a call ─▶ its turn?  live, urgent, command, observation; callers take turns ──── no ──▶ WaitingCall
          ─▶ breakers     401: the key, all calls · 403 of two authorizations · faults in a row · 429s in a row
          ─▶ Retry-After  of its own authorization                  each of these: no ──▶ Hold (not budget)
          ─▶ token        calls per second, less the reserved shares ─┐
-         ─▶ slot         calls in flight, half of them for a caller ─┴──── no ──▶ WaitingCall, or Hold if it is long
+         ─▶ slot         calls in flight; a live caller has half ────┴──── no ──▶ WaitingCall, or Hold if it is long
          ─▶ Ticket ─▶ the call ─▶ CallSignal, which moves the breakers and the throttle
 
 A long wait is returned as a hold, so that it costs the caller a timer and not a waiting task. Live calls may use the
 whole budget. If a live call came in the last minute, commands leave a share to live calls. Observations leave a further
-share to commands, except for every tenth call, which may be an observation's. All of this is pure: `now` (monotonic
-seconds) is an argument. `CallQueue` is its shell: it owns the clock, the timer and the waiting tasks.
+share to commands, except for every tenth call, which may be an observation's. Urgent commands come before the others,
+except for every ninth call of a command (decision 0022). All of this is pure: `now` (monotonic seconds) is an argument.
+`CallQueue` is its shell: it owns the clock, the timer and the waiting tasks.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import Final, NamedTuple
 
 from adapters.collate.answers import HoldReason
+from runtime.turns import Turns
 
 # A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
 # done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
@@ -33,6 +35,7 @@ OBSERVATION_WAIT_SECONDS: Final = 0.05
 _LIVE_REMEMBERED_SECONDS: Final = 60.0
 _LEFT_TO_COMMANDS: Final = 0.25
 _OBSERVATION_EVERY: Final = 10
+_OTHER_COMMAND_EVERY: Final = 9
 _LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
 _SHORTEST_HOLD_SECONDS: Final = 0.01
 _LONGEST_HOLD_SECONDS: Final = 10.0
@@ -48,8 +51,9 @@ class Priority(IntEnum):
     """The kinds of calls, the most urgent first."""
 
     LIVE = 0
-    COMMAND = 1
-    OBSERVATION = 2
+    URGENT = 1  # commands about handoffs, and commands of people
+    COMMAND = 2
+    OBSERVATION = 3
 
 
 class CallSignal(Enum):
@@ -66,6 +70,7 @@ class CallSignal(Enum):
 # The lines of waiting calls, in the order of their turns. True: second calls of observations.
 _LINES: Final = (
     (Priority.LIVE, False),
+    (Priority.URGENT, False),
     (Priority.COMMAND, False),
     (Priority.OBSERVATION, True),
     (Priority.OBSERVATION, False),
@@ -97,7 +102,7 @@ _FAILED_WITH_WAIT: Final = (_NOTHING, _NOTHING, _BAD, _BAD)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that needs budget; `subject` is its authorization, `caller` the caller of a live call.
+    """A call that needs budget; `subject` is its authorization; an observation has no `caller`.
 
     `continues`: an observation has used budget for its first call, which is lost if this call is deferred.
     """
@@ -323,55 +328,6 @@ class Throttle:
         self._tokens = min(self._most(), self._tokens + gone * self._full * (before + self._share) / 2)
 
 
-class CallerTurns:
-    """The turns of callers: their calls in flight, and the order in which they got the last one.
-
-    A call without a caller, as the worker makes it, takes no part.
-    """
-
-    # A caller beyond this number counts as new: its next call comes first.
-    _MOST_REMEMBERED: Final = 1_024
-
-    def __init__(self) -> None:
-        self._in_flight: Counter[str] = Counter()
-        self._begun = 0
-        self._last: dict[str, int] = {}
-
-    def may_begin(self, caller: str, limit: int) -> bool:
-        """Return whether the caller has less than half of `limit` calls in flight, or none."""
-        return not caller or self._in_flight[caller] < max(1, (limit + 1) // 2)
-
-    def begin(self, caller: str) -> None:
-        """Count a call that begins."""
-        if not caller:
-            return
-        self._in_flight[caller] += 1
-        self._begun += 1
-        self._last.pop(caller, None)
-        self._last[caller] = self._begun
-        if len(self._last) > self._MOST_REMEMBERED:
-            del self._last[next(iter(self._last))]
-
-    def end(self, caller: str) -> None:
-        """Count the end of a call."""
-        if not caller:
-            return
-        self._in_flight[caller] -= 1
-        if not self._in_flight[caller]:
-            del self._in_flight[caller]
-
-    def rank(self, caller: str) -> tuple[int, int]:
-        """Return the caller's place among the callers that wait: few calls in flight first, then the longest wait."""
-        return self._in_flight[caller], self._last.get(caller, 0)
-
-    @staticmethod
-    def ahead(caller: str, waiting: Iterator[str]) -> int:
-        """Count the waiting calls, by their callers, that are served before another call of this caller."""
-        counts = Counter(waiting)
-        own = counts.pop(caller, 0)
-        return own + sum(min(count, own + 1) for count in counts.values())
-
-
 @dataclass(eq=False, slots=True)
 class Ticket:
     """Permission to make one call. It ends once, by `release` or `abandon`."""
@@ -415,12 +371,12 @@ class Budget:
         self._gates = tuple((self.key, self.forbidden[i], self.faults[i], self.limited) for i in (False, True))
         self.in_flight = dict.fromkeys(Priority, 0)
         self.wake_at = float("inf")
-        self._turns = CallerTurns()
-        self._lines: dict[tuple[Priority, bool], deque[WaitingCall]] = {name: deque() for name in _LINES}
+        self._by_caller: Counter[str] = Counter()  # calls in flight
+        self._lines: dict[tuple[Priority, bool], Turns[WaitingCall]] = {name: Turns() for name in _LINES}
         self._waiting = 0
         self._asked: dict[str, float] = {}  # until when Collate wants no call for an authorization
         self._live_at = float("-inf")
-        self._since_observation = 0
+        self._since_observation = self._since_other_command = 0
         self._last_deferred_until = now
         self._seconds = 0.05  # the mean duration of a call
 
@@ -428,10 +384,11 @@ class Budget:
 
     def ask(self, now: float, call: Call) -> Ticket | Hold | WaitingCall:
         """Return a ticket; or the call's place among those that wait; or when it may be retried, if that is long."""
-        hold = None
+        hold, line = None, self._lines[call.priority, call.continues]
         if not (self._waiting and self._has_calls_ahead(call)):
             answer = self.acquire(now, call)
             if isinstance(answer, Ticket):
+                line.count_place(call.caller)
                 return answer
             if answer.reason is not HoldReason.BUDGET:
                 return answer
@@ -439,17 +396,17 @@ class Budget:
         per_second = self._served_per_second(now)
         first = now + 1 / per_second if hold is None else hold.until
         longest = self._longest_wait(call)
-        if first - now + self._ahead(call) / per_second > longest or self._waiting >= self._bounds.most_waiting:
+        if first - now + line.ahead(call.caller) / per_second > longest or self._waiting >= self._bounds.most_waiting:
             return self._deferred(now, hold or Hold(now, HoldReason.BUDGET))
         waiting = WaitingCall(call, now + longest)
-        self._lines[call.priority, call.continues].append(waiting)
+        line.add(call.caller, waiting)
         self._waiting += 1
         return waiting
 
     def serve(self, now: float) -> Iterator[tuple[WaitingCall, Ticket | Hold]]:
         """Give each waiting call its ticket, or the time of its retry, until the rest must wait until `wake_at`."""
         self.wake_at = float("inf")
-        while waiting := self._next():
+        while waiting := self._next(now):
             answer = self.acquire(now, waiting.call)
             if isinstance(answer, Hold) and answer.reason is HoldReason.BUDGET and waiting.until > now:
                 if not answer.for_slot:
@@ -457,17 +414,14 @@ class Budget:
                 break
             yield self._take_out(now, waiting, answer)
         for line in self._lines.values():
-            while line and line[0].until <= now:
-                yield self._take_out(now, line[0], self.acquire(now, line[0].call))
-            if line:
-                self.wake_at = min(self.wake_at, line[0].until)
+            while (oldest := line.oldest) is not None and oldest.until <= now:
+                yield self._take_out(now, oldest, self.acquire(now, oldest.call))
+            if oldest is not None:
+                self.wake_at = min(self.wake_at, oldest.until)
 
     def leave(self, waiting: WaitingCall) -> None:
         """Forget a waiting call."""
-        line = self._lines[waiting.call.priority, waiting.call.continues]
-        if waiting in line:
-            line.remove(waiting)
-            self._waiting -= 1
+        self._waiting -= self._lines[waiting.call.priority, waiting.call.continues].discard(waiting)
 
     def waiting(self, priority: Priority) -> int:
         """Count the waiting calls of a priority."""
@@ -489,16 +443,25 @@ class Budget:
             return Hold(now + token_in, HoldReason.BUDGET)
         limit = self.throttle.limit(now)
         has_slot = sum(self.in_flight.values()) < max(1, limit - int(limit * reserved))
-        if not has_slot or not self._turns.may_begin(call.caller, limit):
+        if not has_slot or (call.priority is Priority.LIVE and self._has_its_half(call.caller, limit)):
             return Hold(now + self._seconds / limit, HoldReason.BUDGET, for_slot=True)
-        self._turns.begin(call.caller)
+        self._begin(now, call)
+        return Ticket(call, tuple(breaker for breaker in gates if breaker.enter(now)))
+
+    def _begin(self, now: float, call: Call) -> None:
         self.throttle.take(now)
         self.in_flight[call.priority] += 1
-        if call.priority is Priority.OBSERVATION:
-            self._since_observation = 0
-        elif call.priority is Priority.COMMAND:
-            self._since_observation += 1
-        return Ticket(call, tuple(breaker for breaker in gates if breaker.enter(now)))
+        if call.caller:
+            self._by_caller[call.caller] += 1
+        match call.priority:
+            case Priority.OBSERVATION:
+                self._since_observation = 0
+            case Priority.URGENT:
+                self._since_observation += 1
+                self._since_other_command += 1
+            case Priority.COMMAND:
+                self._since_observation += 1
+                self._since_other_command = 0
 
     # A call ends
 
@@ -554,7 +517,10 @@ class Budget:
 
     def _end(self, ticket: Ticket) -> None:
         self.in_flight[ticket.call.priority] -= 1
-        self._turns.end(ticket.call.caller)
+        if caller := ticket.call.caller:
+            self._by_caller[caller] -= 1
+            if not self._by_caller[caller]:
+                del self._by_caller[caller]
 
     def _recover(self, now: float, closed: Breaker) -> None:
         self._last_deferred_until = now
@@ -566,26 +532,25 @@ class Budget:
     # Turns
 
     def _order(self) -> tuple[tuple[Priority, bool], ...]:
-        live, command, *observations = _LINES
-        return (live, *observations, command) if self._observation_is_due else (live, command, *observations)
+        live, urgent, command, *observations = _LINES
+        is_others_turn = self._since_other_command >= _OTHER_COMMAND_EVERY - 1
+        commands = (command, urgent) if is_others_turn else (urgent, command)
+        return (live, *observations, *commands) if self._observation_is_due else (live, *commands, *observations)
 
-    def _next(self) -> WaitingCall | None:
+    def _next(self, now: float) -> WaitingCall | None:
+        """Return the call whose turn it is. A caller with half of the slots comes after the others."""
         line = next((line for name in self._order() if (line := self._lines[name])), None) if self._waiting else None
-        if not line:
+        if line is None:
             return None
-        if len(line) == 1 or not line[0].call.caller:
-            return line[0]
-        return min(line, key=lambda waiting: self._turns.rank(waiting.call.caller))
+        limit = self.throttle.limit(now)
+        return next((first for first in line if not self._has_its_half(first.call.caller, limit)), next(iter(line)))
+
+    def _has_its_half(self, caller: str, limit: int) -> bool:
+        return bool(caller) and self._by_caller[caller] >= max(1, (limit + 1) // 2)
 
     def _has_calls_ahead(self, call: Call) -> bool:
         order, own = self._order(), (call.priority, call.continues)
         return any(self._lines[name] for name in order[: order.index(own) + 1])
-
-    def _ahead(self, call: Call) -> int:
-        line = self._lines[call.priority, call.continues]
-        if not line or not call.caller:
-            return len(line)
-        return self._turns.ahead(call.caller, (waiting.call.caller for waiting in line))
 
     def _longest_wait(self, call: Call) -> float:
         if call.priority is Priority.LIVE:
@@ -594,8 +559,12 @@ class Budget:
         return OBSERVATION_WAIT_SECONDS if is_first_observation else COMMAND_WAIT_SECONDS
 
     def _take_out(self, now: float, waiting: WaitingCall, answer: Ticket | Hold) -> tuple[WaitingCall, Ticket | Hold]:
+        if isinstance(answer, Ticket):
+            self._lines[waiting.call.priority, waiting.call.continues].end_turn(waiting)
+            self._waiting -= 1
+            return waiting, answer
         self.leave(waiting)
-        return waiting, answer if isinstance(answer, Ticket) else self._deferred(now, answer)
+        return waiting, self._deferred(now, answer)
 
     @property
     def _observation_is_due(self) -> bool:
@@ -605,7 +574,7 @@ class Budget:
         if priority is Priority.LIVE:
             return 0.0
         live = self._bounds.live_share if now - self._live_at < _LIVE_REMEMBERED_SECONDS else 0.0
-        if priority is Priority.COMMAND or self._observation_is_due:
+        if priority is not Priority.OBSERVATION or self._observation_is_due:
             return live
         return min(0.9, live + _LEFT_TO_COMMANDS)
 

@@ -90,7 +90,7 @@ class CollateClient:
     async def get_authorization(
         self, authorization_id: str, *, priority: Priority = Priority.COMMAND, caller: str = ""
     ) -> Result[PriorAuthorization]:
-        """Read an authorization. `caller`, here and below: whose live call it is."""
+        """Read an authorization. `caller`, here and below: whose live call or command it is."""
         return await self._call(
             Operation.GET_AUTHORIZATION,
             priority,
@@ -155,7 +155,7 @@ class CollateClient:
         )
 
     async def create_handoff(
-        self, authorization_id: str, *, if_match: int, key: str, body: bytes, priority: Priority = Priority.COMMAND
+        self, authorization_id: str, *, if_match: int, key: str, body: bytes, caller: str = ""
     ) -> Result[ManualHandoff]:
         """Create a handoff. `if_match` is the authorization's version.
 
@@ -163,13 +163,14 @@ class CollateClient:
         """
         return await self._call(
             Operation.CREATE_HANDOFF,
-            priority,
+            Priority.URGENT,
             authorization_id,
             parse=ManualHandoff.from_wire,
             belongs=lambda it: it.prior_authorization_id in (None, authorization_id),
             version=if_match,
             key=key,
             body=body,
+            caller=caller,
         )
 
     async def close_handoff(
@@ -181,12 +182,12 @@ class CollateClient:
         if_match: int,
         key: str,
         body: bytes,
-        priority: Priority = Priority.COMMAND,
+        caller: str = "",
     ) -> Result[CloseAnswer]:
         """Close a handoff in one of the three ways. `if_match` comes from `operations.close_version`."""
         return await self._call(
             Operation(operation),
-            priority,
+            Priority.URGENT,
             authorization_id,
             handoff_id,
             parse=CloseAnswer.from_wire,
@@ -194,6 +195,7 @@ class CollateClient:
             version=if_match,
             key=key,
             body=body,
+            caller=caller,
         )
 
     async def mint_grant(

@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 
 from adapters.oidc.jwks import Fetch, KeySet, KeysUnavailable, fetch
 from adapters.oidc.people import Person, PersonClaims, read_person
-from runtime.json_web_token import unverified_part
+from runtime.credentials.json_web_token import unverified_part
 
 LEEWAY_SECONDS = 30
 REMEMBERED_SECONDS = 60.0

@@ -18,7 +18,7 @@ from consumers.applier.execution import CommandExecution
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.reasons import OutcomeReason
 from consumers.applier.steps import CommandSteps
-from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, operator_decision, read
+from consumers.applier.task import UNKNOWN_CALLER, CommandTask, InvalidRecord, RecordTask, operator_decision, read
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import GrantRecorded, ReleaseRecorded, VersionFloorSet
 from consumers.authorization.recent_commands import CommandEnd
@@ -282,7 +282,7 @@ class Applier:
 
 def _sender(task: Task) -> str | None:
     """Return the caller; None for an operator's decision, which shows nothing about the deployment."""
-    return None if isinstance(task, RecordTask) and task.is_decision else task.caller or "unknown"
+    return None if isinstance(task, RecordTask) and task.is_decision else task.caller or UNKNOWN_CALLER
 
 
 def _shown(value: Model) -> dict[str, Any]:

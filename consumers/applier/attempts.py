@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
+from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation
 from consumers.authorization.event_factory import at as time_at
 from schemas.attempts import MOST_ATTEMPTS, Attempt
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from adapters.collate.answers import Result
-    from consumers.authorization.observation import AuthorizationReads
+    from consumers.engine import Turn
     from schemas.collate.authorization import PriorAuthorization
     from schemas.collate.handoff import ManualHandoff
 
@@ -85,22 +86,40 @@ class AttemptLog:
         return attempts
 
 
-class RecordedReads:
-    """Reads whose attempts are recorded; `now` is Unix seconds."""
+class CollateReads(Protocol):
+    """The reads of a command. `caller` and `priority` decide when they get their turn."""
 
-    def __init__(self, collate: AuthorizationReads, attempts: Attempts, now: Callable[[], float]) -> None:
+    async def get_authorization(
+        self, authorization_id: str, *, priority: Priority, caller: str
+    ) -> Result[PriorAuthorization]:
+        """Read an authorization."""
+        ...
+
+    async def get_handoff(
+        self, authorization_id: str, handoff_id: str, *, priority: Priority, caller: str
+    ) -> Result[ManualHandoff]:
+        """Read a handoff."""
+        ...
+
+
+class RecordedReads:
+    """Reads of a command, with its turn, whose attempts are recorded; `now` is Unix seconds."""
+
+    def __init__(self, collate: CollateReads, turn: Turn, attempts: Attempts, now: Callable[[], float]) -> None:
         self._collate = collate
+        self._priority = Priority.URGENT if turn.is_urgent else Priority.COMMAND
+        self._caller = turn.source
         self._attempts = attempts
         self._now = now
 
     async def get_authorization(self, authorization_id: str) -> Result[PriorAuthorization]:
         """Read an authorization."""
-        call = self._collate.get_authorization(authorization_id)
+        call = self._collate.get_authorization(authorization_id, priority=self._priority, caller=self._caller)
         return await self._attempts.record(Operation.GET_AUTHORIZATION, call, self._now)
 
     async def get_handoff(self, authorization_id: str, handoff_id: str) -> Result[ManualHandoff]:
         """Read a handoff."""
-        call = self._collate.get_handoff(authorization_id, handoff_id)
+        call = self._collate.get_handoff(authorization_id, handoff_id, priority=self._priority, caller=self._caller)
         return await self._attempts.record(Operation.GET_HANDOFF, call, self._now)
 
 

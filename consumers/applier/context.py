@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from consumers.applier.attempt_hints import AttemptHints
-from consumers.applier.attempts import AttemptLog
+from consumers.applier.attempts import AttemptLog, CollateReads
 from consumers.authorization.handoffs import RiskRules
-from consumers.authorization.observation import AuthorizationReads
 from runtime.logs import LineWriters
 
 if TYPE_CHECKING:
@@ -23,17 +22,25 @@ if TYPE_CHECKING:
     from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
 
-class CollateCalls(AuthorizationReads, Protocol):
+class CollateCalls(CollateReads, Protocol):
     """The calls of the applier: no grants, no live sessions."""
 
     async def create_handoff(
-        self, authorization_id: str, *, if_match: int, key: str, body: bytes
+        self, authorization_id: str, *, if_match: int, key: str, body: bytes, caller: str
     ) -> Result[ManualHandoff]:
         """Create a handoff."""
         ...
 
     async def close_handoff(
-        self, authorization_id: str, handoff_id: str, operation: Close, *, if_match: int, key: str, body: bytes
+        self,
+        authorization_id: str,
+        handoff_id: str,
+        operation: Close,
+        *,
+        if_match: int,
+        key: str,
+        body: bytes,
+        caller: str,
     ) -> Result[CloseAnswer]:
         """Close a handoff."""
         ...

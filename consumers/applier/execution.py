@@ -16,6 +16,7 @@ from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import Rejected, dead_lettered, finished
 from consumers.applier.reasons import WAITING
+from consumers.applier.task import turn_of
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.recent_commands import CommandEnd, short
 from consumers.authorization.retry_policy import pause
@@ -66,7 +67,8 @@ class CommandExecution:
             accepted_at=task.alive_since,
         )
         self.attempts = context.attempts.of(task.record_id)
-        self.reads = RecordedReads(context.collate, self.attempts, lambda: invocation.now)
+        self.turn = turn_of(record)
+        self.reads = RecordedReads(context.collate, self.turn, self.attempts, lambda: invocation.now)
         self._record = record
         self._began = invocation.steady
 

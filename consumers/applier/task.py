@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from consumers.authorization.recent_commands import digest
 from consumers.authorization.state import AmbiguousWrite, CommandRef, CommandWork, EndedIntent, Intent
-from consumers.engine import Record
-from schemas.callers import asserted_by
+from consumers.engine import Record, Turn
+from schemas.callers import asserted_by, person_of
 from schemas.commands import (
     COMMANDS,
     PUBLIC_COMMANDS,
@@ -29,7 +29,7 @@ from schemas.commands import (
     Revoked,
     UnableToComplete,
 )
-from schemas.enums import CommandType
+from schemas.enums import PREFIX, CommandType
 from schemas.identity import canonical_json
 from schemas.operator_decision import OperatorDecision
 from schemas.records import RecordedCommand, UnreadableRecord, read_command
@@ -38,6 +38,8 @@ CommandPayload = HandoffRequest | HandoffClose | AuthorizationWatch
 OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
 RecordPayload = RecordAccess | RecordRead | ReleaseHandoff | OperatorPayload
 _LOWERS_FLOOR: Final = ("ce_type", LowerVersionFloor.TYPE.encode())
+UNKNOWN_CALLER: Final = "unknown"
+_URGENT: Final = (f"{PREFIX}handoff.".encode(), f"{PREFIX}command.".encode())
 _PAYLOADS: Final = (HandoffRequest, HandoffClose, AuthorizationWatch)
 
 
@@ -182,6 +184,18 @@ def read(record: Record, digest_key: bytes) -> Task:
 def passes_waiting(record: Record) -> bool:
     """Whether a record is processed before a command that waits: it may be what the command waits for."""
     return _LOWERS_FLOOR in record.headers
+
+
+def turn_of(record: Record) -> Turn:
+    """Return the caller, and whether the record is urgent (decision 0022)."""
+    type_ = caller = b""
+    for name, value in record.headers:
+        if name == "ce_caller":
+            caller = value
+        elif name == "ce_type":
+            type_ = value
+    source = caller.decode("utf-8", "replace") or UNKNOWN_CALLER
+    return Turn(source, is_urgent=type_.startswith(_URGENT) or person_of(source) is not None)
 
 
 def request_body(payload: CommandPayload) -> bytes:

@@ -118,13 +118,22 @@ class CommandWrite:
         intent, authorization_id = self._intent, self._task.authorization_id
         collate, operation = self._context.collate, Operation(intent.operation)
         record, now = self._execution.attempts.record, lambda: self._invocation.now
+        caller = self._execution.turn.source
         if intent.handoff_id is None:
-            create = collate.create_handoff(authorization_id, if_match=intent.if_match, key=intent.key, body=self._body)
+            create = collate.create_handoff(
+                authorization_id, if_match=intent.if_match, key=intent.key, body=self._body, caller=caller
+            )
             return await record(operation, create, now, intent.n)
         if operation not in _CLOSES:
             raise ValueError("expected an intent whose operation is a close")
         close = collate.close_handoff(
-            authorization_id, intent.handoff_id, operation, if_match=intent.if_match, key=intent.key, body=self._body
+            authorization_id,
+            intent.handoff_id,
+            operation,
+            if_match=intent.if_match,
+            key=intent.key,
+            body=self._body,
+            caller=caller,
         )
         return await record(operation, close, now, intent.n)
 

@@ -16,6 +16,7 @@ from consumers.engine.interface import (
     PartitionLost,
     Record,
     RetryAt,
+    Turn,
     Unchanged,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "PartitionLost",
     "Record",
     "RetryAt",
+    "Turn",
     "Unchanged",
 ]

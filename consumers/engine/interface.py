@@ -23,6 +23,13 @@ class Record(NamedTuple):
     timestamp: float
 
 
+class Turn(NamedTuple):
+    """Whose place a record takes among ready records: senders take turns, and urgent records come first."""
+
+    source: str
+    is_urgent: bool
+
+
 class Output(NamedTuple):
     """One record to publish. The engine writes it to the partition number of its input."""
 

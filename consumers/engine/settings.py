@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from enum import StrEnum
 
-    from consumers.engine.interface import Record
+    from consumers.engine.interface import Record, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class EngineSettings:
         commit_pause_seconds: the pause after a commit; without it the next transaction repeats its first request.
         timer_spread_seconds: timers that are overdue at a partition's start expire spread over this time.
         passes: whether a record is processed before a waiting record of its key; None: no record is.
+        turn_of: returns the sender and the class of a record; None: all records have one sender and one class.
         timer_spread: replaces `timer_spread_seconds`: returns the time for a key's state at a given moment.
         dead_letter_share, dead_letter_window: a partition stops if more than this share of its last so many records
             were dead-lettered.
@@ -64,6 +65,7 @@ class EngineSettings:
     timer_spread_seconds: float = 30.0
     timer_spread: Callable[[bytes | None, float], float] | None = None
     passes: Callable[[Record], bool] | None = None
+    turn_of: Callable[[Record], Turn] | None = None
     dead_letter_share: float = 0.5
     dead_letter_window: int = 50
     session_seconds: float = 10.0

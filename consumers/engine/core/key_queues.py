@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from consumers.engine.core.timers import Timers
+from consumers.engine.interface import Turn
+from runtime.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _RECORDS_PER_TIMER: Final = 8
+_URGENT_PER_OTHER: Final = 8
+_ONE_SENDER: Final = Turn("", is_urgent=False)
 _LONG_AGO: Final = 0.0
 
 
@@ -56,22 +60,26 @@ class KeyQueue:
 class KeyQueues:
     """All key queues of one partition.
 
-    `next_ready` takes a queue; `finish` or `retry` returns it. New queues and queues that return from a wait alternate,
-    so that neither starves the other. Queues with only a timer come last: while records are ready, or run in a process
-    that is late, every ninth invocation is for a timer.
+    `next_ready` takes a queue; `finish` or `retry` returns it. A ready queue has the turn of its first record (decision
+    0022): senders take turns, new queues and queues that return from a wait alike. Urgent queues come first; while they
+    are ready, every ninth record is from another queue. Queues with only a timer come last: while records are ready, or
+    run in a process that is late, every ninth invocation is for a timer.
     """
 
-    def __init__(self, passes: Callable[[Record], bool] | None = None) -> None:
+    def __init__(
+        self, passes: Callable[[Record], bool] | None = None, turn_of: Callable[[Record], Turn] | None = None
+    ) -> None:
         self._passes = passes if passes is not None else _never
+        self._turn_of = turn_of if turn_of is not None else _of_one_sender
         self._queues: dict[bytes, KeyQueue] = {}
-        self._fresh: deque[KeyQueue] = deque()
-        self._returning: deque[KeyQueue] = deque()
+        self._urgent: Turns[KeyQueue] = Turns()
+        self._others: Turns[KeyQueue] = Turns()
+        self._urgent_since_other = 0
         self._timer_due: deque[KeyQueue] = deque()  # also queues that got a record later; see _next_timer_due
         self._records_since_timer = self._records_running = 0
         self._waiting: list[tuple[float, int, KeyQueue]] = []
         self._waits: dict[StrEnum, int] = {}
         self._timers = Timers()
-        self._prefer_returning = False
         self._order = 0
         self.records = 0
 
@@ -85,19 +93,20 @@ class KeyQueues:
         queue = self._queues.get(record.key)
         if queue is None:
             queue = self._queues[record.key] = KeyQueue(record.key, since=now)
-            self._fresh.append(queue)
         elif not queue.records and not queue.is_running:
             queue.since = now  # the queue was ready for its timer; the record runs first
-            self._fresh.append(queue)
         elif queue.records and self._passes(record):
             self._pass(queue, record, now)
             return
         queue.records.append(record)
+        if len(queue.records) == 1 and not queue.is_running:
+            self._make_ready(queue)
 
     def next_ready(self, now: float, *, is_late: bool = False) -> KeyQueue | None:
         """Take the next queue that may run, or None. It counts as running until `finish` or `retry`."""
         self._wake(now)
-        ready = (self._returning or self._fresh) if self._prefer_returning else (self._fresh or self._returning)
+        is_others_place = not self._urgent or self._urgent_since_other >= _URGENT_PER_OTHER
+        ready = self._others if self._others and is_others_place else self._urgent
         queue = None
         has_records = ready or (is_late and self._records_running)
         if self._timer_due and (not has_records or self._records_since_timer >= _RECORDS_PER_TIMER):
@@ -108,8 +117,8 @@ class KeyQueues:
                 return None
             self._records_since_timer += 1
             self._records_running += 1
-            self._prefer_returning = ready is self._fresh
-            queue = ready.popleft()
+            self._urgent_since_other = self._urgent_since_other + 1 if ready is self._urgent else 0
+            queue = ready.take()
         queue.is_running = True
         queue.is_for_timer = not queue.records
         return queue
@@ -128,7 +137,7 @@ class KeyQueues:
             self._timers.expire(queue.key)
         self._timers.set(queue.key, timer_at)
         if queue.records:
-            self._fresh.append(queue)
+            self._make_ready(queue)
         else:
             del self._queues[queue.key]
 
@@ -139,7 +148,7 @@ class KeyQueues:
         if len(queue.records) > 1 and self._passes(queue.records[1]) and not self._passes(queue.records[0]):
             queue.records.insert(0, queue.records.pop(1))
             queue.tries = queue.failures = 0
-            self._fresh.append(queue)
+            self._make_ready(queue)
             return
         queue.tries += 1
         queue.waits_for, queue.wait_until = reason, at
@@ -168,8 +177,8 @@ class KeyQueues:
     def may_have_ready(self, now: float) -> bool:
         """Return, at low cost, whether `next_ready` may return a queue."""
         return bool(
-            self._fresh
-            or self._returning
+            self._urgent
+            or self._others
             or self._timer_due
             or (self._waiting and self._waiting[0][0] <= now)
             or self._timers.may_be_due(now)
@@ -194,13 +203,21 @@ class KeyQueues:
         while place < len(queue.records) and self._passes(queue.records[place]):
             place += 1
         queue.records.insert(place, record)
-        if place == 0 and queue.waits_for is not None:
+        if place > 0 or queue.is_running:
+            return
+        if queue.waits_for is not None:
             self._waiting = [waiting for waiting in self._waiting if waiting[2] is not queue]
             heapq.heapify(self._waiting)
             self._waits[queue.waits_for] -= 1
             queue.waits_for, queue.since = None, now
             queue.tries = queue.failures = 0
-            self._fresh.append(queue)
+        self._urgent.discard(queue)
+        self._others.discard(queue)
+        self._make_ready(queue)
+
+    def _make_ready(self, queue: KeyQueue) -> None:
+        turn = self._turn_of(queue.records[0])
+        (self._urgent if turn.is_urgent else self._others).add(turn.source, queue)
 
     def _wake(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
@@ -208,7 +225,7 @@ class KeyQueues:
             if waiting.waits_for is not None:
                 self._waits[waiting.waits_for] -= 1
                 waiting.waits_for = None
-            self._returning.append(waiting)
+            self._make_ready(waiting)
         if self._timers.may_be_due(now):
             for key in self._timers.due(now):
                 # Records run before timers: `finish` checks the timer of a busy queue.
@@ -228,3 +245,7 @@ class KeyQueues:
 
 def _never(_: Record) -> bool:
     return False
+
+
+def _of_one_sender(_: Record) -> Turn:
+    return _ONE_SENDER

@@ -2,6 +2,7 @@ from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, 
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
 from consumers.applier.attempts import AttemptLog, Attempts, RecordedReads, to_attempt
+from consumers.engine import Turn
 from schemas.attempts import MOST_ATTEMPTS
 
 
@@ -60,7 +61,7 @@ class Answering:
     def __init__(self, *results):
         self._results = list(results)
 
-    async def get_authorization(self, *_):
+    async def get_authorization(self, *_, **__):
         return self._results.pop(0)
 
     get_handoff = create_handoff = get_authorization
@@ -69,7 +70,7 @@ class Answering:
 async def test_a_read_has_no_write_number_and_a_deferred_call_is_no_attempt():
     attempts = Attempts()
     collate = Answering(*[Answered(200, None, b"")] * 2, Deferred(99.0, HoldReason.BUDGET), Answered(201, None, b""))
-    reads = RecordedReads(collate, attempts, lambda: 5.0)
+    reads = RecordedReads(collate, Turn("caller", is_urgent=True), attempts, lambda: 5.0)
     await reads.get_authorization("auth")
     await reads.get_handoff("auth", "mhand")
     for _ in range(2):

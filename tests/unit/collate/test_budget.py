@@ -18,7 +18,7 @@ from adapters.collate.call_policy import (
     WaitingCall,
 )
 
-LIVE, COMMAND, OBSERVATION = Priority
+LIVE, URGENT, COMMAND, OBSERVATION = Priority
 
 
 def make(per_second=1e6, concurrency=64, live_share=0.25, failures=3):
@@ -265,6 +265,19 @@ def test_waiting_commands_leave_every_tenth_turn_to_a_waiting_observation():
     assert [number for number, priority in enumerate(turns) if priority is OBSERVATION] == [8, 18]
 
 
+def test_waiting_urgent_commands_leave_every_ninth_turn_to_another_command():
+    budget = make(concurrency=1)
+    ticket, turns = budget.acquire(100.0, call(priority=LIVE)), []
+    for priority, count in ((COMMAND, 3), (URGENT, 30)):
+        for _ in range(count):
+            assert isinstance(budget.ask(100.0, Call(priority, False, "a", "caller")), WaitingCall)
+    while len(turns) < 20:
+        budget.release(100.0, ticket, CallSignal.ANSWERED, 0.01)
+        ((waiting, ticket),) = budget.serve(100.0)
+        turns.append(waiting.call.priority)
+    assert [number for number, priority in enumerate(turns) if priority is COMMAND] == [8, 17]
+
+
 def test_the_second_call_of_an_observation_goes_before_first_calls():
     budget = make(concurrency=1)
     ticket = budget.acquire(100.0, call())
@@ -329,6 +342,7 @@ def test_a_full_budget_defers_no_call_for_more_than_ten_seconds():
             st.sampled_from(Priority),
             st.booleans(),
             st.sampled_from("abcdef"),
+            st.sampled_from(["", "one", "two"]),
             st.sampled_from([*CallSignal, None]),
             st.floats(0, 20),
             st.one_of(st.none(), st.floats(0, 5_000)),
@@ -339,9 +353,9 @@ def test_a_full_budget_defers_no_call_for_more_than_ten_seconds():
 def test_calls_in_flight_are_counted_correctly_and_every_deferral_ends(steps):
     budget = make(per_second=50.0, concurrency=8)
     now, out = 0.0, []
-    for gone, priority, writes, subject, what, seconds, retry_after in steps:
+    for gone, priority, writes, subject, caller, what, seconds, retry_after in steps:
         now += gone
-        answer = budget.ask(now, Call(priority, writes, subject))
+        answer = budget.ask(now, Call(priority, writes, subject, caller))
         if isinstance(answer, Ticket):
             out.append(answer)
         else:

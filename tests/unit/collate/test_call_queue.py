@@ -12,7 +12,7 @@ from runtime.metrics import create_metrics
 
 pytestmark = pytest.mark.virtual_time
 
-LIVE, COMMAND, OBSERVATION = Priority
+LIVE, URGENT, COMMAND, OBSERVATION = Priority
 
 
 @pytest.fixture

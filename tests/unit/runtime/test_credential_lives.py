@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from local.kafka.secured import Authority
-from runtime.credential_lives import CredentialLives, Life, life_of
+from runtime.credentials.credential_lives import CredentialLives, Life, life_of
 from runtime.environ import section_of, setting_paths
 from runtime.metrics import create_metrics
 from runtime.settings import ConsoleProcessSettings, DelivererProcessSettings, ProcessSettings, Settings

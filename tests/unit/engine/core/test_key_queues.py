@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.timers import Timers
-from consumers.engine.interface import Record
+from consumers.engine.interface import Record, Turn
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # use more after a change of the tested module
 KEYS = [b"a", b"b", b"c", b"d"]
@@ -19,12 +19,16 @@ def record(key, offset):
     return Record(0, offset, key, b"", (), 0.0)
 
 
+def turn_by_offset(record):
+    return Turn(f"sender{record.offset % 3}", is_urgent=record.offset % 2 == 0)
+
+
 class KeyQueuesAgainstAModel(RuleBasedStateMachine):
     """The model: a queue of offsets per key, what runs, until when it waits, and the timers."""
 
     def __init__(self):
         super().__init__()
-        self.key_queues = KeyQueues(lambda record: record.offset in self.passing)
+        self.key_queues = KeyQueues(lambda record: record.offset in self.passing, turn_by_offset)
         self.passing = set()
         self.now = 100.0
         self.offset = 0
@@ -184,16 +188,110 @@ KeyQueuesAgainstAModel.TestCase.settings = settings(max_examples=EXAMPLES, state
 TestKeyQueuesAgainstAModel = KeyQueuesAgainstAModel.TestCase
 
 
-def test_new_and_returning_queues_alternate():
-    key_queues = KeyQueues()
-    for number in range(3):
-        key_queues.add(record(b"returning-%d" % number, number), 0.0)
-    for _ in range(3):
+def turn_by_key(record):
+    sender, kind, _ = record.key.split(b"-")
+    return Turn(sender.decode(), is_urgent=kind == b"urgent")
+
+
+def taken(key_queues, count, now=2.0):
+    return [key_queues.next_ready(now).key for _ in range(count)]
+
+
+def test_new_queues_of_a_sender_and_those_that_return_have_the_same_turns():
+    key_queues = KeyQueues(turn_of=turn_by_key)
+    for number in range(4):
+        key_queues.add(record(b"a-other-returning%d" % number, number), 0.0)
+    for _ in range(4):
         key_queues.retry(key_queues.next_ready(0.0), 1.0, WaitReason.BACKOFF)
-    for number in range(3):
-        key_queues.add(record(b"fresh-%d" % number, number), 0.0)
-    kinds = [key_queues.next_ready(2.0).key.split(b"-")[0] for _ in range(6)]
-    assert kinds in ([b"fresh", b"returning"] * 3, [b"returning", b"fresh"] * 3)
+    assert key_queues.next_ready(0.5) is None
+    for number in range(2):
+        key_queues.add(record(b"a-other-fresh%d" % number, number), 0.5)
+        key_queues.add(record(b"b-other-fresh%d" % number, number), 0.5)
+    keys = taken(key_queues, 8)
+    assert [key[:1] for key in keys] == [b"a", b"b", b"a", b"b", b"a", b"a", b"a", b"a"]
+    assert [key[8:] for key in keys if key.startswith(b"a")] == [
+        *(b"fresh0", b"fresh1"),
+        *(b"returning0", b"returning1", b"returning2", b"returning3"),
+    ]
+
+
+def test_while_urgent_queues_are_ready_every_ninth_record_is_from_another():
+    key_queues = KeyQueues(turn_of=turn_by_key)
+    for number in range(20):
+        key_queues.add(record(b"a-other-%d" % number, number), 0.0)
+    for number in range(20):
+        key_queues.add(record(b"b-urgent-%d" % number, number), 0.0)
+    kinds = [key.startswith(b"a") for key in taken(key_queues, 40)]
+    assert [at for at, is_other in enumerate(kinds) if is_other] == [8, 17, *range(22, 40)]
+
+
+def test_a_record_that_passes_gives_its_queue_its_own_turn():
+    key_queues = KeyQueues(lambda record: record.value == b"passes", turn_by_value)
+    for number in range(5):
+        key_queues.add(Record(0, number, b"key%d" % number, b"greedy", (), 0.0), 0.0)
+    key_queues.add(Record(0, 5, b"key4", b"passes", (), 0.0), 0.0)
+    first = key_queues.next_ready(0.0)
+    assert (first.key, first.records[0].offset) == (b"key4", 5)
+    key_queues.finish(first, timer_at=None, now=0.0)
+    assert taken(key_queues, 5) == [b"key%d" % number for number in range(5)]
+    assert key_queues.next_ready(0.0) is None
+
+
+def turn_by_value(record):
+    return Turn(record.value.decode(), is_urgent=record.value == b"passes")
+
+
+SENDERS = 12
+ARRIVALS = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.0, 0.0, 0.3, 4.0]),  # after the arrival before
+        st.integers(0, SENDERS - 1),
+        st.booleans(),
+        st.sampled_from([None, None, 0.0, 0.4, 6.0]),  # waits for Collate once, for this long
+    ),
+    max_size=150,
+)
+
+
+@given(ARRIVALS, st.integers(1, SENDERS))
+@settings(max_examples=max(100, EXAMPLES), deadline=None)
+def test_the_next_ready_command_of_a_sender_starts_within_a_place_of_each_sender_of_its_class(arrivals, senders):
+    """One slot, service time 1, a key for each command. Waits for Collate are not counted (decision 0022)."""
+    key_queues, now, at = KeyQueues(turn_of=turn_by_key), 0.0, 0.0
+    waits, ready = {}, {}  # by key: its wait for Collate; by turn: the keys and since when they are ready
+    coming = []
+    for number, (gap, sender, is_urgent, wait) in enumerate(arrivals):
+        at += gap
+        key = b"%d-%s-%d" % (sender % senders, b"urgent" if is_urgent else b"other", number)
+        waits[key] = wait
+        coming.append((at, key))
+    last_place, returning = {}, []
+    while coming or returning or len(key_queues):
+        for since, key in sorted([*returning, *coming]):
+            if since <= now:
+                ready.setdefault(turn_by_key(record(key, 0)), {})[key] = since
+        while coming and coming[0][0] <= now:
+            since, key = coming.pop(0)
+            key_queues.add(record(key, 0), since)
+        returning = [(since, key) for since, key in returning if since > now]
+        queue = key_queues.next_ready(now)
+        if queue is None:
+            now = min(since for since, _ in [*coming, *returning])
+            continue
+        turn = turn_by_key(queue.records[0])
+        waited = now - max(min(ready[turn].values()), last_place.get(turn, 0.0))
+        assert waited <= (senders + 1 + (senders - 1) // 8 if turn.is_urgent else 9 * (senders + 1))
+        if senders <= 8:
+            assert waited <= (1 if turn.is_urgent else 9) * (senders + 1)
+        del ready[turn][queue.key]
+        last_place[turn] = now
+        now += 1.0
+        if (wait := waits.pop(queue.key)) is None:
+            key_queues.finish(queue, timer_at=None, now=now)
+        else:
+            waits[queue.key] = None
+            key_queues.retry(queue, now + wait, WaitReason.BUDGET)
+            returning.append((now + wait, queue.key))
 
 
 def test_a_record_goes_before_a_timer_that_is_ready():

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from runtime.credentials.json_web_token import unverified_part
 from runtime.environ import Section, setting_paths
-from runtime.json_web_token import unverified_part
 from runtime.metrics.process import ProcessMetrics
 from runtime.settings import value_at
 

@@ -1,0 +1,1 @@
+"""When credentials end, read from tokens and certificates without verifying them."""
