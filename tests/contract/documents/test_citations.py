@@ -21,7 +21,7 @@ def test_every_cited_file_section_decision_and_promise_exists():
 
 def test_every_class_in_the_glossary_exists():
     named = set(re.findall(r"\| `([A-Z]\w+)` \|$", FILES["docs/glossary.md"], re.MULTILINE))
-    assert len(named) > 50
+    assert len(named) > 30
     assert [name for name in sorted(named) if not re.search(rf"^(?:class )?{name}\b", PRODUCT, re.MULTILINE)] == []
 
 

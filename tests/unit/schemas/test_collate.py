@@ -11,7 +11,7 @@ from schemas.collate.errors import ErrorEnvelope
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
 from schemas.collate.payer_evidence import AuthorizationEvidence
 
-# docs/collate-contract.md §3, the assembled example, reduced to the fields that a rule reads.
+# An authorization by docs/collate-contract.md §3, reduced to the fields that a rule reads.
 AUTHORIZATION = {
     "id": "auth_7Q2M",
     "version": 23,
@@ -52,7 +52,7 @@ def authorization(**changes):
     return PriorAuthorization.from_wire(json.dumps(AUTHORIZATION | changes))
 
 
-def test_section_3_the_assembled_example():
+def test_section_3_a_whole_authorization():
     read = authorization()
     assert read.status == Status.REQUIRES_ACTION
     assert (read.id, read.version, read.outcome) == ("auth_7Q2M", 23, None)
