@@ -7,11 +7,9 @@ from itertools import count
 from string import ascii_uppercase
 from typing import Any, Final
 
-from docs_build.dashboard import people, systems, webhooks, work
-from docs_build.dashboard.panels import Panel, Row
+from docs_build.dashboard.panels import ROWS, Panel, Row
 
 Json = dict[str, Any]
-ROWS: Final[tuple[Row, ...]] = (*work.ROWS[:2], people.ROW, *work.ROWS[2:], *systems.ROWS, webhooks.ROW)
 SELECTED: Final = 'namespace="$namespace", job="$job"'
 _METRIC: Final = re.compile(r"`(?P<name>:?[\w:]+)(?:\|(?P<labels>[^`]*))?`")
 _DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}

@@ -1,31 +1,31 @@
-"""The panels of the dashboard, in the order of an operator's questions. Pure data.
+"""The panels of the dashboard, in the order of an operator's questions: `panels.txt`.
+
+    # A row
+    ## A panel | stat or graph's unit | its section of docs/operations.md | what is wrong, or the line of the goal
+    Its description.
+    legend :: expression
 
 In an expression, `name` or `name|labels` between backticks is a metric of the gateway, bound to the release of the
-dashboard. RATE is the window of Grafana's graphs. A stat shows the newest value; its first threshold is what is wrong.
+dashboard. RATE is the window of Grafana's graphs. A stat shows the newest value; its third word is what is wrong.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
-
-Unit = Literal["short", "s", "ops", "percentunit", "bytes", "reqps"]
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel. `queries` are expressions with the legend of their series.
-
-    Attributes:
-        page: the section of docs/operations.md about it, for the link to the runbook.
-        wrong: of a stat, the least value that is wrong; of a graph, the line of the goal.
-    """
+    """One panel. `queries` are expressions with the legend of their series."""
 
     title: str
     description: str
     queries: tuple[tuple[str, str], ...]
-    unit: Unit = "short"
-    page: str = "where-do-i-look-first"
-    is_stat: bool = False
-    wrong: float | None = None
+    unit: str
+    page: str
+    is_stat: bool
+    wrong: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +33,28 @@ class Row:
     """A row of panels that answer one question."""
 
     title: str
-    panels: tuple[Panel, ...] = field(default=())
+    panels: tuple[Panel, ...]
 
 
-def stat(title: str, description: str, query: str, page: str, *, wrong: float = 1, unit: Unit = "short") -> Panel:
-    """Return a panel with one number."""
-    return Panel(title, description, ((query, ""),), unit, page, is_stat=True, wrong=wrong)
-
-
-def quantiles(metric: str, by: str = "", legend: str = "") -> tuple[tuple[str, str], ...]:
-    """Return the median and the 99th percentile of a histogram, by a label."""
-    labels = f"{by}, le" if by else "le"
-    return tuple(
-        (f"histogram_quantile({share}, sum by ({labels}) (rate(`{metric}_bucket`[RATE])))", f"{legend} {name}".strip())
-        for share, name in ((0.5, "median"), (0.99, "p99"))
+def _panel(text: str) -> Panel:
+    head, description, *queries = text.strip().splitlines()
+    title, unit, page, *wrong = head.split(" | ")
+    found = [query.partition(":: ") for query in queries]
+    return Panel(
+        title,
+        description,
+        tuple((expression, legend.rstrip()) for legend, _, expression in found),
+        unit.removeprefix("stat "),
+        page,
+        is_stat=unit.startswith("stat "),
+        wrong=json.loads(wrong[0]) if wrong else None,
     )
 
 
-def rate(metric: str, by: str, legend: str | None = None) -> tuple[tuple[str, str], ...]:
-    """Return the rate of a counter by a label."""
-    return ((f"sum by ({by}) (rate(`{metric}`[RATE]))", legend or f"{{{{{by}}}}}"),)
+def _row(text: str) -> Row:
+    title, *panels = text.split("\n## ")
+    return Row(title.strip(), tuple(map(_panel, panels)))
 
 
-def total(metric: str, legend: str) -> tuple[tuple[str, str], ...]:
-    """Return the rate of a counter without labels."""
-    return ((f"sum(rate(`{metric}`[RATE]))", legend),)
-
-
-def mean(metric: str, legend: str) -> tuple[str, str]:
-    """Return the mean of a histogram."""
-    return f"sum(rate(`{metric}_sum`[RATE])) / sum(rate(`{metric}_count`[RATE]))", legend
-
-
-def burn(slo: str, budget: float) -> str:
-    """Return the share of a month's error budget that the last hour uses up, as a multiple of the even rate."""
-    return f"`:{slo}_errors:ratio_rate1h` / {budget}"
+_TEXT: Final = Path(__file__).with_name("panels.txt").read_text(encoding="utf-8")
+ROWS: Final = tuple(map(_row, f"\n{_TEXT}".split("\n# ")[1:]))

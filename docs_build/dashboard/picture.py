@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
-from docs_build.dashboard.grafana import ROWS
-from docs_build.dashboard.panels import Panel
+from docs_build.dashboard.panels import ROWS, Panel
 
 Series = list[dict[str, Any]]
 

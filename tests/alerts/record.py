@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 
-from docs_build.dashboard.grafana import ROWS, expression
+from docs_build.dashboard.grafana import expression
+from docs_build.dashboard.panels import ROWS
 from local.installation import http_here
 from tests.alerts.prometheus import Prometheus
 
