@@ -3,14 +3,14 @@
 import copy
 import functools
 import json
-from pathlib import Path
 
 import helm_python as helm
 import kubernetes_validate
 import pytest
 import yaml
 
-CHART = Path(__file__).parents[2] / "helm" / "gateway"
+from tests.chart.values import CHART, VALUES
+
 # The oldest Kubernetes that the chart supports, and the newest one with known schemas.
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())
 MINIMAL = {
@@ -99,6 +99,11 @@ def render(chart):
         return Rendered(manifests(json.dumps(merged(MINIMAL, values or {})), name, namespace))
 
     return render
+
+
+@pytest.fixture(scope="module", params=VALUES.values(), ids=VALUES)
+def rendered(request, render):
+    return render(request.param)
 
 
 @functools.cache

@@ -80,6 +80,53 @@ def test_services_and_the_monitor_take_what_a_platform_adds(render):
     assert endpoint["metricRelabelings"] == [{"action": "labeldrop", "regex": "pod_uid"}]
 
 
+def route(rendered, name):
+    (found,) = [one for one in rendered.of("HTTPRoute") if one["metadata"]["name"] == name]
+    return found
+
+
+def test_a_route_cuts_no_long_request_unless_its_values_say_so(render):
+    on = {"enabled": True, "parentRefs": [{"name": "public"}]}
+    console = {"enabled": True, "expose": {"httpRoute": on}}
+    settings = {"console": {"public_url": "https://h.test", "trust_bearer": True}}
+    both = render({"expose": {"httpRoute": on}, "console": console, "settings": settings})
+    assert route(both, "prod-gateway")["spec"]["rules"][0]["timeouts"] == {"request": "0s"}
+    assert "timeouts" not in route(both, "prod-gateway-console")["spec"]["rules"][0]
+    timeouts = {"request": None, "backendRequest": "40s"}
+    filters = [{"type": "ExtensionRef", "extensionRef": {"group": "g", "kind": "Limit", "name": "n"}}]
+    values = on | {"timeouts": timeouts, "filters": filters, "annotations": {"a": "b"}}
+    own = route(render({"expose": {"httpRoute": values}}), "prod-gateway")
+    assert own["spec"]["rules"][0]["timeouts"] == {"backendRequest": "40s"}
+    assert own["spec"]["rules"][0]["filters"] == filters
+    assert own["metadata"]["annotations"] == {"a": "b"}
+
+
+def test_jobs_and_the_pods_of_helm_test_run_where_the_values_say_and_without_a_sidecar(render):
+    off = {"sidecar.istio.io/inject": "false"}
+    placed = {
+        "nodeSelector": {"pool": "jobs"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "low",
+    }
+    values = {"projector": {"enabled": True}, "jobs": placed | {"podLabels": off, "podAnnotations": off}}
+    kinds = set()
+    for owner, labels, spec in render(values).pods():
+        is_short = owner["kind"] in {"Job", "Pod"}
+        metadata = owner["metadata"] if owner["kind"] == "Pod" else owner["spec"]["template"]["metadata"]
+        assert (off.items() <= labels.items()) is is_short
+        assert (off.items() <= metadata.get("annotations", {}).items()) is is_short
+        assert (placed.items() <= spec.items()) is is_short
+        kinds.add(owner["kind"])
+    assert kinds >= {"Job", "Pod"}
+
+
+def test_objects_of_ones_own_are_templates(render):
+    own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-more"}}
+    (found,) = [one for one in render({"extraObjects": [own]}).of("ConfigMap") if "more" in one["metadata"]["name"]]
+    assert found == own | {"metadata": {"name": "prod-more"}}
+
+
 def test_the_example_of_an_external_secret_has_the_keys_of_the_values():
     example = yaml.safe_load((CHART.parents[1] / "docs/examples/external-secret.yaml").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())["secrets"]

@@ -85,6 +85,10 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
         ({"expose": {"httpRoute": {"enabled": True}}}, "parentRefs"),
         ({"console": {"enabled": True}}, "settings.console.public_url"),
         ({"image": {"digest": "latest"}}, "digest"),
+        ({"ingress": {"imageTag": "1.9.0@sha256:short"}}, "imageTag"),
+        ({"jobs": {"activeDeadlineSeconds": 3600}}, "activeDeadlineSeconds"),
+        ({"expose": {"httpRoute": {"timeouts": {"request": "15"}}}}, "request"),
+        ({"extraObjects": [{"kind": "ConfigMap"}]}, "extraObjects"),
         ({"unknown": 1}, "unknown"),
     ],
 )
@@ -224,6 +228,7 @@ def test_jobs_are_not_hooks_so_that_pods_never_wait_for_their_own_topics(render)
         ({"extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]}, True),
         ({"podSecurityContext": {"runAsUser": None}}, True),
         ({"commonLabels": {"team": "payers"}}, True),
+        ({"jobs": {"podLabels": {"team": "payers"}}}, True),
         ({"topics": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {}}}}, True),
         ({"worker": {"resources": {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}}}, False),
         ({"ingress": {"podAnnotations": {"team": "payers"}}}, False),
@@ -289,6 +294,12 @@ def test_the_first_step_of_an_upgrade_leaves_ingress_unchanged(render):
     assert images({"image": {"tag": "2.0.0"}, "ingress": {"imageTag": "1.9.0"}}) == ["1.9.0", "2.0.0", "2.0.0"]
     digest = f"sha256:{'b' * 64}"
     assert images({"image": {"digest": digest}, "ingress": {"imageTag": "1.9.0"}}) == ["1.9.0", "b" * 64, "b" * 64]
+
+
+def test_a_tag_of_its_own_may_have_a_digest(render):
+    tag = f"1.9.0@sha256:{'c' * 64}"
+    container = render({"ingress": {"imageTag": tag}}).one("Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == f"collate-gateway:{tag}"
 
 
 CONSOLE = {"console": {"public_url": "https://handoffs.example.com", "trust_bearer": True}}

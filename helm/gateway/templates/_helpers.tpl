@@ -383,11 +383,10 @@ readinessProbe:
   failureThreshold: 2
 {{- end -}}
 
-{{/* Where pods of a component run. Takes root and component. */}}
-{{- define "gateway.placement" -}}
-{{- $own := index .root.Values .component -}}
+{{/* The spread of a component's pods over zones and nodes. Takes root and component. */}}
+{{- define "gateway.spread" -}}
 {{- $selector := dict "labelSelector" (dict "matchLabels" (include "gateway.selector" . | fromYaml)) -}}
-{{- $spread := $own.topologySpreadConstraints -}}
+{{- $spread := (index .root.Values .component).topologySpreadConstraints -}}
 {{- if not $spread -}}
 {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" -}}
 {{- $spread = append $spread (dict "topologyKey" $key "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway") -}}
@@ -397,21 +396,15 @@ topologySpreadConstraints:
   {{- range $spread }}
   - {{- toYaml (merge (deepCopy .) (ternary dict $selector (hasKey . "labelSelector"))) | nindent 4 }}
   {{- end }}
-{{- with $own.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $own.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $own.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $own.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
+{{- end -}}
+
+{{/* The nodes of pods. Takes the values of a component, or `jobs`. */}}
+{{- define "gateway.placement" -}}
+{{- $placement := dict -}}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" "priorityClassName" -}}
+{{- with index $ $name -}}{{- $_ := set $placement $name . -}}{{- end -}}
+{{- end -}}
+{{- with $placement -}}{{- toYaml . -}}{{- end -}}
 {{- end -}}
 
 {{- define "gateway.podMetadata" -}}
@@ -423,4 +416,20 @@ annotations:
   {{- with $own.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* A budget of one component. AlwaysAllow: while Kafka is away no pod is ready, and a drain must not wait for that. */}}
+{{- define "gateway.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "gateway.fullname" .root }}-{{ .component }}
+  labels:
+    {{- include "gateway.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: {{ (index .root.Values .component).disruptionBudget.maxUnavailable }}
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "gateway.selector" . | nindent 6 }}
 {{- end -}}
