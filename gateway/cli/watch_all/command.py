@@ -63,7 +63,7 @@ def watch_all(
     with connected(url, key_file, RETRIES) as gateway, progress_bar("watch-all", summary.lines, first) as advance:
         try:
             # Half of the bound: the caller's other commands find a place during the run.
-            window = gateway.send(operations.read_me())["limits"]["unfinishedCommands"] // 2
+            window = gateway.send(operations.read_me())["limits"]["unfinishedCommands"] // 2 or 1
             send_all(gateway, read_lines(file, after=first), progress, advance, window=window)
         except GatewayUnavailable as error:
             place = f"{progress.line} of {summary.lines} lines are done; run the same command again to continue"

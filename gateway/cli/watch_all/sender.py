@@ -57,7 +57,7 @@ def send_all(
     success, and RequestRejected if no event can be accepted.
     """
     sender = _Sender(gateway, clock or Clock(), window)
-    for part in _parts(lines, progress.run):
+    for part in _parts(lines, progress.run, min(BATCH_EVENTS, window)):
         failures = [FailedLine(line.number, f"expected {line.expected}") for line in part.wrong]
         failures += sender.send(part.events)
         progress.advance(part.last, sorted(failures))
@@ -73,12 +73,12 @@ class _Part:
     last: int = 0
 
 
-def _parts(lines: Iterable[Line | WrongLine], run: str) -> Iterator[_Part]:
+def _parts(lines: Iterable[Line | WrongLine], run: str, most: int) -> Iterator[_Part]:
     part, size = _Part([], []), 0
     for line in lines:
         event = None if isinstance(line, WrongLine) else _event(line, run)
         length = 0 if event is None else len(json.dumps(event)) + 2
-        is_full = len(part.events) >= BATCH_EVENTS or len(part.wrong) >= BATCH_EVENTS
+        is_full = len(part.events) >= most or len(part.wrong) >= most
         if is_full or (part.events and size + length > BATCH_BYTES):
             yield part
             part, size = _Part([], []), 0
@@ -159,11 +159,8 @@ class _Sender:
 
 
 def pause_before(count: int, unfinished: models.UnfinishedPace, window: int) -> float:
-    """Return the seconds until `count` more commands are expected to fit into the window, at the rate of their ends.
-
-    A batch larger than the window fits if no command is unfinished: the gateway itself has the bound.
-    """
-    excess = min(unfinished["commands"], unfinished["commands"] + count - window)
+    """Return the seconds until `count` more commands are expected to fit into the window, at the rate of their ends."""
+    excess = unfinished["commands"] + count - window
     if excess <= 0:
         return 0.0
     rate = unfinished["endedPerSecond"]

@@ -1,5 +1,6 @@
 """Several callers of one gateway, each with its own key."""
 
+import asyncio
 import hashlib
 import itertools
 import secrets
@@ -26,13 +27,18 @@ class Service:
         return await self._post(f"{authorization}/watch", {})
 
     async def _post(self, path, body):
-        answer = await self._http.post(
-            f"{self._ingress.url}/v1/authorizations/{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {self._key}", "Idempotency-Key": f"n-{next(self._numbers)}"},
-        )
+        key = f"n-{next(self._numbers)}"
+        while True:
+            answer = await self.post(path, body, key)
+            if answer.status_code != 429:
+                break
+            await asyncio.sleep(int(answer.headers["retry-after"]))
         assert answer.status_code == 202, answer.text
         return answer.json()["commandId"]
+
+    async def post(self, path, body, key):
+        headers = {"Authorization": f"Bearer {self._key}", "Idempotency-Key": key}
+        return await self._http.post(f"{self._ingress.url}/v1/authorizations/{path}", json=body, headers=headers)
 
 
 def add_callers(run):

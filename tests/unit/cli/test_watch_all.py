@@ -137,10 +137,10 @@ def rejected(status, **more):
     return {"status": status, "problem": {"title": "No", "detail": "Do something.", **more.pop("problem", {})}, **more}
 
 
-def send(gateway, file, lines):
+def send(gateway, file, lines, window=500):
     progress = RunProgress(file, "d1")
     places = []
-    send_all(gateway, lines, progress, places.append, gateway.clock, window=500)
+    send_all(gateway, lines, progress, places.append, gateway.clock, window=window)
     return progress, places
 
 
@@ -154,6 +154,11 @@ class TestSender:
         progress, places = send(gateway, file, lines(250))
         assert [len(batch) for batch in gateway.batches] == [100, 100, 50]
         assert (places, progress.line, gateway.slept) == ([100, 200, 250], 250, [])
+
+    def test_a_batch_is_not_larger_than_the_window(self, file):
+        gateway = Gateway()
+        send(gateway, file, lines(25), window=10)
+        assert [len(batch) for batch in gateway.batches] == [10, 10, 5]
 
     def test_a_batch_is_smaller_than_the_bound_of_bytes(self, file):
         gateway = Gateway()
@@ -230,7 +235,6 @@ class TestSender:
     def test_a_pause_is_the_time_of_the_excess_between_a_second_and_half_a_minute(self, commands, rate, seconds):
         unfinished = {"commands": commands, "endedPerSecond": rate}
         assert pause_before(100, unfinished, 500) == seconds
-        assert pause_before(100, {"commands": 0, "endedPerSecond": rate}, 50) == 0, "a batch larger than the window"
 
     def test_a_rejected_request_ends_the_run_at_its_place(self, file):
         gateway = Gateway([{}, RequestRejected("not-permitted", "no")])
