@@ -90,7 +90,7 @@ async def test_a_busy_page_is_accessible_and_wraps_long_ids(visit, path):
         await assert_accessible(await jo.visit(path))
 
 
-@pytest.mark.parametrize("path", ["/", "/work", "/work?tab=mine", "/work?tab=open", "/work?tab=contradicted"])
+@pytest.mark.parametrize("path", ["/", "/work"])
 async def test_an_empty_page_says_why_and_is_accessible(visit, path):
     async with visit(scripted(EMPTY)) as (_, jo):
         page = await jo.visit(path)
@@ -99,14 +99,13 @@ async def test_an_empty_page_says_why_and_is_accessible(visit, path):
 
 
 @pytest.mark.parametrize(
-    ("answers", "says"),
+    ("path", "answers", "says"),
     [
-        (unavailable, "The read model is not available"),
-        (away, "The gateway does not answer"),
-        (no_read_model, "This installation has no read model"),
+        ("/", unavailable, "The read model is not available"),
+        ("/work", away, "The gateway does not answer"),
+        ("/authorizations/auth_7Q2M", no_read_model, "This installation has no read model"),
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/work", "/authorizations/auth_7Q2M"])
 async def test_an_error_has_its_title_and_a_way_to_try_again(visit, path, answers, says):
     async with visit(answers) as (_, jo):
         page = await jo.context.new_page()

@@ -11,13 +11,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .test_process import GATEWAY, environ, ready
+from .test_process import GATEWAY, environ_in, ready
 
-__all__ = ["environ"]
 SILENT = 2_050
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory):
+    return environ_in(tmp_path_factory.mktemp("console"))
+
+
+@pytest.fixture(scope="module")
 def console(environ):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

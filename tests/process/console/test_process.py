@@ -18,7 +18,12 @@ GATEWAY = Path(sys.executable).with_name("gateway")
 
 @pytest.fixture
 def environ(tmp_path):
-    (tmp_path / "key").write_text(secrets.token_urlsafe(32))
+    return environ_in(tmp_path)
+
+
+def environ_in(directory):
+    """Return the environment of a console whose key is in a directory."""
+    (directory / "key").write_text(secrets.token_urlsafe(32))
     port, admin = free_ports(2)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     return kept | {
@@ -29,7 +34,7 @@ def environ(tmp_path):
         "GATEWAY_CONSOLE__PORT": str(port),
         "GATEWAY_CONSOLE__PUBLIC_URL": f"http://127.0.0.1:{port}",
         "GATEWAY_CONSOLE__API_URL": "http://127.0.0.1:9",
-        "GATEWAY_CONSOLE__COOKIE_KEY_FILE": str(tmp_path / "key"),
+        "GATEWAY_CONSOLE__COOKIE_KEY_FILE": str(directory / "key"),
         "GATEWAY_CONSOLE__KEY_SIGN_IN": "true",
     }
 

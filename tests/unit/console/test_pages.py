@@ -132,13 +132,22 @@ async def test_one_part_that_fails_does_not_take_the_others():
     assert "The read model is not available" in page.text
 
 
-async def test_an_installation_without_a_read_model_names_what_works():
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/", 'href="/events"'),
+        ("/work", 'action="/work/open"'),
+        ("/authorizations/auth_7Q2M", "/authorizations/auth_7Q2M/work"),
+    ],
+)
+async def test_an_installation_without_a_read_model_names_what_works(path, leads_to):
     def no_read_model(_: httpx.Request) -> httpx.Response:
         return problem(404, "no-read-model", "There is no read model", "Follow GET /v1/events.")
 
-    api = scripted({"/v1/overview": no_read_model, "/v1/authorizations": no_read_model})
-    assert 'href="/events"' in (await get(api, "/")).text
-    assert 'action="/work/open"' in (await get(api, "/work")).text
+    names = ("overview", "authorizations", "authorizations/auth_7Q2M", "authorizations/auth_7Q2M/timeline")
+    page = await get(scripted({f"/v1/{name}": no_read_model for name in names}), path)
+    for text in ("There is no read model", "Try again", leads_to):
+        assert text in page.text
 
 
 @pytest.mark.parametrize("path", ["/work", "/authorizations/auth_7Q2M", "/search?q=auth_7Q2M"])

@@ -10,6 +10,8 @@ import pytest
 from tests.unit.console.acting.test_workbench_pages import ScriptedApi, problem
 from tests.unit.console.app import browser, console_app, me
 
+pytestmark = pytest.mark.virtual_time
+
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 LETTER = {
     "commandId": COMMAND,

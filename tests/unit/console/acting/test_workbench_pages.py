@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from gateway.console.person import SignedInPerson, SignInWay
 from tests.unit.console.app import STAFF, browser, console_app, console_settings, me
 
+pytestmark = pytest.mark.virtual_time
+
 ORIGIN = "https://sessions.example"
 LINK = f"{ORIGIN}/runtime/access/s3cret-grant"
 HERE = "/authorizations/auth_1/work"
