@@ -56,7 +56,7 @@ def _rows(watch: WatchSettings) -> Iterator[tuple[str, ...]]:
             until = "" if step.until is None else f" to {show_duration(step.until)}"
             yield (
                 f"`{poll_class.value}`",
-                _WHILE[poll_class],
+                _WHILE[poll_class] if since == "0s" else "",
                 f"{since}{until}" if until else f"{since} or longer",
                 show_duration(step.every),
                 _shown(mean_seconds(step, JITTER)),

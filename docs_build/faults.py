@@ -224,14 +224,13 @@ def put_into(page: str) -> str:
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
-    yield "fault", "first alert", "within", "its words", "first command", "drill"
-    yield ("---",) * 6
+    yield "fault", "first alert", "within", "first command", "drill"
+    yield ("---",) * 5
     for fault in FAULTS:
         yield (
             fault.fault,
             f"[`CollateGateway{fault.alert}`](#{fault.page}), {fault.severity}",
             f"{fault.minutes} min",
-            fault.words,
             f"`{fault.command}`",
             fault.no_drill or "yes",
         )
