@@ -56,6 +56,7 @@ _RESULTS: Final = (
 )
 _COVERED: Final = ("none", "rev_1", "rev_2")
 _POINTERS: Final = ("none", "mh_1")
+_WAITS: Final = (0, 60, 600)
 _SUBMITTED: Final = Completed(reported_outcome=ReportedOutcome.SUBMITTED)
 _PAYLOADS: Final = MappingProxyType[str, CommandPayload](
     {
@@ -68,12 +69,20 @@ _PAYLOADS: Final = MappingProxyType[str, CommandPayload](
     }
 )
 
+# Who closes: the path of the tree, and the caller that may close only its own handoffs.
+_ANYBODY: Final = MappingProxyType[tuple[str, ...], str | None]({(): None})
+_CLOSERS: Final = MappingProxyType[tuple[str, ...], str | None](
+    {("anybody",): None, ("only its own, the opener",): "desk", ("only its own, another",): "intake"}
+)
+
 
 def _read(status: str, **handoff: Any) -> AuthorizationState:
     return AuthorizationState(floor=5, known=Known(version=5, status=status), **handoff)
 
 
-_OPEN: Final = Handoff(id="mh_1", state="active", seen_at=1.0, open_version=4)
+_OPEN: Final = Handoff(
+    id="mh_1", state="active", seen_at=1.0, open_version=4, opener=CommandRef(command_id="o", caller="desk")
+)
 _OURS: Final = Handoff(
     id="mh_1",
     state="closed",
@@ -109,9 +118,10 @@ def combinations() -> Iterator[Combination]:
     """Return every combination."""
     observations = tuple(_observations())
     for (command, payload), (stored, state) in itertools.product(_PAYLOADS.items(), _STATES.items()):
-        for waited, (shown, observation) in itertools.product((0, 60, 600), observations):
-            now = DecisionInput.of(payload, observation, state, waited_seconds=float(waited))
-            yield Combination((command, stored, *shown, f"waited {waited} s"), now)
+        closers = _CLOSERS if isinstance(payload, HandoffClose) else _ANYBODY
+        for (who, only), waited, (shown, observation) in itertools.product(closers.items(), _WAITS, observations):
+            now = DecisionInput.of(payload, observation, state, waited_seconds=float(waited), only_opener=only)
+            yield Combination((command, *who, stored, *shown, f"waited {waited} s"), now)
 
 
 def _observations() -> Iterator[tuple[tuple[str, ...], Observed | MissingAuthorization]]:

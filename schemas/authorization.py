@@ -34,6 +34,10 @@ class ActiveHandoff(Model):
         default=None, description="The member of staff who requested the handoff, if known."
     )
     asserted_by: Public[AssertedBy | None] = _ASSERTED_BY
+    opener: Public[Name | None] = Field(
+        default=None,
+        description="The caller whose command opened the handoff, or may have; absent if another actor opened it.",
+    )
     claim: Public[HandoffClaim | None] = Field(
         default=None, description="The person who has it in hand; absent without a claim."
     )

@@ -177,6 +177,9 @@ class Original(Model):
     caller: Public[Name] = Field(description="The caller that sent the command.")
     accepted_at: Public[Time] = Field(description="When the command was accepted.")
     data: Phi[dict[str, JsonValue]] = Field(description="The original data.")
+    own_handoffs: Public[bool | None] = Field(
+        default=None, description="Whether the caller could close only the handoffs that it opened."
+    )
 
 
 _REASON = Field(description="The reason, a public word.")

@@ -20,6 +20,9 @@ class Permission(StrEnum):
     OPERATE = "operate"
 
 
+OWN_HANDOFFS: Final = "own"
+"""The limit of a service that may close, and get links into, only the handoffs that it opened."""
+
 COMMAND_PERMISSIONS: Final[Mapping[str, Permission]] = {
     CommandType.HANDOFF_REQUEST: Permission.HANDOFF_REQUEST,
     CommandType.HANDOFF_CLOSE: Permission.HANDOFF_CLOSE,

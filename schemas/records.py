@@ -27,14 +27,19 @@ from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.events import EVENTS, Event
 from schemas.fields.scalars import is_id, is_name
 from schemas.identity import dead_letter_ended_id, dead_letter_id, event_id, state_id
+from schemas.permissions import OWN_HANDOFFS
 from schemas.times import format_time
 
 _JSON = JSON.encode()
+_OWN = ("ce_handoffs", OWN_HANDOFFS.encode())
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCommand:
-    """A command with its envelope, as recorded on `commands`."""
+    """A command with its envelope, as recorded on `commands`.
+
+    `own_handoffs`: the caller may close only the handoffs that it opened (docs/decisions/0013).
+    """
 
     id: str
     caller: str
@@ -43,6 +48,7 @@ class RecordedCommand:
     data: Command
     redrive: int = 0
     traceparent: str | None = None
+    own_handoffs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ def write_command(command: RecordedCommand, source: str) -> tuple[KafkaHeaders, 
     """Return the headers and the value of a command's record."""
     headers = _headers(command.id, source, command.data.TYPE, command.authorization_id, command.accepted_at)
     headers.append(("ce_caller", command.caller.encode()))
+    if command.own_handoffs:
+        headers.append(_OWN)
     if command.redrive:
         headers.append(("ce_redrive", b"%d" % command.redrive))
     return _completed(headers, command.traceparent), command.data.to_json()
@@ -107,6 +115,8 @@ def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> R
         return UnreadableRecord("caller: expected the name of a caller", envelope)
     if not (redrive.isascii() and redrive.isdigit() and len(redrive) <= 4):
         return UnreadableRecord("redrive: expected a number", envelope)
+    if (handoffs := envelope.extensions.get("handoffs")) not in {None, OWN_HANDOFFS}:
+        return UnreadableRecord("handoffs: expected own, or no such attribute", envelope)
     try:
         data = model.from_record(envelope.data or b"")
     except ValidationError as error:
@@ -118,6 +128,7 @@ def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> R
         accepted_at=envelope.time,
         data=data,
         redrive=int(redrive),
+        own_handoffs=handoffs is not None,
         traceparent=envelope.traceparent,
     )
 

@@ -74,6 +74,10 @@ class OutcomeReason(AdvisedSlug):
         "handoff_not_found",
         "The authorization has no such handoff; use the id from handoff.opened or from the outcome of the request.",
     )
+    NOT_THE_OPENER = (
+        "not_the_opener",
+        "The caller may close only the handoffs that it opened; let the caller that opened it, or a person, close it.",
+    )
     HANDOFF_EXPIRED = (
         "handoff_expired",
         "Collate ended the handoff before this close; reconciliation finds the result of the operator's work.",

@@ -119,7 +119,14 @@ class CommandSteps:
 
     def _decision_input(self, observation: Observed | MissingAuthorization) -> DecisionInput:
         waited = self._invocation.steady - self._invocation.since
-        return DecisionInput.of(self._task.payload, observation, self._unit_of_work.state, waited_seconds=waited)
+        only_opener = self._task.caller if self._task.own_handoffs else None
+        return DecisionInput.of(
+            self._task.payload,
+            observation,
+            self._unit_of_work.state,
+            waited_seconds=waited,
+            only_opener=only_opener,
+        )
 
     async def _resolve(self, observation: Observed | MissingAuthorization) -> Done | RetryAt | None:
         """Resolve an ambiguous write; None without such a write, or if it had no effect so far."""

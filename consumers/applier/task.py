@@ -56,6 +56,7 @@ class CommandTask:
         digest: keyed digest of type and payload.
         decision: the operator's decision to redrive.
         inherited: the writes that a redrive takes over from the dead letter.
+        own_handoffs: whether the caller may close only the handoffs that it opened.
     """
 
     command_id: str
@@ -70,6 +71,7 @@ class CommandTask:
     decision: OperatorDecision | None = None
     inherited: CommandWork | None = None
     traceparent: str | None = None
+    own_handoffs: bool = False
 
     @property
     def type(self) -> CommandType:
@@ -172,6 +174,7 @@ def read(record: Record, digest_key: bytes) -> Task:
                 alive_since=time,
                 digest=body,
                 traceparent=accepted.traceparent,
+                own_handoffs=accepted.own_handoffs,
             )
         case Redrive():
             return _redriven(accepted, data, digest_key)
@@ -267,6 +270,7 @@ def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> Co
         decision=operator_decision(data, accepted.caller),
         inherited=inherited,
         traceparent=accepted.traceparent,
+        own_handoffs=bool(original.own_handoffs),
     )
 
 

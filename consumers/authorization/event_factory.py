@@ -276,6 +276,7 @@ def _active(handoff: Handoff) -> ActiveHandoff:
         opened_at=None if handoff.opened_at is None else at(handoff.opened_at),
         requested_by=opener.requested_by if opener else None,
         asserted_by=vouching(opener.caller, opener.requested_by) if opener else None,
+        opener=opener.caller if opener else None,
         claim=_claim(handoff.claim) if handoff.claim else None,
     )
 

@@ -15,6 +15,7 @@ from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.model import Message
+from schemas.permissions import OWN_HANDOFFS
 from schemas.records import schema_uri, source
 from schemas.topics import Topic, catalogue
 
@@ -56,6 +57,11 @@ _DATASCHEMA = {
 _EXTENSIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "command": {
         "ce_caller": {"type": "string", "description": "The caller that sent the command."},
+        "ce_handoffs": {
+            "const": OWN_HANDOFFS,
+            "type": "string",
+            "description": "Present if the caller may close only the handoffs that it opened.",
+        },
         "ce_redrive": _NUMBER | {"description": "The number of the redrive of a dead-lettered command."},
     },
     "event": {

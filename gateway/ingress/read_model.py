@@ -13,20 +13,20 @@ from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import ReadModelUnavailable
 from gateway.ingress.live.claims import ClaimsUnknown
 from runtime.http.problems import Overloaded
-from schemas.authorization import AuthorizationRecord, HandoffClaim
+from schemas.authorization import ActiveHandoff, AuthorizationRecord
 from schemas.model import Model
 
 Result = TypeVar("Result")
 
 
 class ReadModelClaims:
-    """The claims of open handoffs, as the read model knows them. Of a late read model they are unknown."""
+    """The openers and claims of open handoffs, as the read model knows them. Of a late one they are unknown."""
 
     def __init__(self, reader: ReadModelReader) -> None:
         self._reader = reader
 
-    async def claim_of(self, authorization_id: str, handoff_id: str, caller: str) -> HandoffClaim | None:
-        """Return the claim of an open handoff to a caller. Raises ClaimsUnknown."""
+    async def open_handoff(self, authorization_id: str, handoff_id: str, caller: str) -> ActiveHandoff | None:
+        """Return an open handoff to a caller. Raises ClaimsUnknown."""
         try:
             record, is_late = await self._reader.fetch("claim", TimelyAuthorizationById(authorization_id), caller)
         except (DatabaseAway, NotMigrated, ReadModelBusy):
@@ -34,7 +34,7 @@ class ReadModelClaims:
         if is_late:
             raise ClaimsUnknown
         active = None if record is None else AuthorizationRecord.from_record(record).active_handoff
-        return active.claim if active is not None and active.id == handoff_id else None
+        return active if active is not None and active.id == handoff_id else None
 
 
 async def fetch(request: Request, reader: ReadModelReader, name: str, query: Query[Result]) -> Result:

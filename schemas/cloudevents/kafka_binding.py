@@ -7,7 +7,8 @@ from schemas.cloudevents.envelope import STRUCTURED, Envelope, KafkaHeaders, Mod
 from schemas.cloudevents.json_format import from_structured, is_structured, to_structured
 
 # The gateway's own headers need no check of their names.
-_WRITTEN = {f"ce_{name}": name for name in (*CORE, "caller", "redrive", "sequence", "causationid", "correlationid")}
+_EXTENSIONS = ("caller", "handoffs", "redrive", "sequence", "causationid", "correlationid")
+_WRITTEN = {f"ce_{name}": name for name in (*CORE, *_EXTENSIONS)}
 
 
 def to_kafka(envelope: Envelope, mode: Mode = "binary") -> tuple[KafkaHeaders, bytes | None]:

@@ -185,12 +185,14 @@ class KeyQueue:
 
     # One step
 
-    def send(self, data, command_id=None, redrive=0, accepted_at=None, caller="intake"):
+    def send(self, data, command_id=None, redrive=0, accepted_at=None, caller="intake", *, own_handoffs=False):
         """Append a command; return its id."""
         self._sent += 1
         command_id = command_id or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.authorization_id} {self._sent}"))
         time = datetime.fromtimestamp(accepted_at or self.now(), UTC)
-        command = RecordedCommand(command_id, caller, self.authorization_id, time, data, redrive)
+        command = RecordedCommand(
+            command_id, caller, self.authorization_id, time, data, redrive, own_handoffs=own_handoffs
+        )
         self.append(*write_command(command, SOURCE))
         return command_id
 

@@ -119,6 +119,8 @@ class ActiveHandoff(TypedDict):
     """The member of staff who requested the handoff, if known."""
     assertedBy: NotRequired[AssertedBy]
     """Who says that it was this person: person (their own token) or caller (the service)."""
+    opener: NotRequired[str]
+    """The caller whose command opened the handoff, or may have; absent if another actor opened it."""
     claim: NotRequired[HandoffClaim]
     """The person who has it in hand; absent without a claim."""
 

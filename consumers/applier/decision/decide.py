@@ -124,6 +124,11 @@ CLOSE: Final = (
         WaitReason.STALE_READ,
     ),
     Row("no such handoff", lambda d: d.is_absent or d.belongs_elsewhere, OutcomeReason.HANDOFF_NOT_FOUND),
+    Row(
+        "open, and the caller may close only the handoffs that it opened: another opened this one",
+        lambda d: d.is_of_another and not d.is_closed,
+        OutcomeReason.NOT_THE_OPENER,
+    ),
     Row("the handoff is closing", lambda d: d.is_closing, WaitReason.CLOSING),
     Row("closed by us with the same report", lambda d: d.is_closed and d.has_same_report, AlreadyDone),
     Row(

@@ -32,6 +32,7 @@ class DecisionInput:
         waited_seconds: how long the command has been the first of its key queue.
         handoff: the handoff that a close names, or the open handoff for a request; None if Collate shows none.
         handoff_id: the id of that handoff, also if it could not be read.
+        only_opener: the caller, if it may close only the handoffs that it opened.
     """
 
     payload: CommandPayload
@@ -40,6 +41,7 @@ class DecisionInput:
     waited_seconds: float
     handoff: ManualHandoff | None
     handoff_id: str | None
+    only_opener: str | None = None
 
     @classmethod
     def of(
@@ -49,17 +51,19 @@ class DecisionInput:
         state: AuthorizationState,
         *,
         waited_seconds: float,
+        only_opener: str | None = None,
     ) -> "DecisionInput":
         """Derive the input of a decision."""
         if isinstance(observation, MissingAuthorization):
             named = payload.handoff_id if isinstance(payload, HandoffClose) else None
-            return cls(payload, None, state, waited_seconds, None, named)
+            return cls(payload, None, state, waited_seconds, None, named, only_opener)
         authorization = observation.authorization
         if isinstance(payload, HandoffClose):
             handoff_id: str | None = payload.handoff_id
         else:
             handoff_id = authorization.active_handoff_id or _still_open(observation, state)
-        return cls(payload, authorization, state, waited_seconds, observation.handoff(handoff_id), handoff_id)
+        handoff = observation.handoff(handoff_id)
+        return cls(payload, authorization, state, waited_seconds, handoff, handoff_id, only_opener)
 
     @property
     def may_be_stale(self) -> bool:
@@ -157,15 +161,18 @@ class DecisionInput:
     @property
     def stored(self) -> Handoff | None:
         """Return the handoff as stored."""
-        for handoff in (self.state.active, self.state.last):
-            if handoff is not None and handoff.id == self.handoff_id:
-                return handoff
-        return None
+        return self.state.handoff(self.handoff_id)
 
     @property
     def is_unidentified(self) -> bool:
         """Whether Collate names an open handoff without an id that can be read, and the state has none either."""
         return self.found.active_manual_handoff is not None and self.handoff_id is None
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether the caller may close only its own handoffs, and no command of it opened this one, or may have."""
+        opener = self.stored.opener if self.stored is not None else None
+        return self.only_opener is not None and (opener is None or opener.caller != self.only_opener)
 
     @property
     def is_closing(self) -> bool:

@@ -30,7 +30,8 @@ SIGNED_PERMISSIONS = frozenset(COMMAND_PERMISSIONS.values())
 class Caller:
     """An authenticated service or person. Without `rate` and `burst` the settings of the process apply.
 
-    `person` is a person's own name, from the token; None for a service.
+    `person` is a person's own name, from the token; None for a service. `own_handoffs`: the service may close, and get
+    links into, only the handoffs that it opened.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Caller:
     rate: float | None = None
     burst: float | None = None
     person: str | None = None
+    own_handoffs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

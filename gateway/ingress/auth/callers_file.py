@@ -9,6 +9,7 @@ keys = "https://login.example/jwks.json"    # or a path
 [[caller]]
 name = "scheduling"
 permissions = ["handoff:request", "handoff:close", "authorization:watch"]
+handoffs = "own"                # optional: close, and grants, only for the handoffs that this caller opened
 rate_per_second = 50            # optional, with burst; default: the settings of the process
 [[caller.key]]                  # API keys; several are possible
 id = "sch2026a"
@@ -33,7 +34,7 @@ on-call = ["authorization:read", "operate"]
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -51,7 +52,7 @@ from adapters.oidc.tokens import ALGORITHMS, Issuer, Subject
 from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, People
 from runtime.file_watcher import FileWatcher
 from schemas.fields.signing_secret import SecretInvalid, read_secret
-from schemas.permissions import Permission
+from schemas.permissions import OWN_HANDOFFS, Permission
 
 _KEYS_LOCATION = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
 
@@ -111,6 +112,7 @@ class CallerEntry(_Entry):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     permissions: frozenset[Permission] = Field(min_length=1)
+    handoffs: Literal["own"] | None = None
     rate_per_second: Annotated[float, Field(gt=0)] | None = None
     burst: Annotated[int, Field(ge=1)] | None = None
     key: tuple[KeyEntry, ...] = ()
@@ -197,7 +199,13 @@ def _callers(file: _File) -> Callers:
 
 def _credentials(entry: CallerEntry) -> Credentials:
     return Credentials(
-        caller=Caller(entry.name, entry.permissions, entry.rate_per_second, entry.burst),
+        caller=Caller(
+            entry.name,
+            entry.permissions,
+            entry.rate_per_second,
+            entry.burst,
+            own_handoffs=entry.handoffs == OWN_HANDOFFS,
+        ),
         keys=tuple(
             HashedKey(key.id, bytes.fromhex(key.sha256), key.expires.timestamp() if key.expires else None)
             for key in entry.key

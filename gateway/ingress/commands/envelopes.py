@@ -84,6 +84,7 @@ def command_of(caller: Caller, envelope: Envelope, command_type: CommandType, po
         caller=caller.name,
         authorization_id=envelope.subject,
         data=with_names(caller, validate(COMMANDS[command_type], envelope.data or b"{}", under), under),
+        own_handoffs=caller.own_handoffs,
     )
 
 

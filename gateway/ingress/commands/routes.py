@@ -94,6 +94,7 @@ class Commands:
             caller=caller.name,
             authorization_id=authorization_id,
             data=with_names(caller, read(await read_json(request))),
+            own_handoffs=caller.own_handoffs,
         )
         seconds = wait_seconds(context, self._max_wait_seconds)
         receipt = await self._service.accept(context, command, seconds, request.receive)

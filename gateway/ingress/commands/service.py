@@ -37,6 +37,7 @@ class AcceptedCommand:
     caller: str
     authorization_id: str
     data: Command
+    own_handoffs: bool = False
 
 
 class CommandService:
@@ -93,6 +94,7 @@ class CommandService:
                 authorization_id=command.authorization_id,
                 accepted_at=accepted_at,
                 data=command.data,
+                own_handoffs=command.own_handoffs,
                 traceparent=trace,
             )
         )

@@ -46,7 +46,11 @@ def original_of(dead_letter: DeadLetter) -> Original | None:
     try:
         data: dict[str, Any] = json.loads(value)
         return Original(
-            type=CommandType(accepted.data.TYPE), caller=accepted.caller, accepted_at=accepted.accepted_at, data=data
+            type=CommandType(accepted.data.TYPE),
+            caller=accepted.caller,
+            accepted_at=accepted.accepted_at,
+            data=data,
+            own_handoffs=accepted.own_handoffs or None,
         )
     except (ValueError, ValidationError):
         return None

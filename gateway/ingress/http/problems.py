@@ -67,6 +67,12 @@ class NotPermitted(Problem):
     status, slug = 403, "not-permitted"
 
 
+class OpenedByAnother(Problem):
+    """Another caller opened the handoff."""
+
+    status, slug = 403, "not-the-opener"
+
+
 class NotFound(Problem):
     """The resource does not exist."""
 
@@ -221,6 +227,12 @@ class ClaimUnknown(Unavailable):
     """Whether another person has claimed the handoff is not known now."""
 
     slug = "claim-unknown"
+
+
+class OpenerNotKnown(Unavailable):
+    """The caller that opened the handoff is not known now."""
+
+    slug = "opener-unknown"
 
 
 class CollateUnavailable(Unavailable):

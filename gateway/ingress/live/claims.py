@@ -1,8 +1,8 @@
-"""Who has an open handoff in hand: asked before a person gets a link into it (docs/decisions/0013-claims.md)."""
+"""Who opened a handoff, and who has it in hand: asked before a link into it (docs/decisions/0013-claims.md)."""
 
 from typing import Protocol
 
-from schemas.authorization import HandoffClaim
+from schemas.authorization import ActiveHandoff
 
 
 class ClaimsUnknown(Exception):
@@ -12,14 +12,14 @@ class ClaimsUnknown(Exception):
 class ClaimReader(Protocol):
     """The source of claims."""
 
-    async def claim_of(self, authorization_id: str, handoff_id: str, caller: str) -> HandoffClaim | None:
-        """Return the claim of an open handoff, as far as it is known, to a caller. Raises ClaimsUnknown."""
+    async def open_handoff(self, authorization_id: str, handoff_id: str, caller: str) -> ActiveHandoff | None:
+        """Return an open handoff, as far as it is known, to a caller. Raises ClaimsUnknown."""
 
 
 class NoClaims:
     """The claims of an installation without a read model."""
 
-    async def claim_of(self, authorization_id: str, handoff_id: str, caller: str) -> HandoffClaim | None:
+    async def open_handoff(self, authorization_id: str, handoff_id: str, caller: str) -> ActiveHandoff | None:
         """Raise ClaimsUnknown."""
         del authorization_id, handoff_id, caller
         raise ClaimsUnknown

@@ -1,8 +1,10 @@
 """Access grants: read the handoff, mint, record the access, and only then return the link.
 
-    handoff (or the active one) ─▶ open for access? ─▶ claimed by another? ─▶ mint ─▶ valid long enough? ─▶ recorded?
-                                                                               ▲            │ no: discarded    │
-                                                                               └────────────┘                  ▼ Granted
+    handoff (or the active one) ─▶ open for access? ─▶ opened by the service? claimed by another person?
+            ┌──────────────────────────────────────────┘
+            └─▶ mint ─▶ valid long enough? ─▶ recorded? ─▶ Granted
+                 ▲            │ no: discarded
+                 └────────────┘
 A link exists only in memory and in one response; nothing here opens, logs or stores it. The operator's browser opens
 it (docs/collate-contract.md §6). Invariant: no link is returned before its access is recorded.
 """
@@ -25,9 +27,12 @@ from gateway.ingress.live.outcomes import (
     Access,
     ClaimCheckFailed,
     ClaimedByAnother,
+    FailedCheck,
     Granted,
     NoAccess,
     NotOpen,
+    NotTheOpener,
+    OpenerUnknown,
     Unrecorded,
     UpstreamError,
 )
@@ -96,6 +101,7 @@ class GrantRequest:
     retry_key: str | None = None
     take_over: bool = False
     requires_claim_check: bool = False
+    own_handoffs: bool = False
 
     @property
     def is_of_person(self) -> bool:
@@ -123,9 +129,7 @@ class Grants:
         self._sleep = sleep
         self._chance = chance
 
-    async def mint(
-        self, request: GrantRequest
-    ) -> Granted | NotOpen | ClaimedByAnother | ClaimCheckFailed | Unrecorded | UpstreamError:
+    async def mint(self, request: GrantRequest) -> Granted | NotOpen | FailedCheck | Unrecorded | UpstreamError:
         """Mint a grant, record the operator's access, and return the grant."""
         if not self._record.is_open:
             return Unrecorded(retry_after_seconds=2.0)
@@ -136,8 +140,8 @@ class Grants:
         if unavailable is not None:
             message = handoff.message if unavailable in _WITH_MESSAGE else None
             return NotOpen(unavailable, handoff.id, handoff.result, message)
-        check = await self._check_claim(request, handoff.id) if request.is_of_person else None
-        if isinstance(check, ClaimedByAnother | ClaimCheckFailed):
+        check = await self._check(request, handoff.id)
+        if not isinstance(check, ClaimCheck | None):
             return check
         seed = _seed(request, handoff.id)
         for number in range(MAX_MINTS):
@@ -163,14 +167,23 @@ class Grants:
             return granted if retry_after is None else Unrecorded(retry_after)
         return NotOpen(NoAccess.GRANTS_TOO_SHORT, handoff.id)
 
-    async def _check_claim(
-        self, request: GrantRequest, handoff_id: str
-    ) -> ClaimCheck | ClaimedByAnother | ClaimCheckFailed:
+    async def _check(self, request: GrantRequest, handoff_id: str) -> ClaimCheck | FailedCheck | None:
+        """Check the claim for a person, and the opener for a service that has only its own handoffs."""
+        if not request.is_of_person and not request.own_handoffs:
+            return None
         try:
             async with asyncio.timeout(CLAIM_SECONDS):
-                claim = await self._claims.claim_of(request.authorization_id, handoff_id, request.caller)
+                known = await self._claims.open_handoff(request.authorization_id, handoff_id, request.caller)
         except (ClaimsUnknown, TimeoutError):
+            if request.own_handoffs:
+                return OpenerUnknown()
             return ClaimCheckFailed() if request.requires_claim_check else ClaimCheck.SKIPPED
+        if request.own_handoffs:
+            # The record of a new handoff may be some milliseconds late.
+            if known is None:
+                return OpenerUnknown()
+            return None if known.opener == request.caller else NotTheOpener()
+        claim = known.claim if known is not None else None
         if claim is not None and claim.caller != request.caller and not request.take_over:
             return ClaimedByAnother(handoff_id, claim)
         return ClaimCheck.DONE

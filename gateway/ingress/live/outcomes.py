@@ -50,6 +50,19 @@ class ClaimCheckFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTheOpener:
+    """The caller may get links only into the handoffs that it opened; no link was minted."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenerUnknown:
+    """The caller that opened the handoff cannot be looked for; no link was minted."""
+
+
+FailedCheck = ClaimedByAnother | ClaimCheckFailed | NotTheOpener | OpenerUnknown
+
+
+@dataclass(frozen=True, slots=True)
 class NotOpen:
     """The handoff is not open for access; no usable link exists. Collate's message is PHI."""
 

@@ -23,13 +23,25 @@ from gateway.ingress.http.problems import (
     AccessUnavailable,
     AlreadyClaimed,
     AuthorizationNotFound,
+    ClaimUnknown,
     CollateFailed,
     CollateRefused,
     CollateUnavailable,
     HandoffNotFound,
     HandoffNotOpen,
+    OpenedByAnother,
+    OpenerNotKnown,
 )
-from gateway.ingress.live.outcomes import ClaimedByAnother, NoAccess, NotOpen, UpstreamError
+from gateway.ingress.live.outcomes import (
+    ClaimCheckFailed,
+    ClaimedByAnother,
+    FailedCheck,
+    NoAccess,
+    NotOpen,
+    NotTheOpener,
+    OpenerUnknown,
+    UpstreamError,
+)
 from runtime.http.problem import Problem
 from schemas.times import format_time
 
@@ -63,17 +75,38 @@ def problem_of_not_open(not_open: NotOpen) -> Problem:
     return kind(_ADVICE[not_open.reason], members=members)
 
 
-def problem_of_claim(claimed: ClaimedByAnother) -> Problem:
-    """Return the 409 with the person who has the handoff in hand."""
-    claim = claimed.claim
-    return AlreadyClaimed(
-        "Another person has the handoff in hand. Ask them to release it, or send `takeOver: true` to take it over.",
-        members={
-            "handoffId": claimed.handoff_id,
-            "claimedBy": claim.by,
-            "claimedSince": format_time(claim.since),
-        },
-    )
+def problem_of_check(failed: FailedCheck) -> Problem:
+    """Return the problem of a claim or an opener that stops a grant. No link was made."""
+    match failed:
+        case ClaimedByAnother(handoff_id=handoff_id, claim=claim):
+            return AlreadyClaimed(
+                "Another person has the handoff in hand. Ask them to release it, or send `takeOver: true` to take it "
+                "over.",
+                members={
+                    "handoffId": handoff_id,
+                    "claimedBy": claim.by,
+                    "claimedSince": format_time(claim.since),
+                },
+            )
+        case ClaimCheckFailed():
+            return ClaimUnknown(
+                "No link was made. Ask your team who has the handoff in hand, then send the request without "
+                "`claimCheck`. Or try again in a few seconds.",
+                retry_after_seconds=_RETRY_SECONDS,
+            )
+        case NotTheOpener():
+            return OpenedByAnother(
+                "No link was made. This caller gets links only into the handoffs that it opened. Let the caller that "
+                "opened the handoff, or a person, ask for the link."
+            )
+        case OpenerUnknown():
+            return OpenerNotKnown(
+                "No link was made, because the read model does not show the caller that opened the handoff. Please try "
+                "again in a few seconds.",
+                retry_after_seconds=_RETRY_SECONDS,
+            )
+        case _:
+            assert_never(failed)
 
 
 def problem_of(error: UpstreamError) -> Problem:

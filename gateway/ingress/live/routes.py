@@ -13,7 +13,6 @@ from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
 from gateway.ingress.http.problems import (
     AuditUnavailable,
-    ClaimUnknown,
     HandoffNotFound,
     InvalidCommand,
     NoPayerEvidence,
@@ -33,12 +32,14 @@ from gateway.ingress.live.outcomes import (
     NoEvidence,
     NoSnapshot,
     NotOpen,
+    NotTheOpener,
+    OpenerUnknown,
     Snapshot,
     Unrecorded,
     UpstreamError,
 )
 from gateway.ingress.live.presenter import live_handoff
-from gateway.ingress.live.problems import problem_of, problem_of_claim, problem_of_not_open
+from gateway.ingress.live.problems import problem_of, problem_of_check, problem_of_not_open
 from gateway.ingress.live.review import Reviews
 from gateway.ingress.live.situations import SharedSituations
 from runtime.http.problem import Fault
@@ -97,6 +98,7 @@ class LiveCalls:
                 retry_key,
                 take_over=bool(body.take_over),
                 requires_claim_check=body.claim_check is not None,
+                own_handoffs=caller.own_handoffs,
             )
         )
         match outcome:
@@ -105,14 +107,8 @@ class LiveCalls:
                 if outcome.claim_check is not None:
                     context.log_fields["claim_check"] = outcome.claim_check.value
                 return JSONResponse(_granted(outcome), 201)
-            case ClaimedByAnother():
-                raise problem_of_claim(outcome)
-            case ClaimCheckFailed():
-                raise ClaimUnknown(
-                    "No link was made. Ask your team who has the handoff in hand, then send the request without "
-                    "`claimCheck`. Or try again in a few seconds.",
-                    retry_after_seconds=2.0,
-                )
+            case ClaimedByAnother() | ClaimCheckFailed() | NotTheOpener() | OpenerUnknown():
+                raise problem_of_check(outcome)
             case NotOpen():
                 if outcome.message is not None:
                     read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)

@@ -28,7 +28,7 @@ async def claims(settings, eventually):
 
     async def is_connected():
         try:
-            await claims.claim_of(*ASK)
+            await claims.open_handoff(*ASK)
         except ClaimsUnknown:
             return False
         return True
@@ -56,15 +56,15 @@ async def report(database, seconds_ago, behind):
 async def test_a_claim_of_a_late_read_model_is_unknown(claims, seconds_ago, behind):
     await report(claims.database, seconds_ago, behind)
     with pytest.raises(ClaimsUnknown):
-        await claims.claim_of(*ASK)
+        await claims.open_handoff(*ASK)
     await report(claims.database, 0.0, MOST_BEHIND)
-    assert await claims.claim_of(*ASK) is None
+    assert await claims.open_handoff(*ASK) is None
 
 
 async def test_a_projector_that_never_reported_knows_no_claims(claims):
     await claims.database.execute("DELETE FROM pulse")
     with pytest.raises(ClaimsUnknown):
-        await claims.claim_of(*ASK)
+        await claims.open_handoff(*ASK)
 
 
 async def test_a_locked_read_model_delays_a_grant_by_less_than_two_seconds(claims):

@@ -192,3 +192,31 @@ def test_a_close_of_an_unreadable_handoff_waits_only_if_the_handoff_is_stored():
 def test_a_close_of_an_offered_handoff_waits_ten_minutes_for_it(waited, expected):
     observation = Observed(authorization(), (handoff("offered"),))
     assert decide(DecisionInput.of(close(), observation, NEW, waited_seconds=waited)) == expected
+
+
+OPENED_BY_DESK = known_handoff(opener=CommandRef(command_id="o", caller="desk"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "caller", "expected"),
+    [
+        (OPENED_BY_DESK, "desk", Write("mh_1")),
+        (OPENED_BY_DESK.replace(opener_inferred=True), "desk", Write("mh_1")),
+        (OPENED_BY_DESK, "intake", Reject(OutcomeReason.NOT_THE_OPENER, "mh_1")),
+        (known_handoff(), "desk", Reject(OutcomeReason.NOT_THE_OPENER, "mh_1")),
+        (None, "desk", Reject(OutcomeReason.NOT_THE_OPENER, "mh_1")),
+    ],
+)
+def test_a_service_with_its_own_handoffs_closes_only_what_it_opened(stored, caller, expected):
+    state = AuthorizationState(floor=5, known=Known(version=5, status="processing"), active=stored)
+    observation = Observed(authorization(pointer="mh_1"), (handoff(),))
+    anyone = DecisionInput.of(close(), observation, state, waited_seconds=0.0)
+    limited = DecisionInput.of(close(), observation, state, waited_seconds=0.0, only_opener=caller)
+    assert decide(anyone) == Write("mh_1")
+    assert decide(limited) == expected
+
+
+def test_an_ended_handoff_answers_as_for_everybody():
+    observation = Observed(authorization("processing", None), (handoff("closed", "expired"),))
+    limited = DecisionInput.of(close(), observation, NEW, waited_seconds=0.0, only_opener="desk")
+    assert decide(limited) == Reject(OutcomeReason.HANDOFF_EXPIRED, "mh_1")

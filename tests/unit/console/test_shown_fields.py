@@ -38,6 +38,7 @@ SHOWN = {
             STATE: "state finalSubmitCapable",
             IN_HAND: "accessAvailable claim",
             NAME_ENOUGH: "assertedBy",
+            "not shown: the timeline names the caller of the opening": "opener",
         },
     ),
     "AuthorizationList": ("", {"work_list.py": "authorizations next"}),

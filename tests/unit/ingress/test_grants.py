@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
-from gateway.ingress.live.claims import ClaimsUnknown
+from gateway.ingress.live.claims import ClaimsUnknown, NoClaims
 from gateway.ingress.live.grants import MAX_ATTEMPTS, MAX_MINTS, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (
     ClaimCheckFailed,
@@ -16,9 +16,11 @@ from gateway.ingress.live.outcomes import (
     Granted,
     NoAccess,
     NotOpen,
+    NotTheOpener,
+    OpenerUnknown,
     UpstreamError,
 )
-from schemas.authorization import HandoffClaim
+from schemas.authorization import ActiveHandoff, HandoffClaim
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, ManualHandoff
 from schemas.enums import ClaimCheck
@@ -195,25 +197,30 @@ async def test_the_same_key_for_another_handoff_is_another_mint(collate, record)
 
 @dataclass
 class Claims:
-    """Who has the handoff in hand; None: nobody. ClaimsUnknown: nobody knows."""
+    """Who has the handoff in hand; None: nobody. ClaimsUnknown: nobody knows. `opener` None: it is not shown yet."""
 
     claim: HandoffClaim | type[ClaimsUnknown] | None = None
     asked: list = field(default_factory=list)
+    opener: str | None = "desk"
 
-    async def claim_of(self, authorization_id, handoff_id, caller):
+    async def open_handoff(self, authorization_id, handoff_id, caller):
         self.asked.append((authorization_id, handoff_id))
         if self.claim is ClaimsUnknown:
             raise ClaimsUnknown
-        return self.claim
+        return self.opener and active_handoff(handoff_id, claim=self.claim, opener=self.opener)
+
+
+def active_handoff(handoff_id, **fields):
+    return ActiveHandoff(id=handoff_id, state="active", access_available=True, final_submit_capable=True, **fields)
 
 
 JOS = HandoffClaim(by="jo", caller="people:jo", since=datetime.fromtimestamp(NOW, UTC))
 
 
-async def mint_as(collate, record, claims, caller, *, take_over=False, handoff="mhand_1", required=False):
+async def mint_as(collate, record, claims, caller, *, take_over=False, handoff="mhand_1", required=False, own=False):
     grants = Grants(collate, record, lambda: NOW, claims=claims, sleep=collate.sleep)
-    request = GrantRequest("auth_1", handoff, "op-7", caller, take_over=take_over, requires_claim_check=required)
-    return await grants.mint(request)
+    asked = {"take_over": take_over, "requires_claim_check": required, "own_handoffs": own}
+    return await grants.mint(GrantRequest("auth_1", handoff, "op-7", caller, **asked))
 
 
 async def test_a_second_person_learns_who_has_the_handoff_before_a_link_is_minted(collate, record):
@@ -240,7 +247,7 @@ async def test_other_people_get_their_link_and_learn_whether_claims_were_checked
 
 
 class HangingClaims:
-    async def claim_of(self, authorization_id, handoff_id, caller):
+    async def open_handoff(self, authorization_id, handoff_id, caller):
         await asyncio.Event().wait()
 
 
@@ -264,3 +271,19 @@ async def test_a_service_works_as_without_claims(collate, record):
     claims = Claims(JOS)
     outcome = await mint_as(collate, record, claims, "desk")
     assert (outcome.claim_check, claims.asked) == (None, [])
+
+
+async def test_a_service_with_its_own_handoffs_gets_a_link_into_them_only(collate, record):
+    assert (await mint_as(collate, record, Claims(JOS), "desk", own=True)).claim_check is None
+    collate.keys.clear()
+    record.accesses.clear()
+    for another in (Claims(opener="intake"), Claims(opener="people:jo")):
+        assert await mint_as(collate, record, another, "desk", own=True, handoff="active") == NotTheOpener()
+    assert (collate.keys, record.accesses) == ([], [])
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("claims", [NoClaims(), Claims(ClaimsUnknown), Claims(opener=None), HangingClaims()])
+async def test_a_service_with_its_own_handoffs_needs_a_read_model_that_shows_the_opener(collate, record, claims):
+    assert await mint_as(collate, record, claims, "desk", own=True) == OpenerUnknown()
+    assert (collate.keys, record.accesses) == ([], [])

@@ -145,6 +145,16 @@ def test_commands_and_dead_letters_have_no_sequence_so_their_source_is_the_insta
         assert dict(headers)["ce_source"] == HERE.encode()
 
 
+def test_the_limit_of_a_caller_to_its_own_handoffs_is_on_the_record():
+    command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, AuthorizationWatch(), own_handoffs=True)
+    headers, value = write_command(command, HERE)
+    assert ("ce_handoffs", b"own") in headers
+    assert read_command(headers, value) == command
+    assert "ce_handoffs" not in dict(write_command(replace(command, own_handoffs=False), HERE)[0])
+    planted = tuple((name, b"planted" if name == "ce_handoffs" else raw) for name, raw in headers)
+    assert read_command(planted, value).problem == "handoffs: expected own, or no such attribute"
+
+
 def test_the_source_of_an_odd_key_is_a_uri_reference():
     event = replace(written_event(10), authorization_id="auth 7/Ü")
     assert dict(write_event(event, HERE)[0])["ce_source"] == f"{HERE}/authorizations/auth%207%2F%C3%9C".encode()

@@ -12,6 +12,7 @@ from local.issuer import LocalIssuer
 from schemas.authorization import HandoffClaim
 from schemas.commands import ReleaseHandoff
 from schemas.permissions import Permission
+from tests.unit.ingress.test_grants import active_handoff
 
 STAFF = ["authorization:read", "authorization:review", "handoff:request", "handoff:grant", "handoff:close"]
 REQUEST = "/v1/authorizations/auth_1/handoffs"
@@ -327,12 +328,13 @@ class TestClaims:
         """Let the read model say who has the handoff in hand; None: it is not available."""
         holder = []
 
-        async def claim_of(claims, authorization_id, handoff_id, caller):
+        async def open_handoff(claims, authorization_id, handoff_id, caller):
             if holder == [None]:
                 raise ClaimsUnknown
-            return HandoffClaim(by=holder[0].partition(":")[2], caller=holder[0], since=SINCE) if holder else None
+            claim = HandoffClaim(by=holder[0].partition(":")[2], caller=holder[0], since=SINCE) if holder else None
+            return active_handoff(handoff_id, claim=claim)
 
-        monkeypatch.setattr(NoClaims, "claim_of", claim_of)
+        monkeypatch.setattr(NoClaims, "open_handoff", open_handoff)
         return holder
 
     async def test_a_second_person_gets_409_with_the_holder_and_can_take_over(

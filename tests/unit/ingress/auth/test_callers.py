@@ -248,3 +248,12 @@ def test_a_caller_with_a_signature_alone_cannot_use_other_permissions_than_those
         f'[[caller]]\nname = "commands"\npermissions = ["handoff:request"]\n{signature}'.encode()
     )
     assert callers.unusable_permissions() == {"alone": [Permission.AUTHORIZATION_READ, Permission.OPERATE]}
+
+
+def test_a_service_may_have_its_own_handoffs_only():
+    key = new_key()
+    limited = CALLER.format("scheduling") + 'handoffs = "own"\n' + key.entry
+    assert read_callers(limited.encode()).by_key(key.key, now=0).own_handoffs is True
+    assert read_callers(file_with("scheduling", keys=[key])).by_key(key.key, now=0).own_handoffs is False
+    with pytest.raises(CallersInvalid, match=r"caller\.0\.handoffs: Input should be 'own'"):
+        read_callers(limited.replace('"own"', '"any"').encode())
