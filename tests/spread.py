@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Paths below tests/ whose tests share three brokers, a broker that they stop, a secured broker, an image or a browser.
+# Paths below tests/ whose tests share brokers, a secured broker, an image, the built clients or a browser.
 _SHARED: Final = {
     "three brokers": (
         "system/deliverer/test_kills.py",
@@ -18,6 +18,11 @@ _SHARED: Final = {
         "system/engine/test_three_brokers.py",
         "system/ingress/test_partition_without_leader.py",
         "system/local/test_kafka.py",
+    ),
+    "three brokers behind proxies": (
+        "system/engine/test_client_rack.py",
+        "system/engine/test_late_commit.py",
+        "system/ingress/test_late_produce.py",
     ),
     "one broker": (
         "system/engine/test_unknown_commits.py",
@@ -35,8 +40,16 @@ _SHARED: Final = {
         "system/security",
     ),
     "image": ("system/image",),
+    "clients": ("system/clients",),
     "browser": ("browser",),
 }
+# Files of one or more minutes. They begin early, so that no process works on one of them alone at the end.
+_LONG: Final = (
+    "tests/process/runtime/test_failed_connects.py",
+    "tests/system/engine/test_planted_bugs.py",
+    "tests/system/engine/test_progress.py",
+    "tests/system/installations/test_faults.py",
+)
 _KINDS: Final = ("browser", "system", "process", "chart", "contract", "unit")
 
 
@@ -79,6 +92,6 @@ def _scope_of(path: str) -> str:
 
 
 @cache
-def _order(path: str) -> tuple[bool, int, str, str]:
+def _order(path: str) -> tuple[bool, bool, int, str, str]:
     scope = _scope_of(path)
-    return scope not in _SHARED, _KINDS.index(PurePath(path).parts[1]), scope, path
+    return scope not in _SHARED, path not in _LONG, _KINDS.index(PurePath(path).parts[1]), scope, path

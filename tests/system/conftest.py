@@ -39,6 +39,27 @@ def start():
     return start
 
 
+@pytest.fixture(scope="session")
+def proxied_brokers():
+    """Three brokers behind proxies that know frames. A consumer with a zone reads from the replica in it."""
+    from local.kafka.frame_proxy import FrameProxies  # noqa: PLC0415 - unit tests must not pay for it
+    from local.kafka.proxied import ProxiedCluster  # noqa: PLC0415 - as above
+
+    selector = {"replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector"}
+    with ProxiedCluster(FrameProxies(), heap="384m", properties=selector) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def proxied(proxied_brokers):
+    """`proxied_brokers`, whose proxies pass everything on before and after each test."""
+    from local.kafka.frame_rules import FrameRules, LateCommits  # noqa: PLC0415 - as above
+
+    yield proxied_brokers
+    proxies = proxied_brokers.proxies
+    proxies.rules, proxies.late_commits = FrameRules(), LateCommits(0.0)
+
+
 PASSWORD = "right-password"
 USERS = ("gateway", "ingress", "worker", "projector", "deliverer", "topics", "stranger")
 IN_THE_DOCUMENTS = ("gateway-ingress", "gateway-worker", "gateway-projector", "gateway-topics")

@@ -94,5 +94,5 @@ async def ingress(installation):
 
 @pytest.fixture(scope="session")
 def packed(tmp_path_factory):
-    """Both clients, built."""
+    """Both clients, checked and built. Without the check of `make client-packages` no test of them runs."""
     return PackedClients(tmp_path_factory.mktemp("clients"))

@@ -6,16 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from local.npm import clients
 from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.timeout(500)
-
-
-def test_the_types_are_current_and_the_typescript_client_passes_its_own_tests(tmp_path, capsys):
-    assert clients.main(["--check", "--target", str(tmp_path)]) == 0, capsys.readouterr().err
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_the_wheel_has_the_package_its_marker_of_types_and_one_dependency(packed):

@@ -9,16 +9,14 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from adapters.kafka.clients import bounded_stop, groupless_consumer
 from consumers.engine.kafka.clients import group_consumer
 from consumers.engine.settings import EngineSettings
-from local.kafka.frame_proxy import FrameProxies
 from local.kafka.frame_rules import FrameRules
 from local.kafka.frames import Api
-from local.kafka.proxied import ProxiedCluster, rack_of
+from local.kafka.proxied import rack_of
 from runtime.settings import KafkaSettings
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory
 
 pytestmark = pytest.mark.three_brokers
-SELECTOR = {"replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector"}
 READER = "reader"
 ROUNDS = 10
 
@@ -33,12 +31,6 @@ class Fetches(FrameRules):
     def choose(self, broker, frame):
         if frame.api == Api.FETCH and frame.client == READER:
             self.brokers.append(broker)
-
-
-@pytest.fixture(scope="module")
-def proxied():
-    with ProxiedCluster(FrameProxies(), heap="384m", properties=SELECTOR) as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
 from consumers.engine.kafka.direct_transaction import DirectTransaction
-from local.kafka.frame_proxy import FrameProxies
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules, LateCommits
 from local.kafka.frames import TRANSACTION, Api
-from local.kafka.proxied import ProxiedCluster
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory, until
 
@@ -20,16 +18,9 @@ pytestmark = pytest.mark.three_brokers
 WORKER = "late"
 
 
-@pytest.fixture(scope="module")
-def proxied():
-    with ProxiedCluster(FrameProxies(), heap="384m") as cluster:
-        yield cluster
-
-
 @pytest.fixture
 def proxies(proxied):
-    yield proxied.proxies
-    proxied.proxies.rules, proxied.proxies.late_commits = FrameRules(), LateCommits(0.0)
+    return proxied.proxies
 
 
 @pytest.fixture

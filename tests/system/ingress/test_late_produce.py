@@ -11,36 +11,32 @@ from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appended, Publisher
 from gateway.ingress.http.deadlines import Deadlines
 from local.judge.whole_topic import read_topic
-from local.kafka.frame_proxy import FrameProxies
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules
 from local.kafka.frames import Api
-from local.kafka.proxied import ProxiedCluster
 from runtime.metrics import create_metrics
 from runtime.settings import KafkaSettings
 
 pytestmark = pytest.mark.three_brokers
-TOPIC, COMMANDS = "late.commands", 300
+COMMANDS = 300
 ACTS = (FrameAct.HOLD, FrameAct.DROP_BEFORE, FrameAct.DROP_AFTER, FrameAct.DELAY_ANSWER)
 
 
 @pytest.fixture
-async def cluster():
-    proxies = FrameProxies()
-    with ProxiedCluster(proxies, heap="384m") as cluster:
-        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
-        await admin.start()
-        await admin.create_topics([NewTopic(TOPIC, 1, 3)])
-        await admin.close()
-        yield cluster
+async def topic(proxied, prefix):
+    admin = AIOKafkaAdminClient(bootstrap_servers=proxied.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(f"{prefix}late", 1, 3)])
+    await admin.close()
+    return f"{prefix}late"
 
 
-async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_accepted_one(cluster, eventually):
+async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_accepted_one(proxied, topic, eventually):
     rules = FrameRules([FrameRule(act, 0.1, (0.05, 2.0), {Api.PRODUCE}, "ingress") for act in ACTS], seed=3)
-    cluster.proxies.rules = rules
-    kafka = KafkaSettings(bootstrap=cluster.bootstrap, client_id="ingress", request_timeout="2s")
+    proxied.proxies.rules = rules
+    kafka = KafkaSettings(bootstrap=proxied.bootstrap, client_id="ingress", request_timeout="2s")
     metrics, deadlines = create_metrics(CollectorRegistry()).ingress, Deadlines()
     publisher = Publisher(
-        TOPIC, Producers(kafka, TOPIC, linger_seconds=0.0), metrics, deadlines, deadline_seconds=1.0, max_in_flight=50
+        topic, Producers(kafka, topic, linger_seconds=0.0), metrics, deadlines, deadline_seconds=1.0, max_in_flight=50
     )
     running = [asyncio.create_task(publisher.run()), asyncio.create_task(deadlines.run())]
     accepted = []
@@ -60,13 +56,13 @@ async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_a
     async with asyncio.timeout(300):
         await asyncio.gather(*(send(number) for number in range(COMMANDS)))
     await publisher.close()
-    cluster.proxies.rules = FrameRules()
-    await eventually(lambda: cluster.proxies.held == 0)
+    proxied.proxies.rules = FrameRules()
+    await eventually(lambda: proxied.proxies.held == 0)
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     found = defaultdict(set)
-    for record in await read_topic(cluster.bootstrap, TOPIC, 1):
+    for record in await read_topic(proxied.bootstrap, topic, 1):
         found[int(dict(record.headers)["ce_id"])].add(record.value)
     assert sum(rules.met.values()) >= 20
     assert sorted(accepted) == list(range(COMMANDS))

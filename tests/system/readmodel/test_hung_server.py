@@ -21,8 +21,8 @@ from runtime.metrics import create_metrics
 from runtime.settings import ReadModelSettings
 
 
-@pytest.fixture
-def server():
+@pytest.fixture(scope="module")
+def started():
     """A server of its own whose processes can all be stopped."""
 
     class Hanging(Postgres):
@@ -33,10 +33,13 @@ def server():
                     process.send_signal(number)
 
     with Hanging() as started:
-        try:
-            yield started
-        finally:
-            started.signal(signal.SIGCONT)
+        yield started
+
+
+@pytest.fixture
+def server(started):
+    yield started
+    started.signal(signal.SIGCONT)
 
 
 @pytest.fixture
