@@ -10,6 +10,8 @@ from local.browser.chromium import axe_source
 
 # WCAG 2.2 AA and its older versions, and the rules that axe's authors recommend.
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+# The rules whose result depends on the colour scheme.
+AXE_COLOURS = ("color-contrast", "link-in-text-block")
 NARROW = {"width": 320, "height": 640}
 
 
@@ -102,17 +104,26 @@ AXE_WITHOUT_UPDATE = """async options => {
 }"""
 
 
-async def axe_violations(page: Any) -> list[str]:
-    """Return a line for each element that violates a rule of axe."""
+async def axe_violations(page: Any, rules: tuple[str, ...] = ()) -> list[str]:
+    """Return a line for each element that violates a rule of axe, or one of these rules."""
     # Not by add_script_tag: the page's policy forbids inline scripts.
     await page.evaluate(axe_source())
-    options = {"runOnly": {"type": "tag", "values": list(AXE_TAGS)}}
+    options = {"runOnly": {"type": "rule", "values": rules} if rules else {"type": "tag", "values": AXE_TAGS}}
     found = await page.evaluate(AXE_WITHOUT_UPDATE, options)
     return [
         f"{rule['id']} ({rule['help']}): {node['target']} {node['failureSummary']}"
         for rule in found["violations"]
         for node in rule["nodes"]
     ]
+
+
+async def violations_by_scheme(page: Any) -> dict[str, list[str]]:
+    """Return the violations of a page in light and dark."""
+    found = {}
+    for scheme, rules in (("light", ()), ("dark", AXE_COLOURS)):
+        await page.emulate_media(color_scheme=scheme)
+        found[scheme] = await axe_violations(page, rules)
+    return found
 
 
 async def overflow(page: Any) -> int:

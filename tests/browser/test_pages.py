@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.person import NARROW, axe_violations, overflow
+from tests.browser.person import NARROW, axe_violations, overflow, violations_by_scheme
 
 CREATE = "manual-handoffs$"
 
@@ -66,11 +66,7 @@ async def test_a_page_is_accessible_in_every_form(gateway, sign_in, subjects, ad
     assert response.status in MISSING.get(address, (200,))
     await expect(page.get_by_role("heading", level=1)).to_have_count(1)
     assert re.search(r"\S+ · Handoff gateway", await page.title())
-    found = {}
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)
-        found[scheme] = await axe_violations(page)
-    assert found == {"light": [], "dark": []}
+    assert await violations_by_scheme(page) == {"light": [], "dark": []}
     assert await overflow(page) <= 0
     await page.set_viewport_size(NARROW)
     assert await overflow(page) <= 0, "at 320 px nothing is wider than the window"

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.person import NARROW, axe_violations, overflow, person_at
+from tests.browser.person import NARROW, axe_violations, overflow, person_at, violations_by_scheme
 from tests.browser.scripted import scripted_console
 from tests.unit.console.answers import (
     LONG_ID,
@@ -77,9 +77,7 @@ def visit(browser):
 
 
 async def assert_accessible(page):
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)
-        assert await axe_violations(page) == []
+    assert await violations_by_scheme(page) == {"light": [], "dark": []}
     await page.set_viewport_size(NARROW)
     assert await overflow(page) <= 0
 
