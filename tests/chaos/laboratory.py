@@ -33,7 +33,6 @@ from tests.measured import value_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
-    from enum import StrEnum
     from pathlib import Path
 
     from consumers.engine import Handler
@@ -79,10 +78,6 @@ class Running:
     def failed_starts(self, kind: str) -> float:
         """Count how often a partition started again because of this error."""
         return value_of(self._metrics.starts_failed.labels(kind))
-
-    def failed_invocations(self, reason: StrEnum) -> float:
-        """Count how often an invocation failed for this reason."""
-        return value_of(self._metrics.handler_failures.labels(reason.value))
 
     def fenced(self) -> float:
         """Count how often a partition was fenced."""

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from consumers.authorization.wait_reasons import WaitReason
-from consumers.engine import Done, Failure, Output, RetryAt
+from consumers.engine import Done, Output, RetryAt
 from local.judge import history
 
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ class Task:
         hangs: how often to hang first.
         timer_seconds: set the key's timer to this time from now.
         size: bytes of filling in the output.
-        first_size: the same, before the first failure.
-        first_state: bytes of the state before the first failure.
-        dead_lettered: return the input as dead-lettered.
-        source: who sent the input.
     """
 
     id: str
@@ -52,10 +48,6 @@ class Task:
     hangs: int = 0
     timer_seconds: float | None = None
     size: int = 0
-    first_size: int | None = None
-    first_state: int = 0
-    dead_lettered: bool = False
-    source: str = "one"
 
     def encode(self) -> bytes:
         """Return the input's value."""
@@ -148,14 +140,11 @@ class TallyHandler:
             await invocation.ensure_owned()
             self._journal.begin(task.id, record.key.decode())
         await asyncio.sleep(task.seconds)
-        size = task.first_size if task.first_size is not None and not invocation.failures else task.size
         tally = tally.after(task.id)
         return Done(
-            (self._output(invocation, tally, task.id, is_outcome=True, size=size),),
-            state=tally.encode().ljust(0 if invocation.failures else task.first_state),
+            (self._output(invocation, tally, task.id, is_outcome=True, size=task.size),),
+            state=tally.encode(),
             timer_at=invocation.now + task.timer_seconds if task.timer_seconds is not None else invocation.timer_at,
-            dead_lettered=Failure("planned", counts=True) if task.dead_lettered else None,
-            source=task.source,
         )
 
     async def before_effect(self, task: Task) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from local.processes.run import Run
 from schemas.events import CommandFinished
-from tests.chaos.webhooks import Receiver, Reply, always
 
 
 @pytest.fixture
@@ -47,27 +46,3 @@ async def test_only_the_wanted_events_are_delivered(webhooks, events, receiver, 
     await events.write("auth_1", CommandFinished.from_record(json.dumps(finished).encode()))
     await eventually(lambda: len(receiver.accepted) >= 2)
     assert [one.sequence for one in receiver.accepted] == [2, 6]
-
-
-async def test_events_before_since_are_not_delivered(webhooks, events, receiver, eventually):
-    await events.write("auth_1")
-    webhooks.subscribe("billing", receiver.url, since="2099-01-01T00:00:00Z")
-    await webhooks.start()
-    async with Receiver(webhooks.secret("second")) as second:
-        webhooks.subscribe("second", second.url)
-        await webhooks.apply_topics()
-        await eventually(lambda: second.accepted)
-    assert not receiver.requests
-
-
-async def test_a_failed_event_holds_its_authorization_and_no_other(webhooks, events, receiver, eventually):
-    receiver.behave = lambda one: Reply(500) if (one.authorization, one.sequence) == ("auth_1", 1) else Reply()
-    webhooks.subscribe("billing", receiver.url)
-    await webhooks.start()
-    await events.write("auth_1", count=3)
-    await events.write("auth_2", count=3)
-    await eventually(lambda: len(receiver.accepted) >= 3)
-    assert {one.authorization for one in receiver.accepted} == {"auth_2"}
-    receiver.behave = always(Reply())
-    await eventually(lambda: len(receiver.accepted) >= 6)
-    assert receiver.verdict(events.sent).is_good
