@@ -233,6 +233,7 @@ async def test_a_partition_with_too_many_dead_letters_shows_the_reason_until_an_
     assert await session.commit()
     assert partition.is_stopped
     assert partition.detail.startswith("more than 50% of 50 records")
+    session.adjust_reading()  # as after each commit
     assert (session.accepts_invocations, session.is_paused) == (False, True)
     assert partition.resume()
     assert (session.accepts_invocations, session.is_paused) == (True, False)
