@@ -24,14 +24,18 @@ _SHARED: Final = {
         "system/engine/test_late_commit.py",
         "system/ingress/test_late_produce.py",
     ),
-    "one broker": (
+    "a broker": (
+        "system/engine/test_stored_topic_id.py",
         "system/engine/test_unknown_commits.py",
-        "system/gateway/test_disk_full.py",
         "system/gateway/test_kafka_away.py",
         "system/ingress/test_outages.py",
+        "browser/test_without_read_model.py",
+    ),
+    "another broker": (
+        "system/gateway/test_disk_full.py",
+        "system/gateway/test_said_after_commit.py",
         "system/runtime/test_liveness.py",
         "system/runtime/test_stop_without_kafka.py",
-        "browser/test_without_read_model.py",
     ),
     "secured": (
         "system/documents/test_guides.py",

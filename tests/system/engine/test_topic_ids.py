@@ -1,11 +1,9 @@
 """The input topic is deleted and created again: its partitions stop, and nothing of the new topic is skipped."""
 
 import asyncio
-import re
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaConsumer
 
 from adapters.kafka.aiokafka_internals import find_coordinator
 from adapters.kafka.topic_metadata import fetch_topic_id
@@ -161,18 +159,3 @@ async def test_a_copy_of_the_deleted_topic_is_not_ahead_of_the_new_topics_progre
         await laboratory.append("key", Task("last"), partition=0)
         await laboratory.all_finished()
     assert causes(laboratory).count("new 0") == 1
-
-
-async def test_the_id_is_the_one_that_the_broker_stores_with_the_log(kafka1, prefix):
-    topic = f"{prefix}commands"
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka1.bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(topic, 1, 1)])
-    async with AIOKafkaProducer(bootstrap_servers=kafka1.bootstrap) as producer:
-        await producer.send_and_wait(topic, b"", partition=0)
-    await admin.close()
-    (node,) = kafka1._nodes
-    file = node.data / f"{topic}-0" / "partition.metadata"
-    await until(file.exists, within=60)
-    stored = file.read_text()
-    assert re.search(r"^topic_id: (\S+)$", stored, re.MULTILINE)[1] == await id_of(kafka1.bootstrap, topic)

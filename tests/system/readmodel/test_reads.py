@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import uuid
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -15,24 +16,6 @@ from tests.system.readmodel.terminal import Terminal
 
 AUTHORIZATION = "auth_read"
 LEFT = "\x1b[?1049l"
-
-
-@pytest.fixture
-def database():
-    """A PostgreSQL for one test, which may kill it."""
-    with Postgres() as server:
-        yield server
-
-
-@pytest.fixture
-async def installed(run, kafka, prefix, collate, database):
-    """A gateway with a read model, whose topics and tables exist."""
-    installation = Installation(
-        run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, database=database.conninfo
-    )
-    await asyncio.to_thread(installation.apply_topics)
-    await asyncio.to_thread(installation.migrate)
-    return installation
 
 
 class Gateway:
@@ -62,11 +45,32 @@ class Gateway:
 
 
 @pytest.fixture
-async def gateway(installed, start):
-    ingress = await start(installed, "ingress")
-    headers = {"Authorization": f"Bearer {installed.caller_key}"}
-    async with httpx.AsyncClient(base_url=ingress.url, headers=headers, trust_env=False, timeout=20) as client:
-        yield Gateway(installed, ingress, client, start)
+async def gateway_on(run, kafka, prefix, collate, start):
+    """Return a function that starts a gateway with a read model in this database."""
+    async with AsyncExitStack() as exits:
+
+        async def gateway_on(database):
+            installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, database=database)
+            await asyncio.to_thread(installed.apply_topics)
+            await asyncio.to_thread(installed.migrate)
+            ingress = await start(installed, "ingress")
+            headers = {"Authorization": f"Bearer {installed.caller_key}"}
+            http = httpx.AsyncClient(base_url=ingress.url, headers=headers, trust_env=False, timeout=20)
+            return Gateway(installed, ingress, await exits.enter_async_context(http), start)
+
+        yield gateway_on
+
+
+@pytest.fixture
+async def gateway(gateway_on, postgres):
+    return await gateway_on(postgres)
+
+
+@pytest.fixture
+def database():
+    """A PostgreSQL that the test may kill."""
+    with Postgres() as server:
+        yield server
 
 
 async def send(http, path, body=None, **headers):
@@ -223,7 +227,8 @@ async def test_top_shows_a_stuck_authorization_within_a_minute(gateway, collate,
         assert "Traceback" not in live.text
 
 
-async def test_without_its_database_the_gateway_accepts_commands(gateway, database, eventually):
+async def test_without_its_database_the_gateway_accepts_commands(gateway_on, database, eventually):
+    gateway = await gateway_on(database.conninfo)
     http = gateway.http
     await gateway.start("projector")
     location = (await send(http, "watch")).headers["location"]
