@@ -81,6 +81,7 @@ class AuthorizationRecord(Message):
             "assertedBy": "person",
             "agreement": "agrees",
         },
+        "dueAt": "2026-06-05T14:00:00Z",
         "watchedSince": "2026-06-02T14:00:00Z",
         "updatedAt": "2026-06-02T14:40:00Z",
     }
@@ -108,6 +109,12 @@ class AuthorizationRecord(Message):
     decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
     active_handoff: Public[ActiveHandoff | None] = Field(default=None, description="The running handoff.")
     last_handoff: Public[LastHandoff | None] = Field(default=None, description="The handoff that ended most recently.")
+    due_at: Public[Time | None] = Field(
+        default=None, description="When it is due: the `dueAt` of the latest command that had one and was applied."
+    )
+    overdue_at: Public[Time | None] = Field(
+        default=None, description="When `authorization.overdue` was published for this due date."
+    )
     settled_at: Public[Time | None] = Field(default=None, description="When a read first showed the end.")
     watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
     watch_ended_at: Public[Time | None] = Field(

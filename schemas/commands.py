@@ -16,6 +16,12 @@ from schemas.fields.visible_text import Notes, Reference, SentName, Why
 from schemas.model import Example, Message, Model, Phi, Public
 from schemas.times import Time
 
+_DUE_AT = Field(
+    default=None,
+    description="When the authorization must be settled, at most 366 days ahead. It replaces an earlier due date if "
+    "this command is applied or already done.",
+)
+
 
 class Command(Message):
     """The data of a command."""
@@ -32,6 +38,7 @@ class HandoffRequest(Command):
         "acceptedBy": "op-7",
         "requestedBy": "op-7",
         "expiresAt": "2026-06-02T15:10:00Z",
+        "dueAt": "2026-06-05T14:00:00Z",
         "metadata": {"case": "case-0042"},
     }
 
@@ -51,6 +58,7 @@ class HandoffRequest(Command):
         default=None,
         description="The command expires if it has not begun by this time; default: one hour after acceptance.",
     )
+    due_at: Public[Time | None] = _DUE_AT
     metadata: Public[Metadata | None] = Field(default=None, description="Copied into the events of this command.")
 
 
@@ -127,8 +135,9 @@ class AuthorizationWatch(Command):
     """Watch an authorization until it settles."""
 
     TYPE: ClassVar[CommandType] = CommandType.AUTHORIZATION_WATCH
-    EXAMPLE: ClassVar[Example] = {"metadata": {"case": "case-0042"}}
+    EXAMPLE: ClassVar[Example] = {"dueAt": "2026-06-05T14:00:00Z", "metadata": {"case": "case-0042"}}
 
+    due_at: Public[Time | None] = _DUE_AT
     metadata: Public[Metadata | None] = Field(default=None, description="Copied into the command's own events.")
 
 

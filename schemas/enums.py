@@ -37,6 +37,7 @@ class EventType(Vocabulary):
     HANDOFF_AT_RISK = f"{PREFIX}handoff.at_risk.v1"
     AUTHORIZATION_CHANGED = f"{PREFIX}authorization.changed.v1"
     AUTHORIZATION_ACTION_REQUIRED = f"{PREFIX}authorization.action_required.v1"
+    AUTHORIZATION_OVERDUE = f"{PREFIX}authorization.overdue.v1"
     AUTHORIZATION_SETTLED = f"{PREFIX}authorization.settled.v1"
     AUTHORIZATION_WATCH_ENDED = f"{PREFIX}authorization.watch_ended.v1"
     AUTHORIZATION_RECENT_COMMANDS_EMPTIED = f"{PREFIX}authorization.recent_commands_emptied.v1"

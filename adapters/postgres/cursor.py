@@ -15,25 +15,27 @@ class CursorInvalid(ValueError):
     """The text is not a cursor of this gateway."""
 
 
-def write_cursor(at: datetime, *rest: int | str) -> str:
+def write_cursor(*key: datetime | int | str) -> str:
     """Return the cursor after the row with this sort key."""
-    return urlsafe_b64encode(json.dumps([format_time(at), *rest], separators=(",", ":")).encode()).decode().rstrip("=")
+    members = [format_time(value) if isinstance(value, datetime) else value for value in key]
+    return urlsafe_b64encode(json.dumps(members, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str, *types: type) -> tuple[Any, ...]:
-    """Return the sort key: a time, then values of these types. Raises CursorInvalid."""
+    """Return the sort key, with values of these types. Raises CursorInvalid."""
     try:
         if len(text) > _MAX_LENGTH:
             raise CursorInvalid
         key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        at, *rest = key
-        if len(rest) != len(types) or not all(type(value) is kind for value, kind in zip(rest, types, strict=True)):
-            raise CursorInvalid
-        if any(
-            (isinstance(value, int) and abs(value) >= 1 << 63) or (isinstance(value, str) and "\0" in value)
-            for value in rest
-        ):
-            raise CursorInvalid
-        return parse_time(at), *rest
+        return tuple(_member(value, kind) for value, kind in zip(key, types, strict=True))
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise CursorInvalid("expected the `next` of an earlier response") from None
+
+
+def _member(value: Any, kind: type) -> Any:
+    if kind is datetime:
+        return parse_time(value)
+    is_stored = abs(value) < 1 << 63 if kind is int else "\0" not in value
+    if type(value) is not kind or not is_stored:
+        raise CursorInvalid
+    return value

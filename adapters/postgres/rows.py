@@ -5,8 +5,12 @@ which the two topics are read has no effect (docs/decisions/0005).
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
+from typing import Final
+
+NOT_DUE: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""The due date of an authorization without one, which is last in each list. Python has no infinite time."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class AuthorizationRow:
     action_required_at: datetime | None = None
     contradicted_at: datetime | None = None
     claimed_by: str | None = None
+    due_at: datetime = NOT_DUE
 
 
 class Rank(IntEnum):

@@ -8,6 +8,8 @@ team `archive`, a fifth of them, needs a person.
 from types import MappingProxyType
 from typing import LiteralString
 
+from adapters.postgres.rows import NOT_DUE
+
 PAYERS = 50
 CALLERS = ("scheduling", "intake", "portal", "desk", "reporting", "people:jo.miller")
 _COMMANDS = 3
@@ -25,7 +27,7 @@ STATEMENTS: MappingProxyType[str, LiteralString] = MappingProxyType(
     {
         "authorizations": f"""
 INSERT INTO authorizations (authorization_id, sequence, status, settled, active_handoff_id, active_since, updated_at,
-    record, payer_id, action_required_at)
+    record, payer_id, action_required_at, due_at)
 SELECT {_AUTHORIZATION}, 9, status, status = 'completed',
     CASE WHEN n %% 200 = 0 THEN 'mhand_' || n END, CASE WHEN n %% 200 = 0 THEN at END, at,
     jsonb_strip_nulls(jsonb_build_object(
@@ -42,7 +44,8 @@ SELECT {_AUTHORIZATION}, 9, status, status = 'completed',
             'id', 'mhand_' || n, 'result', 'completed_reported', 'by', 'us', 'reported', 'submitted',
             'reportedBy', 'jo.miller', 'closedAt', {_ISO.format("at")}, 'agreement', 'contradicts') END,
         'watchedSince', {_ISO.format("at")}, 'updatedAt', {_ISO.format("at")})),
-    'payer_' || {_CHANCE} %% {PAYERS}, CASE WHEN n %% 50 = 0 THEN at END
+    'payer_' || {_CHANCE} %% {PAYERS}, CASE WHEN n %% 50 = 0 THEN at END,
+    CASE WHEN n %% 3 = 0 AND status <> 'completed' THEN at + interval '10 days' ELSE '{NOT_DUE.isoformat()}' END
 FROM (SELECT n, {_AT} AS at,
     CASE WHEN n %% 50 = 0 THEN 'requires_action' WHEN n %% 3 = 0 THEN 'waiting_on_payer' ELSE 'completed' END AS status
     FROM generate_series(1, %(authorizations)s) n) one

@@ -14,14 +14,16 @@ from consumers.applier import dead_letters
 from consumers.applier.attempts import RecordedReads
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.open_dead_letters import open_dead_letter
-from consumers.applier.outcome import Rejected, dead_lettered, finished
+from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, dead_lettered, finished
 from consumers.applier.reasons import WAITING
 from consumers.applier.task import turn_of
 from consumers.authorization.event_factory import at as time_at
+from consumers.authorization.facts import DueStated
 from consumers.authorization.recent_commands import CommandEnd, short
 from consumers.authorization.retry_policy import pause
 from consumers.authorization.state import (
     AmbiguousWrite,
+    CommandRef,
     OpenDeadLetter,
     Waiting,
 )
@@ -124,6 +126,9 @@ class CommandExecution:
         known = unit_of_work.state.known
         event = finished(task, ending, known.version if known and is_version_known else None, self.attempts)
         unit_of_work.emit(event, task.command_id, self.first_command)
+        if task.due_at is not None and isinstance(ending, Applied | AlreadyApplied):
+            stated_by = CommandRef.model_construct(command_id=task.command_id, metadata=task.metadata)
+            unit_of_work.apply(DueStated(task.due_at, task.accepted_at, stated_by, is_redrive=task.redrive > 0))
         self._clear_work()
         unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.FINISHED, task.caller)
         others: tuple[Output, ...] = ()

@@ -101,6 +101,15 @@ class CommandTask:
             accepted_by=self.payload.accepted_by,
         )
 
+    @property
+    def due_at(self) -> float | None:
+        """Return the due date that the command states."""
+        match self.payload:
+            case HandoffRequest(due_at=time) | AuthorizationWatch(due_at=time) if time is not None:
+                return time.timestamp()
+            case _:
+                return None
+
     def expires_at(self, request_expiry_seconds: float) -> float | None:
         """Return the latest time for the first write; None if there is none."""
         match self.payload:

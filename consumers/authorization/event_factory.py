@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from consumers.authorization.facts import GrantRecorded
-from consumers.authorization.state import AuthorizationState, Claim, Closer, CommandRef, Handoff, Known
+from consumers.authorization.state import AuthorizationState, Claim, Closer, CommandRef, Due, Handoff, Known
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, HandoffClaim, LastHandoff
 from schemas.callers import asserted_by, person_of, vouching
 from schemas.enums import Agreement, ClosedBy, CloseReport, Effect, RiskReason
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
+    AuthorizationOverdue,
     AuthorizationSettled,
     AuthorizationWatchEnded,
     HandoffAccessChanged,
@@ -173,14 +174,29 @@ def action_required(known: Known) -> AuthorizationActionRequired:
     )
 
 
-def settled(known: Known, handoff: Handoff | None, verdict: Agreement) -> AuthorizationSettled:
-    """Return the event of a settled authorization."""
+def overdue(known: Known, due: Due) -> AuthorizationOverdue:
+    """Return the event of an authorization whose due date has passed."""
+    return AuthorizationOverdue.model_construct(
+        due_at=at(due.at),
+        status=known.status,
+        payer_id=known.payer,
+        version=known.version,
+        metadata=due.stated_by.metadata if due.stated_by else None,
+    )
+
+
+def settled(
+    known: Known, handoff: Handoff | None, verdict: Agreement, due: Due | None, now: float
+) -> AuthorizationSettled:
+    """Return the event of an authorization that a read of now shows as settled."""
     return AuthorizationSettled.model_construct(
         payer=payer_truth(known),
         handoff_id=handoff.id if handoff else None,
         reported=_report(handoff.reported) if handoff else None,
         agreement=verdict,
         payer_id=known.payer,
+        due_at=None if due is None else at(due.at),
+        in_time=None if due is None else now <= due.at,
         version=known.version,
     )
 
@@ -222,6 +238,8 @@ def public_record(state: AuthorizationState, now: float) -> AuthorizationRecord 
         decision_seen=known.decision,
         active_handoff=_active(state.active) if state.active else None,
         last_handoff=_last(state.last) if state.last else None,
+        due_at=None if state.due is None else at(state.due.at),
+        overdue_at=None if state.due is None or state.due.overdue_at is None else at(state.due.overdue_at),
         settled_at=None if state.settled_at is None else at(state.settled_at),
         watched_since=at(state.watch.since if state.watch else now),
         watch_ended_at=at(state.watch.moved_at) if state.watch and state.watch.ended else None,

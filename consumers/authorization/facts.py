@@ -97,6 +97,16 @@ class VersionFloorSet:
 
 
 @dataclass(frozen=True, slots=True)
+class DueStated:
+    """A command with a due date was applied; `stated_at` is its acceptance."""
+
+    at: float
+    stated_at: float
+    stated_by: CommandRef
+    is_redrive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The passing of time, without a read."""
 
@@ -110,5 +120,6 @@ Fact = (
     | GrantRecorded
     | ReleaseRecorded
     | VersionFloorSet
+    | DueStated
     | TimePassed
 )

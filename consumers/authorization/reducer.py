@@ -10,7 +10,7 @@ The end of a handoff needs proof: a read of the handoff, the response to our clo
 absence proves nothing. A close is reconciled by a later version, so a read of the old state cannot reconcile it.
 Each change of the public record after a read has an event, so that a `sequence` has one public state. For our own
 writes that event is the end of their command; both are committed together.
-Order of events: opened, access_changed, closed, changed, reconciled, action_required, settled.
+Order of events: opened, access_changed, closed, changed, reconciled, action_required, settled, at_risk, overdue.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from consumers.authorization.facts import (
     CloseInferred,
     CreateAnswered,
     CreateInferred,
+    DueStated,
     GrantRecorded,
     Observed,
     ReleaseRecorded,
@@ -49,7 +50,7 @@ from consumers.authorization.handoffs import (
 from consumers.authorization.known import known_from, merged
 from consumers.authorization.reduction import PendingEvent, Reduction
 from consumers.authorization.report_agreement import agreement, final_agreement
-from consumers.authorization.state import AuthorizationState, Grant, Handoff, Known
+from consumers.authorization.state import AuthorizationState, Due, Grant, Handoff, Known
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffState
 from schemas.enums import Agreement
@@ -62,7 +63,7 @@ _SETTLED: Final = (Status.COMPLETED, Status.CANCELED)
 _AT_REST: Final = (Status.REQUIRES_ACTION, Status.WAITING_ON_PAYER, *_SETTLED)
 
 
-def reduce(
+def reduce(  # noqa: C901 - one case for each fact
     state: AuthorizationState, fact: Fact, now: float, rules: RiskRules = DEFAULT_RISK_RULES
 ) -> tuple[AuthorizationState, tuple[PendingEvent, ...]]:
     """Return the state after the fact, and the events."""
@@ -70,7 +71,7 @@ def reduce(
     match fact:
         case Observed():
             reduction.observed(fact)
-            reduction.check_risks(rules)
+            reduction.check_time(rules)
         case CreateAnswered():
             reduction.create_answered(fact)
         case CreateInferred():
@@ -85,8 +86,10 @@ def reduce(
             reduction.release_recorded(fact)
         case VersionFloorSet():
             reduction.version_floor_set(fact)
+        case DueStated():
+            reduction.due_stated(fact)
         case TimePassed():
-            reduction.check_risks(rules)
+            reduction.check_time(rules)
         case _:
             assert_never(fact)
     return reduction.state, tuple(reduction.events)
@@ -218,7 +221,7 @@ class _FactReduction(Reduction):
             verdict = final_agreement(last, known)
             self.change(last=last.replace(agreement=verdict.value))
         self.change(settled_at=self.now)
-        self.emit(event_factory.settled(known, last, verdict), of=last)
+        self.emit(event_factory.settled(known, last, verdict, self.state.due, self.now), of=last)
 
     # Our own writes
 
@@ -324,7 +327,26 @@ class _FactReduction(Reduction):
 
     # Time
 
-    def check_risks(self, rules: RiskRules) -> None:
+    def due_stated(self, fact: DueStated) -> None:
+        due = self.state.due
+        if self.state.settled_at is not None or (due is not None and due.at == fact.at):
+            return
+        if due is not None and fact.is_redrive and due.stated_at > fact.stated_at:
+            return  # a later command has stated another due date
+        self.change(due=Due(at=fact.at, stated_at=fact.stated_at, stated_by=fact.stated_by))
+        self._check_due()
+
+    def check_time(self, rules: RiskRules) -> None:
+        self._check_risks(rules)
+        self._check_due()
+
+    def _check_due(self) -> None:
+        due, known = self.state.due, self.state.known
+        if due is not None and known is not None and due_time(self.state) <= self.now:
+            self.change(due=due.replace(overdue_at=self.now))
+            self.emit(event_factory.overdue(known, due), due.stated_by)
+
+    def _check_risks(self, rules: RiskRules) -> None:
         active = self.state.active
         if active is None or not may_be_at_risk(active):
             return
@@ -339,10 +361,16 @@ class _FactReduction(Reduction):
                 self.emit(event_factory.at_risk(active, risk, ends_at, self.state.known), active.opener, of=active)
 
 
-def next_risk_at(state: AuthorizationState, rules: RiskRules) -> float:
+def next_event_at(state: AuthorizationState, rules: RiskRules) -> float:
     """Return when the passing of time alone causes the next event; infinity for never."""
-    active = state.active
+    active, due = state.active, due_time(state)
     if active is None or not may_be_at_risk(active):
-        return NEVER
-    times = risks(active, rules)
-    return min((since for risk, since in times if risk not in active.emitted_risks), default=NEVER)
+        return due
+    times = (since for risk, since in risks(active, rules) if risk not in active.emitted_risks)
+    return min(due, *times)
+
+
+def due_time(state: AuthorizationState) -> float:
+    """Return when `authorization.overdue` must be published; infinity for never."""
+    due = state.due
+    return NEVER if due is None or due.overdue_at is not None or state.settled_at is not None else due.at

@@ -242,6 +242,18 @@ class WatchStatus(Part):
     ended: bool = False
 
 
+class Due(Part):
+    """When the authorization is due, and the command that stated it: its acceptance, id and metadata (decision 0024).
+
+    `overdue_at` is when `authorization.overdue` was published for this due date. A rebuilt state has no command.
+    """
+
+    at: float
+    stated_at: float = 0.0
+    stated_by: CommandRef | None = None
+    overdue_at: float | None = None
+
+
 class OpenDeadLetter(Part):
     """A dead letter that an operator may redrive or discard. It outlives the id in `recent_commands`.
 
@@ -280,6 +292,7 @@ class AuthorizationState(Part):
     action_required_at: float | None = None
     content_read_at: float | None = None
     settled_at: float | None = None
+    due: Due | None = None
     watch: WatchStatus | None = None
     work: CommandWork | None = None
     waiting: Waiting | None = None

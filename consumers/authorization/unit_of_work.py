@@ -111,16 +111,17 @@ class UnitOfWork:
         self._on_commit.append(partial(say, *values, **fields))
 
     def watch(self, watch_seconds: float) -> None:
-        """Start or prolong the watch, unless the authorization is settled."""
+        """Start or prolong the watch, at least to the due date, unless the authorization is settled."""
         state, now = self.state, self._invocation.now
         if state.settled_at is not None:
             return
-        watch = state.watch
+        watch, due_at = state.watch, state.due.at if state.due else now
+        until = max(now + watch_seconds, due_at)
         if watch is None or watch.ended:
-            watch = WatchStatus.model_construct(since=now, until=now + watch_seconds, moved_at=now)
-        elif watch.until < now + 0.9 * watch_seconds:
+            watch = WatchStatus.model_construct(since=now, until=until, moved_at=now)
+        elif watch.until < max(now + 0.9 * watch_seconds, due_at):
             # Only when a tenth has passed: otherwise every command would write a new time.
-            watch = watch.replace(until=now + watch_seconds)
+            watch = watch.replace(until=until)
         if watch is not state.watch:
             self.change(watch=watch)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pydantic_core import to_json
 
-from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, Rank, Rows, TimelineRow
+from adapters.postgres.rows import NOT_DUE, AuthorizationRow, CommandRow, HandoffRow, Rank, Rows, TimelineRow
 from consumers.projector.parsing import (
     CommandLogRecord,
     EventRecord,
@@ -254,6 +254,8 @@ def _apply_snapshot(rows: Rows, authorization_id: str, record: AuthorizationReco
         action_required_at=record.action_required_at,
         contradicted_at=_contradicted_at(record, known),
         claimed_by=active.claim.caller if active and active.claim else None,
+        # Once it is settled, its due date no longer decides its place in a list.
+        due_at=record.due_at if record.due_at is not None and record.settled_at is None else NOT_DUE,
     )
 
 

@@ -22,7 +22,7 @@ from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
-from consumers.authorization.reducer import next_risk_at
+from consumers.authorization.reducer import next_event_at
 from consumers.authorization.retry_policy import MOST_OBSERVATION_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, Missing, StateUnreadable
 from consumers.authorization.unit_of_work import UnitOfWork
@@ -66,8 +66,8 @@ class Watcher:
         at = self.cadence.next_timer(state, now, self.chance)
         if at is None or not is_watched(state):
             return at
-        risk_at = next_risk_at(state, self.rules)
-        return risk_at if now < risk_at < at else at
+        event_at = next_event_at(state, self.rules)
+        return event_at if now < event_at < at else at
 
     def spread_seconds(self, state: bytes | None, now: float) -> float:
         """Return the time over which an overdue timer may be spread after a restart: one step of the cadence."""
@@ -133,7 +133,7 @@ class Watcher:
         self._count(invocation, unit_of_work, deferred=False)
         done = unit_of_work.done(self.next_timer(unit_of_work.state, invocation.now))
         if watch is not None and done.state is UNCHANGED and not done.outputs:
-            quiet_until = min(watch.until, next_risk_at(unit_of_work.state, self.rules))
+            quiet_until = min(watch.until, next_event_at(unit_of_work.state, self.rules))
             pace = self.cadence.pace(unit_of_work.state, watch)
             last = reads.last_observation(invocation.state, pace, quiet_until)
             if last is not None:

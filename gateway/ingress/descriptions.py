@@ -23,8 +23,9 @@ def _accepted(data: Data) -> str:
         detail = close.get("reportedOutcome") or close.get("reason")
         result = f": {close.get('type')}" + (f" ({detail})" if detail else "")
     handoff = f" for handoff {data['handoffId']}" if data.get("handoffId") else ""
+    due = f", due at {_moment(data['dueAt'])}" if data.get("dueAt") else ""
     people = "" if asserted_by(str(data.get("caller"))) is AssertedBy.PERSON else _people(data)
-    return f"{data.get('caller')} sent {_command(data)}{handoff}{result}{people}."
+    return f"{data.get('caller')} sent {_command(data)}{handoff}{result}{due}{people}."
 
 
 def _redrive(data: Data) -> str:
@@ -158,8 +159,15 @@ def _action_required(data: Data) -> str:
     return f"Collate waits for a person: {data.get('action')}{covers}{payer}{_version(data)}."
 
 
+def _overdue(data: Data) -> str:
+    return f"Overdue: due at {_moment(data.get('dueAt'))}, and still {data.get('status')}{_version(data)}."
+
+
 def _settled(data: Data) -> str:
-    return f"Settled: {_payer(data)}. {_agreement(data)}"
+    in_time = ""
+    if "inTime" in data:
+        in_time = " In time." if data["inTime"] else f" After the due date {_moment(data.get('dueAt'))}."
+    return f"Settled: {_payer(data)}. {_agreement(data)}{in_time}"
 
 
 def _watch_ended(data: Data) -> str:
@@ -248,6 +256,7 @@ _DESCRIPTIONS: Mapping[str, Callable[[Data], str]] = {
     "handoff.at_risk": _at_risk,
     "authorization.changed": _changed,
     "authorization.action_required": _action_required,
+    "authorization.overdue": _overdue,
     "authorization.settled": _settled,
     "authorization.watch_ended": _watch_ended,
     "authorization.recent_commands_emptied": _recent_commands_emptied,

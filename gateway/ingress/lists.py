@@ -1,5 +1,7 @@
 """The lists of the read model: authorizations that need work, and commands."""
 
+from datetime import datetime
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +22,7 @@ class Lists:
         self._reader = reader
 
     async def authorizations(self, request: Request) -> Response:
-        """GET /v1/authorizations?needs=person|handoff|contradicted: the work list, the longest wait first."""
+        """GET /v1/authorizations?needs=person|handoff|contradicted: the work list, by due date and wait."""
         self._access.admit(request)
         query = read_query(request, AuthorizationsQuery)
         page = AuthorizationPage(
@@ -32,7 +34,7 @@ class Lists:
             metadata=query.metadata,
             since=query.since,
             before=query.before,
-            after=read_after(query.cursor, str),
+            after=read_after(query.cursor, datetime, datetime, str),
         )
         return respond(request, await fetch(request, self._reader, "authorizations", page))
 
@@ -55,6 +57,6 @@ class Lists:
             metadata=query.metadata,
             since=query.since,
             before=query.before,
-            after=read_after(query.cursor, str),
+            after=read_after(query.cursor, datetime, str),
         )
         return respond(request, await fetch(request, self._reader, "commands", page))

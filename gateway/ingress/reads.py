@@ -5,6 +5,7 @@ commands are accepted as usual. A response has an ETag, and a client that sends 
 """
 
 import asyncio
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -66,7 +67,7 @@ class Reads:
         """GET /v1/authorizations/{authorizationId}/timeline."""
         authorization_id = self._admit(request)
         query = read_query(request, TimelineQuery)
-        after = read_after(query.cursor, int, int)
+        after = read_after(query.cursor, datetime, int, int)
         page = TimelinePage(authorization_id, describe, query.limit, after, query.order, query.since)
         return respond(request, await fetch(request, self._reader, "timeline", page))
 
@@ -74,7 +75,9 @@ class Reads:
         """GET /v1/handoffs?state=active|closed: Those longest in this state come first."""
         self._access.admit(request)
         query = read_query(request, HandoffsQuery)
-        page = HandoffPage(query.state, query.limit, read_after(query.cursor, str, str), query.order, query.since)
+        page = HandoffPage(
+            query.state, query.limit, read_after(query.cursor, datetime, str, str), query.order, query.since
+        )
         return respond(request, await fetch(request, self._reader, "handoffs", page))
 
     async def overview(self, request: Request) -> Response:

@@ -16,6 +16,7 @@ from consumers.authorization.state import (
     Claim,
     Closer,
     CommandWork,
+    Due,
     Handoff,
     Known,
     OpenDeadLetter,
@@ -72,6 +73,9 @@ def rebuilt(
         else None,
         action_required_at=_seconds(record.action_required_at) if is_required else None,
         settled_at=_seconds(record.settled_at),
+        due=None
+        if record.due_at is None
+        else Due(at=record.due_at.timestamp(), overdue_at=_seconds(record.overdue_at)),
         watch=_watch(record, now, watch_seconds),
         work=_work(head, record),
     )

@@ -53,6 +53,8 @@ class PeopleMetrics:
     handoffs_at_risk: Gauge
     stage_seconds: Histogram
     agreements: Counter
+    overdue: Counter
+    settled_due: Counter
 
 
 def create_people_metrics(make: MetricFactory) -> PeopleMetrics:
@@ -84,5 +86,13 @@ def create_people_metrics(make: MetricFactory) -> PeopleMetrics:
             "Reports compared with the payer's truth, by verdict (agrees, contradicts, undetermined, no_report), when "
             "(reconciled, settled) and payer.",
             ("agreement", "when", "payer"),
+        ),
+        overdue=make.counter(
+            "authorizations_overdue", "Authorizations whose due date passed before they settled, by payer.", ("payer",)
+        ),
+        settled_due=make.counter(
+            "authorizations_settled_due",
+            "Settled authorizations with a due date, by whether a read showed the end in time (yes, no) and payer.",
+            ("in_time", "payer"),
         ),
     )

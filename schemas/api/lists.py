@@ -22,14 +22,14 @@ class WorkItem(AuthorizationStatus):
     """An authorization on the work list: its latest record, and its open handoff."""
 
     waiting_since: Public[Time] = Field(
-        description="Since when it has been on this list, which is in this order: since when Collate requires the "
-        "action, since the opening of the open handoff, or since the end of the contradicted one."
+        description="Since when it has been on this list: since when Collate requires the action, "
+        "since the opening of the open handoff, or since the end of the contradicted one."
     )
     handoff: Public[HandoffStatus | None] = Field(default=None, description="The open handoff, if there is one.")
 
 
 class AuthorizationList(OpenModel):
-    """Authorizations that need work. The one that waits longest comes first."""
+    """Authorizations that need work: the earliest due date first; then those without, the longest wait first."""
 
     authorizations: Public[list[WorkItem]] = Field(description="The authorizations.")
     next: Public[Cursor | None] = _NEXT

@@ -11,6 +11,7 @@ from schemas.events.audit_events import ContentRead, RecentCommandsEmptied, Vers
 from schemas.events.authorization_events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
+    AuthorizationOverdue,
     AuthorizationSettled,
     AuthorizationWatchEnded,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "EVENTS",
     "AuthorizationActionRequired",
     "AuthorizationChanged",
+    "AuthorizationOverdue",
     "AuthorizationSettled",
     "AuthorizationWatchEnded",
     "CommandDeadLettered",
@@ -70,6 +72,7 @@ EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
             HandoffAtRisk,
             AuthorizationChanged,
             AuthorizationActionRequired,
+            AuthorizationOverdue,
             AuthorizationSettled,
             AuthorizationWatchEnded,
             RecentCommandsEmptied,

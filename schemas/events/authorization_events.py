@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.enums import Agreement, CloseReport, EventType
 from schemas.events.event import PAYER_ID, VERSION, Event, PayerTruth
+from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Id, Slug, Word
 from schemas.model import Example, Public
 from schemas.times import Time
@@ -55,6 +56,27 @@ class AuthorizationActionRequired(Event):
     version: Public[int | None] = VERSION
 
 
+class AuthorizationOverdue(Event):
+    """The due date has passed, and no read has shown the authorization settled. Published once for each due date."""
+
+    TYPE: ClassVar[EventType] = EventType.AUTHORIZATION_OVERDUE
+    EXAMPLE: ClassVar[Example] = {
+        "dueAt": "2026-06-05T14:00:00Z",
+        "status": "requires_action",
+        "payerId": "payer_example",
+        "version": 23,
+        "metadata": {"case": "case-0042"},
+    }
+
+    due_at: Public[Time] = Field(description="The due date.")
+    status: Public[Word] = Field(description="The last known status.")
+    payer_id: Public[Id | None] = PAYER_ID
+    version: Public[int | None] = VERSION
+    metadata: Public[Metadata | None] = Field(
+        default=None, description="The metadata of the command that stated the due date."
+    )
+
+
 class AuthorizationSettled(Event):
     """The authorization is completed or canceled. Published once."""
 
@@ -65,6 +87,8 @@ class AuthorizationSettled(Event):
         "reported": "submitted",
         "agreement": "agrees",
         "payerId": "payer_example",
+        "dueAt": "2026-06-05T14:00:00Z",
+        "inTime": True,
         "version": 31,
     }
 
@@ -73,6 +97,10 @@ class AuthorizationSettled(Event):
     reported: Public[CloseReport | None] = Field(default=None, description="The operator's report at its close.")
     agreement: Public[Agreement] = Field(description="Whether payer truth, now final, agrees with that report.")
     payer_id: Public[Id | None] = PAYER_ID
+    due_at: Public[Time | None] = Field(default=None, description="The due date, if a command stated one.")
+    in_time: Public[bool | None] = Field(
+        default=None, description="Whether a read showed the end by the due date; absent without a due date."
+    )
     version: Public[int | None] = VERSION
 
 

@@ -252,6 +252,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         'agreement="contradicts", when="reconciled", payer="other"',
         window=60,
     ),
+    *passing("CollateGatewayAuthorizationOverdue", "authorizations_overdue_total", 'payer="other"', window=60),
     Scenario(
         "CollateGatewayPersonWaits",
         {sample("people_waiting_oldest_seconds", "", "projector-0"): gauge(14_401)},

@@ -18,7 +18,7 @@ NOT_OURS = {"process_resident_memory_bytes", "process_start_time_seconds", "up"}
 # Series that the chart's recording rules make; each has only the labels of the release.
 RECORDED = re.compile(
     r"collate_gateway:(acceptance|outcome|reaction)_errors:ratio_rate(5m|30m|1h|6h)"
-    r"|collate_gateway:(people|handoff)\w+:(max|p50_1d|p90_1d|increase1d)"
+    r"|collate_gateway:(people|handoff|authorization)\w+:(max|p50_1d|p90_1d|increase1d|ratio1d)"
 )
 NAMESPACE, JOB = "payers", "prod-gateway-admin"
 

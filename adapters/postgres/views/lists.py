@@ -1,8 +1,8 @@
 """The lists of authorizations and commands: one statement per page, by indexes of the migration 0001.
 
 A page starts after the sort key of the last row of the page before. A key does not change while its row stays in the
-list, except that an authorization of the work list may start to wait again. So no row is lost or repeated because other
-rows were written between two pages.
+list, except that an authorization of the work list may start to wait again, or get another due date. So no row is lost
+or repeated because other rows were written between two pages.
 """
 
 from collections.abc import Mapping
@@ -35,6 +35,7 @@ class AuthorizationPage:
 
     `claimed_by` is a person as a caller, or UNCLAIMED. `since` and `before` bound `waitingSince`.
     `caller` and `metadata` are those of one command of the authorization (adapters/postgres/labels.py).
+    The earliest due date comes first, then the longest wait.
     """
 
     limit: int
@@ -45,7 +46,7 @@ class AuthorizationPage:
     metadata: Mapping[str, str] = field(default_factory=dict)
     since: datetime | None = None
     before: datetime | None = None
-    after: tuple[datetime, str] | None = None
+    after: tuple[datetime, datetime, str] | None = None
 
     async def __call__(self, connection: AsyncConnection[Any]) -> AuthorizationList:
         """Return the page."""
@@ -54,13 +55,13 @@ class AuthorizationPage:
         rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
         return AuthorizationList(
             authorizations=[work_item(row) for row in rows],
-            next=write_cursor(last["since"], last["authorization_id"]) if last else None,
+            next=write_cursor(last["due_at"], last["since"], last["authorization_id"]) if last else None,
         )
 
     def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
         """Return the statement and its parameters."""
         column = _TIMES[self.needs]
-        conditions, key = Conditions(), (column, "a.authorization_id")
+        conditions, key = Conditions(), ("a.due_at", column, "a.authorization_id")
         conditions.add(f"{column} IS NOT NULL")
         if self.needs is Needs.HANDOFF:
             conditions.add("a.active_handoff_id IS NULL")
@@ -78,13 +79,14 @@ class AuthorizationPage:
             f"""
             WITH page AS (
                 SELECT a.authorization_id, a.record::text AS record_text, {column} AS since, a.active_handoff_id,
-                    a.active_since
+                    a.active_since, a.due_at
                 FROM authorizations a WHERE {conditions.sql} ORDER BY {ordered(key)} LIMIT %(limit)s
             )
-            SELECT p.authorization_id, p.record_text, p.since, p.active_handoff_id, p.active_since, {OF_HANDOFF}
+            SELECT p.authorization_id, p.record_text, p.since, p.active_handoff_id, p.active_since, p.due_at,
+                {OF_HANDOFF}
             FROM page p LEFT JOIN handoffs h
                 ON h.authorization_id = p.authorization_id AND h.handoff_id = p.active_handoff_id
-            ORDER BY p.since, p.authorization_id
+            ORDER BY p.due_at, p.since, p.authorization_id
             """,  # noqa: S608 - all parts are constants
             conditions.values | {"limit": self.limit + 1},
         )

@@ -311,6 +311,10 @@ class WorkItem(TypedDict):
     """The running handoff."""
     lastHandoff: NotRequired[LastHandoff]
     """The handoff that ended most recently."""
+    dueAt: NotRequired[str]
+    """When it is due: the `dueAt` of the latest command that had one and was applied."""
+    overdueAt: NotRequired[str]
+    """When `authorization.overdue` was published for this due date."""
     settledAt: NotRequired[str]
     """When a read first showed the end."""
     watchedSince: str
@@ -322,18 +326,33 @@ class WorkItem(TypedDict):
     authorizationId: str
     """The authorization's id."""
     waitingSince: str
-    """Since when it has been on this list, which is in this order: since when Collate requires the action, since the opening of the open handoff, or since the end of the contradicted one."""
+    """Since when it has been on this list: since when Collate requires the action, since the opening of the open handoff, or since the end of the contradicted one."""
     handoff: NotRequired[HandoffStatus]
     """The open handoff, if there is one."""
 
 
 class AuthorizationList(TypedDict):
-    """Authorizations that need work. The one that waits longest comes first."""
+    """Authorizations that need work: the earliest due date first; then those without, the longest wait first."""
 
     authorizations: list[WorkItem]
     """The authorizations."""
     next: NotRequired[str]
     """The `cursor` of the next page; absent on the last page."""
+
+
+class AuthorizationOverdue(TypedDict):
+    """The due date has passed, and no read has shown the authorization settled. Published once for each due date."""
+
+    dueAt: str
+    """The due date."""
+    status: str
+    """The last known status."""
+    payerId: NotRequired[str]
+    """Collate's id of the payer, if Collate shows it."""
+    version: NotRequired[int]
+    """Collate's version of the authorization that shows this fact."""
+    metadata: NotRequired[dict[str, str]]
+    """The metadata of the command that stated the due date."""
 
 
 class PayerTruth(TypedDict):
@@ -363,6 +382,10 @@ class AuthorizationSettled(TypedDict):
     """Whether payer truth, now final, agrees with that report."""
     payerId: NotRequired[str]
     """Collate's id of the payer, if Collate shows it."""
+    dueAt: NotRequired[str]
+    """The due date, if a command stated one."""
+    inTime: NotRequired[bool]
+    """Whether a read showed the end by the due date; absent without a due date."""
     version: NotRequired[int]
     """Collate's version of the authorization that shows this fact."""
 
@@ -396,6 +419,10 @@ class AuthorizationStatus(TypedDict):
     """The running handoff."""
     lastHandoff: NotRequired[LastHandoff]
     """The handoff that ended most recently."""
+    dueAt: NotRequired[str]
+    """When it is due: the `dueAt` of the latest command that had one and was applied."""
+    overdueAt: NotRequired[str]
+    """When `authorization.overdue` was published for this due date."""
     settledAt: NotRequired[str]
     """When a read first showed the end."""
     watchedSince: str
@@ -411,6 +438,8 @@ class AuthorizationStatus(TypedDict):
 class AuthorizationWatch(TypedDict):
     """Watch an authorization until it settles."""
 
+    dueAt: NotRequired[str | None]
+    """When the authorization must be settled, at most 366 days ahead. It replaces an earlier due date if this command is applied or already done."""
     metadata: NotRequired[Metadata | None]
     """Copied into the command's own events."""
 
@@ -715,6 +744,8 @@ class HandoffRequest(TypedDict):
     """The member of staff who requests the handoff, never a patient. A person's own token says it."""
     expiresAt: NotRequired[str | None]
     """The command expires if it has not begun by this time; default: one hour after acceptance."""
+    dueAt: NotRequired[str | None]
+    """When the authorization must be settled, at most 366 days ahead. It replaces an earlier due date if this command is applied or already done."""
     metadata: NotRequired[Metadata | None]
     """Copied into the events of this command."""
 
@@ -1214,6 +1245,7 @@ EventType = Literal[
     "collate-gateway.handoff.at_risk.v1",
     "collate-gateway.authorization.changed.v1",
     "collate-gateway.authorization.action_required.v1",
+    "collate-gateway.authorization.overdue.v1",
     "collate-gateway.authorization.settled.v1",
     "collate-gateway.authorization.watch_ended.v1",
     "collate-gateway.authorization.recent_commands_emptied.v1",
@@ -1765,6 +1797,7 @@ EventData = (
     AuthorizationActionRequired
     | AuthorizationChanged
     | ContentRead
+    | AuthorizationOverdue
     | RecentCommandsEmptied
     | AuthorizationSettled
     | VersionFloorLowered

@@ -174,7 +174,7 @@ export class Gateway {
     return this.#pages(pathOf("authorizations", authorizationId, "timeline"), "entries", options);
   }
 
-  /** Iterate over the authorizations that need work, the longest wait first. */
+  /** Iterate over the authorizations that need work, by due date, then the longest wait first. */
   authorizations(
     options: PageOptions & {
       needs?: "person" | "handoff" | "contradicted";

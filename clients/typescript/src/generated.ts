@@ -769,6 +769,8 @@ export interface components {
          *       "reported": "submitted",
          *       "agreement": "agrees",
          *       "payerId": "payer_example",
+         *       "dueAt": "2026-06-05T14:00:00Z",
+         *       "inTime": true,
          *       "version": 31
          *     }
          */
@@ -782,6 +784,13 @@ export interface components {
             agreement: components["schemas"]["AuthorizationSettled.Agreement"];
             /** @description Collate's id of the payer, if Collate shows it. */
             payerId?: string;
+            /**
+             * Format: date-time
+             * @description The due date, if a command stated one.
+             */
+            dueAt?: string;
+            /** @description Whether a read showed the end by the due date; absent without a due date. */
+            inTime?: boolean;
             /** @description Collate's version of the authorization that shows this fact. */
             version?: number;
         };
@@ -867,6 +876,36 @@ export interface components {
          * @enum {string}
          */
         "RecentCommandsEmptied.AssertedBy": "person" | "caller";
+        /**
+         * AuthorizationOverdue
+         * @description The due date has passed, and no read has shown the authorization settled. Published once for each due date.
+         * @example {
+         *       "dueAt": "2026-06-05T14:00:00Z",
+         *       "status": "requires_action",
+         *       "payerId": "payer_example",
+         *       "version": 23,
+         *       "metadata": {
+         *         "case": "case-0042"
+         *       }
+         *     }
+         */
+        AuthorizationOverdue: {
+            /**
+             * Format: date-time
+             * @description The due date.
+             */
+            dueAt: string;
+            /** @description The last known status. */
+            status: string;
+            /** @description Collate's id of the payer, if Collate shows it. */
+            payerId?: string;
+            /** @description Collate's version of the authorization that shows this fact. */
+            version?: number;
+            /** @description The metadata of the command that stated the due date. */
+            metadata?: {
+                [key: string]: string;
+            };
+        };
         /**
          * ContentRead
          * @description Content with PHI was read through the gateway. The event never has the content.
@@ -1082,7 +1121,7 @@ export interface components {
         AssertedBy: "person" | "caller";
         /**
          * AuthorizationList
-         * @description Authorizations that need work. The one that waits longest comes first.
+         * @description Authorizations that need work: the earliest due date first; then those without, the longest wait first.
          * @example {
          *       "authorizations": [
          *         {
@@ -1165,6 +1204,16 @@ export interface components {
             lastHandoff?: components["schemas"]["LastHandoff"];
             /**
              * Format: date-time
+             * @description When it is due: the `dueAt` of the latest command that had one and was applied.
+             */
+            dueAt?: string;
+            /**
+             * Format: date-time
+             * @description When `authorization.overdue` was published for this due date.
+             */
+            overdueAt?: string;
+            /**
+             * Format: date-time
              * @description When a read first showed the end.
              */
             settledAt?: string;
@@ -1190,12 +1239,18 @@ export interface components {
          * AuthorizationWatch
          * @description Watch an authorization until it settles.
          * @example {
+         *       "dueAt": "2026-06-05T14:00:00Z",
          *       "metadata": {
          *         "case": "case-0042"
          *       }
          *     }
          */
         AuthorizationWatch: {
+            /**
+             * Format: date-time
+             * @description When the authorization must be settled, at most 366 days ahead. It replaces an earlier due date if this command is applied or already done.
+             */
+            dueAt?: string | null;
             /** @description Copied into the command's own events. */
             metadata?: components["schemas"]["Metadata"] | null;
         };
@@ -1882,7 +1937,7 @@ export interface components {
          * @description The type of an event on `events`.
          * @enum {string}
          */
-        EventType: "collate-gateway.command.finished.v1" | "collate-gateway.command.waiting.v1" | "collate-gateway.command.dead_lettered.v1" | "collate-gateway.command.key_conflict.v1" | "collate-gateway.handoff.opened.v1" | "collate-gateway.handoff.closed.v1" | "collate-gateway.handoff.reconciled.v1" | "collate-gateway.handoff.access_granted.v1" | "collate-gateway.handoff.access_changed.v1" | "collate-gateway.handoff.claimed.v1" | "collate-gateway.handoff.released.v1" | "collate-gateway.handoff.at_risk.v1" | "collate-gateway.authorization.changed.v1" | "collate-gateway.authorization.action_required.v1" | "collate-gateway.authorization.settled.v1" | "collate-gateway.authorization.watch_ended.v1" | "collate-gateway.authorization.recent_commands_emptied.v1" | "collate-gateway.authorization.version_floor_lowered.v1" | "collate-gateway.authorization.content_read.v1";
+        EventType: "collate-gateway.command.finished.v1" | "collate-gateway.command.waiting.v1" | "collate-gateway.command.dead_lettered.v1" | "collate-gateway.command.key_conflict.v1" | "collate-gateway.handoff.opened.v1" | "collate-gateway.handoff.closed.v1" | "collate-gateway.handoff.reconciled.v1" | "collate-gateway.handoff.access_granted.v1" | "collate-gateway.handoff.access_changed.v1" | "collate-gateway.handoff.claimed.v1" | "collate-gateway.handoff.released.v1" | "collate-gateway.handoff.at_risk.v1" | "collate-gateway.authorization.changed.v1" | "collate-gateway.authorization.action_required.v1" | "collate-gateway.authorization.overdue.v1" | "collate-gateway.authorization.settled.v1" | "collate-gateway.authorization.watch_ended.v1" | "collate-gateway.authorization.recent_commands_emptied.v1" | "collate-gateway.authorization.version_floor_lowered.v1" | "collate-gateway.authorization.content_read.v1";
         /**
          * FullCaller
          * @description A caller that has used up its share of an authorization's recent commands.
@@ -2053,6 +2108,7 @@ export interface components {
          *       "acceptedBy": "op-7",
          *       "requestedBy": "op-7",
          *       "expiresAt": "2026-06-02T15:10:00Z",
+         *       "dueAt": "2026-06-05T14:00:00Z",
          *       "metadata": {
          *         "case": "case-0042"
          *       }
@@ -2070,6 +2126,11 @@ export interface components {
              * @description The command expires if it has not begun by this time; default: one hour after acceptance.
              */
             expiresAt?: string | null;
+            /**
+             * Format: date-time
+             * @description When the authorization must be settled, at most 366 days ahead. It replaces an earlier due date if this command is applied or already done.
+             */
+            dueAt?: string | null;
             /** @description Copied into the events of this command. */
             metadata?: components["schemas"]["Metadata"] | null;
         };
@@ -2933,6 +2994,16 @@ export interface components {
             lastHandoff?: components["schemas"]["LastHandoff"];
             /**
              * Format: date-time
+             * @description When it is due: the `dueAt` of the latest command that had one and was applied.
+             */
+            dueAt?: string;
+            /**
+             * Format: date-time
+             * @description When `authorization.overdue` was published for this due date.
+             */
+            overdueAt?: string;
+            /**
+             * Format: date-time
              * @description When a read first showed the end.
              */
             settledAt?: string;
@@ -2955,7 +3026,7 @@ export interface components {
             authorizationId: string;
             /**
              * Format: date-time
-             * @description Since when it has been on this list, which is in this order: since when Collate requires the action, since the opening of the open handoff, or since the end of the contradicted one.
+             * @description Since when it has been on this list: since when Collate requires the action, since the opening of the open handoff, or since the end of the contradicted one.
              */
             waitingSince: string;
             /** @description The open handoff, if there is one. */
@@ -2966,6 +3037,7 @@ export interface components {
             "collate-gateway.authorization.action_required.v1": components["schemas"]["AuthorizationActionRequired"];
             "collate-gateway.authorization.changed.v1": components["schemas"]["AuthorizationChanged"];
             "collate-gateway.authorization.content_read.v1": components["schemas"]["ContentRead"];
+            "collate-gateway.authorization.overdue.v1": components["schemas"]["AuthorizationOverdue"];
             "collate-gateway.authorization.recent_commands_emptied.v1": components["schemas"]["RecentCommandsEmptied"];
             "collate-gateway.authorization.settled.v1": components["schemas"]["AuthorizationSettled"];
             "collate-gateway.authorization.version_floor_lowered.v1": components["schemas"]["VersionFloorLowered"];

@@ -1,9 +1,10 @@
-"""Counts what a clinical lead asks for, from the events of one commit: the times of a handoff, and the verdicts.
+"""Counts what a clinical lead asks for, from the events of one commit: times, verdicts, due dates.
 
 A process that dies between a commit and its count loses the count. The counts are no ledger: the events are.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from consumers.authorization.handoffs import open_since
 from consumers.authorization.reduction import PendingEvent
@@ -13,11 +14,14 @@ from schemas.collate.authorization import ActionType
 from schemas.enums import Agreement
 from schemas.events import (
     AuthorizationActionRequired,
+    AuthorizationOverdue,
     AuthorizationSettled,
     HandoffClosed,
     HandoffOpened,
     HandoffReconciled,
 )
+
+_IN_TIME: Final = {True: "yes", False: "no"}
 
 
 class HandoffNumbers:
@@ -30,6 +34,9 @@ class HandoffNumbers:
         for payer in payers.every:
             for stage in HandoffStage:
                 metrics.stage_seconds.labels(stage, payer)
+            metrics.overdue.labels(payer)
+            for in_time in _IN_TIME.values():
+                metrics.settled_due.labels(in_time, payer)
             for verdict in Agreement:
                 for when in VerdictWhen:
                     metrics.agreements.labels(verdict.value, when, payer)
@@ -59,8 +66,13 @@ class HandoffNumbers:
                     since = closed.get(event.handoff_id, _closed_at(_find(event.handoff_id, before.last)))
                     self._observe(HandoffStage.CLOSE_TO_TRUTH, since, now, event.payer_id)
                     self._count(event.agreement, VerdictWhen.RECONCILED, event.payer_id)
-                case AuthorizationSettled() as event if event.handoff_id is not None:
-                    self._count(event.agreement, VerdictWhen.SETTLED, event.payer_id)
+                case AuthorizationOverdue() as event:
+                    self._metrics.overdue.labels(self._payers.of(event.payer_id)).inc()
+                case AuthorizationSettled() as event:
+                    if event.handoff_id is not None:
+                        self._count(event.agreement, VerdictWhen.SETTLED, event.payer_id)
+                    if event.in_time is not None:
+                        self._metrics.settled_due.labels(_IN_TIME[event.in_time], self._payers.of(event.payer_id)).inc()
                 case _:
                     pass
 

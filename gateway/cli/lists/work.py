@@ -43,8 +43,20 @@ def _risk(item: models.WorkItem) -> str:
     return item["handoff"]["risk"]["reason"] if "handoff" in item and "risk" in item["handoff"] else ""
 
 
+def _due(item: models.WorkItem, now: str) -> Text:
+    if (due := item.get("dueAt")) is None:
+        return Text()
+    return Text(f"overdue {age(due, now)}", "red") if due <= now else Text(f"in {age(now, due)}")
+
+
 def _lines(cells: Cells) -> tuple[Text, str]:
-    named = (("handoff", "handoff"), ("with", "who has it"), ("link until", "link until"), ("", "at risk"))
+    named = (
+        ("due", "due"),
+        ("handoff", "handoff"),
+        ("with", "who has it"),
+        ("link until", "link until"),
+        ("", "at risk"),
+    )
     parts = [f"{name} {cells[column]}" for name, column in named if cells[column]]
     head = Text.assemble(
         (str(cells["authorization"]), "bold"), f"  {cells['waits']}  {cells['payer']}  {cells['needs']}"
@@ -55,6 +67,7 @@ def _lines(cells: Cells) -> tuple[Text, str]:
 _COLUMNS: Columns[models.WorkItem] = Columns(
     cells={
         "authorization": lambda item, _: item["authorizationId"],
+        "due": _due,
         "waits": lambda item, now: age(item["waitingSince"], now),
         "payer": lambda item, _: item.get("payerId", ""),
         "needs": lambda item, _: needs_text(item),
@@ -63,7 +76,7 @@ _COLUMNS: Columns[models.WorkItem] = Columns(
         "link until": _link_until,
         "at risk": lambda item, _: _risk(item),
     },
-    unwrapped={"waits", "link until"},
+    unwrapped={"due", "waits", "link until"},
     lines=_lines,
     wide=WIDE,
 )
@@ -97,7 +110,7 @@ def work(
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the authorizations that need work, the longest wait first.
+    """List the authorizations that need work, by due date, then the longest wait first.
 
     Example: gateway work --needs handoff --payer payer_example --waits 30m
     """

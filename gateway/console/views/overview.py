@@ -64,7 +64,7 @@ class WaitRow:
 
 @dataclass(frozen=True, slots=True)
 class PeopleCount:
-    """The authorizations that need a person. `is_more`: the list has more than `count`."""
+    """The authorizations that need a person. `is_more`: the list has more than `count`, and a wait may be longer."""
 
     count: int
     is_more: bool
@@ -180,7 +180,7 @@ def _people(work: models.AuthorizationList) -> PeopleCount:
     return PeopleCount(
         count=len(items),
         is_more=work.get("next") is not None,
-        since=items[0]["waitingSince"] if items else None,
+        since=min((item["waitingSince"] for item in items), default=None),
         unclaimed=sum(1 for handoff in handoffs if handoff is None or not handoff.get("claim")),
         at_risk=sum(1 for handoff in handoffs if handoff is not None and handoff.get("risk")),
     )

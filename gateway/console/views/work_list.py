@@ -79,6 +79,11 @@ class WorkView:
     closed: tuple[models.HandoffStatus, ...]
     next: str | None
 
+    @property
+    def has_due(self) -> bool:
+        """Whether a row has a due date."""
+        return any(row.item is not None and "dueAt" in row.item for row in self.rows)
+
 
 def filter_of(query: Mapping[str, str]) -> WorkFilter:
     """Return the filter of a page's address; an unknown tab is the first one."""

@@ -13,6 +13,8 @@ from gateway.ingress.auth.names import with_names
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands, is_signed, require_event_id
 from gateway.ingress.commands.batches import CommandBatches
+from gateway.ingress.commands.command_log import acceptance_time
+from gateway.ingress.commands.due_date import require_due_date
 from gateway.ingress.commands.envelopes import (
     command_of,
     command_type_of,
@@ -89,11 +91,13 @@ class Commands:
         authorization_id = path_id(request, "authorizationId")
         context = context_of(request.scope)
         key = read_key(context.headers.get(b"idempotency-key"))
+        data = with_names(caller, read(await read_json(request)))
+        require_due_date(data, acceptance_time())
         command = AcceptedCommand(
             command_id=command_id_from_key(caller.name, authorization_id, key),
             caller=caller.name,
             authorization_id=authorization_id,
-            data=with_names(caller, read(await read_json(request))),
+            data=data,
             own_handoffs=caller.own_handoffs,
         )
         seconds = wait_seconds(context, self._max_wait_seconds)

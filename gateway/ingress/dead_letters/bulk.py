@@ -135,7 +135,7 @@ def _after(body: DeadLetterDecisions) -> tuple[datetime, str] | None:
     if body.after is None:
         return None
     try:
-        at, command_id = read_cursor(body.after, str)
+        at, command_id = read_cursor(body.after, datetime, str)
     except CursorInvalid:
         raise InvalidCommand(
             "Correct the fields named in `errors`. Nothing was decided.",

@@ -85,7 +85,7 @@ class DeadLetters:
             query.cause, query.command, query.caller, query.authorization_id, query.since, query.before or now
         )
         self._require_caught_up()
-        page = self._reader.index.page(wanted, read_after(query.cursor, str), query.limit, now)
+        page = self._reader.index.page(wanted, read_after(query.cursor, datetime, str), query.limit, now)
         has_digest = query.digest is not None
         return ModelResponse(
             DeadLetterList(

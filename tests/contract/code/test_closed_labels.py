@@ -49,6 +49,8 @@ ELSEWHERE = {
     "handoffs_at_risk": "the poller shows every risk",
     "handoff_stage_seconds": "the worker shows every stage and payer of the settings",
     "handoff_agreements": "the worker shows every verdict and payer of the settings",
+    "authorizations_overdue": "the worker shows every payer of the settings",
+    "authorizations_settled_due": "the worker shows both answers and every payer of the settings",
     "partitions": "set every second",
     **{
         f"deliverer_{name}": "the subscription shows it from its start; see consumers.deliverer.numbers"

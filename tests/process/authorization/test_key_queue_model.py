@@ -175,9 +175,10 @@ class Model(RuleBasedStateMachine):
 
     # The schedule
 
-    @rule()
-    def a_caller_watches(self):
-        self.send(AuthorizationWatch())
+    @rule(due=st.sampled_from([None, None, -5.0, 2.0, 100.0, 5_000.0]))
+    def a_caller_watches(self, due):
+        due_at = None if due is None else datetime.fromtimestamp(self.queue.now() + due, UTC)
+        self.send(AuthorizationWatch(due_at=due_at))
 
     @rule(snapshot=st.sampled_from([*["current"] * 4, "none", "wrong"]), then=THEN)
     def a_caller_requests_a_handoff(self, snapshot, then):
@@ -317,6 +318,8 @@ class Model(RuleBasedStateMachine):
             return
         assert self.subscriber.shown == shown
         assert state.known.version == version
+        if state.due is not None and self.subscriber.settled is None and state.due.at <= self.queue.now():
+            assert datetime.fromtimestamp(state.due.at, UTC) in self.subscriber.overdue
         assert (self.subscriber.settled is not None) == (shown.status in {"completed", "canceled"})
         if shown.open is None and shown.status != "processing":
             assert set(self.subscriber.reconciled) == set(self.subscriber.closed)

@@ -8,6 +8,7 @@ from schemas.collate.handoff import HandoffState
 from schemas.events import (
     AuthorizationActionRequired,
     AuthorizationChanged,
+    AuthorizationOverdue,
     AuthorizationSettled,
     AuthorizationWatchEnded,
     CommandFinished,
@@ -116,7 +117,7 @@ class Subscriber:
         self.opened, self.closed, self.reconciled, self.outcomes = {}, {}, {}, {}
         self.settled = self.watch_ended = None
         self.receipt_before = {}
-        self.granted, self.risks = {}, set()
+        self.granted, self.risks, self.overdue = {}, set(), set()
         self.action = None
         self.state, self.is_change_in_record = None, False
         self.access = None
@@ -138,6 +139,11 @@ class Subscriber:
                 action = data.action, data.resolution, data.covers_review_snapshot_id
                 assert action != self.action, "required twice"
                 self.action = action
+            case AuthorizationOverdue():
+                assert self.settled is None, "overdue after the end"
+                assert data.due_at <= event.time, "overdue before the due date"
+                assert data.due_at not in self.overdue, "overdue twice"
+                self.overdue.add(data.due_at)
             case AuthorizationSettled():
                 assert self.settled is None, "settled twice"
                 assert data.payer.status == self.shown.status

@@ -1,7 +1,7 @@
 import asyncio
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandFinished
 from schemas.identity import command_id_from_cloudevent, command_id_from_key
 from schemas.records import publish
+from schemas.times import format_time
 from schemas.topics import partition_for
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
@@ -44,6 +45,24 @@ async def test_a_close_has_the_handoff_of_its_path(ingress, kafka):
 async def test_a_watch_needs_no_body(ingress, kafka, body):
     assert (await ingress.post(WATCH, body)).status == 202
     assert isinstance(kafka.read()[0].data, AuthorizationWatch)
+
+
+@pytest.mark.parametrize("path", [REQUEST, WATCH])
+@pytest.mark.parametrize(("days", "status"), [(-400, 202), (365, 202), (367, 422)])
+async def test_a_due_date_may_have_passed_but_not_be_more_than_a_year_ahead(ingress, kafka, path, days, status):
+    due_at = datetime.now(UTC) + timedelta(days=days)
+    reply = await ingress.post(path, {"dueAt": due_at.isoformat()})
+    assert reply.status == status
+    assert [command.data.due_at for command in kafka.read()] == [due_at] * (status == 202)
+    if status == 422:
+        assert reply.json["errors"] == [{"pointer": "/dueAt", "detail": "expected a time at most 366 days ahead"}]
+
+
+async def test_a_due_date_of_a_cloudevent_has_its_place_in_the_event(ingress):
+    due_at = format_time(datetime.now(UTC) + timedelta(days=367))
+    headers, body = to_http(event(CommandType.AUTHORIZATION_WATCH, {"dueAt": due_at}), "structured")
+    reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
+    assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/data/dueAt")
 
 
 async def test_no_default_is_added_to_a_body(ingress, kafka):

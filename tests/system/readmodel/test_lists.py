@@ -68,10 +68,10 @@ class Database:
         """Return the ids of a page, and the key after which the next one starts."""
         found = await page(self.connection)
         if isinstance(page, CommandPage):
-            ids = [int(one.command_id[:8]) for one in found.commands]
+            ids, times = [int(one.command_id[:8]) for one in found.commands], (datetime,)
         else:
-            ids = [one.authorization_id for one in found.authorizations]
-        return ids, None if found.next is None else read_cursor(found.next, str)
+            ids, times = [one.authorization_id for one in found.authorizations], (datetime, datetime)
+        return ids, None if found.next is None else read_cursor(found.next, *times, str)
 
     async def all(self, page):
         return (await self.ids(page))[0]
@@ -137,6 +137,37 @@ async def test_the_longest_wait_comes_first_and_an_open_handoff_stays_on_the_wor
     assert opened.waiting_since == minutes(5)
     assert (opened.handoff.last_grant.operator, opened.handoff.grants) == ("jo", 2)
     assert opened.handoff.risk.reason == "open_too_long"
+
+
+async def test_the_earliest_due_date_comes_first_then_the_longest_wait(database):
+    names = ("a", "b", "c", "d", "e")
+    # `b` and `d` are due at the same time; `a` and `e` are not due, and `e` waits longer.
+    dues, waits = (None, 30, 20, 30, None), (4, 9, 8, 3, 1)
+    rows = [
+        authorization(name, action_required_at=minutes(wait), payer_id="payer_1")
+        for name, wait in zip(names, waits, strict=True)
+    ]
+    rows = [row if due is None else replace(row, due_at=minutes(due)) for row, due in zip(rows, dues, strict=True)]
+    await database.write(
+        *rows,
+        *(
+            replace(
+                row,
+                authorization_id=f"x{row.authorization_id}",
+                payer_id="payer_2",
+                action_required_at=None,
+                contradicted_at=row.action_required_at,
+            )
+            for row in rows
+        ),
+    )
+    for page in (AuthorizationPage(2), AuthorizationPage(2, Needs.HANDOFF), AuthorizationPage(2, payer_id="payer_1")):
+        found, after = await database.ids(page)
+        while after is not None:
+            more, after = await database.ids(replace(page, after=after))
+            found += more
+        assert found == ["c", "d", "b", "e", "a"], page
+    assert await database.all(AuthorizationPage(9, Needs.CONTRADICTED)) == ["xc", "xd", "xb", "xe", "xa"]
 
 
 async def test_the_work_list_is_filtered_by_one_command_of_the_authorization(database):
@@ -266,10 +297,10 @@ async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_tim
         return [int(one.handoff_id[1]) for one in found.handoffs], found.next
 
     for page, types in (
-        (TimelinePage("a", describe, 3, order="newest"), (int, int)),
+        (TimelinePage("a", describe, 3, order="newest"), (datetime, int, int)),
         (
             HandoffPage("closed", 3, order="newest"),
-            (str, str),
+            (datetime, str, str),
         ),
     ):
         found, following = await numbers(page)

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumers.authorization.event_factory import at
-from consumers.authorization.facts import CloseAnswered, CreateAnswered, Observed
+from consumers.authorization.facts import CloseAnswered, CreateAnswered, DueStated, Observed, TimePassed
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.reducer import reduce
 from consumers.authorization.state import NEW, Closer, CommandRef
@@ -151,3 +151,21 @@ def test_an_authorization_without_a_handoff_has_no_verdict():
     world = World()
     world.commit(world.read("completed", outcome="approved"), now=1.0)
     assert world.verdicts("no_report", "settled") == 0
+
+
+def test_due_dates_are_counted_by_payer():
+    world = World()
+    for payer in ("payer_a", "other", "unknown"):
+        assert world.value("authorizations_overdue_total", payer=payer) == 0
+        for in_time in ("yes", "no"):
+            assert world.value("authorizations_settled_due_total", in_time=in_time, payer=payer) == 0
+    world.commit(world.read("processing"), DueStated(HOUR, 1.0, REF), now=1.0)
+    world.commit(TimePassed(), now=HOUR)
+    assert world.value("authorizations_overdue_total", payer="payer_a") == 1
+    world.commit(world.read("completed"), now=2 * HOUR)
+    assert world.value("authorizations_settled_due_total", in_time="no", payer="payer_a") == 1
+    world = World()
+    world.commit(world.read("processing", payer="payer_b"), DueStated(HOUR, 1.0, REF), now=1.0)
+    world.commit(world.read("canceled", payer="payer_b"), now=HOUR)
+    assert world.value("authorizations_settled_due_total", in_time="yes", payer="other") == 1
+    assert world.value("authorizations_overdue_total", payer="other") == 0

@@ -6,7 +6,7 @@ import pytest
 
 from consumers.authorization.facts import GrantRecorded, Observed, TimePassed
 from consumers.authorization.handoffs import RiskRules
-from consumers.authorization.reducer import next_risk_at, reduce
+from consumers.authorization.reducer import next_event_at, reduce
 from consumers.authorization.state import NEW, AuthorizationState
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
@@ -39,7 +39,7 @@ class Case:
         return self.after(at, GrantRecorded("mh_1", "op", "desk", NOW + until, "c"))
 
     def next(self):
-        return next_risk_at(self.state, self.rules) - NOW
+        return next_event_at(self.state, self.rules) - NOW
 
 
 def test_a_handoff_that_nobody_enters_is_at_risk_and_ends_as_abandoned():

@@ -92,7 +92,7 @@ TABLE = {
             "activeHandoff": "`handoff` has the same handoff, with more",
             **dict.fromkeys(("sequence", "version", "updatedAt"), FOR_PROGRAMS),
             **dict.fromkeys(("status", "outcome", "receiptSeen", "decisionSeen", "settledAt"), OF_TIMELINE),
-            **dict.fromkeys(("resolution", "watchedSince", "watchEndedAt"), OF_TIMELINE),
+            **dict.fromkeys(("resolution", "overdueAt", "watchedSince", "watchEndedAt"), OF_TIMELINE),
             **dict.fromkeys((f"lastHandoff.{name}" for name in ("id", "result", "by", "closedAt")), OF_TIMELINE),
             **dict.fromkeys((f"lastHandoff.{name}" for name in ("reportedBy", "assertedBy")), OF_TIMELINE),
             **dict.fromkeys((f"handoff.{name}" for name in ("openedAt", "state", "accessAvailable")), OF_TIMELINE),

@@ -46,12 +46,14 @@ SHOWN = {
         "record authorization",
         {
             AUTHORIZATION: "version status outcome nextAction coversReviewSnapshotId payerId receiptSeen decisionSeen "
-            "activeHandoff lastHandoff watchedSince updatedAt",
-            STATE: "version status outcome nextAction actionRequiredAt payerId receiptSeen decisionSeen lastHandoff",
+            "activeHandoff lastHandoff dueAt settledAt watchedSince updatedAt",
+            STATE: "version status outcome nextAction actionRequiredAt dueAt payerId receiptSeen decisionSeen "
+            "lastHandoff",
             "authorization.py": "settledAt watchEndedAt",
             "step.py": "resolution",
             "search.py": "authorizationId",
             "not shown: each entry of the timeline has its own": "sequence",
+            "not shown: the timeline has the event": "overdueAt",
         },
     ),
     "CallerLimits": (
@@ -224,10 +226,10 @@ SHOWN = {
     "WorkItem": (
         "item",
         {
-            LIST: "payerId lastHandoff",
+            LIST: "payerId dueAt lastHandoff",
             "work_list.py": "authorizationId waitingSince handoff coversReviewSnapshotId actionRequiredAt lastHandoff",
             ELSEWHERE: "sequence version status outcome nextAction resolution receiptSeen decisionSeen activeHandoff "
-            "settledAt watchedSince watchEndedAt updatedAt",
+            "overdueAt settledAt watchedSince watchEndedAt updatedAt",
         },
     ),
 }

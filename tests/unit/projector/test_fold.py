@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.postgres.rows import Rows
+from adapters.postgres.rows import NOT_DUE, Rows
 from adapters.postgres.serializers import command_status
 from consumers.projector.batch import batch_of
 from consumers.projector.fold import fold
@@ -160,12 +160,25 @@ def test_a_command_with_a_pending_redrive_is_accepted_again():
 
 def test_an_older_record_of_an_authorization_changes_nothing():
     new = AuthorizationRecord.model_validate(
-        {**AuthorizationRecord.EXAMPLE, "lastHandoff": None, "watchedSince": AT, "updatedAt": AT}
+        {**AuthorizationRecord.EXAMPLE, "lastHandoff": None, "dueAt": AT, "watchedSince": AT, "updatedAt": AT}
     )
     old = new.model_copy(update={"sequence": 3, "status": "processing"})
     rows = Rows()
     fold(rows, [SnapshotRecord("auth_1", new), SnapshotRecord("auth_1", old)])
     assert rows.authorizations["auth_1"].status == "waiting_on_payer"
+
+
+def test_a_due_date_orders_the_work_lists_until_the_end():
+    fields = {**AuthorizationRecord.EXAMPLE, "lastHandoff": None, "dueAt": AT, "watchedSince": AT, "updatedAt": AT}
+    due = AuthorizationRecord.model_validate(fields)
+    for record, expected in (
+        (due, AT),
+        (due.model_copy(update={"due_at": None}), NOT_DUE),
+        (due.model_copy(update={"settled_at": AT}), NOT_DUE),
+    ):
+        rows = Rows()
+        fold(rows, [SnapshotRecord("auth_1", record)])
+        assert rows.authorizations["auth_1"].due_at == expected
 
 
 def test_an_event_of_a_newer_version_adds_an_entry_without_data():

@@ -16,7 +16,7 @@ FINISHED = (
 
 def test_the_registry_has_every_type():
     assert set(EVENTS) == {str(kind) for kind in EventType}
-    assert len(EVENTS) == 19
+    assert len(EVENTS) == 20
     assert not set(EVENTS) & set(COMMANDS)
     assert all(kind == model.TYPE for kind, model in EVENTS.items())
 

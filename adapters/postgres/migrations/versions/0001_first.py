@@ -93,23 +93,25 @@ CREATE TABLE authorizations (
     action_required_at timestamptz,
     contradicted_at timestamptz,
     claimed_by text,
+    due_at timestamptz NOT NULL,
     command_labels jsonb
 );
 CREATE INDEX authorizations_active ON authorizations (active_since, authorization_id)
     WHERE active_handoff_id IS NOT NULL;
 CREATE INDEX authorizations_updated ON authorizations (updated_at);
-CREATE INDEX authorizations_person ON authorizations ((coalesce(action_required_at, active_since)), authorization_id)
+CREATE INDEX authorizations_person
+    ON authorizations (due_at, (coalesce(action_required_at, active_since)), authorization_id)
     WHERE coalesce(action_required_at, active_since) IS NOT NULL;
 CREATE INDEX authorizations_payer
-    ON authorizations (payer_id, (coalesce(action_required_at, active_since)), authorization_id)
+    ON authorizations (payer_id, due_at, (coalesce(action_required_at, active_since)), authorization_id)
     WHERE coalesce(action_required_at, active_since) IS NOT NULL;
 CREATE INDEX authorizations_claimed
-    ON authorizations (claimed_by, (coalesce(action_required_at, active_since)), authorization_id)
+    ON authorizations (claimed_by, due_at, (coalesce(action_required_at, active_since)), authorization_id)
     WHERE claimed_by IS NOT NULL;
-CREATE INDEX authorizations_handoff ON authorizations (action_required_at, authorization_id)
+CREATE INDEX authorizations_handoff ON authorizations (due_at, action_required_at, authorization_id)
     WHERE action_required_at IS NOT NULL AND active_handoff_id IS NULL
     AND record->>'nextAction' = 'complete_payer_interaction';
-CREATE INDEX authorizations_contradicted ON authorizations (contradicted_at, authorization_id)
+CREATE INDEX authorizations_contradicted ON authorizations (due_at, contradicted_at, authorization_id)
     WHERE contradicted_at IS NOT NULL;
 CREATE INDEX authorizations_labels ON authorizations USING gin (command_labels jsonb_path_ops)
     WITH (gin_pending_list_limit = 512) WHERE command_labels IS NOT NULL;

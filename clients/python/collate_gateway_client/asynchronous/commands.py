@@ -26,6 +26,7 @@ class AsyncCommands:
         accepted_by: str | None = ...,
         requested_by: str | None = ...,
         expires_at: Times = ...,
+        due_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
@@ -39,6 +40,7 @@ class AsyncCommands:
         accepted_by: str | None = ...,
         requested_by: str | None = ...,
         expires_at: Times = ...,
+        due_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: float,
@@ -51,6 +53,7 @@ class AsyncCommands:
         accepted_by: str | None = None,
         requested_by: str | None = None,
         expires_at: Times = None,
+        due_at: Times = None,
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
@@ -61,6 +64,7 @@ class AsyncCommands:
             "acceptedBy": accepted_by,
             "requestedBy": requested_by,
             "expiresAt": time_text(expires_at),
+            "dueAt": time_text(due_at),
             "metadata": metadata,
         }
         call = operations.request_handoff(authorization_id, cast("models.HandoffRequest", body), key)
@@ -119,24 +123,32 @@ class AsyncCommands:
         self,
         authorization_id: str,
         *,
+        due_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
     ) -> models.CommandAccepted: ...
     @overload
     async def watch(
-        self, authorization_id: str, *, metadata: Mapping[str, str] | None = ..., key: str | None = ..., wait: float
+        self,
+        authorization_id: str,
+        *,
+        due_at: Times = ...,
+        metadata: Mapping[str, str] | None = ...,
+        key: str | None = ...,
+        wait: float,
     ) -> models.CommandOutcome: ...
     async def watch(
         self,
         authorization_id: str,
         *,
+        due_at: Times = None,
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
     ) -> _Stored:
         """Watch an authorization until it settles."""
-        body = cast("models.AuthorizationWatch", {"metadata": metadata})
+        body = cast("models.AuthorizationWatch", {"dueAt": time_text(due_at), "metadata": metadata})
         return await self._command(operations.watch_authorization(authorization_id, body, key), wait)
 
     async def send_event(

@@ -73,7 +73,7 @@ class AsyncReads:
         before: Times = None,
         limit: int | None = None,
     ) -> AsyncIterator[models.WorkItem]:
-        """Iterate over the authorizations that need work, the longest wait first."""
+        """Iterate over the authorizations that need work, by due date, then the longest wait first."""
         return self._pages(
             operations.list_authorizations(
                 {

@@ -27,6 +27,7 @@ class Commands:
         accepted_by: str | None = ...,
         requested_by: str | None = ...,
         expires_at: Times = ...,
+        due_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
@@ -40,6 +41,7 @@ class Commands:
         accepted_by: str | None = ...,
         requested_by: str | None = ...,
         expires_at: Times = ...,
+        due_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: float,
@@ -52,6 +54,7 @@ class Commands:
         accepted_by: str | None = None,
         requested_by: str | None = None,
         expires_at: Times = None,
+        due_at: Times = None,
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
@@ -62,6 +65,7 @@ class Commands:
             "acceptedBy": accepted_by,
             "requestedBy": requested_by,
             "expiresAt": time_text(expires_at),
+            "dueAt": time_text(due_at),
             "metadata": metadata,
         }
         call = operations.request_handoff(authorization_id, cast("models.HandoffRequest", body), key)
@@ -120,24 +124,32 @@ class Commands:
         self,
         authorization_id: str,
         *,
+        due_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
         wait: None = ...,
     ) -> models.CommandAccepted: ...
     @overload
     def watch(
-        self, authorization_id: str, *, metadata: Mapping[str, str] | None = ..., key: str | None = ..., wait: float
+        self,
+        authorization_id: str,
+        *,
+        due_at: Times = ...,
+        metadata: Mapping[str, str] | None = ...,
+        key: str | None = ...,
+        wait: float,
     ) -> models.CommandOutcome: ...
     def watch(
         self,
         authorization_id: str,
         *,
+        due_at: Times = None,
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
         wait: float | None = None,
     ) -> _Stored:
         """Watch an authorization until it settles."""
-        body = cast("models.AuthorizationWatch", {"metadata": metadata})
+        body = cast("models.AuthorizationWatch", {"dueAt": time_text(due_at), "metadata": metadata})
         return self._command(operations.watch_authorization(authorization_id, body, key), wait)
 
     def send_event(

@@ -74,7 +74,7 @@ class Reads:
         before: Times = None,
         limit: int | None = None,
     ) -> Iterator[models.WorkItem]:
-        """Iterate over the authorizations that need work, the longest wait first."""
+        """Iterate over the authorizations that need work, by due date, then the longest wait first."""
         return self._pages(
             operations.list_authorizations(
                 {
