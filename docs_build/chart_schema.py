@@ -93,5 +93,5 @@ def _one(field: FieldInfo, written: dict[str, Any]) -> dict[str, Any]:
 def put_into(text: str) -> str:
     """Return the text of values.schema.json with a current schema of `settings`."""
     schema = json.loads(text)
-    schema["properties"]["settings"] = settings_schema()
+    schema["$defs"]["settings"] = settings_schema()
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

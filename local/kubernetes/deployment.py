@@ -78,26 +78,31 @@ class Deployment:
         """Replace some keys of a Secret."""
         self._tools.kubectl("patch", "secret", name, "--patch", json.dumps({"stringData": dict(content)}))
 
-    def install(self, values: Mapping[str, Any] | None = None, *, seconds: int = 600) -> None:
+    def install(self, values: Mapping[str, Any] | None = None, *, seconds: int = 600, chart: Path = CHART) -> None:
         """Install or upgrade the release and wait until it is ready. `values` are merged into the release's own."""
         merged = merge(self.values, values or {})
         with self._tools.helm() as helm:
             try:
                 helm.status(RELEASE)
             except helm_python.HelmNotFoundError:
-                helm.install(CHART, RELEASE, merged, wait=WAIT, timeout=seconds)
+                helm.install(chart, RELEASE, merged, wait=WAIT, timeout=seconds)
             else:
-                helm.upgrade(CHART, RELEASE, merged, wait=WAIT, timeout=seconds)
+                helm.upgrade(chart, RELEASE, merged, wait=WAIT, timeout=seconds)
 
     def test(self) -> str:
         """Run `helm test`; return the logs of its pods. Raises HelmError."""
         with self._tools.helm() as helm:
             return str(helm.test(RELEASE, timeout=300, logs=True)["logs"])
 
-    def roll_back(self, *, seconds: int = 600) -> None:
-        """Run `helm rollback`."""
+    def history(self) -> list[tuple[int, str]]:
+        """Run `helm history`; return each revision with its status, oldest first."""
         with self._tools.helm() as helm:
-            helm.rollback(RELEASE, wait=WAIT, timeout=seconds)
+            return [(int(one["revision"]), str(one["status"])) for one in helm.history(RELEASE)]
+
+    def roll_back(self, revision: int, *, seconds: int = 600) -> None:
+        """Run `helm rollback` to a revision."""
+        with self._tools.helm() as helm:
+            helm.rollback(RELEASE, version=revision, wait=WAIT, timeout=seconds)
 
     def uninstall(self) -> None:
         """Run `helm uninstall`."""

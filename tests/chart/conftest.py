@@ -74,6 +74,15 @@ class Rendered:
                 template = one["spec"]["template"]
                 yield one, template["metadata"]["labels"], template["spec"]
 
+    def environment(self, component):
+        """Return the variables with a fixed value of a lasting process."""
+        (spec,) = [
+            spec
+            for owner, labels, spec in self.pods()
+            if owner["kind"] in {"Deployment", "StatefulSet"} and labels["app.kubernetes.io/component"] == component
+        ]
+        return {one["name"]: one["value"] for one in spec["containers"][0]["env"] if "value" in one}
+
 
 @pytest.fixture(scope="session")
 def chart():

@@ -51,7 +51,6 @@ def test_no_other_process_knows_its_settings(render):
         own -= {"GATEWAY_DELIVERER__ADMIN_URLS"} if labels["app.kubernetes.io/component"] == "ingress" else set()
         is_its = labels["app.kubernetes.io/component"] == "deliverer" or pod["containers"][0]["args"][-1] == "deliverer"
         assert ("GATEWAY_DELIVERER__SESSION_TIMEOUT" in own) == is_its
-    assert "DELIVERER" not in str(rendered.one("ConfigMap", "prod-gateway")["data"])
 
 
 def test_it_may_reach_kafka_and_receivers_and_neither_collate_nor_the_database(render):

@@ -122,4 +122,4 @@ def test_the_console_has_no_login_of_kafka_and_no_key_of_collate(render):
     assert [volume["name"] for volume in pod["volumes"]] == ["secrets"]
     assert [item["key"] for item in pod["volumes"][0]["secret"]["items"]] == ["cookie-key"]
     assert not [name for name in names if "KAFKA" in name or "COLLATE" in name]
-    assert "GATEWAY_CONSOLE__PUBLIC_URL" not in render(values).one("ConfigMap", "prod-gateway")["data"]
+    assert "GATEWAY_CONSOLE__PUBLIC_URL" not in render(values).environment("ingress")

@@ -80,12 +80,11 @@ def test_the_gateway_accepts_the_environment(rendered, tmp_path, monkeypatch):
         "topics": runtime_settings.load_cluster_settings,
         "migrate": lambda environ: runtime_settings.load_process_settings(environ, "migrate"),
     }
-    shared = rendered.one("ConfigMap", "prod-gateway")["data"]
     for owner, labels, spec in rendered.pods():
         if owner["kind"] == "Pod":
             continue
         own = {one["name"]: one.get("value", "prod-gateway-worker-0") for one in spec["containers"][0]["env"]}
-        load[labels["app.kubernetes.io/component"]](shared | own)
+        load[labels["app.kubernetes.io/component"]](own)
 
 
 def test_every_command_of_a_container_exists(rendered):

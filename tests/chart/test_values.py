@@ -1,6 +1,7 @@
 """Values: wrong ones fail before an installation, and the others have their documented effect."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 
 from runtime.units import parse_duration
 from runtime.version import VERSION
+from tests.chart.conftest import Rendered
 from tests.contract.documents.pages import PAGES, blocks
 
 ROOT = Path(__file__).parents[2]
@@ -111,30 +113,26 @@ def test_all_required_values_that_are_missing_are_named_at_once(chart):
         assert name in str(refused.value)
 
 
-def settings_of(rendered):
-    return rendered.one("ConfigMap", "prod-gateway")["data"]
-
-
 def test_a_setting_becomes_a_variable_that_the_gateway_can_read(render):
-    found = settings_of(
-        render(
-            {
-                "settings": {
-                    "kafka": {"bootstrap": ["a:9092", "b:9092"]},
-                    "ingress": {"max_body": 1000000, "caller_rate": 2500000.5},
-                    "collate": {"allow_plain_http": False, "calls_per_second": 12.5},
-                    "worker": {"command_max_age": "12h"},
-                }
+    rendered = render(
+        {
+            "settings": {
+                "kafka": {"bootstrap": ["a:9092", "b:9092"], "oauth_scope": "$(HOME)"},
+                "ingress": {"max_body": 1000000, "caller_rate": 2500000.5},
+                "collate": {"allow_plain_http": False, "calls_per_second": 12.5},
+                "worker": {"command_max_age": "12h"},
             }
-        )
+        }
     )
+    found, of_worker = rendered.environment("ingress"), rendered.environment("worker")
     assert found["GATEWAY_ENVIRONMENT"] == "production"
     assert found["GATEWAY_KAFKA__BOOTSTRAP"] == "a:9092,b:9092"
     assert found["GATEWAY_INGRESS__MAX_BODY"] == "1000000"
     assert found["GATEWAY_INGRESS__CALLER_RATE"] == "2500000.5"
     assert found["GATEWAY_COLLATE__ALLOW_PLAIN_HTTP"] == "false"
     assert found["GATEWAY_COLLATE__CALLS_PER_SECOND"] == "12.5"
-    assert found["GATEWAY_WORKER__COMMAND_MAX_AGE"] == "12h"
+    assert of_worker["GATEWAY_WORKER__COMMAND_MAX_AGE"] == "12h"
+    assert found["GATEWAY_KAFKA__OAUTH_SCOPE"] == "$$(HOME)", "Kubernetes would put a variable there"
 
 
 @pytest.mark.parametrize(
@@ -154,15 +152,16 @@ def test_a_setting_becomes_a_variable_that_the_gateway_can_read(render):
     ],
 )
 def test_calls_and_connections_are_divided_by_the_most_processes_that_can_run(render, counts, values, processes):
-    assert settings_of(render(values))[f"GATEWAY_{counts}__MAX_REPLICAS"] == processes
+    assert render(values).environment("ingress")[f"GATEWAY_{counts}__MAX_REPLICAS"] == processes
 
 
 @pytest.mark.parametrize("stop", [10, 20, 300])
 def test_kubernetes_waits_longer_than_a_process_may_take_to_stop(render, stop):
     rendered = render({"ingress": {"stopSeconds": stop, "drainSeconds": 7}, "worker": {"stopSeconds": stop}})
-    settings = settings_of(rendered)
     for kind, section, more in (("Deployment", "INGRESS", 7 + 5), ("StatefulSet", "WORKER", 10 + 5)):
-        deadline = parse_duration(settings[f"GATEWAY_{section}__STOP_DEADLINE"]).total_seconds()
+        deadline = parse_duration(
+            rendered.environment(section.lower())[f"GATEWAY_{section}__STOP_DEADLINE"]
+        ).total_seconds()
         grace = rendered.one(kind)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
         assert grace > deadline + more
 
@@ -241,12 +240,13 @@ def test_changed_inputs_make_a_new_job_because_jobs_are_immutable(render, change
         assert jobs(render())[before]["spec"] == jobs(render(change))[after]["spec"]
 
 
-def test_new_settings_restart_the_pods(render):
-    def checksum(values):
-        return render(values).one("StatefulSet")["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
-
-    assert checksum({}) != checksum({"settings": {"worker": {"turns": 64}}})
-    assert checksum({}) == checksum({"service": {"port": 8080}})
+def test_another_version_of_the_chart_makes_a_new_job_because_its_pod_has_the_version(minimal, render, tmp_path):
+    copied = Path(shutil.copytree(CHART, tmp_path / "gateway"))
+    described = copied / "Chart.yaml"
+    described.write_text(described.read_text().replace(f"\nversion: {VERSION}", "\nversion: 99.0.0"))
+    with helm.Chart.load(copied) as chart:
+        after = Rendered(chart.render(minimal, name="prod", namespace="payers"))
+    assert jobs(after).keys().isdisjoint(jobs(render()))
 
 
 def test_each_process_has_its_own_user_and_its_own_files(render):

@@ -74,11 +74,21 @@ class Scene:
             self.note(f"$ kubectl {' '.join(arguments)}")
         return await asyncio.to_thread(self.tools.kubectl, *arguments, stdin=stdin)
 
-    async def upgrade(self, values=None):
+    async def upgrade(self, values=None, **options):
         self.note(
             f"$ helm upgrade gateway helm/gateway --wait --values values.yaml  # with {values or 'no other values'}"
         )
-        await asyncio.to_thread(self.deployment.install, values)
+        await asyncio.to_thread(lambda: self.deployment.install(values, **options))
+
+    async def revisions(self):
+        """Return what `helm history` shows: each revision with its status, oldest first."""
+        found = await asyncio.to_thread(self.deployment.history)
+        self.note(f"$ helm history gateway  # {', '.join(f'{number} {status}' for number, status in found)}")
+        return found
+
+    async def roll_back(self, revision):
+        self.note(f"$ helm rollback gateway {revision} --wait")
+        await asyncio.to_thread(self.deployment.roll_back, revision)
 
     async def pods(self):
         """Return the pods of Deployments and StatefulSets by name."""

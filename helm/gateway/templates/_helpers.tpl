@@ -82,56 +82,91 @@ replicas: {{ (index .root.Values .component).replicas }}
 {{- if kindIs "slice" . -}}{{ join "," . }}{{- else if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
 {{- end -}}
 
+{{/* The settings of a process: of `settings` the sections that it reads, then its own over them. So a new setting of another
+     process neither restarts it nor meets an image that does not know it. Ingress also reads three settings of the
+     others. tests/chart/test_settings.py compares the sections with the code. Takes root and component. */}}
+{{- define "gateway.settings" -}}
+{{- $common := list "environment" "kafka" "topics" "log" "admin" -}}
+{{- $reads := dict
+  "ingress" (concat $common (list "traces" "collate" "ingress" "readmodel"))
+  "worker" (concat $common (list "traces" "collate" "worker" "watch"))
+  "projector" (append $common "readmodel")
+  "deliverer" (append $common "deliverer")
+  "console" (list "environment" "log" "admin" "console")
+  "topics" (without $common "admin")
+-}}
+{{- $sections := index $reads .component -}}
+{{- $shared := .root.Values.settings -}}
+{{- $own := (index .root.Values .component).settings -}}
+{{- range $name := keys $own | sortAlpha -}}
+{{- if not (has $name $sections) -}}
+{{- fail (printf "%s.settings.%s: this process reads only %s" $.component $name (join ", " (sortAlpha $sections))) -}}
+{{- end -}}
+{{- end -}}
+{{- $settings := dict -}}
+{{- range $name := $sections -}}
+{{- if hasKey $shared $name -}}{{- $_ := set $settings $name (index $shared $name) -}}{{- end -}}
+{{- end -}}
+{{- if eq .component "ingress" -}}
+{{- $ofWorker := mergeOverwrite (deepCopy $shared) (deepCopy .root.Values.worker.settings) -}}
+{{- $_ := set $settings "worker" (pick (default dict $ofWorker.worker) "group" "read_ahead") -}}
+{{- $_ := set $settings "watch" (pick (default dict $ofWorker.watch) "forget_after") -}}
+{{- end -}}
+{{- toJson (mergeOverwrite (deepCopy $settings) (deepCopy $own)) -}}
+{{- end -}}
+
+{{/* The variables of a container with a fixed value, by name, as JSON: its settings, its files, its Kafka user. They are part
+     of the pod, not a ConfigMap: a pod of the previous revision that starts again has the previous settings. */}}
 {{- define "gateway.environment" -}}
-{{- range $section, $settings := omit .Values.settings "console" "deliverer" }}
-{{- if kindIs "map" $settings }}
-{{- range $name, $value := $settings }}
-GATEWAY_{{ upper $section }}__{{ upper $name }}: {{ include "gateway.value" $value | quote }}
-{{- end }}
-{{- else }}
-GATEWAY_{{ upper $section }}: {{ include "gateway.value" $settings | quote }}
-{{- end }}
-{{- end }}
-{{- if not (dig "collate" "max_replicas" nil .Values.settings) }}
-GATEWAY_COLLATE__MAX_REPLICAS: {{ include "gateway.callingProcesses" . | quote }}
-{{- end }}
-{{- if not (dig "ingress" "max_replicas" nil .Values.settings) }}
-GATEWAY_INGRESS__MAX_REPLICAS: {{ include "gateway.mostIngresses" . | quote }}
-{{- end }}
-GATEWAY_INGRESS__PORT: "8080"
-GATEWAY_INGRESS__STOP_DEADLINE: {{ printf "%ds" (int .Values.ingress.stopSeconds) | quote }}
-GATEWAY_WORKER__STOP_DEADLINE: {{ printf "%ds" (int .Values.worker.stopSeconds) | quote }}
-GATEWAY_ADMIN__PORT: "9090"
+{{- $values := .root.Values -}}
+{{- $found := dict -}}
+{{- range $section, $settings := include "gateway.settings" . | fromJson -}}
+{{- if kindIs "map" $settings -}}
+{{- range $name, $value := $settings -}}
+{{- $_ := set $found (printf "GATEWAY_%s__%s" (upper $section) (upper $name)) (include "gateway.value" $value) -}}
 {{- end -}}
-
-{{/* The console's own variables. Pods of an earlier release, in an upgrade in two steps, would refuse to know them. */}}
-{{- define "gateway.consoleEnvironment" -}}
-{{- range $name, $value := .Values.settings.console }}
-- name: GATEWAY_CONSOLE__{{ upper $name }}
-  value: {{ include "gateway.value" $value | quote }}
-{{- end }}
-{{- if not (dig "console" "api_url" "" .Values.settings) }}
-- name: GATEWAY_CONSOLE__API_URL
-  value: http://{{ include "gateway.fullname" . }}-ingress:{{ .Values.service.port }}
-{{- end }}
-- name: GATEWAY_CONSOLE__PORT
-  value: "8090"
-- name: GATEWAY_CONSOLE__STOP_DEADLINE
-  value: {{ printf "%ds" (int .Values.console.stopSeconds) | quote }}
+{{- else -}}
+{{- $_ := set $found (printf "GATEWAY_%s" (upper $section)) (include "gateway.value" $settings) -}}
 {{- end -}}
-
-{{/* The deliverer's own variables; pods of an earlier release do not know them either. */}}
-{{- define "gateway.delivererEnvironment" -}}
-{{- range $name, $value := .Values.settings.deliverer }}
-- name: GATEWAY_DELIVERER__{{ upper $name }}
-  value: {{ include "gateway.value" $value | quote }}
-{{- end }}
-- name: GATEWAY_DELIVERER__STOP_DEADLINE
-  value: {{ printf "%ds" (int .Values.deliverer.stopSeconds) | quote }}
-- name: GATEWAY_DELIVERER__INSTANCE
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.name
+{{- end -}}
+{{- $computed := dict -}}
+{{- if has .component (list "ingress" "worker") -}}
+{{- $_ := set $computed "GATEWAY_COLLATE__MAX_REPLICAS" (include "gateway.callingProcesses" .root) -}}
+{{- end -}}
+{{- if eq .component "ingress" -}}
+{{- $_ := set $computed "GATEWAY_INGRESS__MAX_REPLICAS" (include "gateway.mostIngresses" .root) -}}
+{{- $_ := set $found "GATEWAY_INGRESS__PORT" "8080" -}}
+{{- if $values.deliverer.enabled -}}
+{{- $name := printf "%s-deliverer" (include "gateway.fullname" .root) -}}
+{{- $urls := list -}}
+{{- range $number := until (int $values.deliverer.replicas) -}}
+{{- $urls = append $urls (printf "http://%s-%d.%s:9090" $name $number $name) -}}
+{{- end -}}
+{{- $_ := set $found "GATEWAY_DELIVERER__ADMIN_URLS" (join "," $urls) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq .component "console" -}}
+{{- $_ := set $computed "GATEWAY_CONSOLE__API_URL" (printf "http://%s-ingress:%d" (include "gateway.fullname" .root) (int $values.service.port)) -}}
+{{- $_ := set $found "GATEWAY_CONSOLE__PORT" "8090" -}}
+{{- end -}}
+{{- if has .component (list "ingress" "worker" "deliverer" "console") -}}
+{{- $_ := set $found (printf "GATEWAY_%s__STOP_DEADLINE" (upper .component)) (printf "%ds" (int (index $values .component).stopSeconds)) -}}
+{{- end -}}
+{{- if ne .component "topics" -}}{{- $_ := set $found "GATEWAY_ADMIN__PORT" "9090" -}}{{- end -}}
+{{- range $setting, $key := include "gateway.secretFiles" . | fromJson -}}
+{{- $_ := set $found $setting (printf "/etc/gateway/secrets/%s" $key) -}}
+{{- end -}}
+{{- range $setting, $key := include "gateway.kafkaFiles" . | fromJson -}}
+{{- $_ := set $found $setting (printf "/etc/gateway/kafka/%s" $key) -}}
+{{- end -}}
+{{- $login := include "gateway.kafka" . | fromJson -}}
+{{- with $login.files.ca -}}{{- $_ := set $found "GATEWAY_KAFKA__CA_FILE" (printf "/etc/gateway/kafka/%s" .) -}}{{- end -}}
+{{- if $login.serviceAccountToken.enabled -}}
+{{- $_ := set $found "GATEWAY_KAFKA__TOKEN_FILE" "/etc/gateway/kafka/service-account-token" -}}
+{{- end -}}
+{{- with $login.username -}}{{- $_ := set $found "GATEWAY_KAFKA__USERNAME" . -}}{{- end -}}
+{{- with $login.oauthClientId -}}{{- $_ := set $found "GATEWAY_KAFKA__OAUTH_CLIENT_ID" . -}}{{- end -}}
+{{- toJson (merge $found $computed) -}}
 {{- end -}}
 
 {{/* The Kafka login of one process: the common values and its overrides. Takes root and component. */}}
@@ -187,58 +222,24 @@ GATEWAY_ADMIN__PORT: "9090"
 {{- toJson $files -}}
 {{- end -}}
 
-{{/* The environment of a container: shared settings, paths of its files, its Kafka user. */}}
+{{/* The environment of a container. extraEnv replaces a setting of the same name. Takes root and component. */}}
 {{- define "gateway.containerEnvironment" -}}
-envFrom:
-  - configMapRef:
-      name: {{ include "gateway.fullname" .root }}
+{{- $extra := include "gateway.extra" (dict "root" .root "component" .component "name" "extraEnv") | fromJsonArray -}}
+{{- $environment := include "gateway.environment" . | fromJson -}}
+{{- range $extra -}}{{- $_ := unset $environment .name -}}{{- end -}}
 env:
-  {{- $login := include "gateway.kafka" . | fromJson }}
-  {{- range $setting, $key := include "gateway.secretFiles" . | fromJson }}
-  - name: {{ $setting }}
-    value: /etc/gateway/secrets/{{ $key }}
+  {{- range $name, $value := $environment }}
+  - name: {{ $name }}
+    value: {{ $value | replace "$(" "$$(" | quote }}
   {{- end }}
-  {{- range $setting, $key := include "gateway.kafkaFiles" . | fromJson }}
-  - name: {{ $setting }}
-    value: /etc/gateway/kafka/{{ $key }}
-  {{- end }}
-  {{- with $login.files.ca }}
-  - name: GATEWAY_KAFKA__CA_FILE
-    value: /etc/gateway/kafka/{{ . }}
-  {{- end }}
-  {{- if $login.serviceAccountToken.enabled }}
-  - name: GATEWAY_KAFKA__TOKEN_FILE
-    value: /etc/gateway/kafka/service-account-token
-  {{- end }}
-  {{- with $login.username }}
-  - name: GATEWAY_KAFKA__USERNAME
-    value: {{ . | quote }}
-  {{- end }}
-  {{- with $login.oauthClientId }}
-  - name: GATEWAY_KAFKA__OAUTH_CLIENT_ID
-    value: {{ . | quote }}
-  {{- end }}
-  # The pod's name: unique in the group, and for a StatefulSet the same after a restart.
-  - name: GATEWAY_WORKER__INSTANCE
+  {{- if has .component (list "worker" "deliverer") }}
+  # The pod's name: unique in the group, and the same after a restart.
+  - name: GATEWAY_{{ upper .component }}__INSTANCE
     valueFrom:
       fieldRef:
         fieldPath: metadata.name
-  {{- if eq .component "console" }}
-  {{- include "gateway.consoleEnvironment" .root | nindent 2 }}
   {{- end }}
-  {{- if and (eq .component "ingress") .root.Values.deliverer.enabled }}
-  {{- $name := printf "%s-deliverer" (include "gateway.fullname" .root) }}
-  {{- $urls := list }}
-  {{- range $number := until (int .root.Values.deliverer.replicas) }}
-  {{- $urls = append $urls (printf "http://%s-%d.%s:9090" $name $number $name) }}
-  {{- end }}
-  - name: GATEWAY_DELIVERER__ADMIN_URLS
-    value: {{ join "," $urls | quote }}
-  {{- end }}
-  {{- if eq .component "deliverer" }}
-  {{- include "gateway.delivererEnvironment" .root | nindent 2 }}
-  {{- end }}
-  {{- with include "gateway.extra" (dict "root" .root "component" .component "name" "extraEnv") | fromJsonArray }}
+  {{- with $extra }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
@@ -256,7 +257,7 @@ env:
 {{- include "gateway.extra" (dict "root" $of.root "component" $of.component "name" $name) -}}
 {{- end -}}
 {{- $values := .root.Values -}}
-{{- toJson (list $values.podSecurityContext $values.securityContext $values.commonLabels $values.imagePullSecrets) -}}
+{{- toJson (list $values.podSecurityContext $values.securityContext $values.commonLabels $values.imagePullSecrets .root.Chart.Version .root.Chart.AppVersion) -}}
 {{- end -}}
 
 {{- define "gateway.volumeMounts" -}}
@@ -411,11 +412,10 @@ topologySpreadConstraints:
 {{- $own := index .root.Values .component -}}
 labels:
   {{- include "gateway.labels" (dict "root" .root "component" .component "more" $own.podLabels) | nindent 2 }}
+{{- with $own.podAnnotations }}
 annotations:
-  checksum/settings: {{ include "gateway.environment" .root | sha256sum }}
-  {{- with $own.podAnnotations }}
   {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* A budget of one component. AlwaysAllow: while Kafka is away no pod is ready, and a drain must not wait for that. */}}

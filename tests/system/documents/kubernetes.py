@@ -46,7 +46,8 @@ class Arguments(argparse.ArgumentParser):
 HELM = {
     "upgrade": Arguments("release", "chart", flags=("install", "wait"), values="store", set="append", timeout="store"),
     "test": Arguments("release", flags=("logs",)),
-    "rollback": Arguments("release", flags=("wait",)),
+    "history": Arguments("release"),
+    "rollback": Arguments("release", "revision", flags=("wait",), timeout="store"),
 }
 KUBECTL = {
     ("create", "secret", "generic"): Arguments("name", from_file="append"),
@@ -57,11 +58,10 @@ KUBECTL = {
 
 @dataclass
 class Pod:
-    """A pod that can run: its name, its spec, and the objects of the same revision."""
+    """A pod that can run: its name and its spec."""
 
     name: str
     spec: dict
-    objects: list
 
     @property
     def container(self):
@@ -106,11 +106,13 @@ class Kubernetes:
                 hooks = [one for one in revisions[-1] if "helm.sh/hook" in one["metadata"].get("annotations", {})]
                 assert hooks, "the chart has no test hook"
                 for one in hooks:
-                    self._complete(Pod(one["metadata"]["name"], one["spec"], revisions[-1]))
+                    self._complete(Pod(one["metadata"]["name"], one["spec"]))
             case "rollback":
-                if len(revisions) < 2:
-                    raise CommandRefused(f"{arguments.release} has no revision before this one")
-                revisions.append(revisions[-2])
+                number = int(arguments.revision)
+                if not 1 <= number <= len(revisions):
+                    raise CommandRefused(f"{arguments.release} has no revision {number}")
+                revisions.append(revisions[number - 1])
+        return "\n".join(str(number) for number, _ in enumerate(revisions, start=1))
 
     def kubectl(self, words):
         words, command = split(words, "--")
@@ -147,7 +149,7 @@ class Kubernetes:
             if one["kind"] == "StatefulSet":
                 for number in range(one["spec"]["replicas"]):
                     if f"{one['metadata']['name']}-{number}" == name:
-                        return Pod(name, one["spec"]["template"]["spec"], objects)
+                        return Pod(name, one["spec"]["template"]["spec"])
         raise CommandRefused(f"there is no pod {name}")
 
     def start(self, workload):
@@ -160,7 +162,7 @@ class Kubernetes:
         ]
         if workload in self.programs:
             assert self.programs[workload].stop() == 0
-        pod = Pod(f"{workload}-0", owner["spec"]["template"]["spec"], objects)
+        pod = Pod(f"{workload}-0", owner["spec"]["template"]["spec"])
         own, admin = free_ports(2)
         ports = {"GATEWAY_INGRESS__PORT": str(own), "GATEWAY_ADMIN__PORT": str(admin)}
         log = self.directory / f"{workload}.log"
@@ -186,14 +188,11 @@ class Kubernetes:
 
     def environ(self, pod):
         """Return the container's environment, and write its files on this machine."""
-        config = {one["metadata"]["name"]: one["data"] for one in pod.objects if one["kind"] == "ConfigMap"}
         mounts = {one["name"]: one["mountPath"] for one in pod.container["volumeMounts"]}
         place = self.directory / "pods" / pod.name
         for volume in pod.spec["volumes"]:
             self._mount(volume, place / mounts[volume["name"]].lstrip("/"))
         environ = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(place)}
-        for source in pod.container["envFrom"]:
-            environ |= config[source["configMapRef"]["name"]]
         for one in pod.container["env"]:
             environ[one["name"]] = one.get("value", pod.name)
         for path in mounts.values():
@@ -227,9 +226,9 @@ class Kubernetes:
         revisions.append(objects)
         for one in objects:
             if one["kind"] in {"Deployment", "StatefulSet"}:
-                self.environ(Pod(one["metadata"]["name"], one["spec"]["template"]["spec"], objects))
+                self.environ(Pod(one["metadata"]["name"], one["spec"]["template"]["spec"]))
             elif one["kind"] == "Job":
-                self._complete(Pod(one["metadata"]["name"], one["spec"]["template"]["spec"], objects))
+                self._complete(Pod(one["metadata"]["name"], one["spec"]["template"]["spec"]))
 
     def _complete(self, pod):
         return self._run(pod.argv, self.environ(pod))
@@ -278,7 +277,7 @@ class Kubernetes:
             for one in objects
             if one["kind"] == "Deployment" and wanted <= one["spec"]["template"]["metadata"]["labels"].items()
         ]
-        pod = Pod("", workload["spec"]["template"]["spec"], objects)
+        pod = Pod("", workload["spec"]["template"]["spec"])
         assert (ports[port], pod.port(ports[port])) == ("http", 8080)
         self.forwarded[f"http://127.0.0.1:{outside}"] = self.programs[workload["metadata"]["name"]].url
 
