@@ -1,29 +1,65 @@
-"""Shared parts of the benchmarks of the whole gateway: settings, Collate's control API, command records."""
+"""Parts of the benchmarks of the whole gateway: an installation without limits, its requests and its metrics."""
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from local.installation import CALLER, Installation, start_collate
+from local.installation import CALLER, Installation, Program, start_collate
+from local.processes.run import Run
 from schemas.identity import command_id_from_key
 from schemas.records import RecordedCommand, source, write_command
-from schemas.topics import partition_for
+from schemas.topics import catalogue, partition_for
 
 if TYPE_CHECKING:
-    from local.processes.run import Run
+    from collections.abc import AsyncIterator
+
     from schemas.commands import Command
 
 PARTITIONS = 12
 COLLATE_MILLISECONDS = 5  # the latency of the simulated Collate
+_REVOCATION = '{"result":{"type":"revoked","reason":"bench"}}'
 
 
-def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
-    """Return settings without limits on rates."""
-    return {
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """An installation with topics of its own, and the URL of its simulated Collate."""
+
+    installed: Installation
+    collate: str
+
+    @property
+    def events(self) -> str:
+        """The topic of the events."""
+        return catalogue(self.installed.prefix).events.name
+
+    async def start(self, *verbs: str) -> list[Program]:
+        """Start processes, and wait until all are ready."""
+        programs = [self.installed.start(verb) for verb in verbs]
+        for program in programs:
+            await asyncio.to_thread(program.await_ready)
+        return programs
+
+    def request(self, number: int, authorization: str, handoff_id: str | None) -> bytes:
+        """Return the bytes of an HTTP request for a handoff or, with a handoff, for its revocation."""
+        close, body = ("", "{}") if handoff_id is None else (f"/{handoff_id}/close", _REVOCATION)
+        return (
+            f"POST /v1/authorizations/{authorization}/handoffs{close} HTTP/1.1\r\nHost: bench\r\n"
+            f"Authorization: Bearer {self.installed.caller_key}\r\nIdempotency-Key: {number}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+
+@asynccontextmanager
+async def fresh_installation(bootstrap: str, partitions: int = PARTITIONS) -> AsyncIterator[Bench]:
+    """Run a simulated Collate, and create topics, for an installation without limits on rates."""
+    settings = {
         "GATEWAY_TOPICS__PARTITIONS": str(partitions),
         "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
         "GATEWAY_COLLATE__CONCURRENCY": "512",
@@ -32,15 +68,23 @@ def unlimited(partitions: int = PARTITIONS) -> dict[str, str]:
         "GATEWAY_INGRESS__CALLER_BURST": "100000",
         "GATEWAY_INGRESS__MAX_UNFINISHED_PER_CALLER": "100000",
     }
+    with Run("bench") as run:
+        collate, prefix = await asyncio.to_thread(fixed_collate, run), f"bench-{uuid.uuid4().hex[:8]}."
+        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
+        await asyncio.to_thread(installed.apply_topics)
+        yield Bench(installed, collate)
 
 
-def fresh_installation(run: Run, bootstrap: str, partitions: int) -> tuple[Installation, str]:
-    """Start a simulated Collate, and create an installation with topics of its own; return it and Collate's URL."""
-    collate = start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
-    prefix, settings = f"bench-{uuid.uuid4().hex[:8]}.", unlimited(partitions)
-    installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
-    installed.apply_topics()
-    return installed, collate
+def fixed_collate(run: Run) -> str:
+    """Start a simulated Collate with a fixed latency."""
+    return start_collate(run, "--latency-ms", str(COLLATE_MILLISECONDS))
+
+
+async def make_authorizations(collate: str, count: int, **more: Any) -> list[str]:
+    """Create authorizations at a simulated Collate, by default in need of a handoff; return their ids."""
+    made = await asyncio.to_thread(post, f"{collate}/_sim/authorizations", {"count": count} | more)
+    ids: list[str] = made["ids"]
+    return ids
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -54,10 +98,10 @@ def get(url: str) -> httpx.Response:
     return httpx.get(url, trust_env=False).raise_for_status()
 
 
-def make_authorizations(collate: str, count: int) -> list[str]:
-    """Create authorizations that need a handoff at the simulated Collate; return their ids."""
-    ids: list[str] = post(f"{collate}/_sim/authorizations", {"count": count})["ids"]
-    return ids
+def metrics(program: Program) -> dict[str, float]:
+    """Return the samples of a process by name and labels."""
+    lines = (line.rpartition(" ") for line in get(f"{program.admin_url}/metrics").text.splitlines())
+    return {name: float(value) for name, _, value in lines if not name.startswith("#")}
 
 
 def command_record(

@@ -5,14 +5,9 @@ Processor time and counts of two runs can be compared even if the machine runs o
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
 import psutil
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ROLES = {
     "kafka.Kafka": "Kafka",
@@ -21,9 +16,6 @@ _ROLES = {
     "gateway ingress": "ingress",
     "gateway worker": "worker",
 }
-LOAD = "load and readers"
-# Of this process at its start; empty where the operating system does not let a process choose.
-_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 class ProcessorTime:
@@ -32,48 +24,30 @@ class ProcessorTime:
     def __init__(self) -> None:
         self._before = _used()
 
-    def since(self) -> dict[str, float]:
-        """Return the seconds by role, without processes that have no role."""
-        return {role: seconds - self._before.get(role, 0.0) for role, seconds in sorted(_used().items())}
+    def per(self, commands: int) -> dict[str, float]:
+        """Return the milliseconds per command by role, without processes that have no role."""
+        return {
+            role: (seconds - self._before.get(role, 0.0)) / commands * 1_000
+            for role, seconds in sorted(_used().items())
+        }
 
 
-def share_one_core() -> None:
-    """Move ingress and worker to the first core and all other processes of this run to the second, for good.
-
-    Needs `has_two_cores`.
-    """
-    first, second, *_ = _CORES
-    for process, role in _processes():
-        core = first if role in {"ingress", "worker"} else second
-        for thread in process.threads():
-            os.sched_setaffinity(thread.id, {core})
-
-
-def has_two_cores() -> bool:
-    """Whether processes can be moved to one of two cores."""
-    return len(_CORES) > 1
+def seconds_of(pid: int) -> float:
+    """Return the processor seconds that a process has used."""
+    return float(sum(psutil.Process(pid).cpu_times()[:2]))
 
 
 def _used() -> dict[str, float]:
     used: dict[str, float] = defaultdict(float)
-    for process, role in _processes():
+    this = psutil.Process()
+    for process in (this, *this.children(recursive=True)):
         try:
-            times = process.cpu_times()
+            command, times = " ".join(process.cmdline()), process.cpu_times()
         except psutil.NoSuchProcess:
             continue  # the process has just ended
-        used[role] += times.user + times.system
-    return used
-
-
-def _processes() -> Iterator[tuple[psutil.Process, str]]:
-    """Find this process and its children that have a role."""
-    this = psutil.Process()
-    yield this, LOAD
-    for process in this.children(recursive=True):
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.NoSuchProcess:
-            continue
         role = next((role for part, role in _ROLES.items() if part in command), None)
+        if process is this:
+            role = "load and readers"
         if role is not None:
-            yield process, role
+            used[role] += times.user + times.system
+    return used

@@ -6,25 +6,21 @@ and the effect on the latency of commands.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
-import statistics
 import time
 import uuid
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import uvloop
-from aiokafka import AIOKafkaProducer
-from rich.console import Console
-from rich.table import Table
 
-from bench.chain.load import WARM_UP_SECONDS, reading_outcomes, steady
-from bench.chain.run import milliseconds
-from bench.installed import PARTITIONS, get, make_authorizations, post, unlimited
+from bench.harness import LATENCIES, append, console, in_turn, latencies, median, options, show
+from bench.installed import PARTITIONS, fresh_installation, make_authorizations, metrics
+from bench.processes import seconds_of
+from bench.steady import WARM_UP_SECONDS, SteadyLoad, reading_outcomes
 from consumers.authorization import recent_commands
 from consumers.authorization.handoffs import ended as handoff_ended
 from consumers.authorization.handoffs import reconciled
@@ -32,17 +28,17 @@ from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.state import AuthorizationState, Closer, CommandRef, Handoff, Known, WatchStatus
 from consumers.engine.state_store import state_record
 from consumers.watcher.cadence import Cadence
-from local.installation import Installation, Program, start_collate
 from local.kafka.nodes import Cluster
-from local.processes.run import Run
 from runtime.settings import WatchSettings
 from schemas.enums import Agreement
 from schemas.topics import catalogue, partition_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import argparse
+    from collections.abc import Iterator
 
-console = Console(width=120)
+    from local.installation import Program
+
 HOUR, DAY = 3_600.0, 86_400.0
 VERSION = 27
 # A population at the payer: the share of each age.
@@ -80,9 +76,8 @@ def watched(now: float, age: float) -> AuthorizationState:
 
 @dataclass(frozen=True, slots=True)
 class Burden:
-    """The load of one worker: bytes per state, idle CPU and observations, and the latencies of commands."""
+    """The load of one worker: its memory, idle CPU and observations, and the latencies of commands."""
 
-    state_bytes: int
     ready_seconds: float
     resident: int
     cpu_seconds: float
@@ -90,133 +85,90 @@ class Burden:
     latencies: list[float]
 
 
-async def _populate(bootstrap: str, prefix: str, collate: str, count: int) -> int:
-    """Create long-watched authorizations at Collate and in `state`; return the bytes of one state."""
-    if not count:
-        return 0
-    body = {"state": "waiting_on_payer", "count": count, "version": VERSION}
-    ids: list[str] = (await asyncio.to_thread(post, f"{collate}/_sim/authorizations", body))["ids"]
-    cadence, randomness, now = Cadence.of(WatchSettings()), random.Random(2), time.time()
-    topic = catalogue(prefix).state.name
-    ages = randomness.choices([age for _, age in MIX], [share for share, _ in MIX], k=count)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=1 << 18)
-    await producer.start()
-    size, sends = 0, []
-    try:
+async def _populate(bootstrap: str, prefix: str, ids: list[str]) -> None:
+    """Write states of long-watched authorizations."""
+    cadence, chance, now, topic = Cadence.of(WatchSettings()), random.Random(2), time.time(), catalogue(prefix).state
+    ages = chance.choices([age for _, age in MIX], [share for share, _ in MIX], k=len(ids))
+
+    def records() -> Iterator[dict[str, Any]]:
         for authorization, age in zip(ids, ages, strict=True):
             key, state = authorization.encode(), watched(now, age)
             # At a random moment of the step, as in steady operation.
-            timer_at = now + randomness.random() * cadence.every(state, now)
-            record = state_record(topic, key, state.encode(), timer_at)
-            size += len(record.value or b"")
+            timer_at = now + chance.random() * cadence.every(state, now)
+            record = state_record(topic.name, key, state.encode(), timer_at)
             partition = partition_for(key, PARTITIONS)
-            sends.append(
-                await producer.send(topic, record.value, key=key, partition=partition, headers=list(record.headers))
-            )
-        await asyncio.gather(*sends)
-    finally:
-        await producer.stop()
-    return size // count
+            yield {"value": record.value, "key": key, "partition": partition, "headers": list(record.headers)}
 
-
-@asynccontextmanager
-async def _running(bootstrap: str, count: int) -> AsyncIterator[tuple[Installation, str, Program, Program, int, float]]:
-    with Run("bench") as run:
-        collate = start_collate(run, "--latency-ms", "5")
-        prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=unlimited())
-        installed.apply_topics()
-        # States without an offset would look like lost offsets, so a worker must have run before.
-        first = installed.start("worker")
-        await asyncio.to_thread(first.await_ready)
-        await asyncio.to_thread(first.stop)
-        size = await _populate(bootstrap, prefix, collate, count)
-        ingress = installed.start("ingress")
-        await asyncio.to_thread(ingress.await_ready)
-        began = time.perf_counter()
-        worker = installed.start("worker")
-        await asyncio.to_thread(worker.await_ready)
-        yield installed, collate, ingress, worker, size, time.perf_counter() - began
+    await append(bootstrap, topic.name, records())
 
 
 def _observations(worker: Program) -> float:
-    lines = get(f"{worker.admin_url}/metrics").text.splitlines()
-    counted = {
-        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if "observations_total{" in line
-    }
+    counted = {name: count for name, count in metrics(worker).items() if "observations_total{" in name}
     if any(count for name, count in counted.items() if 'result="nothing"' not in name):
         raise RuntimeError(f"expected observations without news, found: {counted}")
     return sum(counted.values())
 
 
-async def burden(bootstrap: str, count: int, *, rate: float, seconds: float) -> Burden:
+async def burden(bootstrap: str, count: int, rate: float, seconds: float) -> Burden:
     """Run one worker with `count` watched authorizations: first idle, then with commands at a steady rate."""
-    async with _running(bootstrap, count) as (installed, collate, ingress, worker, size, ready):
-        process = psutil.Process(worker.process.pid)
+    async with fresh_installation(bootstrap) as bench:
+        # States without an offset would look like lost offsets, so a worker must have run before.
+        (first,) = await bench.start("worker")
+        await asyncio.to_thread(first.stop)
+        if count:
+            ids = await make_authorizations(bench.collate, count, state="waiting_on_payer", version=VERSION)
+            await _populate(bootstrap, bench.installed.prefix, ids)
+        (ingress,) = await bench.start("ingress")
+        began = time.perf_counter()
+        (worker,) = await bench.start("worker")
+        ready = time.perf_counter() - began
+        pid = worker.process.pid
         await asyncio.sleep(2.0)
-        cpu, observations = sum(process.cpu_times()[:2]), await asyncio.to_thread(_observations, worker)
+        cpu, observations = seconds_of(pid), await asyncio.to_thread(_observations, worker)
         await asyncio.sleep(seconds)
-        cpu = sum(process.cpu_times()[:2]) - cpu
+        cpu = seconds_of(pid) - cpu
         observations = await asyncio.to_thread(_observations, worker) - observations
-        resident = process.memory_info().rss
-        address, authorizations = (
-            ingress.url.removeprefix("http://"),
-            make_authorizations(collate, int(rate * (WARM_UP_SECONDS + seconds))),
-        )
-
-        def request(number: int, authorization: str, _: str | None) -> bytes:
-            return (
-                f"POST /v1/authorizations/{authorization}/handoffs HTTP/1.1\r\nHost: {address}\r\n"
-                f"Authorization: Bearer {installed.caller_key}\r\nIdempotency-Key: {number}\r\n"
-                "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-            ).encode()
-
-        async with reading_outcomes(bootstrap, catalogue(installed.prefix).events.name) as outcomes:
-            found = await steady(address, request, authorizations, outcomes, rate=rate, seconds=seconds)
-        return Burden(size, ready, resident, cpu, observations, found.seconds)
+        resident = psutil.Process(pid).memory_info().rss
+        asked = await make_authorizations(bench.collate, int(rate * (WARM_UP_SECONDS + seconds)))
+        async with reading_outcomes(bootstrap, bench.events) as outcomes:
+            found = await SteadyLoad(ingress.url, bench.request, asked, outcomes).run(rate, seconds)
+        return Burden(ready, resident, cpu, observations, found.seconds)
 
 
-async def _main(count: int, rate: float, seconds: float, repetitions: int) -> None:
-    none: list[Burden] = []
-    many: list[Burden] = []
+async def _main(given: argparse.Namespace) -> None:
     with Cluster(brokers=1, long_lived=True) as cluster:
         # Not measured: the broker's JVM warms up.
-        await burden(cluster.bootstrap, 0, rate=5 * rate, seconds=2 * seconds)
-        for _ in range(repetitions):
-            none.append(await burden(cluster.bootstrap, 0, rate=rate, seconds=seconds))
-            many.append(await burden(cluster.bootstrap, count, rate=rate, seconds=seconds))
-    resident = statistics.median(run.resident for run in many) - statistics.median(run.resident for run in none)
-    spent = statistics.median(run.cpu_seconds for run in many) - statistics.median(run.cpu_seconds for run in none)
-    observations = statistics.median(run.observations for run in many)
-    console.print(
-        f"{count:,} watched on one worker: {resident / count:,.0f} bytes each in the process, of which "
-        f"{many[0].state_bytes} are the state itself; {observations / seconds:.1f} observations/s cost "
-        f"{spent / seconds:.1%} of a core, {spent / observations * 1e6:,.0f} µs each"
+        await burden(cluster.bootstrap, 0, 5 * given.rate, 2 * given.seconds)
+        run = partial(burden, cluster.bootstrap, rate=given.rate, seconds=given.seconds)
+        runs = await in_turn({"none": partial(run, 0), "many": partial(run, given.watched)}, given.repetitions)
+    none, many = runs.values()
+    resident, spent = (
+        median(many, lambda one, of=of: getattr(one, of)) - median(none, lambda one, of=of: getattr(one, of))  # type: ignore[misc]
+        for of in ("resident", "cpu_seconds")
     )
-    table = Table(title=f"Commands at {rate:.0f}/s (all repetitions together, ms) and the worker's start (median, s)")
-    for column in ("worker", "p50", "p99", "of p50 with none", "of p99 with none", "start"):
-        table.add_column(column, justify="right")
-    for name, runs in (("none watched", none), (f"{count:,} watched", many)):
-        at, floor = _together(runs), _together(none)
-        table.add_row(
-            name,
-            *(f"{value:.1f}" for value in at),
-            *(f"{value / of:.2f}x" for value, of in zip(at, floor, strict=True)),
-            f"{statistics.median(run.ready_seconds for run in runs):.1f}",
-        )
-    console.print(table)
-
-
-def _together(runs: list[Burden]) -> tuple[float, float]:
-    latencies = sorted(took for run in runs for took in run.latencies)
-    return milliseconds(latencies, 0.5), milliseconds(latencies, 0.99)
+    observations = median(many, lambda one: one.observations)
+    console.print(
+        f"{given.watched:,} watched on one worker: {resident / given.watched:,.0f} bytes each in the process; "
+        f"{observations / given.seconds:.1f} observations/s cost {spent / given.seconds:.1%} of a core, "
+        f"{spent / observations * 1e6:,.0f} µs each"
+    )
+    cells = latencies({name: [sorted(took for run in found for took in run.latencies)] for name, found in runs.items()})
+    show(
+        f"Commands at {given.rate:.0f}/s (all repetitions together) and the worker's start (median, s)",
+        ("watched", *LATENCIES, "start"),
+        ((name, *cells[name], f"{median(found, lambda one: one.ready_seconds):.1f}") for name, found in runs.items()),
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--watched", type=int, default=50_000, help="watched authorizations (default 50,000)")
-    parser.add_argument("--rate", type=float, default=20.0, help="commands per second (default 20)")
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long to measure (default 15)")
-    parser.add_argument("--repetitions", type=int, default=3, help="how often each run is repeated (default 3)")
-    arguments = parser.parse_args()
-    uvloop.run(_main(arguments.watched, arguments.rate, arguments.seconds, arguments.repetitions))
+    uvloop.run(
+        _main(
+            options(
+                __doc__,
+                watched=(50_000, "watched authorizations"),
+                rate=(20.0, "commands per second"),
+                seconds=(15.0, "seconds to measure"),
+                repetitions=(3, "repetitions of each run"),
+            )
+        )
+    )

@@ -1,7 +1,7 @@
 """The measured process: the engine or one of its floors, over topics that the benchmark fills.
 
 Prints a JSON line when all its partitions run, and another when it has committed the expected number of records or its
-stdin closes.
+stdin closes. `Subject` starts the process and reads the lines.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 import structlog
 import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from bench.floors.bare_loop import BareLoop
-from bench.floors.bare_reading import BareReading
 from consumers.engine import Done, Invocation, Output, Record, RetryAt
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
@@ -43,18 +43,47 @@ class Task:
     prefix: str
     partitions: int
     expect: int = 0
-    warm_up: int = 0
     handler_seconds: float = 0.005
-    http: str = ""
     checkpoints: int = 0
     hanging_key: str = ""
-    timers: bool = False
     spares: bool = False
 
 
-def resident() -> int:
-    """Return the bytes of this process that are in memory now."""
-    return psutil.Process().memory_info().rss
+class Subject:
+    """One measured process."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    async def __aenter__(self) -> Self:
+        """Start the process."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.engine.subject", json.dumps(asdict(self._task))),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        self.pid = self._process.pid
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), 20)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def report(self, name: str, seconds: float = 180) -> dict[str, Any]:
+        """Return the next report with this name."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(seconds):
+            async for line in self._process.stdout:
+                report: dict[str, Any] = json.loads(line)
+                if report["report"] == name:
+                    return report
+        raise RuntimeError(f"the subject ended without the report {name!r}; see its output above")
 
 
 @dataclass(slots=True)
@@ -62,72 +91,42 @@ class Count:
     """The records that are finished so far."""
 
     expect: int
-    warm_up: int
     finished: int = 0
-    warm_resident: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def began(self) -> None:
-        """Note the first call of the handler."""
-        if not self.first_at:
-            self.first_at = time.perf_counter()
-
-    def committed(self, records: int) -> None:
+    def committed(self, records: int = 1) -> None:
         """Note records whose outcome is committed."""
         self.finished += records
         self.last_at = time.perf_counter()
-        if self.warm_up and not self.warm_resident and self.finished >= self.warm_up:
-            self.warm_resident = resident()
         if self.expect and self.finished >= self.expect:
             self.done.set()
 
 
-class Work:
-    """The work of every handler here: wait, or make one HTTP call."""
+class Handler:
+    """The engine's handler: a wait, an outcome and a state, with optional checkpoints."""
 
     def __init__(self, task: Task, count: Count) -> None:
         self._task = task
         self._count = count
         self._hanging = task.hanging_key.encode()
-        self._get: Callable[[], Awaitable[None]] | None = None
 
-    async def open(self) -> None:
-        """Prepare for HTTP calls."""
-        if self._task.http:
-            from bench.http_calls import caller  # noqa: PLC0415 - only this measurement needs it
-
-            self._get = await caller(self._task.http)
-
-    async def __call__(self, key: bytes) -> None:
-        """Do the work of one record."""
-        self._count.began()
+    async def work(self, key: bytes) -> None:
+        """Do the work of one record, of a floor too."""
+        self._count.first_at = self._count.first_at or time.perf_counter()
         if key == self._hanging:
             await asyncio.Event().wait()
-        if self._get is not None:
-            await self._get()
-        elif self._task.handler_seconds:
+        if self._task.handler_seconds:
             await asyncio.sleep(self._task.handler_seconds)
-
-
-class Handler:
-    """The engine's handler: work, an outcome and a state, with optional checkpoints."""
-
-    def __init__(self, task: Task, work: Work) -> None:
-        self._events = f"{task.prefix}events"
-        self._checkpoints = task.checkpoints
-        self._timers = task.timers
-        self._work = work
 
     async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
         """Do the work and return its outcome."""
-        for number in range(self._checkpoints):
+        for number in range(self._task.checkpoints):
             await invocation.checkpoint(b"intent %d %d" % (record.offset, number))
-        await self._work(record.key)
-        outcome = Output(self._events, record.key, record.value, (("offset", b"%d" % record.offset),))
-        timer_at = invocation.now + 3_600 if self._timers else None
-        return Done((outcome,), b"state %d" % record.offset, timer_at)
+        await self.work(record.key)
+        outcome = Output(f"{self._task.prefix}events", record.key, record.value, (("offset", b"%d" % record.offset),))
+        return Done((outcome,), b"state %d" % record.offset, on_commit=(self._count.committed,))
 
     async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
         """Do nothing."""
@@ -135,7 +134,7 @@ class Handler:
         return Done()
 
 
-def _engine(task: Task, work: Work, count: Count) -> Engine:
+def _engine(task: Task, handler: Handler) -> Engine:
     settings = EngineSettings(
         topic=f"{task.prefix}commands",
         state_topic=f"{task.prefix}state",
@@ -144,54 +143,57 @@ def _engine(task: Task, work: Work, count: Count) -> Engine:
         client=lambda: {"bootstrap_servers": task.bootstrap},
         concurrency=2_048,
     )
-    metrics = create_engine_metrics(MetricFactory(CollectorRegistry()))
-    labelled = metrics.records.labels
-
-    class Counting:
-        """Counts committed records for the measurement, beside the metric itself."""
-
-        def __init__(self, partition: str) -> None:
-            self._metric = labelled(partition)
-
-        def inc(self, amount: float = 1) -> None:
-            self._metric.inc(amount)
-            count.committed(int(amount))
-
-    children: dict[str, Counting] = {}
-
-    def counting(partition: str) -> Counting:
-        return children.get(partition) or children.setdefault(partition, Counting(partition))
-
-    metrics.records.labels = counting  # type: ignore[method-assign, assignment] # this process is the measurement
-    return Engine(settings, Handler(task, work), metrics)
+    return Engine(settings, handler, create_engine_metrics(MetricFactory(CollectorRegistry())))
 
 
-Run = Callable[[asyncio.Event], Awaitable[None]]
+class BareReading:
+    """The floor of a restore: read a topic's only partition to its end, and keep the last value of each key."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._bootstrap = bootstrap
+        self._source = TopicPartition(topic, 0)
+        self.values: dict[bytes, bytes] = {}
+        self.is_ready = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read to the end, then wait."""
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+        ) as consumer:
+            consumer.assign([self._source])
+            end = (await consumer.end_offsets([self._source]))[self._source]
+            while await consumer.position(self._source) < end:
+                for records in (await consumer.getmany(timeout_ms=500, max_records=5_000)).values():
+                    self.values |= {record.key: record.value for record in records}
+        self.is_ready = True
+        await stop.wait()
 
 
-def _subject(task: Task, work: Work, count: Count) -> tuple[Run, Callable[[], bool]]:
+Runs = Callable[[asyncio.Event], Awaitable[None]]
+
+
+def _subject(task: Task, count: Count) -> tuple[Runs, Callable[[], bool]]:
     """Return the function that runs the subject, and the function that returns whether all its partitions run."""
+    handler = Handler(task, count)
 
     async def floor_handler(record: ConsumerRecord) -> None:
-        await work(record.key)
+        await handler.work(record.key)
 
-    match task.kind:
-        case "engine":
-            engine = _engine(task, work, count)
-            return (
-                engine.run,
-                lambda: (
-                    len(engine.partitions) == task.partitions
-                    and all(partition.status is PartitionStatus.RUNNING for partition in engine.partitions.values())
-                ),
-            )
-        case "bare":
-            bare = BareLoop(task.bootstrap, task.prefix, floor_handler, count.committed)
-            return bare.run, lambda: bare.is_ready
-        case "reading":
-            reading = BareReading(task.bootstrap, f"{task.prefix}state")
-            return reading.run, lambda: reading.is_ready
-    raise ValueError(task.kind)
+    if task.kind == "engine":
+        engine = _engine(task, handler)
+        return (
+            engine.run,
+            lambda: (
+                len(engine.partitions) == task.partitions
+                and all(partition.status is PartitionStatus.RUNNING for partition in engine.partitions.values())
+            ),
+        )
+    floor = (
+        BareLoop(task.bootstrap, task.prefix, floor_handler, count.committed)
+        if task.kind == "bare"
+        else BareReading(task.bootstrap, f"{task.prefix}state")
+    )
+    return floor.run, lambda: floor.is_ready
 
 
 def _report(name: str, **fields: Any) -> None:
@@ -199,18 +201,16 @@ def _report(name: str, **fields: Any) -> None:
 
 
 async def _report_ready(is_ready: Callable[[], bool]) -> None:
-    before, began = resident(), time.perf_counter()
+    before, began = psutil.Process().memory_info().rss, time.perf_counter()
     while not is_ready():  # noqa: ASYNC110 - sampling is what a measurement does
         await asyncio.sleep(0.005)
-    _report("ready", seconds=time.perf_counter() - began, grownBytes=resident() - before)
+    grown = psutil.Process().memory_info().rss - before
+    _report("ready", seconds=time.perf_counter() - began, grownBytes=grown)
 
 
 async def _main(task: Task) -> None:
-    count = Count(task.expect, task.warm_up)
-    work = Work(task, count)
-    await work.open()
-    stop = asyncio.Event()
-    run, is_ready = _subject(task, work, count)
+    count, stop = Count(task.expect), asyncio.Event()
+    run, is_ready = _subject(task, count)
     if task.spares or task.kind == "engine":
         tune_gc()
     reporting = asyncio.ensure_future(_report_ready(is_ready))
@@ -221,11 +221,9 @@ async def _main(task: Task) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _report(
         "ended",
-        finished=count.finished,
         seconds=count.last_at - count.first_at,
         cpuSeconds=usage.ru_utime + usage.ru_stime,
         residentMiB=usage.ru_maxrss / 1024,
-        grownMiB=(resident() - count.warm_resident) / 1024 / 1024,
     )
     reporting.cancel()
     stop.set()

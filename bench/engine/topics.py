@@ -7,8 +7,10 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from bench.harness import append
 
 _ROLES = ("commands", "events", "state")
 _SETTLE_SECONDS = 0.5
@@ -46,47 +48,29 @@ async def make_topics(bootstrap: str, partitions: int) -> str:
     return prefix
 
 
-def key_of(number: int, keys: int) -> bytes:
-    """Return the key of the record with that number."""
-    return b"key-%d" % (number % keys)
+def place(number: int, keys: int, partitions: int) -> tuple[bytes, int]:
+    """Return the key of the record with that number, and its partition: every key stays on one."""
+    return b"key-%d" % (number % keys), number % keys % partitions
 
 
-async def fill(
-    bootstrap: str, prefix: str, *, partitions: int, keys: int, records: int, value_bytes: int = 100
-) -> None:
-    """Append records with alternating keys; every key stays on one partition."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5, max_batch_size=1 << 18
-    )
-    await producer.start()
-    value = b"x" * value_bytes
-    try:
-        for start in range(0, records, 5_000):
-            await asyncio.gather(
-                *[
-                    await producer.send(
-                        f"{prefix}commands", value, key=key_of(number, keys), partition=number % keys % partitions
-                    )
-                    for number in range(start, min(start + 5_000, records))
-                ]
-            )
-    finally:
-        await producer.stop()
+async def fill(bootstrap: str, prefix: str, *, partitions: int, keys: int, records: int) -> None:
+    """Append records of 100 bytes with alternating keys."""
+    places = (place(number, keys, partitions) for number in range(records))
+    made = ({"value": b"x" * 100, "key": key, "partition": partition} for key, partition in places)
+    await append(bootstrap, f"{prefix}commands", made)
 
 
 async def check(bootstrap: str, prefix: str, *, partitions: int, records: int) -> Verdict:
     """Read all committed outcomes and compare them with the input: each offset once, in order per key."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=None, isolation_level="read_committed", auto_offset_reset="earliest"
-    )
-    await consumer.start()
     sources = [TopicPartition(f"{prefix}events", partition) for partition in range(partitions)]
-    consumer.assign(sources)
-    ends = await consumer.end_offsets(sources)
     seen: set[tuple[int, int]] = set()
     last: dict[bytes, int] = defaultdict(lambda: -1)
     outcomes = out_of_order = 0
-    try:
+    async with AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+    ) as consumer:
+        consumer.assign(sources)
+        ends = await consumer.end_offsets(sources)
         while any([await consumer.position(source) < ends[source] for source in sources]):
             for fetched in (await consumer.getmany(timeout_ms=500)).values():
                 for record in fetched:
@@ -95,6 +79,4 @@ async def check(bootstrap: str, prefix: str, *, partitions: int, records: int) -
                     out_of_order += offset <= last[record.key]
                     last[record.key] = max(offset, last[record.key])
                     seen.add((record.partition, offset))
-    finally:
-        await consumer.stop()
     return Verdict(outcomes, records - len(seen), outcomes - len(seen), out_of_order)

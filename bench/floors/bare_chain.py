@@ -19,8 +19,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from bench.floors.bare_calls import BareCalls
 from bench.floors.bare_loop import BareLoop
-from bench.http_calls import Connections
 from local.processes.ports import free_ports
 from schemas.topics import partition_for
 
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-async def _main(bootstrap: str, collate: str, prefix: str, key: str, count: str, *options: str) -> None:
+async def _main(collate: str, key: str, bootstrap: str, prefix: str, count: str, *options: str) -> None:
     partitions, has_intents = int(count), "--intents" in options
-    address = collate.removeprefix("http://")
-    connections = Connections(address)
+    connections = BareCalls(collate)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
     await producer.start()
-    head = f"Host: {address}\r\nAuthorization: Bearer {key}\r\n"
+    head = f"Host: bench\r\nAuthorization: Bearer {key}\r\n"
 
     async def append(request: Request) -> JSONResponse:
         authorization = request.path_params["authorization"].encode()

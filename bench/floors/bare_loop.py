@@ -37,7 +37,6 @@ class BarePartition:
         self._intents: list[tuple[ConsumerRecord, asyncio.Future[None]]] = []
         self._order: deque[int] = deque()
         self._beyond: set[int] = set()
-        self._watermark = 0
         self._wake = asyncio.Event()
         self._is_paused = False
         self.is_ready = False
@@ -52,11 +51,10 @@ class BarePartition:
             linger_ms=0,
             max_batch_size=1 << 18,
         )
-        await producer.start()
-        self._loop.consumer.seek(self._source, 0)
-        self.is_ready = True
-        self._loop.consumer.resume(self._source)
-        try:
+        async with producer:
+            self._loop.consumer.seek(self._source, 0)
+            self.is_ready = True
+            self._loop.consumer.resume(self._source)
             while True:
                 if not self._finished and not self._intents:
                     self._wake.clear()
@@ -67,8 +65,6 @@ class BarePartition:
                 if self._is_paused and len(self._order) < _MAX_PENDING // 2:
                     self._is_paused = False
                     self._loop.consumer.resume(self._source)
-        finally:
-            await producer.stop()
 
     def feed(self, records: Sequence[ConsumerRecord]) -> None:
         """Add fetched records to their key queues."""
@@ -136,7 +132,6 @@ class BarePartition:
             committed.set_result(None)
         for _ in range(passed):
             self._order.popleft()
-        self._watermark = watermark
         self._loop.committed(len(batch))
 
 

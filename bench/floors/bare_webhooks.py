@@ -1,7 +1,7 @@
 """The floor of the deliverer: an aiokafka consumer and httpx, in order per key, without promises.
 
 It signs nothing, retries nothing, stores nothing, checks no address, and commits offsets every second.
-`python -m bench.floors.bare_webhooks BOOTSTRAP TOPIC GROUP URL CONCURRENCY` runs until its standard input ends.
+`python -m bench.floors.bare_webhooks BOOTSTRAP TOPIC GROUP URL CONCURRENCY` runs until it is killed.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
+from typing import TYPE_CHECKING
 
 import httpx
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
 from schemas.cloudevents import from_kafka, to_http
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
 
 _MOST_UNFINISHED = 6_000
 
@@ -27,20 +31,18 @@ class BareDeliverer:
         self._slots = asyncio.Semaphore(concurrency)
         limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
         self._client = httpx.AsyncClient(trust_env=False, limits=limits)
-        self._queues: dict[bytes, deque[object]] = {}
+        self._queues: dict[bytes, deque[ConsumerRecord]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.unfinished = 0
 
-    def add(self, record: object) -> None:
+    def add(self, record: ConsumerRecord) -> None:
         """Queue a record behind those of its key."""
         self.unfinished += 1
-        key: bytes = record.key  # type: ignore[attr-defined] # aiokafka is untyped
-        queue = self._queues.get(key)
-        if queue is not None:
-            queue.append(record)
+        if record.key in self._queues:
+            self._queues[record.key].append(record)
             return
-        self._queues[key] = deque([record])
-        task = asyncio.create_task(self._work(key))
+        self._queues[record.key] = deque([record])
+        task = asyncio.create_task(self._work(record.key))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -48,7 +50,7 @@ class BareDeliverer:
         queue = self._queues[key]
         while queue:
             record = queue.popleft()
-            headers, body = to_http(from_kafka(record.headers, record.value), "structured")  # type: ignore[attr-defined]
+            headers, body = to_http(from_kafka(record.headers, record.value), "structured")
             async with self._slots:
                 response = await self._client.post(self._url, headers=headers, content=body)
             response.raise_for_status()
@@ -57,26 +59,23 @@ class BareDeliverer:
 
 
 async def main() -> None:
-    """Deliver until standard input ends."""
+    """Deliver until killed."""
     bootstrap, topic, group, url, concurrency = sys.argv[1:]
     deliverer = BareDeliverer(url, int(concurrency))
-    consumer = AIOKafkaConsumer(
+    async with AIOKafkaConsumer(
         topic,
         bootstrap_servers=bootstrap,
         group_id=group,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         auto_commit_interval_ms=1_000,
-    )
-    await consumer.start()
-    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    while not ended.done():
-        for records in (await consumer.getmany(timeout_ms=100, max_records=1_000)).values():
-            for record in records:
-                deliverer.add(record)
-        while deliverer.unfinished > _MOST_UNFINISHED:  # noqa: ASYNC110 - the tasks finish records one by one
-            await asyncio.sleep(0.005)
-    await consumer.stop()
+    ) as consumer:
+        while True:
+            for records in (await consumer.getmany(timeout_ms=100, max_records=1_000)).values():
+                for record in records:
+                    deliverer.add(record)
+            while deliverer.unfinished > _MOST_UNFINISHED:  # noqa: ASYNC110 - the tasks finish records one by one
+                await asyncio.sleep(0.005)
 
 
 if __name__ == "__main__":

@@ -95,3 +95,10 @@ AFTERWARDS: tuple[LiteralString, ...] = (
     "UPDATE authorizations SET contradicted_at = updated_at WHERE record->'lastHandoff'->>'agreement' = 'contradicts'",
     "INSERT INTO minutes SELECT date_trunc('minute', accepted_at), count(*), count(*) FROM commands GROUP BY 1",
 )
+
+# The sizes of the largest tables.
+SIZES: LiteralString = (
+    "SELECT relname, pg_size_pretty(pg_table_size(oid)), pg_size_pretty(pg_indexes_size(oid)) FROM pg_class"
+    " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    " ORDER BY pg_total_relation_size(oid) DESC LIMIT 4"
+)

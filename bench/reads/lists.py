@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,34 +17,10 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
+    Query = Callable[[random.Random], Any]
+
 _LIMIT = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A list: its name, and a function that returns a query with values by chance."""
-
-    name: str
-    query: Callable[[random.Random], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """Values of filters by chance."""
-
-    authorizations: int
-
-    def one(self, chance: random.Random) -> str:
-        """Return an authorization."""
-        return f"auth_{chance.randrange(self.authorizations)}"
-
-    def case(self, chance: random.Random) -> dict[str, str]:
-        """Return metadata that three commands have."""
-        return {"case": f"case-{chance.randrange(self.authorizations)}"}
-
-    def key(self, chance: random.Random) -> tuple[datetime, str]:
-        """Return the sort key of a page."""
-        return _ago(chance), self.one(chance)
+_ARCHIVE = {"team": "archive"}
 
 
 def _ago(chance: random.Random) -> datetime:
@@ -68,69 +43,72 @@ def _reason(chance: random.Random) -> str:
     return f"reason_{chance.randrange(10)}"
 
 
-def _always(value: Any) -> Callable[[random.Random], Any]:
-    return lambda _: value
+def reads(authorizations: int) -> list[tuple[str, Query]]:
+    """Return the name of each list, and a function that returns a query with values by chance."""
 
+    def one(chance: random.Random) -> str:
+        return f"auth_{chance.randrange(authorizations)}"
 
-_handoff, _contradicted = _always(Needs.HANDOFF), _always(Needs.CONTRADICTED)
+    def case(chance: random.Random) -> dict[str, str]:
+        return {"case": f"case-{chance.randrange(authorizations)}"}  # three commands have it
 
+    def cursor(chance: random.Random) -> tuple[datetime, str]:
+        return _ago(chance), one(chance)
 
-def _work(name: str, **given: Callable[[random.Random], Any]) -> Read:
-    return Read(name, lambda chance: AuthorizationPage(_LIMIT, **{key: value(chance) for key, value in given.items()}))
+    def page(kind: type, given: dict[str, Any]) -> Query:
+        return lambda chance: kind(
+            _LIMIT, **{key: value(chance) if callable(value) else value for key, value in given.items()}
+        )
 
-
-def _commands(name: str, **given: Callable[[random.Random], Any]) -> Read:
-    return Read(name, lambda chance: CommandPage(_LIMIT, **{key: value(chance) for key, value in given.items()}))
-
-
-def reads(values: Values) -> list[Read]:
-    """Return all lists, with the filters that people and services use."""
-    newest, rare = _always("newest"), _always("rare")
+    all_of_them = {"payer_id": _payer, "caller": _caller, "metadata": _team}
+    work: list[tuple[str, dict[str, Any]]] = [
+        ("authorizations, needs=person", {}),
+        ("  at a cursor", {"after": cursor}),
+        ("  by payer", {"payer_id": _payer}),
+        ("  by caller", {"caller": _caller}),
+        ("  by a caller with 30 commands", {"caller": "rare"}),
+        ("  by metadata, a case", {"metadata": case}),
+        ("  by metadata, a team", {"metadata": _team}),
+        ("  by payer, caller and team", all_of_them),
+        ("  by caller and team", {"caller": _caller, "metadata": _team}),
+        ("  by caller and a case", {"caller": _caller, "metadata": case}),
+        ("  by a team of which none waits", {"metadata": _ARCHIVE}),
+        ("  by payer and that team", {"payer_id": _payer, "metadata": _ARCHIVE}),
+        ("  that wait since before", {"before": _ago}),
+        ("authorizations, needs=handoff", {"needs": Needs.HANDOFF}),
+        ("  by payer, caller and team", {"needs": Needs.HANDOFF} | all_of_them),
+        ("authorizations, needs=contradicted", {"needs": Needs.CONTRADICTED}),
+        ("  by payer, caller and team", {"needs": Needs.CONTRADICTED} | all_of_them),
+    ]
+    commands: list[tuple[str, dict[str, Any]]] = [
+        ("commands", {}),
+        ("  newest", {"order": "newest"}),
+        ("  at a cursor", {"after": cursor}),
+        ("  by authorization", {"authorization_id": one}),
+        ("  by caller, newest", {"caller": _caller, "order": "newest"}),
+        ("  by a caller with 30 commands", {"caller": "rare"}),
+        ("  accepted", {"status": "accepted"}),
+        ("  waiting", {"status": "waiting"}),
+        ("  dead-lettered", {"status": "dead_lettered"}),
+        ("  waiting by caller", {"status": "waiting", "caller": _caller}),
+        ("  finished, newest", {"status": "finished", "order": "newest"}),
+        ("  by reason", {"reason": _reason}),
+        ("  by reason and caller", {"reason": _reason, "caller": _caller}),
+        ("  by a reason that none has", {"reason": "other"}),
+        ("  by metadata, a case", {"metadata": case}),
+        ("  by metadata, a team", {"metadata": _team}),
+        ("  by metadata, a team, newest", {"metadata": _team, "order": "newest"}),
+        ("  by metadata and caller", {"metadata": _team, "caller": _caller}),
+    ]
     return [
-        _work("authorizations, needs=person"),
-        _work("  at a cursor", after=values.key),
-        _work("  by payer", payer_id=_payer),
-        _work("  by caller", caller=_caller),
-        _work("  by a caller with 30 commands", caller=rare),
-        _work("  by metadata, a case", metadata=values.case),
-        _work("  by metadata, a team", metadata=_team),
-        _work("  by payer, caller and team", payer_id=_payer, caller=_caller, metadata=_team),
-        _work("  by caller and team", caller=_caller, metadata=_team),
-        _work("  by caller and a case", caller=_caller, metadata=values.case),
-        _work("  by a team of which none waits", metadata=_always({"team": "archive"})),
-        _work("  by payer and that team", payer_id=_payer, metadata=_always({"team": "archive"})),
-        _work("  that wait since before", before=_ago),
-        _work("authorizations, needs=handoff", needs=_handoff),
-        _work("  by payer, caller and team", needs=_handoff, payer_id=_payer, caller=_caller, metadata=_team),
-        _work("authorizations, needs=contradicted", needs=_contradicted),
-        _work("  by payer, caller and team", needs=_contradicted, payer_id=_payer, caller=_caller, metadata=_team),
-        _commands("commands"),
-        _commands("  newest", order=newest),
-        _commands("  at a cursor", after=values.key),
-        _commands("  by authorization", authorization_id=values.one),
-        _commands("  by caller, newest", caller=_caller, order=newest),
-        _commands("  by a caller with 30 commands", caller=rare),
-        _commands("  accepted", status=_always("accepted")),
-        _commands("  waiting", status=_always("waiting")),
-        _commands("  dead-lettered", status=_always("dead_lettered")),
-        _commands("  waiting by caller", status=_always("waiting"), caller=_caller),
-        _commands("  finished, newest", status=_always("finished"), order=newest),
-        _commands("  by reason", reason=_reason),
-        _commands("  by reason and caller", reason=_reason, caller=_caller),
-        _commands("  by a reason that none has", reason=_always("other")),
-        _commands("  by metadata, a case", metadata=values.case),
-        _commands("  by metadata, a team", metadata=_team),
-        _commands("  by metadata, a team, newest", metadata=_team, order=newest),
-        _commands("  by metadata and caller", metadata=_team, caller=_caller),
-        Read("timeline", lambda chance: TimelinePage(values.one(chance), describe, _LIMIT)),
-        Read(
-            "  newest, since",
-            lambda chance: TimelinePage(values.one(chance), describe, _LIMIT, None, "newest", _ago(chance)),
-        ),
-        Read("handoffs, active", lambda _: HandoffPage("active", _LIMIT)),
-        Read("handoffs, closed, newest", lambda _: HandoffPage("closed", _LIMIT, order="newest")),
-        Read("  since", lambda chance: HandoffPage("closed", _LIMIT, since=_ago(chance))),
-        Read("numbers of the people's work", _always(people_numbers)),
-        Read("overview", _always(overview)),
-        Read("overview, history=1h", _always(overview_with_history)),
+        *((name, page(AuthorizationPage, given)) for name, given in work),
+        *((name, page(CommandPage, given)) for name, given in commands),
+        ("timeline", lambda chance: TimelinePage(one(chance), describe, _LIMIT)),
+        ("  newest, since", lambda chance: TimelinePage(one(chance), describe, _LIMIT, None, "newest", _ago(chance))),
+        ("handoffs, active", lambda _: HandoffPage("active", _LIMIT)),
+        ("handoffs, closed, newest", lambda _: HandoffPage("closed", _LIMIT, order="newest")),
+        ("  since", lambda chance: HandoffPage("closed", _LIMIT, since=_ago(chance))),
+        ("numbers of the people's work", lambda _: people_numbers),
+        ("overview", lambda _: overview),
+        ("overview, history=1h", lambda _: overview_with_history),
     ]

@@ -1,5 +1,0 @@
-"""`python -m bench.chain`."""
-
-from bench.chain.run import main
-
-main()

@@ -1,5 +1,0 @@
-"""`python -m bench.deliverer`."""
-
-from bench.deliverer.run import run
-
-run()
