@@ -3,8 +3,6 @@
 ARGS="chain --commands 40000" gives options to one; ARGS="chain --help" shows them.
 """
 
-from __future__ import annotations
-
 import argparse
 import platform
 import subprocess

@@ -3,18 +3,14 @@
 The process prints its port, and ends at the end of its standard input.
 """
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import uvloop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 DELAY_SECONDS = 0.005
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"

@@ -11,16 +11,15 @@ that are already in the topic, and as the highest rate with a delay of at most a
 prints processor time and counts per command.
 """
 
-from __future__ import annotations
-
+import argparse
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import psutil
 import uvloop
@@ -39,17 +38,11 @@ from bench.installed import (
 )
 from bench.processes import ProcessorTime
 from bench.steady import WARM_UP_SECONDS, SteadyLoad, SteadyResult, reading_outcomes
-from local.installation import COLLATE_KEY
+from local.installation import COLLATE_KEY, Program
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
 from schemas.commands import HandoffRequest
 from schemas.topics import catalogue
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import AsyncIterator
-
-    from local.installation import Program
 
 AUTHORIZATIONS = 1_000
 KEPT_UP_MILLISECONDS = 1_000

@@ -4,8 +4,7 @@ One real `gateway deliverer` on real Kafka, 12 partitions, 1,000 keys; the recei
 aiokafka consumer with httpx. Both read the same events from the same topic.
 """
 
-from __future__ import annotations
-
+import argparse
 import asyncio
 import base64
 import json
@@ -13,9 +12,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvloop
 
@@ -29,10 +29,6 @@ from local.processes.run import Run
 from schemas.events import HandoffOpened
 from schemas.records import publish, source, write_event
 from schemas.topics import catalogue, partition_for
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable
 
 KEYS = 1_000
 CONCURRENCY = 64

@@ -1,22 +1,16 @@
 """What the benchmarks share: subjects in turn, medians, tables, options, and the ends of a topic."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import statistics
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from rich.console import Console
 from rich.table import Table
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-
-    from aiokafka import ConsumerRecord
 
 T = TypeVar("T")
 console = Console(width=150)

@@ -9,8 +9,6 @@ matters less. `--beside CHECKOUT` adds the ingress of another checkout, such as 
 `.venv` of its own (`make install`), on the same Kafka.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os
@@ -18,10 +16,11 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -35,9 +34,6 @@ from local.installation import GATEWAY, Installation
 from local.kafka.nodes import Cluster
 from local.processes.ports import free_ports
 from local.processes.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BODY = json.dumps({"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "n" * 920}})
 PATH = "/v1/authorizations/{authorization}/handoffs/mhand_55/close"

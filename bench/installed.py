@@ -1,26 +1,21 @@
 """Parts of the benchmarks of the whole gateway: an installation without limits, its requests and its metrics."""
 
-from __future__ import annotations
-
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
 from local.installation import CALLER, Installation, Program, start_collate
 from local.processes.run import Run
+from schemas.commands import Command
 from schemas.identity import command_id_from_key
 from schemas.records import RecordedCommand, source, write_command
 from schemas.topics import catalogue, partition_for
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from schemas.commands import Command
 
 PARTITIONS = 12
 COLLATE_MILLISECONDS = 5  # the latency of the simulated Collate

@@ -4,8 +4,6 @@ Every connection sends its next request when the last response is complete. Requ
 authorization. Every other status than the expected one counts as an error.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import hashlib

@@ -3,8 +3,6 @@
 Processor time and counts of two runs can be compared even if the machine runs other work; wall time cannot.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 import psutil

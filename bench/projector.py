@@ -4,16 +4,16 @@ The floor inserts the final rows with executemany, in as many transactions: no K
 row once. The projector reads the topics, loads the rows that it changes, and saves them with its offsets.
 """
 
-from __future__ import annotations
-
+import argparse
 import asyncio
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import structlog
@@ -29,18 +29,12 @@ from consumers.projector.loop import GC_THRESHOLD, ProjectorContext, ProjectorLo
 from consumers.projector.source import open_source
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
-from local.sample_records import sample_records
+from local.sample_records import SampleRecord, sample_records
 from runtime.gc import tune_gc
 from runtime.health import Health
 from runtime.metrics import create_metrics
 from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
 from schemas.topics import catalogue, partition_for
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
-    from local.sample_records import SampleRecord
 
 TABLES = ("commands", "handoffs", "authorizations", "timeline", "minutes")
 

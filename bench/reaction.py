@@ -5,8 +5,7 @@ together. Collate's ledger counts the calls; then each authorization is canceled
 formulas of docs/subscribing.md are shown beside them: they leave out the call and the transaction.
 """
 
-from __future__ import annotations
-
+import argparse
 import asyncio
 import math
 import random
@@ -14,13 +13,14 @@ import statistics
 import time
 import urllib.parse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import uvloop
+from aiokafka import ConsumerRecord
 
 from bench.harness import append, milliseconds, options, reading, show
-from bench.installed import command_record, fresh_installation, get, make_authorizations, post
+from bench.installed import Bench, command_record, fresh_installation, get, make_authorizations, post
 from consumers.watcher.cadence import JITTER, PollClass
 from docs_build.cadence_page import mean_seconds, observations_per_hour, worst_seconds
 from local.kafka.nodes import Cluster
@@ -28,13 +28,6 @@ from runtime.settings import WatchSettings
 from schemas.commands import AuthorizationWatch
 from schemas.enums import EventType
 from schemas.topics import catalogue
-
-if TYPE_CHECKING:
-    import argparse
-
-    from aiokafka import ConsumerRecord
-
-    from bench.installed import Bench
 
 WATCH = WatchSettings()
 LEAST_COUNTED_SECONDS = 20.0

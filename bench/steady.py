@@ -4,23 +4,18 @@ Each authorization gets a request and a revocation alternately. So all authoriza
 begin and end, and each command is one read and one write at Collate.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from aiokafka import ConsumerRecord
 
 from bench.floors.bare_calls import BareCalls
 from bench.harness import paced, reading
 from bench.processes import ProcessorTime
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from aiokafka import ConsumerRecord
 
 WARM_UP_SECONDS = 3.0
 _OUTCOME_WITHIN_SECONDS = 60.0

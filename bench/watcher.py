@@ -4,15 +4,15 @@ One worker with many watched authorizations, and one without any, alternating in
 and the effect on the latency of commands.
 """
 
-from __future__ import annotations
-
+import argparse
 import asyncio
 import random
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import uvloop
@@ -28,16 +28,11 @@ from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.state import AuthorizationState, Closer, CommandRef, Handoff, Known, WatchStatus
 from consumers.engine.state_store import state_record
 from consumers.watcher.cadence import Cadence
+from local.installation import Program
 from local.kafka.nodes import Cluster
 from runtime.settings import WatchSettings
 from schemas.enums import Agreement
 from schemas.topics import catalogue, partition_for
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
-    from local.installation import Program
 
 HOUR, DAY = 3_600.0, 86_400.0
 VERSION = 27

@@ -5,26 +5,22 @@ the outcome as a read_committed reader receives it. After every throughput run a
 lost, doubled or out of order, the exit code is 1. `bench.engine.at_rest` measures restores and idle costs.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from aiokafka import ConsumerRecord
 
 from bench.engine.at_rest import idle, restore
 from bench.engine.subject import Subject, Task
 from bench.engine.topics import Verdict, check, fill, make_topics, place
 from bench.harness import LATENCIES, in_turn, latencies, median, paced, producing, reading, show
 from local.kafka.nodes import Cluster
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from aiokafka import ConsumerRecord
 
 PARTITIONS = 4
 RATE = 100.0

@@ -1,12 +1,11 @@
 """The engine's restore time and idle costs, each beside its floor."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -15,9 +14,6 @@ from bench.engine.topics import make_topics
 from bench.harness import append, in_turn, median, show
 from bench.processes import seconds_of
 from consumers.engine.state_store import state_record
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 STATE_BYTES = 500
 HOUR = 3_600.0

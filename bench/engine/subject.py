@@ -4,8 +4,6 @@ Prints a JSON line when all its partitions run, and another when it has committe
 stdin closes. `Subject` starts the process and reads the lines.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging
@@ -14,12 +12,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import psutil
 import structlog
 import uvloop
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from bench.floors.bare_loop import BareLoop
@@ -29,9 +27,6 @@ from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
 from runtime.gc import tune_gc
 from runtime.metrics import MetricFactory, create_engine_metrics
-
-if TYPE_CHECKING:
-    from aiokafka import ConsumerRecord
 
 
 @dataclass(slots=True)

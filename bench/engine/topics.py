@@ -1,7 +1,5 @@
 """Topics for a benchmark: creates and fills them, and checks that no outcome is lost, doubled or out of order."""
 
-from __future__ import annotations
-
 import asyncio
 import uuid
 from collections import defaultdict

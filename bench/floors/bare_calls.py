@@ -1,7 +1,5 @@
 """The floor of HTTP calls: write the request, find the length of the response, one connection per call in flight."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import deque

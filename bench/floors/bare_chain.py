@@ -4,18 +4,16 @@ A command costs a read, a write and a transaction. With intents it costs what th
 transaction with the intent, a write, a read of its effect, and a transaction with the outcome.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sys
 import uuid
-from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -23,10 +21,6 @@ from bench.floors.bare_calls import BareCalls
 from bench.floors.bare_loop import BareLoop
 from local.processes.ports import free_ports
 from schemas.topics import partition_for
-
-if TYPE_CHECKING:
-    from aiokafka import ConsumerRecord
-    from starlette.requests import Request
 
 
 async def _main(collate: str, key: str, bootstrap: str, prefix: str, count: str, *options: str) -> None:

@@ -1,23 +1,17 @@
 """The floor of the ingress: bare Starlette, aiokafka and one pydantic model, without callers, ids, logs and limits."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import uvicorn
 from aiokafka import AIOKafkaProducer
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from schemas.commands import HandoffCloseBody
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.requests import Request
 
 
 def build(bootstrap: str, topic: str) -> Starlette:

@@ -4,21 +4,14 @@ It has no restore, no membership check, no timers, no memory limit and no recove
 unavoidable costs with the engine: a task per busy key, group commit, a bitmap of finished records, a pause per commit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import zlib
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
-
-    from aiokafka import ConsumerRecord
 
 _MAX_PENDING = 2_000
 _BATCH = 500
@@ -28,7 +21,7 @@ _PAUSE_SECONDS = 0.002
 class BarePartition:
     """A partition of the loop."""
 
-    def __init__(self, loop: BareLoop, source: TopicPartition) -> None:
+    def __init__(self, loop: "BareLoop", source: TopicPartition) -> None:
         self._loop = loop
         self._source = source
         self._queues: dict[bytes, deque[ConsumerRecord]] = {}

@@ -4,21 +4,15 @@ It signs nothing, retries nothing, stores nothing, checks no address, and commit
 `python -m bench.floors.bare_webhooks BOOTSTRAP TOPIC GROUP URL CONCURRENCY` runs until it is killed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections import deque
-from typing import TYPE_CHECKING
 
 import httpx
 import uvloop
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from schemas.cloudevents import from_kafka, to_http
-
-if TYPE_CHECKING:
-    from aiokafka import ConsumerRecord
 
 _MOST_UNFINISHED = 6_000
 

@@ -4,16 +4,16 @@ A real PostgreSQL is migrated and filled, and the labels are written as a sweep 
 and the numbers of the people's work, are read with changing values, on a connection as the ingress has it.
 """
 
-from __future__ import annotations
-
+import argparse
 import asyncio
 import random
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from prometheus_client import CollectorRegistry
@@ -29,10 +29,6 @@ from local.postgres import Postgres
 from runtime.logs import get_log
 from runtime.metrics import create_metrics
 from runtime.settings import ReadModelSettings
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable
 
 _GOAL_MS = 100.0
 

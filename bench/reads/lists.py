@@ -1,9 +1,9 @@
 """All lists, with the filters that people and services use, and values of these filters by chance."""
 
-from __future__ import annotations
-
+import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import HandoffPage, TimelinePage
@@ -13,11 +13,8 @@ from bench.reads.data import CALLERS, PAYERS
 from gateway.ingress.descriptions import describe
 from schemas.api.lists import Needs
 
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable
+Query = Callable[[random.Random], Any]
 
-    Query = Callable[[random.Random], Any]
 
 _LIMIT = 50
 _ARCHIVE = {"team": "archive"}

@@ -4,8 +4,6 @@ A case is one authorization with its commands. The seed and the case's number de
 without a response, with the same key.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hashlib
@@ -13,18 +11,15 @@ import itertools
 import random
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import httpx
 
+from local.collate.simulation import Simulation
+from local.event_listener import Event
 from local.installation import PERMISSIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from local.collate.simulation import Simulation
-    from local.event_listener import Event
 
 CALLERS: Final = ("scheduling", "intake", "billing")
 PATIENCE_SECONDS: Final = 60.0

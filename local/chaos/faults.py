@@ -3,24 +3,19 @@
 `restore` ends all faults, so that all commands can end.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import signal
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from local.chaos.settings import SESSION_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from local.collate.faults.rules import Rule
-    from local.collate.http.server import SimulatedCollate
-    from local.installation import Installation, Program
-    from local.kafka.nodes import Cluster
+from local.collate.faults.rules import Rule
+from local.collate.http.server import SimulatedCollate
+from local.installation import Installation, Program
+from local.kafka.nodes import Cluster
 
 AFTER, BEFORE = {"when": "after"}, {"when": "before"}
 FAULTS: Final[tuple[dict[str, Any], ...]] = (
@@ -88,7 +83,7 @@ class FaultInjector:
         self._programs, self._authorizations = programs, authorizations
         self._seed = seed
         self._log = log
-        self._rules: list[tuple[str, Rule]] = []
+        self._rules = list[tuple[str, Rule]]()
         self._frozen: set[str] = set()
 
     @property

@@ -4,24 +4,20 @@ Each person opens, enters and reports one authorization after another, by the fo
 says is kept for `local.judge.pages`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re
 import time
 from collections import Counter
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 
+from local.collate.simulation import Simulation
 from local.judge.pages import PageStatement
 from schemas.times import parse_time
-
-if TYPE_CHECKING:
-    from local.collate.simulation import Simulation
 
 PATIENCE_SECONDS: Final = 60.0
 LOOK_AGAIN_SECONDS: Final = 1.0
@@ -76,7 +72,7 @@ class People:
                 has_entered = has_entered or (form.endswith("/session") and status in {200, 303})
             await asyncio.sleep(chance.uniform(0.5, 1.5) * LOOK_AGAIN_SECONDS)
 
-    async def _look(self, browser: httpx.AsyncClient, path: str, authorization: str) -> _Page | None:
+    async def _look(self, browser: httpx.AsyncClient, path: str, authorization: str) -> "_Page | None":
         asked = time.time()
         response = await self._request(browser, "GET", path)
         if response is None or not response.is_success:
@@ -87,7 +83,7 @@ class People:
             self.statements.append(PageStatement(authorization, page.step, page.handoff, named, time.time()))
         return page
 
-    async def _send(self, browser: httpx.AsyncClient, page: _Page, form: str, authorization: str) -> int | None:
+    async def _send(self, browser: httpx.AsyncClient, page: "_Page", form: str, authorization: str) -> int | None:
         """Submit a form. The page after an accepted command must confirm it."""
         content = page.forms[form] | (REPORT if form.endswith("/report") else {})
         response = await self._request(browser, "POST", form, content=urlencode(content), headers=FORM)

@@ -1,7 +1,5 @@
 """Settings of a private installation under faults: shorter timeouts than in production, so more happens."""
 
-from __future__ import annotations
-
 from typing import Final
 
 # The profiles in which Collate honours the key or If-Match: promise 2 holds for these.

@@ -1,7 +1,5 @@
 """`python -m local.collate`: print the URLs as one JSON line, and serve until SIGINT or SIGTERM."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import gc

@@ -3,8 +3,6 @@
 The simulated Collate never sleeps: it compares due times with this clock.
 """
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 

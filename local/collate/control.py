@@ -3,26 +3,20 @@
 All responses are JSON. An invalid request gets 400 with a `problem`. README.md has the table of calls.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from local.collate.http import wire
 from local.collate.http.message import Reply, Request, json_reply
 from local.collate.ledger import Call, effect_json, page
 from local.collate.model import actors
 from local.collate.model.creation import STATES, AuthorizationSpec
+from local.collate.model.effect import Effect
 from local.collate.profile import NAMED, named
-from local.collate.simulation import DEFAULT_ORGANIZATION
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from local.collate.model.effect import Effect
-    from local.collate.simulation import Simulation
+from local.collate.simulation import DEFAULT_ORGANIZATION, Simulation
 
 _PAGE = 100_000
 

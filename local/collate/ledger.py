@@ -4,19 +4,15 @@ It has at most `limit` calls and `limit` effects, drops the oldest ones, and cou
 second of real time. It keeps digests and a few harmless fields of bodies, never the bodies.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from local.collate.model.effect import Effect
+from local.collate.model.effect import Effect
 
 _RATES_KEPT = 7200
 _ID_PLACES = {"v1": (3, 5), "runtime": (3,)}

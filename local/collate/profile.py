@@ -3,13 +3,9 @@
 The defaults are the settled readings. A named profile changes some of them; profiles can be combined.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class Profile:
         """Whether a close skips the state `closing`."""
         return self.closing_seconds <= 0
 
-    def with_readings(self, readings: Mapping[str, Any]) -> Profile:
+    def with_readings(self, readings: Mapping[str, Any]) -> Self:
         """Return a copy with changed readings. Raises ValueError if a reading is unknown or has a wrong type."""
         if problems := [problem for name, value in readings.items() if (problem := _problem(name, value))]:
             raise ValueError("; ".join(problems))

@@ -1,28 +1,21 @@
 """The simulated Collate without its sockets, made from its options."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.collate.calls.api import Api
 from local.collate.calls.keys import Keys
 from local.collate.clock import Clock
-from local.collate.faults.fault_gate import FaultGate
-from local.collate.faults.rules import FaultRules
+from local.collate.faults.fault_gate import Exchange, FaultGate
+from local.collate.faults.rules import FaultRules, Rule
+from local.collate.http.message import Request
+from local.collate.http.refusal import Refusal
 from local.collate.ledger import Ledger
 from local.collate.model import actors
 from local.collate.model.creation import AuthorizationSpec
 from local.collate.model.state import CollateState
 from local.collate.profile import Profile, named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from local.collate.faults.fault_gate import Exchange
-    from local.collate.faults.rules import Rule
-    from local.collate.http.message import Request
-    from local.collate.http.refusal import Refusal
 
 DEFAULT_KEY = "local-collate-key"
 DEFAULT_ORGANIZATION = "org_local"

@@ -1,15 +1,10 @@
 """One of three brokers is lost: no accepted command is lost, and the operator types nothing."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
 
 from local.drills.drill import Needs
+from local.drills.scene import Scene
 from local.judge.checks import BrokenPromise
-
-if TYPE_CHECKING:
-    from local.drills.scene import Scene
 
 BROKER = 0
 ACCEPTED_WITHIN_SECONDS = 60.0

@@ -1,21 +1,17 @@
 """What a drill is, and every drill, by name, in the order of `gateway drill --list`."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from local.drills.broker_lost import BrokerLost
 from local.drills.collate_down import CollateDown
 from local.drills.database_lost import DatabaseLost
+from local.drills.drill import Needs
 from local.drills.from_nothing import FromNothing
 from local.drills.key_rotated import KeyRotated
 from local.drills.poison import Poison
+from local.drills.scene import Scene
 from local.drills.upgrade import Upgrade
-
-if TYPE_CHECKING:
-    from local.drills.drill import Needs
-    from local.drills.scene import Scene
-    from local.judge.checks import BrokenPromise
+from local.judge.checks import BrokenPromise
 
 
 class Drill(Protocol):

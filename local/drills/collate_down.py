@@ -1,15 +1,10 @@
 """Collate is away: no dead letters, and the return of the load stays within the budget."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
 
 from local.drills.drill import Alert, Needs
+from local.drills.scene import Scene
 from local.judge.checks import BrokenPromise
-
-if TYPE_CHECKING:
-    from local.drills.scene import Scene
 
 # Enough for the observations of five minutes: with less, the read model would follow late.
 CALLS_PER_SECOND = 100

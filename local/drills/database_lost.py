@@ -1,19 +1,14 @@
 """The read model's database is dropped: commands continue, and the rebuilt rows equal the lost ones."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
 from local.drills.drill import Alert, Needs
 from local.drills.rows import read_rows
+from local.drills.scene import Scene
 from local.judge.checks import BrokenPromise
-
-if TYPE_CHECKING:
-    from local.drills.scene import Scene
 
 REBUILT_WITHIN_SECONDS = 120.0
 

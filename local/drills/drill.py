@@ -1,16 +1,11 @@
 """What a drill states about its alert and its installation, and the options of a run."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.chaos.settings import SETTINGS
 from local.installation import PERMISSIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 RUNBOOK = "docs/operations.md"
 

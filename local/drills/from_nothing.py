@@ -1,16 +1,11 @@
 """Everything but the topics is lost: processes, group, database. The same state is there again."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
 
 from local.drills.database_lost import DatabaseLost
 from local.drills.drill import Alert, Needs
+from local.drills.scene import Scene
 from local.judge.checks import BrokenPromise
-
-if TYPE_CHECKING:
-    from local.drills.scene import Scene
 
 BACK_WITHIN_SECONDS = 120.0
 

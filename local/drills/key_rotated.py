@@ -1,17 +1,12 @@
 """Collate refuses the old key: commands wait, none dies, and no process restarts."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
-from typing import TYPE_CHECKING
 
 from local.collate.simulation import DEFAULT_KEY, DEFAULT_ORGANIZATION
 from local.drills.drill import Alert, Needs
+from local.drills.scene import Scene
 from local.judge.checks import BrokenPromise
-
-if TYPE_CHECKING:
-    from local.drills.scene import Scene
 
 CONTINUED_WITHIN_SECONDS = 120.0
 

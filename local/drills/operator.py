@@ -4,25 +4,18 @@ Without --hands-on the drill types the commands and mends the fault itself. With
 environment variables, finds the cause, and mends the fault with the product's verbs; the drill measures both times.
 """
 
-from __future__ import annotations
-
 import asyncio
 import shlex
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
+from local.drills.drill import Alert
 from local.failures import StartFailed
-from local.installation import GATEWAY
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
-
-    from local.drills.drill import Alert
-    from local.installation import Program
-    from local.story import Story
+from local.installation import GATEWAY, Program
+from local.story import Story
 
 MOST_LINES = 14
 COLUMNS = "110"

@@ -1,19 +1,13 @@
 """One command cannot be applied: its neighbours continue, and a redrive after the fix ends it."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
-from typing import TYPE_CHECKING
 
 import httpx
 
 from local.drills.drill import Alert, Needs
-from local.drills.scene import ON_CALL
+from local.drills.scene import ON_CALL, Scene
 from local.judge.checks import BrokenPromise
-
-if TYPE_CHECKING:
-    from local.drills.scene import Scene
 
 AUTHORIZATION = "auth_poison"
 DEAD_WITHIN_SECONDS = 60.0

@@ -1,15 +1,10 @@
 """An earlier release as a program: its wheel, unpacked beside the packages of this environment."""
 
-from __future__ import annotations
-
 import sys
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.failures import LocalError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class NoEarlierRelease(LocalError):

@@ -1,15 +1,10 @@
 """The rows of the read model, for a comparison before and after a drill."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 import psycopg
 from psycopg import sql
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 SCHEMA = "collate_gateway"
 TABLES = ("authorizations", "handoffs", "commands", "timeline")

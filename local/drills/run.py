@@ -1,7 +1,5 @@
 """`gateway drill NAME`: tells one drill, judges it, and returns the exit code: 0 kept, 1 broken or not started."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import shutil
@@ -10,26 +8,21 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from local.drills.catalogue import DRILLS
-from local.drills.scene import CASES_PER_SECOND, open_scene
+from local.drills.catalogue import DRILLS, Drill
+from local.drills.drill import DrillOptions
+from local.drills.scene import CASES_PER_SECOND, Scene, open_scene
 from local.failures import LocalError
 from local.judge.checks import BrokenPromise
 from local.judge.effects import effects_of
+from local.judge.recorded import Evidence
 from local.picture import draw, recording_console
 from local.processes.run import until_interrupted
 from local.story import Story
-
-if TYPE_CHECKING:
-    from local.drills.catalogue import Drill
-    from local.drills.drill import DrillOptions
-    from local.drills.scene import Scene
-    from local.judge.recorded import Evidence
 
 JUDGED_WITHIN_SECONDS = 150.0
 BEFORE_SECONDS = 5.0

@@ -3,15 +3,14 @@
 Callers send commands from before the fault until after the repair. Nothing of it is left when the block ends.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
@@ -20,8 +19,9 @@ from local.chaos.settings import BROKERS, READINGS
 from local.collate.http.server import SimulatedCollate
 from local.collate.profile import named
 from local.collate.simulation import Options
+from local.drills.drill import Alert, DrillOptions, Needs
 from local.drills.operator import Operator
-from local.drills.rows import missing_rows, read_rows
+from local.drills.rows import Rows, missing_rows, read_rows
 from local.event_listener import Event, Listener, listening
 from local.failures import StartFailed
 from local.installation import PARTITIONS, Installation, Program
@@ -30,13 +30,7 @@ from local.judge.verdict import Judge
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 from local.processes.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-
-    from local.drills.drill import Alert, DrillOptions, Needs
-    from local.drills.rows import Rows
-    from local.story import Story
+from local.story import Story
 
 PREFIX = "drill."
 ON_CALL = "on-call"

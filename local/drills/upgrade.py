@@ -1,18 +1,12 @@
 """An upgrade and its rollback under load: no gap in `sequence`, no double effect."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.drills.drill import Needs
 from local.drills.release import program_of
+from local.drills.scene import Scene
 from local.judge.checks import BrokenPromise
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.drills.scene import Scene
 
 # An ingress refuses a callers file with a permission that it does not know, so callers get what release N knows.
 PERMISSIONS = (

@@ -1,7 +1,5 @@
 """`make image`: build the image, check it, write dist/image.tar, its bill of materials and its licences."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

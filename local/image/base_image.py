@@ -4,18 +4,14 @@ The Dockerfile builds in a base with `venv` and runs on the same base without it
 the image must not have.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from local.image.buildah import Buildah, BuildFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SUITE: Final = "bookworm"
 BUILD_BASE: Final = f"localhost/collate-gateway-base:{SUITE}-build"

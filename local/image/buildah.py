@@ -1,18 +1,13 @@
 """Runs buildah with its own storage in the cache, and with no daemon: each RUN step runs in a chroot."""
 
-from __future__ import annotations
-
 import os
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.failures import LocalError
 from local.processes.cache import cache_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class BuildFailed(LocalError):

@@ -1,20 +1,16 @@
 """What is in an image: its Python and Debian packages with their licences, and programs that must not be there."""
 
-from __future__ import annotations
-
 import re
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import distributions
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from docs_build.bill_of_materials import with_vendored
 from docs_build.licences import licence_of
 from local.npm.vendor import read_lock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 SITE_PACKAGES: Final = "opt/gateway/lib/python3*/site-packages"
 # By the names of their files and directories, wherever they are.

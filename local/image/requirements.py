@@ -1,15 +1,10 @@
 """What a verb needs of this machine: root, and programs of Debian packages. Missing things are named all at once."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from local.failures import LocalError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class NotPossible(LocalError):

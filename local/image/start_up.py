@@ -1,16 +1,12 @@
 """Measures the image's start: the time until `gateway version` has ended, in the image's files as its user."""
 
-from __future__ import annotations
-
 import statistics
 import subprocess
 import time
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from local.image.buildah import BuildFailed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _RUNS: Final = 5
 

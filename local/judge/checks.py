@@ -3,21 +3,15 @@
 The checks are pure: they read the values of `recorded`, and use `history.check`.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from local.judge import history
 from local.judge.effects import effects_of
-from local.judge.recorded import ENDS, Truth
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from local.judge.recorded import CollateEffect, Evidence, LoggedEvent
+from local.judge.recorded import ENDS, CollateEffect, Evidence, LoggedEvent, Truth
 
 # The timestamps of records are in milliseconds.
 CLOCK_SECONDS: Final = 0.002

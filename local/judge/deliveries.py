@@ -1,13 +1,9 @@
 """Compares the webhooks that a receiver accepted with the events that were sent. Pure."""
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 # An authorization and the sequence number of its event.
 Numbered: TypeAlias = tuple[str, int]

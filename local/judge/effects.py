@@ -1,15 +1,10 @@
 """Which command owns each effect at Collate: by the key of its call, or by the outcome that names its handoff."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from adapters.collate.operations import Operation, write_key
-from local.judge.recorded import ENDS
-
-if TYPE_CHECKING:
-    from local.judge.recorded import CollateEffect, Evidence
+from local.judge.recorded import ENDS, CollateEffect, Evidence
 
 Claims = dict[tuple[str, str | None], list[str]]
 

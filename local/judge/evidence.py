@@ -1,13 +1,17 @@
 """The evidence of a run: its topics, its logs, and the ledger and past states of the simulated Collate."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
+
+from aiokafka import ConsumerRecord
 
 from local.collate.http import wire
+from local.collate.model.effect import Effect
+from local.collate.simulation import Simulation
 from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
 from local.judge.whole_topic import read_topic
 from schemas.cloudevents import from_kafka
@@ -15,15 +19,6 @@ from schemas.dead_letter import DeadLetter
 from schemas.enums import PREFIX
 from schemas.records import UnreadableRecord, read_authorization, read_dead_letter
 from schemas.topics import catalogue
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from aiokafka import ConsumerRecord
-
-    from local.collate.model.effect import Effect
-    from local.collate.simulation import Simulation
 
 # The collections of the authorizations and of their handoffs, in a path.
 _READ: Final = {"prior-authorizations", "manual-handoffs"}

@@ -4,21 +4,16 @@ A page is wrong if its statement was false at every moment between the time that
 request) and the time of the response.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from local.collate.http import wire
+from local.collate.model.effect import Effect
+from local.collate.simulation import Simulation
 from local.judge.checks import BrokenPromise
 from local.judge.evidence import after_each_effect
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from local.collate.model.effect import Effect
-    from local.collate.simulation import Simulation
 
 # A page names its time in whole seconds.
 NAMED_WITHIN_SECONDS: Final = 1.0

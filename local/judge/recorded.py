@@ -4,13 +4,9 @@
 seconds of one clock.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 # The events that end a command.
 ENDS: Final = ("command.finished", "command.dead_lettered")

@@ -1,17 +1,12 @@
 """Says what Collate did when a worker suspected a double effect: the worker's reads alone cannot (decision 0002)."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from local.judge.effects import effects_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from local.judge.recorded import CollateEffect, Evidence
+from local.judge.recorded import CollateEffect, Evidence
 
 EVENT: Final = "command.double_effect_suspected"
 SEVERAL: Final = "the command had several effects"

@@ -3,25 +3,17 @@
 Callers, Collate and readers agree a moment after the last command, so the judge looks again until its deadline.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from local.judge.checks import find_broken_promises, leaked_secrets
-from local.judge.evidence import find_leaks, gather
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from local.chaos.callers import Callers
-    from local.collate.simulation import Simulation
-    from local.judge.checks import BrokenPromise
-    from local.judge.evidence import PastStates
-    from local.judge.recorded import Evidence
+from local.chaos.callers import Callers
+from local.collate.simulation import Simulation
+from local.judge.checks import BrokenPromise, find_broken_promises, leaked_secrets
+from local.judge.evidence import PastStates, find_leaks, gather
+from local.judge.recorded import Evidence
 
 _LOOK_AGAIN_SECONDS = 3.0
 _POLL_SECONDS = 0.2

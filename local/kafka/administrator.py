@@ -1,12 +1,11 @@
 """The administrator of a secured broker, who grants and revokes permissions and sets passwords."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import os
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest
@@ -22,13 +21,9 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from adapters.kafka.acls import ResourceAccess
 from local.processes.patience import Patience
 from schemas.topics import catalogue, subscription_topics
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-
-    from adapters.kafka.acls import ResourceAccess
 
 RESOURCES = {"topic": 2, "group": 3, "transactional-id": 5}
 LITERAL, PREFIXED, ALLOW, ANY = 3, 4, 3, 1

@@ -4,22 +4,16 @@ The proxies run in a thread of their own, so that a busy caller delays no frame.
 through them. The protocol must be plain text.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import threading
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, Self
 
 from local.kafka.frame_rules import FrameAct, FrameRules, LateCommits
-from local.kafka.frames import answered_correlation, read_frame, request_frame
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
-
-    from local.kafka.frames import RequestFrame
+from local.kafka.frames import RequestFrame, answered_correlation, read_frame, request_frame
 
 HELD_AT_MOST_SECONDS: Final = 20.0
 ANSWERED_WITHIN_SECONDS: Final = 5.0

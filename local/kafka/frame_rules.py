@@ -9,20 +9,14 @@
 A client sees a lost answer after `hold`, `drop_before` and `drop_after`.
 """
 
-from __future__ import annotations
-
 import random
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from local.kafka.frames import TRANSACTION, Api
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from local.kafka.frames import RequestFrame
+from local.kafka.frames import TRANSACTION, Api, RequestFrame
 
 
 class FrameAct(StrEnum):

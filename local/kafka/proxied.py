@@ -1,19 +1,14 @@
 """A cluster whose clients reach each broker through a proxy that knows frames; brokers reach each other directly."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from local.kafka.broker import Node
+from local.kafka.frame_proxy import FrameProxies
 from local.kafka.nodes import Cluster
 from local.processes.ports import free_ports
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from local.kafka.frame_proxy import FrameProxies
 
 
 def rack_of(number: int) -> str:

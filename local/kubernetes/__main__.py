@@ -1,7 +1,5 @@
 """`make cluster`: a real Kubernetes with the chart installed, and everything that the gateway needs beside it."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

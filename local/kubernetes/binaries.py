@@ -3,8 +3,6 @@
 `modules/go.mod` pins the versions and `go.sum` the content. The programs stay in the cache, under a digest of both.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,15 +1,14 @@
 """Starts the whole cluster: a control plane, a node with the image, the servers beside them, kubectl and Helm."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import subprocess
 import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from local.chaos.callers import write_callers
 from local.chaos.settings import READINGS
@@ -21,9 +20,6 @@ from local.kubernetes.node import NAME, Node
 from local.kubernetes.servers import Servers
 from local.kubernetes.tools import CommandFailed, Tools
 from local.processes.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
 
 COLLATE_KEYS: Final = ("local-collate-key", "next-collate-key")
 _NODE_WITHIN_SECONDS: Final = 120.0

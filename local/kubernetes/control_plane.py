@@ -1,13 +1,14 @@
 """etcd, the API server, the controllers and the scheduler, with the logins of everything that calls the API server."""
 
-from __future__ import annotations
-
 import secrets
 import ssl
+import subprocess
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -15,13 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from local.kafka.secured import Authority
 from local.kubernetes.inside import NODE_ADDRESS
 from local.processes.logs import failure
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from local.processes.run import Run
+from local.processes.run import Run
 
 PORT: Final = 6443
 URL: Final = f"https://{NODE_ADDRESS}:{PORT}"

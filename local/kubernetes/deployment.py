@@ -1,26 +1,19 @@
 """Installs the chart as docs/deploy.md says: the namespace, the Secrets, the values, then Helm."""
 
-from __future__ import annotations
-
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import helm_python
 
 from local.chaos.settings import SETTINGS
 from local.kubernetes.inside import NODE_ADDRESS
 from local.kubernetes.receiver import NAME as RECEIVER
-from local.kubernetes.servers import USERS
-from local.kubernetes.tools import NAMESPACE
+from local.kubernetes.servers import USERS, Servers
+from local.kubernetes.tools import NAMESPACE, Tools
 from runtime.version import VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.kubernetes.servers import Servers
-    from local.kubernetes.tools import Tools
 
 CHART: Final = Path(__file__).parents[2] / "helm" / "gateway"
 RELEASE: Final = "gateway"

@@ -3,8 +3,6 @@
 python -m local.kubernetes.inside MODULE ARGUMENTS…
 """
 
-from __future__ import annotations
-
 import runpy
 import subprocess
 import sys

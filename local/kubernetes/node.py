@@ -1,26 +1,21 @@
 """The node: containerd, the kubelet, kube-proxy, the cluster's DNS and the enforcement of NetworkPolicies."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
 import subprocess
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from local.failures import StartFailed
 from local.kubernetes import sandbox
 from local.kubernetes.control_plane import SERVICE_NETWORK
 from local.kubernetes.inside import BRIDGE, NODE_ADDRESS, POD_NETWORK
 from local.processes.logs import failure
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from local.processes.run import Run
+from local.processes.run import Run
 
 NAME: Final = "node1"
 PAUSE: Final = "localhost/pause:1"

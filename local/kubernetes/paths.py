@@ -1,7 +1,5 @@
 """Where the programs and the image of a run are."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Final

@@ -1,22 +1,16 @@
 """A receiver of the deliverer's webhooks: it checks each signature, and records the events in the order of arrival."""
 
-from __future__ import annotations
-
 import base64
 import secrets
 import threading
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from local.judge.deliveries import compare
+from local.judge.deliveries import Numbered, compare
 from schemas.fields.signing_secret import WRITTEN_PREFIX
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from local.judge.deliveries import Numbered
 
 NAME: Final = "receiver"
 _ACCEPTED, _REFUSED = 204, 401

@@ -4,8 +4,6 @@ The kernel ends all processes of a process namespace when its first one ends. Mo
 in namespaces too. So only directories and control groups are left, and this process removes them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -14,11 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from typing import Final
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 WORK: Final = "COLLATE_GATEWAY_CLUSTER_WORK"

@@ -1,14 +1,15 @@
 """What the gateway needs beside the cluster, on the bridge: Kafka, PostgreSQL, a simulated Collate and a receiver."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
-from typing import TYPE_CHECKING, Final, Self
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
 import psycopg
 
-from adapters.kafka.acls import required_access
+from adapters.kafka.acls import Process, required_access
 from local.collate.http.server import SimulatedCollate
 from local.collate.profile import named
 from local.collate.simulation import Options
@@ -19,13 +20,6 @@ from local.kubernetes.receiver import WebhookReceiver
 from local.postgres import Postgres
 from runtime.settings import DelivererSettings, TopicSettings, WorkerSettings
 from schemas.topics import catalogue
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-    from types import TracebackType
-
-    from adapters.kafka.acls import Process
 
 # The defaults of the settings, which the chart's values keep.
 PREFIX: Final = str(TopicSettings.model_fields["prefix"].default)

@@ -1,7 +1,5 @@
 """Inside the sandbox: start the cluster, install the chart, show the pods, and leave it running if wished."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys

@@ -1,22 +1,16 @@
 """kubectl as a person calls it, and Helm: its own library, from the package that also renders the chart in tests."""
 
-from __future__ import annotations
-
 import os
 import ssl
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import helm_python
 import httpx
 
 from local.failures import LocalError
-from local.kubernetes.control_plane import URL
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.kubernetes.control_plane import ControlPlane
+from local.kubernetes.control_plane import URL, ControlPlane
 
 NAMESPACE = "gateway"
 COMMAND_WITHIN_SECONDS = 900.0

@@ -1,21 +1,14 @@
 """A few faults, far apart. Each ends before the next one begins, so the time line shows what it caused."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from local.chaos.faults import FAULTS
-from local.soak.records import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from local.drills.scene import Scene
-    from local.soak.records import SessionLog
+from local.drills.scene import Scene
+from local.soak.records import Fault, SessionLog
 
 STRUCK = "worker-0"
 

@@ -4,14 +4,9 @@ Memory and handles may not grow, but for what the load explains: a worker keeps 
 (docs/capacity.md). Tables and topics grow with the load; their bytes for each command may not.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MEMORY_SHARE, MEMORY_BYTES = 0.10, 24 << 20
 HANDLES_SHARE, HANDLES = 0.25, 24
@@ -31,7 +26,7 @@ class Series:
     unit: str
     points: tuple[tuple[float, float], ...]
 
-    def after(self, seconds: float) -> Series:
+    def after(self, seconds: float) -> "Series":
         """Return the later part."""
         return Series(self.name, self.unit, tuple(point for point in self.points if point[0] >= seconds))
 

@@ -1,19 +1,13 @@
 """The page of a soak: one HTML file that loads nothing. Pure: sessions in, text out."""
 
-from __future__ import annotations
-
 import html
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from local.soak.growth import Series, grows, grows_per_command, warm_up_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from local.soak.records import Fault, Session
+from local.soak.records import Fault, Session
 
 WIDTH, HEIGHT = 860, 120
 HOUR = 3_600.0

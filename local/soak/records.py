@@ -1,13 +1,9 @@
 """The lines that a session writes while it runs, so that an interrupted session leaves what it has measured."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 LINES = "soak.jsonl"
 

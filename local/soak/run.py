@@ -4,19 +4,17 @@ A soak is resumed by a further session in the same directory: a private installa
 session is judged on its own, and the page adds their hours.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from rich.console import Console
 
 from local.drills.drill import DrillOptions, Needs
-from local.drills.scene import open_scene
+from local.drills.scene import Scene, open_scene
 from local.failures import LocalError
 from local.judge.effects import effects_of
 from local.processes.run import until_interrupted
@@ -26,11 +24,6 @@ from local.soak.records import Sample, SessionLog, read_sessions
 from local.soak.sampling import measure
 from local.story import Story
 from runtime.version import VERSION
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.drills.scene import Scene
 
 HOUR = 3_600.0
 JUDGED_WITHIN_SECONDS = 180.0

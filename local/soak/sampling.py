@@ -1,17 +1,12 @@
 """Measures a running installation: memory and handles of processes, sizes of tables and topics."""
 
-from __future__ import annotations
-
 import contextlib
-from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
 
 from local.drills.rows import SCHEMA, TABLES
-
-if TYPE_CHECKING:
-    from local.drills.scene import Scene
+from local.drills.scene import Scene
 
 # The processes that no fault kills: a restart would hide their growth.
 SPARED = ("worker-1", "ingress-0", "projector")

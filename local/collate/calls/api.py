@@ -3,10 +3,7 @@
 credentials ─▶ visible to that organization? ─▶ a read here, a write in writes.py
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from local.collate.calls.keys import Keys
 from local.collate.calls.public_call import PublicCall, error_reply, read_call
 from local.collate.calls.writes import Writes
 from local.collate.http import portal, wire
@@ -18,15 +15,13 @@ from local.collate.http.refusal import (
     UNAUTHORIZED,
     Refusal,
 )
+from local.collate.ledger import Call
 from local.collate.model import rules
+from local.collate.model.authorization import Authorization
+from local.collate.model.state import CollateState
 
-if TYPE_CHECKING:
-    from local.collate.calls.keys import Keys
-    from local.collate.ledger import Call
-    from local.collate.model.authorization import Authorization
-    from local.collate.model.state import CollateState
+Outcome = Reply | Refusal
 
-    Outcome = Reply | Refusal
 
 _ROOT = "prior-authorizations"
 

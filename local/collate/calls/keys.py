@@ -3,18 +3,14 @@
 Scope: organization, path and key. Invariant: while a key is stored, its effect happens once.
 """
 
-from __future__ import annotations
-
 import json
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from local.collate.http.message import Reply
 from local.collate.http.refusal import KEY_IN_FLIGHT, KEY_REUSED, Refusal
-
-if TYPE_CHECKING:
-    from local.collate.http.message import Reply
-    from local.collate.profile import Profile
+from local.collate.profile import Profile
 
 Scope = tuple[str, str, str]
 

@@ -1,19 +1,15 @@
 """An authenticated public call: its body, its idempotency scope and its time."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.collate.calls.keys import Scope, fingerprint
 from local.collate.http.message import Reply, Request, json_reply
 from local.collate.http.refusal import Refusal, bad_request
+from local.collate.ledger import Call
 from local.collate.model.effect import Cause
-
-if TYPE_CHECKING:
-    from local.collate.ledger import Call
-    from local.collate.profile import Profile
+from local.collate.profile import Profile
 
 # The fields of a body that the ledger may show: ids and enum values, no free text and no reference number.
 _RECORDED = ("acceptedReviewSnapshotId", "reportedOutcome")

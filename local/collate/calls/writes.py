@@ -3,10 +3,9 @@
 A step returns a reply, a refusal, or None to continue. The outcome after the key step is stored under the key.
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Iterable, Sequence
 
-from typing import TYPE_CHECKING
-
+from local.collate.calls.keys import Keys
 from local.collate.calls.public_call import PublicCall, error_reply
 from local.collate.http import wire
 from local.collate.http.message import Reply, json_reply
@@ -15,15 +14,10 @@ from local.collate.model import rules
 from local.collate.model.authorization import Authorization, Handoff, HandoffState, Status
 from local.collate.model.creation import from_create_body
 from local.collate.model.effect import Effect, Kind
+from local.collate.model.state import CollateState
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from local.collate.calls.keys import Keys
-    from local.collate.model.state import CollateState
-
-    Outcome = Reply | Refusal
-    Step = Callable[[], Outcome | None]
+Outcome = Reply | Refusal
+Step = Callable[[], Outcome | None]
 
 
 class Writes:

@@ -4,20 +4,23 @@ request ─▶ [delay, act] ─▶ (fault before: no effect)
                         └▶ api ─▶ [delay, rewrite] ─▶ (fault after the effect) or the reply
 """
 
-from __future__ import annotations
-
 import json
 import math
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from local.collate.calls.api import Api
+from local.collate.clock import Clock
 from local.collate.faults.injection import injected
 from local.collate.faults.rules import (
     Act,
     Answer,
     Drop,
+    End,
     Endless,
+    FaultRules,
     Garbage,
     Hang,
     Reset,
@@ -25,18 +28,12 @@ from local.collate.faults.rules import (
     Rule,
     Trickle,
     Truncate,
+    When,
 )
 from local.collate.http.message import Reply, Request, json_reply
 from local.collate.http.wire import merged
+from local.collate.ledger import Call, Ledger
 from local.collate.model import actors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.collate.calls.api import Api
-    from local.collate.clock import Clock
-    from local.collate.faults.rules import End, FaultRules, When
-    from local.collate.ledger import Call, Ledger
 
 
 class Exchange(Protocol):

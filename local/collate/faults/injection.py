@@ -1,20 +1,15 @@
 """The replies of faults: typed errors of Collate, and errors of gateways and proxies."""
 
-from __future__ import annotations
-
 import math
 import time
 import zlib
 from email.utils import formatdate
 from functools import cache
-from typing import TYPE_CHECKING
 
+from local.collate.faults.rules import Answer
 from local.collate.http.message import Reply, json_reply
 from local.collate.http.refusal import Refusal
-
-if TYPE_CHECKING:
-    from local.collate.faults.rules import Answer
-    from local.collate.ledger import Call
+from local.collate.ledger import Call
 
 _CODES = {
     401: "unauthorized",

@@ -4,17 +4,13 @@ A rule matches a call by method, path, counters, probability (seeded) and a wind
 happens without an effect; a fault `after` happens after the effect.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from local.collate.model import actors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 When = Literal["before", "after"]
 

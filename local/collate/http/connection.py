@@ -4,22 +4,18 @@ A request has no task of its own: its handler runs synchronously, and the exchan
 Pipelined requests wait in order.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 
 from local.collate.http.message import Reply, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _BODY_LIMIT = 1 << 20
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -33,7 +29,7 @@ class Exchange:
 
     __slots__ = ("_connection", "is_over", "on_end")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self.is_over = False
         self.on_end: Callable[[str], None] | None = None
@@ -98,7 +94,7 @@ class Exchange:
 class Connection(asyncio.Protocol):
     """Parses requests and writes replies for one socket."""
 
-    def __init__(self, handle: Callable[[Request, Exchange], None], open_connections: set[Connection]) -> None:
+    def __init__(self, handle: Callable[[Request, Exchange], None], open_connections: set["Connection"]) -> None:
         self._handle = handle
         self._open = open_connections
         self._transport: asyncio.Transport | None = None

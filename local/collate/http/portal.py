@@ -3,20 +3,15 @@
 The human's action becomes the payer's truth. It does not close the handoff; the operator's report does.
 """
 
-from __future__ import annotations
-
 import json
 from html import escape
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from local.collate.clock import rfc3339
 from local.collate.http.message import Reply, Request, json_reply
 from local.collate.http.refusal import ROUTE_NOT_FOUND, Refusal, bad_request
 from local.collate.model.authorization import Truth
-
-if TYPE_CHECKING:
-    from local.collate.model.state import CollateState, Grant
+from local.collate.model.state import CollateState, Grant
 
 WORK = {
     "submitted": (Truth.RECEIVED, "Submit to the payer"),

@@ -3,8 +3,6 @@
 Refusal ── status, code, message, retryable, details, issues ──▶ {"error": {...}, "requestId": "req_..."}
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

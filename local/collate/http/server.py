@@ -1,21 +1,16 @@
 """The simulated Collate on real sockets: a public listener, and a control listener that stays open during an outage."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from local.collate import control
+from local.collate.faults.fault_gate import Exchange
 from local.collate.http.connection import Connection
+from local.collate.http.message import Request
 from local.collate.simulation import Options, Simulation
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from local.collate.faults.fault_gate import Exchange
-    from local.collate.http.message import Request
 
 _CONTROL = "/_sim"
 

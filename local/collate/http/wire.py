@@ -1,18 +1,12 @@
 """The JSON of docs/collate-contract.md §3, §5, §6. Fields of undocumented shape have the assumed shape."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from local.collate.clock import rfc3339
-from local.collate.model.authorization import Action, HandoffState, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.collate.model.authorization import Authorization, Handoff, Snapshot
-    from local.collate.model.state import Grant
-    from local.collate.profile import Profile
+from local.collate.model.authorization import Action, Authorization, Handoff, HandoffState, Snapshot, Status
+from local.collate.model.state import Grant
+from local.collate.profile import Profile
 
 _PAYER = {
     "id": "payer_example",

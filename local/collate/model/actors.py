@@ -3,22 +3,17 @@
 The control API runs them. A fault `act` runs them between a client's read and its write.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.collate.http.refusal import HANDOFF_ACTIVE, HANDOFF_NOT_ACTIVE, Refusal
 from local.collate.model import creation, rules
 from local.collate.model.authorization import Authorization, HandoffState, Result, Truth
 from local.collate.model.creation import AuthorizationSpec, authorization_from
 from local.collate.model.effect import Cause
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.collate.model.state import CollateState
+from local.collate.model.state import CollateState
 
 OTHER = Cause("other")
 _CLOSES = {"complete": "complete", "unable_to_complete": "unable-to-complete", "revoke": "revoke"}

@@ -3,14 +3,10 @@
 An authorization has its handoffs. At most one of them is not closed: the active handoff.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 
 class Status(StrEnum):

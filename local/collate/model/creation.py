@@ -1,15 +1,11 @@
 """New authorizations: from a client's create call, or for a test in a given state."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from local.collate.http.refusal import Refusal, bad_request
 from local.collate.model.authorization import Action, Authorization, Case, Snapshot, Status, Truth
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 HANDOFF_ACTIVE = "handoff_active"
 DEFAULT_STATE = "complete_payer_interaction"
@@ -45,7 +41,7 @@ class AuthorizationSpec:
     handoff_overlay: Mapping[str, Any] | None = None
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], organization: str) -> AuthorizationSpec:
+    def from_json(cls, value: Mapping[str, Any], organization: str) -> Self:
         """Parse the control API's JSON. Raises ValueError if a field, state or truth is unknown."""
         known = {_camel(one.name): one.name for one in fields(cls)}
         if unknown := sorted(set(value) - set(known)):

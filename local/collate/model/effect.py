@@ -1,13 +1,10 @@
 """Effects: the changes that the ledger counts, each with its cause."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from local.collate.model.authorization import Authorization
+from local.collate.model.authorization import Authorization
 
 
 class Kind(StrEnum):

@@ -8,10 +8,8 @@
 A report changes only the handoff. Only `conclude`, with the payer's truth, changes the authorization's status.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from local.collate.model.authorization import (
     Action,
@@ -25,11 +23,7 @@ from local.collate.model.authorization import (
     Truth,
 )
 from local.collate.model.effect import COLLATE, Cause, Effect, Kind, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.collate.profile import Profile
+from local.collate.profile import Profile
 
 _REPORTED = {
     "submitted": Truth.RECEIVED,

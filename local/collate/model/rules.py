@@ -1,9 +1,7 @@
 """The rules for writes, and the codes of refusals (docs/collate-contract.md §5, §10b)."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.collate.http.refusal import (
     HANDOFF_NOT_ACTIVE,
@@ -14,11 +12,8 @@ from local.collate.http.refusal import (
     header_missing,
     version_conflict,
 )
-from local.collate.model.authorization import Action, HandoffState, Report, Result, Status
-
-if TYPE_CHECKING:
-    from local.collate.model.authorization import Authorization, Handoff
-    from local.collate.profile import Profile
+from local.collate.model.authorization import Action, Authorization, Handoff, HandoffState, Report, Result, Status
+from local.collate.profile import Profile
 
 CLOSES = {
     "complete": Result.COMPLETED_REPORTED,

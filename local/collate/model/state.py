@@ -4,15 +4,13 @@
 authorization is not closed.
 """
 
-from __future__ import annotations
-
 import heapq
 import secrets
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING
 
 from local.collate.http.refusal import (
     ACCESS_NOT_AVAILABLE,
@@ -26,11 +24,7 @@ from local.collate.http.refusal import (
 from local.collate.model import lifecycle
 from local.collate.model.authorization import Authorization, Handoff, HandoffState, Report, Result, Truth
 from local.collate.model.effect import COLLATE, Cause, Effect, Kind, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.collate.profile import Profile
+from local.collate.profile import Profile
 
 _PAST_KEPT = 32
 
