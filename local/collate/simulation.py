@@ -7,8 +7,9 @@ from typing import Any
 from local.collate.calls.api import Api
 from local.collate.calls.keys import Keys
 from local.collate.clock import Clock
-from local.collate.faults.fault_gate import Exchange, FaultGate
+from local.collate.faults.fault_gate import FaultGate
 from local.collate.faults.rules import FaultRules, Rule
+from local.collate.http.connection import Exchange
 from local.collate.http.message import Request
 from local.collate.http.refusal import Refusal
 from local.collate.ledger import Ledger

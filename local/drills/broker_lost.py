@@ -22,14 +22,11 @@ class BrokerLost:
     async def run(self, scene: Scene) -> list[BrokenPromise]:
         """Break, show, wait, and start the broker again."""
         story, operator = scene.story, scene.operator
-        accepted, ended = scene.accepted(), scene.ended()
-        loop = asyncio.get_running_loop()
-        story.step("Breaks", f"broker {BROKER + 1} of 3 is killed; two in-sync replicas are left")
+        scene.breaks(f"broker {BROKER + 1} of 3 is killed; two in-sync replicas are left")
         await asyncio.to_thread(scene.cluster.kill, BROKER)
-        until = loop.time() + scene.seconds
 
         async def goes_on() -> bool:
-            return scene.accepted() > accepted and scene.ended() > ended
+            return scene.accepted > 0 and scene.ended > 0
 
         seconds = await scene.until(goes_on, ACCEPTED_WITHIN_SECONDS, "the first command after the loss")
         story.step("The operator", "gets the cluster's own alert; those of the gateway stay silent")
@@ -37,10 +34,10 @@ class BrokerLost:
         await operator.types("check", "--for", "worker")
         await operator.types("top", "--once", "--admin", scene.of_kind("worker")[0].admin_url)
         await operator.finds_the_cause()
-        await asyncio.sleep(max(0.0, until - loop.time()))
+        await scene.lasts()
         story.step("Callers", f"wait a moment: {seconds:.1f} s after the loss a command was accepted and another ended")
-        story.note(f"{scene.accepted() - accepted} commands accepted since, {scene.ended() - ended} ended")
-        went_on = scene.ended() - ended
+        story.note(f"{scene.accepted} commands accepted since, {scene.ended} ended")
+        went_on = scene.ended
         await operator.waits_for_others("the broker returns with its data and catches up")
         await asyncio.to_thread(scene.cluster.start, BROKER)
         return [] if went_on else [BrokenPromise("no command ended while the broker was away", f"{scene.seconds} s")]

@@ -1,7 +1,5 @@
 """Collate is away: no dead letters, and the return of the load stays within the budget."""
 
-import asyncio
-
 from local.drills.drill import Alert, Needs
 from local.drills.scene import Scene
 from local.judge.checks import BrokenPromise
@@ -28,32 +26,21 @@ class CollateDown:
     async def run(self, scene: Scene) -> list[BrokenPromise]:
         """Break, show, wait, and check."""
         story, operator = scene.story, scene.operator
-        accepted, ended = scene.accepted(), scene.ended()
-        loop = asyncio.get_running_loop()
-        story.step("Breaks", "Collate refuses connections, and resets those that are open")
+        scene.breaks("Collate refuses connections, and resets those that are open")
         scene.sim.begin_outage()
-        until = loop.time() + scene.seconds
         await scene.await_alert(self.alert)
         await operator.types("check", "--for", "worker")
         await operator.types("top", "--once", "--admin", scene.of_kind("worker")[0].admin_url)
         await operator.finds_the_cause()
-        await asyncio.sleep(max(0.0, until - loop.time()))
+        await scene.lasts()
         waiting = scene.judge.waiting()
         story.step("Callers", "still get 202; outcomes are late, live calls get 503")
-        story.note(
-            f"{scene.accepted() - accepted} commands accepted since, {scene.ended() - ended} ended, {waiting} wait"
-        )
+        story.note(f"{scene.accepted} commands accepted since, {scene.ended} ended, {waiting} wait")
         await operator.waits_for_others("Collate accepts connections again; the operator types nothing")
         scene.sim.end_outage()
         back_at = scene.sim.clock.now()
-        late = set(scene.callers.accepted) - set(scene.callers.ended)
-
-        async def caught_up() -> bool:
-            return not late - set(scene.callers.ended)
-
-        seconds = await scene.until(caught_up, RECOVERED_WITHIN_SECONDS, "the end of every command that waited")
+        await scene.late_commands_end(scene.late, RECOVERED_WITHIN_SECONDS)
         rates = {at: count for at, count in scene.sim.ledger.per_second.items() if at >= int(back_at)}
-        story.note(f"{len(late)} waiting commands ended within {seconds:.1f} s")
         story.note(f"at most {max(rates.values(), default=0)} calls in a second; the budget is {CALLS_PER_SECOND}")
         dead = await scene.metric("collate_gateway_dead_letters_total")
         broken = [BrokenPromise("an outage caused dead letters", f"{dead:.0f}")] if dead else []

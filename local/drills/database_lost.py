@@ -28,17 +28,15 @@ class DatabaseLost:
         story, operator = scene.story, scene.operator
         before = await scene.snapshot()
         scene.callers.resume()
-        accepted, ended = scene.accepted(), scene.ended()
-        story.step("Breaks", f"the database is dropped, with {before.count} rows")
+        scene.breaks(f"the database is dropped, with {before.count} rows")
         await asyncio.to_thread(self.drop, scene)
-        until = asyncio.get_running_loop().time() + scene.seconds
         await scene.await_alert(self.alert)
         await operator.types("check", "--for", "projector")
         await operator.finds_the_cause()
-        await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))
+        await scene.lasts()
         story.step("Callers", "notice nothing when they send commands; status and timelines get 503")
-        went_on = scene.ended() - ended
-        story.note(f"{scene.accepted() - accepted} commands accepted since, {went_on} ended")
+        went_on = scene.ended
+        story.note(f"{scene.accepted} commands accepted since, {went_on} ended")
 
         async def repair() -> None:
             await asyncio.to_thread(self.create, scene)

@@ -25,7 +25,7 @@ class FromNothing:
         story, operator = scene.story, scene.operator
         before = await scene.snapshot()
         effects = len(scene.sim.ledger.effects)
-        story.step("Breaks", f"everything but the topics; the read model had {before.count} rows")
+        scene.breaks(f"everything but the topics; the read model had {before.count} rows")
         for program in scene.programs.values():
             program.process.kill()
             await asyncio.to_thread(program.process.wait)

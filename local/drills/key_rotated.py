@@ -26,19 +26,17 @@ class KeyRotated:
     async def run(self, scene: Scene) -> list[BrokenPromise]:
         """Break, show, mend by the Secret's file, and check."""
         story, operator = scene.story, scene.operator
-        accepted, ended = scene.accepted(), scene.ended()
         new_key = f"{DEFAULT_KEY}-{secrets.token_hex(4)}"
         processes = {name: program.process.pid for name, program in scene.programs.items()}
-        story.step("Breaks", "at Collate the key was rotated; the Secret still has the old one")
+        scene.breaks("at Collate the key was rotated; the Secret still has the old one")
         scene.sim.api.organizations = {new_key: DEFAULT_ORGANIZATION}
-        until = asyncio.get_running_loop().time() + scene.seconds
         await scene.await_alert(self.alert)
         await operator.types("check", "--for", "worker")
         await operator.finds_the_cause()
-        await asyncio.sleep(max(0.0, until - asyncio.get_running_loop().time()))
+        await scene.lasts()
         story.step("Callers", "still get 202; outcomes are late, live calls get 503")
-        story.note(f"{scene.accepted() - accepted} commands accepted since, {scene.ended() - ended} ended")
-        late = set(scene.callers.accepted) - set(scene.callers.ended)
+        story.note(f"{scene.accepted} commands accepted since, {scene.ended} ended")
+        late = scene.late
 
         async def write_key() -> None:
             await asyncio.to_thread(scene.installation.write_secret, "collate-key", new_key)
@@ -48,13 +46,8 @@ class KeyRotated:
 
         place = scene.run.directory / "collate-key"
         await operator.mends(f"write the key {new_key} into the Secret's file {place}", write_key, is_accepted)
-
-        async def caught_up() -> bool:
-            return not late - set(scene.callers.ended)
-
-        seconds = await scene.until(caught_up, CONTINUED_WITHIN_SECONDS, "the end of every command that waited")
         story.step("It heals", "every process reads the changed file by itself")
-        story.note(f"{len(late)} waiting commands ended within {seconds:.1f} s")
+        await scene.late_commands_end(late, CONTINUED_WITHIN_SECONDS)
         dead = await scene.metric("collate_gateway_dead_letters_total")
         broken = [BrokenPromise("a refused key caused dead letters", f"{dead:.0f}")] if dead else []
         restarted = [name for name, pid in processes.items() if scene.programs[name].process.pid != pid]

@@ -28,25 +28,25 @@ class Poison:
     async def run(self, scene: Scene) -> list[BrokenPromise]:
         """Break, show, fix, redrive, and check."""
         story, operator = scene.story, scene.operator
-        story.step("Breaks", f"Collate answers every write for {AUTHORIZATION} with 400 bad_request")
+        scene.breaks(f"Collate answers every write for {AUTHORIZATION} with 400 bad_request")
         scene.sim.create(ids=[AUTHORIZATION])
         rule = scene.sim.fault(
             do="answer", status=400, code="bad_request", method="POST", path=AUTHORIZATION, when="before"
         )
         command = await self._request(scene)
         event = await scene.event("command.dead_lettered", DEAD_WITHIN_SECONDS, commandId=command)
-        ended = scene.ended()
+        ended = scene.ended
         await scene.await_alert(self.alert)
         await operator.types("dead-letters", "list")
         await operator.types("dead-letters", "show", command)
         await operator.finds_the_cause()
 
         async def neighbours_go_on() -> bool:
-            return scene.ended() > ended
+            return scene.ended > ended
 
         await asyncio.sleep(scene.seconds)
         await scene.until(neighbours_go_on, NEIGHBOURS_WITHIN_SECONDS, "the end of a neighbour's command")
-        story.step("Callers", f"of other authorizations notice nothing: {scene.ended() - ended} commands ended since")
+        story.step("Callers", f"of other authorizations notice nothing: {scene.ended - ended} commands ended since")
         story.note(f"the command's caller got command.dead_lettered, cause {event.data['cause']}, which is not final")
         story.step("Collate", "reads the request again: its fix is deployed")
         scene.sim.faults.remove(rule.id)

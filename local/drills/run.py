@@ -69,7 +69,7 @@ async def _run(drill: Drill, options: DrillOptions, console: Console) -> list[Br
         load = asyncio.create_task(scene.callers.run_until(float("inf"), CASES_PER_SECOND))
         try:
             await asyncio.sleep(BEFORE_SECONDS)
-            story.note(f"{scene.accepted()} commands accepted, {scene.ended()} ended")
+            story.note(f"{scene.accepted} commands accepted, {scene.ended} ended")
             broken = await drill.run(scene)
             await asyncio.sleep(AFTER_SECONDS)
         finally:

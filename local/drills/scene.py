@@ -75,6 +75,9 @@ class Scene:
     operator: Operator
     listener: Listener
     _http: httpx.AsyncClient = field(repr=False)
+    _accepted: int = 0
+    _ended: int = 0
+    _breaks_until: float = 0.0
 
     def of_kind(self, verb: str) -> list[Program]:
         """Return the running programs of `ingress`, `worker` or `projector`."""
@@ -163,13 +166,39 @@ class Scene:
         await self.until(arrived, within_seconds, f"an event {kind}")
         return found[0]
 
-    def accepted(self) -> int:
-        """Count the commands that callers know to be accepted."""
-        return len(self.callers.accepted)
+    def breaks(self, what: str) -> None:
+        """Tell what breaks; from now on commands are counted, and `lasts` waits."""
+        self.story.step("Breaks", what)
+        self._accepted, self._ended = len(self.callers.accepted), len(self.callers.ended)
+        self._breaks_until = time.monotonic() + self.seconds
 
+    async def lasts(self) -> None:
+        """Wait until the fault has lasted for its time."""
+        await asyncio.sleep(max(0.0, self._breaks_until - time.monotonic()))
+
+    @property
+    def accepted(self) -> int:
+        """The commands that callers know to be accepted since the fault."""
+        return len(self.callers.accepted) - self._accepted
+
+    @property
     def ended(self) -> int:
-        """Count the commands whose end a subscriber has received."""
-        return len(self.callers.ended)
+        """The commands whose end a subscriber has received since the fault."""
+        return len(self.callers.ended) - self._ended
+
+    async def late_commands_end(self, late: set[str], within_seconds: float) -> None:
+        """Wait until these commands have ended, and tell the time."""
+
+        async def caught_up() -> bool:
+            return not late - set(self.callers.ended)
+
+        seconds = await self.until(caught_up, within_seconds, "the end of every command that waited")
+        self.story.note(f"{len(late)} waiting commands ended within {seconds:.1f} s")
+
+    @property
+    def late(self) -> set[str]:
+        """The accepted commands without an end."""
+        return set(self.callers.accepted) - set(self.callers.ended)
 
 
 @asynccontextmanager

@@ -43,24 +43,24 @@ class Upgrade:
         others = [name for name in scene.programs if name.startswith("ingress")]
         story.step("The installation", "runs release N; its projector is at N+1, because the tables are")
         await self._replace(scene, [*others, *workers], earlier)
-        before = scene.ended()
+        before = scene.ended
         await asyncio.sleep(scene.seconds)
         story.step("The operator", "upgrades to N+1: workers first, then ingress")
         story.note("page: docs/upgrade.md#upgrade")
         await operator.types("check", "--for", "worker")
         await self._replace(scene, [*workers, *reversed(others)], None)
-        upgraded = scene.ended()
+        upgraded = scene.ended
         await asyncio.sleep(scene.seconds)
         story.step("The operator", "rolls back to N: ingress first, then workers")
         story.note("page: docs/upgrade.md#roll-back")
         await self._replace(scene, [*others, *workers], earlier)
 
         async def goes_on() -> bool:
-            return scene.ended() > upgraded
+            return scene.ended > upgraded
 
         await scene.until(goes_on, ENDED_WITHIN_SECONDS, "the end of a command after the rollback")
         await asyncio.sleep(scene.seconds)
-        story.step("Callers", f"repeat what got 503 or no answer: {scene.ended() - before} commands ended meanwhile")
+        story.step("Callers", f"repeat what got 503 or no answer: {scene.ended - before} commands ended meanwhile")
         return [] if upgraded > before else [BrokenPromise("no command ended during the upgrade", "N to N+1")]
 
     async def _replace(self, scene: Scene, names: list[str], gateway: Path | None) -> None:

@@ -99,7 +99,7 @@ class _SlowRun:
         while (left := end - time.monotonic()) > 0:
             await asyncio.sleep(min(left, 10.0))
             _log(
-                f"accepted {self.scene.accepted()}, waiting {self.scene.judge.waiting()}, "
+                f"accepted {self.scene.accepted}, waiting {self.scene.judge.waiting()}, "
                 f"pages {self.people.pages.total()}, probes failed {sum(self.probes.values())}"
             )
 
@@ -209,7 +209,7 @@ async def run(seconds: float, seed: int, cycles: int) -> list[BrokenPromise]:
         broken += [BrokenPromise("a caller got an unexpected response", one) for one in scene.callers.unexpected]
         broken += [BrokenPromise("a person saw what no person should", one) for one in people.unexpected]
         print(
-            f"{scene.accepted()} commands accepted, {scene.ended()} ended; {len(people.authorizations)} cases of "
+            f"{scene.accepted} commands accepted, {scene.ended} ended; {len(people.authorizations)} cases of "
             f"people, {len(people.accepted)} commands confirmed, {len(people.statements)} statements; pages: "
             + ", ".join(f"{count} {what}" for what, count in people.pages.most_common())
         )

@@ -7,66 +7,17 @@ request ─▶ [delay, act] ─▶ (fault before: no effect)
 import json
 import math
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from local.collate.calls.api import Api
 from local.collate.clock import Clock
 from local.collate.faults.injection import injected
-from local.collate.faults.rules import (
-    Act,
-    Answer,
-    Drop,
-    End,
-    Endless,
-    FaultRules,
-    Garbage,
-    Hang,
-    Reset,
-    Rewrite,
-    Rule,
-    Trickle,
-    Truncate,
-    When,
-)
+from local.collate.faults.rules import Act, Answer, Cut, End, FaultRules, Rewrite, Rule, When
+from local.collate.http.connection import Exchange
 from local.collate.http.message import Reply, Request, json_reply
 from local.collate.http.wire import merged
 from local.collate.ledger import Call, Ledger
 from local.collate.model import actors
-
-
-class Exchange(Protocol):
-    """The ways to end a request. The connection implements them."""
-
-    on_end: Callable[[str], None] | None
-
-    def later(self, seconds: float, then: Callable[[], None]) -> None:
-        """Call `then` after a delay."""
-
-    def reply(self, reply: Reply) -> None:
-        """Send the reply."""
-
-    def reset(self) -> None:
-        """Reset the connection."""
-
-    def truncate(self, reply: Reply) -> None:
-        """Send half of the reply."""
-
-    def trickle(self, reply: Reply, seconds: float) -> None:
-        """Send the reply byte by byte."""
-
-    def drop(self, reply: Reply) -> None:
-        """Send the reply and close."""
-
-    def garbage(self) -> None:
-        """Send bytes that are not HTTP."""
-
-    def endless(self, part: str) -> None:
-        """Send an endless reply."""
-
-    def hang(self) -> None:
-        """Send nothing."""
 
 
 class FaultGate:
@@ -130,27 +81,12 @@ class FaultGate:
     def _finish(self, end: End | None, reply: Reply, call: Call, exchange: Exchange) -> None:
         # The request is in flight until here, also after its client has disconnected.
         self.api.writes.keys.end(_scope(call), call.number)
-        match end:
-            case Reset():
-                exchange.reset()
-            case Hang():
-                exchange.hang()
-            case Truncate():
-                call.status = reply.status
-                exchange.truncate(reply)
-            case Trickle(seconds):
-                call.status = reply.status
-                exchange.trickle(reply, seconds)
-            case Drop():
-                call.status = reply.status
-                exchange.drop(reply)
-            case Garbage():
-                exchange.garbage()
-            case Endless(part):
-                exchange.endless(part)
-            case _:
-                call.status = reply.status
-                exchange.reply(reply)
+        if isinstance(end, Cut):
+            call.status = reply.status if end.kind in {"truncate", "trickle", "drop"} else None
+            exchange.cut(end, reply)
+        else:
+            call.status = reply.status
+            exchange.reply(reply)
 
     def _limited(self) -> Answer | None:
         """Return a 429 if the token bucket, in real time, is empty."""

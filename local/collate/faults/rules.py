@@ -13,6 +13,7 @@ from typing import Any, Literal
 from local.collate.model import actors
 
 When = Literal["before", "after"]
+CutKind = Literal["reset", "hang", "truncate", "trickle", "drop", "garbage", "endless"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +41,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
-    """Reset the connection (TCP RST)."""
+class Cut:
+    """End the call at its connection, in a way of `local.collate.http.connection`."""
 
+    kind: CutKind
     when: When
-
-
-@dataclass(frozen=True, slots=True)
-class Hang:
-    """Send no reply."""
-
-    when: When
-
-
-@dataclass(frozen=True, slots=True)
-class Truncate:
-    """Send half of the reply's body, then close."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trickle:
-    """Send the reply's body byte by byte. No single read times out; only a total deadline ends it."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Send the reply, then close the keep-alive connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Garbage:
-    """Send bytes that are not HTTP."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endless:
-    """Send an endless head or body."""
-
-    part: str
+    seconds: float = 0.0  # between the bytes of `trickle`
+    part: str = "body"  # that is `endless`: or the head
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +64,7 @@ class Rewrite:
     overlay: Mapping[str, Any]
 
 
-End = Answer | Reset | Hang | Truncate | Trickle | Drop | Garbage | Endless
+End = Answer | Cut
 Fault = Delay | End | Act | Rewrite
 
 
@@ -144,10 +112,8 @@ class Rule:
     def ends(self, when: When) -> End | None:
         """Return how the rule ends a call before, or after, the effect; None if it does not."""
         match self.fault:
-            case (Answer() | Reset() | Hang()) as end:
-                return end if end.when == when else None
-            case (Truncate() | Trickle() | Drop() | Garbage() | Endless()) as end:
-                return end if when == "after" else None
+            case (Answer() | Cut()) as end if end.when == when:
+                return end
             case _:
                 return None
 
@@ -155,7 +121,7 @@ class Rule:
         """Return the rule with its counters as the control API shows it."""
         return {
             "id": self.id,
-            "do": type(self.fault).__name__.lower(),
+            "do": self.fault.kind if isinstance(self.fault, Cut) else type(self.fault).__name__.lower(),
             "method": self.method,
             "path": self.path.pattern,
             "seen": self.seen,
@@ -257,13 +223,13 @@ _READERS: dict[str, Callable[[dict[str, Any], When], Fault]] = {
     "delay": lambda wanted, when: Delay(float(wanted.pop("seconds")), when, wanted.pop("upToSeconds", None)),
     "answer": _answer,
     "redirect": _redirect,
-    "reset": lambda _, when: Reset(when),
-    "hang": lambda _, when: Hang(when),
-    "truncate": lambda _, __: Truncate(),
-    "trickle": lambda wanted, _: Trickle(float(wanted.pop("seconds", 0.5))),
-    "drop": lambda _, __: Drop(),
-    "garbage": lambda _, __: Garbage(),
-    "endless": lambda wanted, _: Endless(str(wanted.pop("part", "body"))),
+    "reset": lambda _, when: Cut("reset", when),
+    "hang": lambda _, when: Cut("hang", when),
+    "truncate": lambda _, __: Cut("truncate", "after"),
+    "trickle": lambda wanted, _: Cut("trickle", "after", seconds=float(wanted.pop("seconds", 0.5))),
+    "drop": lambda _, __: Cut("drop", "after"),
+    "garbage": lambda _, __: Cut("garbage", "after"),
+    "endless": lambda wanted, _: Cut("endless", "after", part=str(wanted.pop("part", "body"))),
     "act": lambda wanted, _: Act(actors.validated(wanted.pop("actor"))),
     "rewrite": lambda wanted, _: Rewrite(dict(wanted.pop("overlay"))),
 }

@@ -15,11 +15,16 @@ from urllib.parse import unquote
 
 import httptools
 
+from local.collate.faults.rules import Cut
 from local.collate.http.message import Reply, Request
 
 _BODY_LIMIT = 1 << 20
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST instead of FIN
+# How the ledger calls the end of a call.
+_ENDED = {"reset": "reset", "truncate": "truncated", "trickle": "trickled", "drop": "dropped"} | {
+    kind: kind for kind in ("garbage", "endless")
+}
 _ENDLESS_HEADER = b"x-more: %s\r\n" % (b"a" * 1000)
 _ENDLESS_CHUNK = b"%x\r\n%s\r\n" % (16_384, b" " * 16_384)
 
@@ -43,40 +48,25 @@ class Exchange:
         if self._ends("answered"):
             self._connection.send(reply)
 
-    def reset(self) -> None:
-        """Reset the connection (TCP RST)."""
-        if self._ends("reset"):
-            self._connection.reset()
-
-    def truncate(self, reply: Reply) -> None:
-        """Announce the whole body, send half of it, and close."""
-        if self._ends("truncated"):
-            self._connection.send_half(reply)
-
-    def trickle(self, reply: Reply, seconds: float) -> None:
-        """Send the reply byte by byte, one byte each `seconds`."""
-        if self._ends("trickled"):
-            self._connection.send_slowly(reply, seconds)
-
-    def drop(self, reply: Reply) -> None:
-        """Send the reply, and close the keep-alive connection."""
-        if self._ends("dropped"):
-            self._connection.send(reply)
-            self._connection.close()
-
-    def garbage(self) -> None:
-        """Send bytes that are not HTTP, and close."""
-        if self._ends("garbage"):
-            self._connection.write_raw(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
-            self._connection.close()
-
-    def endless(self, part: str) -> None:
-        """Send an endless head or body, as fast as the client reads."""
-        if self._ends("endless"):
-            self._connection.send_endlessly(part)
-
-    def hang(self) -> None:
-        """Send nothing."""
+    def cut(self, cut: Cut, reply: Reply) -> None:
+        """End the connection in another way than by the reply alone. `hang` sends nothing, and ends nothing."""
+        if cut.kind == "hang" or not self._ends(_ENDED[cut.kind]):
+            return
+        match cut.kind:
+            case "reset":
+                self._connection.reset()
+            case "truncate":
+                self._connection.send_half(reply)
+            case "trickle":
+                self._connection.send_slowly(reply, cut.seconds)
+            case "drop":
+                self._connection.send(reply)
+                self._connection.close()
+            case "garbage":
+                self._connection.write_raw(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+                self._connection.close()
+            case _:
+                self._connection.send_endlessly(cut.part)
 
     def client_left(self) -> None:
         """Record that the client disconnected before the reply."""

@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from local.collate import control
-from local.collate.faults.fault_gate import Exchange
-from local.collate.http.connection import Connection
+from local.collate.http.connection import Connection, Exchange
 from local.collate.http.message import Request
 from local.collate.simulation import Options, Simulation
 

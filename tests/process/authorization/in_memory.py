@@ -49,10 +49,8 @@ class Exchange:
         kept = [(name.lower(), value) for name, value in reply.headers if name.lower().encode() in KEPT_HEADERS]
         self._end(httpx.Response(reply.status, headers=kept, content=reply.body), "answered")
 
-    def lose(self, *_):
+    def cut(self, *_):
         self._end(ConnectionLost(Cause.RESET, sent=True), "reset")
-
-    reset = truncate = trickle = drop = garbage = endless = hang = lose
 
     def _end(self, result, how):
         if not self._left:
