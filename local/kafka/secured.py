@@ -4,7 +4,6 @@ This module creates the certificates, users and tokens with temporary keys. PLAI
 user). On the other listeners a user needs ACLs, except the `super_users`.
 """
 
-import base64
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -14,9 +13,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from local.kafka.broker import Node
 from local.kafka.nodes import READY_WITHIN_SECONDS, Cluster
@@ -88,27 +89,17 @@ class TokenIssuer:
     """An issuer of bearer tokens. A broker with its key set accepts them."""
 
     def __init__(self) -> None:
-        self._key = rsa.generate_private_key(65_537, 2048)
+        self._key = RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"})
 
     def key_set(self) -> str:
         """Return the public key as a JSON Web Key Set."""
-        numbers = self._key.public_key().public_numbers()
-        key = {
-            "kty": "RSA",
-            "kid": "1",
-            "use": "sig",
-            "alg": "RS256",
-            "n": _integer(numbers.n),
-            "e": _integer(numbers.e),
-        }
-        return json.dumps({"keys": [key]})
+        return json.dumps({"keys": [self._key.as_dict(private=False)]})
 
     def token(self, subject: str, *, seconds: float = 300, audience: str = AUDIENCE) -> str:
         """Return a signed token for a user."""
         now = int(time.time())
         claims = {"sub": subject, "aud": audience, "iss": ISSUER, "iat": now - 5, "exp": int(now + seconds)}
-        signed = f"{_json({'alg': 'RS256', 'kid': '1', 'typ': 'JWT'})}.{_json(claims)}"
-        return f"{signed}.{_base64url(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        return jwt.encode({"alg": "RS256", "kid": "1"}, claims, self._key)
 
 
 class SecuredCluster(Cluster):
@@ -219,15 +210,3 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _json(value: object) -> str:
-    return _base64url(json.dumps(value).encode())
-
-
-def _integer(number: int) -> str:
-    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
-def _base64url(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
