@@ -34,8 +34,6 @@ class BareConnection(asyncio.Protocol):
 
     def call(self, request: bytes) -> asyncio.Future[bytes]:
         """Send the request; the future has the response."""
-        if self.transport.is_closing():
-            raise ConnectionResetError("the server closed the connection")
         self._response, self._whole = b"", 0
         self._done = asyncio.get_running_loop().create_future()
         self.transport.write(request)
@@ -57,9 +55,12 @@ class BareCalls:
         else:
             loop = asyncio.get_running_loop()
             _, connection = await loop.create_connection(BareConnection, self._host, self._port)
-        response = await connection.call(request)
-        self._idle.append(connection)
-        return int(response[9:12]), response.partition(b"\r\n\r\n")[2]
+        head, _, body = (await connection.call(request)).partition(b"\r\n\r\n")
+        if b"\r\nconnection: close" in head.lower():
+            connection.transport.close()
+        else:
+            self._idle.append(connection)
+        return int(head[9:12]), body
 
     def close(self) -> None:
         """Close the idle connections."""
