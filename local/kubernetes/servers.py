@@ -4,7 +4,6 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import psycopg
@@ -72,9 +71,7 @@ class Servers:
         await self.collate.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.collate.stop()
         self.receiver.stop()
         await asyncio.gather(asyncio.to_thread(self.database.close), asyncio.to_thread(self.kafka.close))

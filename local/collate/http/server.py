@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from functools import partial
-from types import TracebackType
 from typing import Self
 
 from local.collate import control
@@ -44,9 +43,7 @@ class SimulatedCollate(Simulation):
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     async def start(self) -> None:
