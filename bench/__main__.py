@@ -14,6 +14,7 @@ BENCHMARKS = {
     "engine": "the engine and the bare exactly-once loop",
     "ingress": "the ingress, and bare Starlette with aiokafka",
     "chain": "a command from POST to event, and a floor without promises",
+    "fair": "two callers beside the backlog of greedy callers, at 20 calls per second",
     "watcher": "50,000 watched authorizations and none",
     "reaction": "the time from a change at Collate to its event, the calls per hour, and the cadence's formulas",
     "projector": "the read model, and a bare insert of the same rows",

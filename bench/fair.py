@@ -5,8 +5,6 @@ fast as the ingress accepts them. Meanwhile the caller B sends a request every 3
 A first run has the greedy callers alone. A command without an outcome counts with the time that it has waited.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import hashlib
@@ -14,27 +12,23 @@ import json
 import secrets
 import time
 import uuid
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
-from bench.chain.load import Outcomes, reading_outcomes
-from bench.http_calls import Connections
-from bench.installed import get, make_authorizations
-from local.installation import Installation, start_collate
+from bench.floors.bare_calls import BareCalls
+from bench.harness import console, milliseconds, options, show
+from bench.installed import Bench, fresh_installation, get, make_authorizations
+from bench.steady import Outcomes, reading_outcomes
+from local.installation import Program
 from local.issuer import LocalIssuer
 from local.kafka.nodes import Cluster
-from local.processes.run import Run
-from schemas.topics import catalogue
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-console = Console(width=120)
-_CALLS_PER_SECOND = 20
+_SETTINGS = {
+    "GATEWAY_COLLATE__CALLS_PER_SECOND": "20",
+    "GATEWAY_COLLATE__CONCURRENCY": "8",
+    "GATEWAY_COLLATE__MAX_REPLICAS": "1",
+}
 _LEAD_SECONDS = 15.0
 _REQUEST_EVERY, _REPORT_EVERY = 3.0, 5.0
 _SENDERS = 8
@@ -49,28 +43,27 @@ def _row(writes: Writes, outcomes: Outcomes, now: float) -> tuple[str, ...]:
     """Return count, p50, p99 and longest time in seconds, unfinished commands, and other outcomes than applied."""
     ends = [(sent_at, outcomes.seen.get(command)) for command, sent_at in writes.items()]
     seconds = sorted((end.at if end else now) - sent_at for sent_at, end in ends)
-    at = [f"{seconds[min(len(seconds) - 1, int(len(seconds) * share))]:.1f}" for share in (0.5, 0.99, 1.0)]
+    at = [f"{milliseconds(seconds, share) / 1_000:.1f}" for share in (0.5, 0.99, 1.0)]
     other = sum(end is not None and end.outcome not in {"applied", "already_done"} for _, end in ends)
     return str(len(ends)), *at, str(sum(end is None for _, end in ends)), str(other)
 
 
 class Gateway:
-    """A running installation, its simulated Collate, and its callers."""
+    """A running installation and its callers."""
 
-    def __init__(self, address: str, collate: str, outcomes: Outcomes) -> None:
-        self.collate = collate
+    def __init__(self, bench: Bench, ingress: Program, outcomes: Outcomes) -> None:
+        self.collate = bench.collate
         self.outcomes = outcomes
-        self._address = address
-        self._connections = Connections(address)
+        self._calls = BareCalls(ingress.url)
 
     async def send(self, token: str, path: str, body: str, writes: Writes) -> str:
         """Send a command until it is accepted; return its id."""
         sent_at, key = time.perf_counter(), uuid.uuid4()
         request = (
-            f"POST /v1/authorizations/{path} HTTP/1.1\r\nHost: {self._address}\r\nAuthorization: Bearer {token}\r\n"
+            f"POST /v1/authorizations/{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
             f"Idempotency-Key: {key}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
-        while (response := await self._connections.call(request))[0] in {429, 503}:  # noqa: ASYNC110 - a client retries
+        while (response := await self._calls.call(request))[0] in {429, 503}:  # noqa: ASYNC110 - a client retries
             await asyncio.sleep(_RETRY_SECONDS)
         if response[0] != 202:
             raise RuntimeError(f"expected 202, got {response[0]}: {response[1][:300]!r}")
@@ -78,9 +71,9 @@ class Gateway:
         writes[command_id] = sent_at
         return command_id
 
-    async def watch(self, token: str, authorizations: Sequence[str], writes: Writes) -> None:
-        """Send a watch for each authorization, as fast as they are accepted."""
-        left = iter(authorizations)
+    async def watch(self, token: str, count: int, writes: Writes) -> None:
+        """Send a watch for each of so many authorizations, as fast as they are accepted."""
+        left = iter(await make_authorizations(self.collate, count))
 
         async def send_rest() -> None:
             for authorization in left:
@@ -90,10 +83,10 @@ class Gateway:
 
     async def open_handoffs(self, token: str, count: int) -> list[str]:
         """Open handoffs while nothing else runs; return the path of each close."""
-        authorizations = make_authorizations(self.collate, count)
-        commands = [await self.send(token, f"{one}/handoffs", "{}", {}) for one in authorizations]
+        ids = await make_authorizations(self.collate, count)
+        commands = [await self.send(token, f"{one}/handoffs", "{}", {}) for one in ids]
         ends = [await self.outcomes.of(command) for command in commands]
-        return [f"{one}/handoffs/{end.handoff_id}/close" for one, end in zip(authorizations, ends, strict=True)]
+        return [f"{one}/handoffs/{end.handoff_id}/close" for one, end in zip(ids, ends, strict=True)]
 
     async def pace(self, token: str, paths: Sequence[str], body: str, every: float, writes: Writes) -> None:
         """Send a command to each path, one every few seconds."""
@@ -117,85 +110,61 @@ def _caller(name: str, *permissions: str) -> tuple[str, str]:
     return key, f'{entry}[[caller.key]]\nid = "{key_id}"\nsha256 = "{digest}"\n'
 
 
-@asynccontextmanager
-async def _running(bootstrap: str, partitions: int, callers: str) -> AsyncIterator[Gateway]:
-    with Run("bench") as run:
-        collate = start_collate(run, "--latency-ms", "20")
-        settings = {
-            "GATEWAY_TOPICS__PARTITIONS": str(partitions),
-            "GATEWAY_COLLATE__CALLS_PER_SECOND": str(_CALLS_PER_SECOND),
-            "GATEWAY_COLLATE__CONCURRENCY": "8",
-            "GATEWAY_COLLATE__MAX_REPLICAS": "1",
-        }
-        prefix = f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(
-            run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, people=callers, settings=settings
-        )
-        installed.apply_topics()
-        ingress, worker = installed.start("ingress"), installed.start("worker")
-        for process in (ingress, worker):
-            await asyncio.to_thread(process.await_ready)
-        async with reading_outcomes(bootstrap, catalogue(prefix).events.name) as outcomes:
-            yield Gateway(ingress.url.removeprefix("http://"), collate, outcomes)
-
-
-async def _measure(bootstrap: str, options: argparse.Namespace, *, with_others: bool) -> float:
+async def _measure(bootstrap: str, given: argparse.Namespace, *, with_others: bool) -> float:
     """Run once; print the times of each caller, and return the calls per second at Collate."""
-    greedy = [_caller(f"greedy{number}", _WATCH) for number in range(options.greedy)]
+    greedy = [_caller(f"greedy{number}", _WATCH) for number in range(given.greedy)]
     b_key, b_entry = _caller("b", *_HANDOFFS)
-    with LocalIssuer(token_seconds=2 * options.seconds + 3_600) as issuer:
-        callers = "".join([*(entry for _, entry in greedy), b_entry, issuer.callers_file_entry({"staff": _HANDOFFS})])
+    with LocalIssuer(token_seconds=2 * given.seconds + 3_600) as issuer:
+        people = "".join([*(entry for _, entry in greedy), b_entry, issuer.callers_file_entry({"staff": _HANDOFFS})])
         c_token = issuer.token("c", ["staff"])
-        async with _running(bootstrap, options.partitions, callers) as it:
-            closes = await it.open_handoffs(c_token, int(options.seconds / _REPORT_EVERY)) if with_others else []
-            requests = make_authorizations(it.collate, int(options.seconds / _REQUEST_EVERY)) if with_others else []
-            share = options.watches // options.greedy
-            a, b, c = Writes(), Writes(), Writes()
-            watching = [
-                asyncio.create_task(it.watch(key, make_authorizations(it.collate, share), a)) for key, _ in greedy
-            ]
-            await asyncio.sleep(_LEAD_SECONDS)
-            began, calls = time.perf_counter(), it.calls()
-            others = [
-                asyncio.create_task(it.pace(b_key, [f"{one}/handoffs" for one in requests], "{}", _REQUEST_EVERY, b)),
-                asyncio.create_task(it.pace(c_token, closes, _REPORT, _REPORT_EVERY, c)),
-            ]
-            await asyncio.sleep(options.seconds)
-            rate = (it.calls() - calls) / (time.perf_counter() - began)
-            await asyncio.wait(others, timeout=_REQUEST_EVERY + _REPORT_EVERY)
-            await asyncio.sleep(_REPORT_EVERY)
-            now = time.perf_counter()
-            for task in (*watching, *others):
-                task.cancel()
-            errors = await asyncio.gather(*watching, *others, return_exceptions=True)
-            if failed := [error for error in errors if isinstance(error, Exception)]:
-                raise failed[0]
-            table = Table(title=f"{options.greedy} greedy, {options.partitions} partitions: {rate:.1f} calls/s")
-            for column in _COLUMNS:
-                table.add_column(column, justify="right")
-            for name, writes in (("A watches", a), ("B requests", b), ("C reports", c)):
-                if writes:
-                    table.add_row(name, *_row(writes, it.outcomes, now))
-            console.print(table)
-            return rate
+        async with fresh_installation(bootstrap, given.partitions, settings=_SETTINGS, people=people) as bench:
+            ingress, _ = await bench.start("ingress", "worker")
+            async with reading_outcomes(bootstrap, bench.events) as outcomes:
+                it, a, b, c = Gateway(bench, ingress, outcomes), Writes(), Writes(), Writes()
+                closes = await it.open_handoffs(c_token, int(given.seconds / _REPORT_EVERY)) if with_others else []
+                count = int(given.seconds / _REQUEST_EVERY) if with_others else 0
+                requests = [f"{one}/handoffs" for one in await make_authorizations(it.collate, count)] if count else []
+                share = given.watches // given.greedy
+                tasks = [asyncio.create_task(it.watch(key, share, a)) for key, _ in greedy]
+                await asyncio.sleep(_LEAD_SECONDS)
+                began, calls = time.perf_counter(), it.calls()
+                others = [
+                    asyncio.create_task(it.pace(b_key, requests, "{}", _REQUEST_EVERY, b)),
+                    asyncio.create_task(it.pace(c_token, closes, _REPORT, _REPORT_EVERY, c)),
+                ]
+                await asyncio.sleep(given.seconds)
+                rate = (it.calls() - calls) / (time.perf_counter() - began)
+                await asyncio.wait(others, timeout=_REQUEST_EVERY + _REPORT_EVERY)
+                await asyncio.sleep(_REPORT_EVERY)
+                now = time.perf_counter()
+                tasks += others
+                for task in tasks:
+                    task.cancel()
+                errors = await asyncio.gather(*tasks, return_exceptions=True)
+                if failed := [error for error in errors if isinstance(error, Exception)]:
+                    raise failed[0]
+                rows = ((name, *_row(of, outcomes, now)) for name, of in (("A", a), ("B", b), ("C", c)) if of)
+                title = f"{given.greedy} greedy, {given.partitions} partitions: {rate:.1f} calls/s"
+                show(f"{title}; A watches, B requests, C reports", _COLUMNS, rows)
+                return rate
 
 
-async def _main(options: argparse.Namespace) -> None:
+async def _main(given: argparse.Namespace) -> None:
     with Cluster(brokers=1, long_lived=True) as cluster:
-        alone = await _measure(cluster.bootstrap, options, with_others=False)
-        together = await _measure(cluster.bootstrap, options, with_others=True)
+        alone = await _measure(cluster.bootstrap, given, with_others=False)
+        together = await _measure(cluster.bootstrap, given, with_others=True)
         console.print(f"calls per second at Collate: {together / alone:.3f} of the greedy callers alone")
 
 
-def main() -> None:
-    """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=int, default=60, help="seconds to measure (60)")
-    parser.add_argument("--watches", type=int, default=1_800, help="watches of all greedy callers (1,800)")
-    parser.add_argument("--greedy", type=int, default=1, help="number of greedy callers (1)")
-    parser.add_argument("--partitions", type=int, default=12, help="partitions (12)")
-    uvloop.run(_main(parser.parse_args()))
-
-
 if __name__ == "__main__":
-    main()
+    uvloop.run(
+        _main(
+            options(
+                __doc__,
+                seconds=(60, "seconds to measure"),
+                watches=(1_800, "watches of all greedy callers"),
+                greedy=(1, "number of greedy callers"),
+                partitions=(12, "partitions"),
+            )
+        )
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,21 +51,28 @@ class Bench:
         ).encode()
 
 
+# Settings without limits on rates.
+UNLIMITED = {
+    "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
+    "GATEWAY_COLLATE__CONCURRENCY": "512",
+    "GATEWAY_COLLATE__MAX_REPLICAS": "1",
+    "GATEWAY_INGRESS__CALLER_RATE": "100000",
+    "GATEWAY_INGRESS__CALLER_BURST": "100000",
+    "GATEWAY_INGRESS__MAX_UNFINISHED_PER_CALLER": "100000",
+}
+
+
 @asynccontextmanager
-async def fresh_installation(bootstrap: str, partitions: int = PARTITIONS) -> AsyncIterator[Bench]:
-    """Run a simulated Collate, and create topics, for an installation without limits on rates."""
-    settings = {
-        "GATEWAY_TOPICS__PARTITIONS": str(partitions),
-        "GATEWAY_COLLATE__CALLS_PER_SECOND": "100000",
-        "GATEWAY_COLLATE__CONCURRENCY": "512",
-        "GATEWAY_COLLATE__MAX_REPLICAS": "1",
-        "GATEWAY_INGRESS__CALLER_RATE": "100000",
-        "GATEWAY_INGRESS__CALLER_BURST": "100000",
-        "GATEWAY_INGRESS__MAX_UNFINISHED_PER_CALLER": "100000",
-    }
+async def fresh_installation(
+    bootstrap: str, partitions: int = PARTITIONS, *, settings: Mapping[str, str] | None = None, people: str = ""
+) -> AsyncIterator[Bench]:
+    """Run a simulated Collate, and create topics, for an installation; without `settings` it has no limits."""
+    own = {"GATEWAY_TOPICS__PARTITIONS": str(partitions), **(UNLIMITED if settings is None else settings)}
     with Run("bench") as run:
         collate, prefix = await asyncio.to_thread(fixed_collate, run), f"bench-{uuid.uuid4().hex[:8]}."
-        installed = Installation(run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, settings=settings)
+        installed = Installation(
+            run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, people=people, settings=own
+        )
         await asyncio.to_thread(installed.apply_topics)
         yield Bench(installed, collate)
 
