@@ -145,7 +145,7 @@ async def _main(given: argparse.Namespace) -> None:
     console.print(
         f"{given.watched:,} watched on one worker: {resident / given.watched:,.0f} bytes each in the process; "
         f"{observations / given.seconds:.1f} observations/s cost {spent / given.seconds:.1%} of a core, "
-        f"{spent / observations * 1e6:,.0f} µs each"
+        f"{spent / max(1.0, observations) * 1e6:,.0f} µs each"
     )
     cells = latencies({name: [sorted(took for run in found for took in run.latencies)] for name, found in runs.items()})
     show(
