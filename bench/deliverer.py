@@ -88,9 +88,10 @@ def _subscribe(installation: Installation, port: int) -> None:
 
 async def throughput(installation: Installation, bootstrap: str, count: int) -> tuple[Speed, Speed]:
     """Return the speed of the deliverer and of the floor; the floor reads the same events later."""
-    await append(bootstrap, EVENTS, (event("t", number)[1] for number in range(count)))
     with answering() as port:
         _subscribe(installation, port)
+        await asyncio.to_thread(installation.apply_topics)
+        await append(bootstrap, EVENTS, (event("t", number)[1] for number in range(count)))
         program = installation.start("deliverer")
         await asyncio.to_thread(program.await_ready)
         ours = await _measure(count, lambda: metrics(program).get(_DELIVERED, 0.0), program.process.pid)
@@ -144,7 +145,6 @@ async def _main(given: argparse.Namespace) -> None:
         installation = Installation(
             run, bootstrap=bootstrap, collate_url="http://127.0.0.1:1", prefix=PREFIX, settings=settings
         )
-        await asyncio.to_thread(installation.apply_topics)
         ours, floor = await throughput(installation, bootstrap, given.events)
         times = await latency(installation, bootstrap, given.seconds)
     show(
