@@ -229,5 +229,8 @@ async def _main(task: Task) -> None:
 
 if __name__ == "__main__":
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # the reports are on standard output
+    )
     uvloop.run(_main(Task(**json.loads(sys.argv[1]))))
