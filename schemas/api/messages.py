@@ -178,18 +178,12 @@ class BatchedCommand(OpenModel):
     problem: Public[ProblemDetails | None] = Field(default=None, description="Why the event was not accepted.")
 
 
-class UnfinishedPace(OpenModel):
-    """The caller's unfinished commands at the replica that answers, and how quickly they end."""
-
-    commands: Public[int] = Field(description="The accepted commands without an outcome.")
-    ended_per_second: Public[float] = Field(description="The rate of the last commands that ended; 0 if none did.")
-
-
 class BatchedCommands(OpenModel):
     """The results of a batch, one for each event and in its order."""
 
     results: Public[list[BatchedCommand]] = Field(description="The results.")
-    unfinished: Public[UnfinishedPace] = Field(description="For a sender of many batches: what is still unfinished.")
+    unfinished: Public[int] = Field(description="The caller's accepted commands without an outcome, at this replica.")
+    ended_per_second: Public[float] = Field(description="The rate of the caller's last ended commands; 0 without one.")
 
 
 ANSWERS: tuple[type[Model], ...] = (

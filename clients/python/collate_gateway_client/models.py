@@ -557,22 +557,15 @@ class BatchedCommand(TypedDict):
     """Why the event was not accepted."""
 
 
-class UnfinishedPace(TypedDict):
-    """The caller's unfinished commands at the replica that answers, and how quickly they end."""
-
-    commands: int
-    """The accepted commands without an outcome."""
-    endedPerSecond: float
-    """The rate of the last commands that ended; 0 if none did."""
-
-
 class BatchedCommands(TypedDict):
     """The results of a batch, one for each event and in its order."""
 
     results: list[BatchedCommand]
     """The results."""
-    unfinished: UnfinishedPace
-    """For a sender of many batches: what is still unfinished."""
+    unfinished: int
+    """The caller's accepted commands without an outcome, at this replica."""
+    endedPerSecond: float
+    """The rate of the caller's last ended commands; 0 without one."""
 
 
 class CallerLimits(TypedDict):

@@ -1104,6 +1104,8 @@ export interface components {
             requestedBy?: string;
             /** @description Who says that it was this person: person (their own token) or caller (the service). */
             assertedBy?: components["schemas"]["AssertedBy"];
+            /** @description The caller whose command opened the handoff, or may have; absent if another actor opened it. */
+            opener?: string;
             /** @description The person who has it in hand; absent without a claim. */
             claim?: components["schemas"]["HandoffClaim"];
         };
@@ -1327,17 +1329,17 @@ export interface components {
          *           }
          *         }
          *       ],
-         *       "unfinished": {
-         *         "commands": 412,
-         *         "endedPerSecond": 9.8
-         *       }
+         *       "unfinished": 412,
+         *       "endedPerSecond": 9.8
          *     }
          */
         BatchedCommands: {
             /** @description The results. */
             results: components["schemas"]["BatchedCommand"][];
-            /** @description For a sender of many batches: what is still unfinished. */
-            unfinished: components["schemas"]["UnfinishedPace"];
+            /** @description The caller's accepted commands without an outcome, at this replica. */
+            unfinished: number;
+            /** @description The rate of the caller's last ended commands; 0 without one. */
+            endedPerSecond: number;
         };
         /**
          * CallerLimits
@@ -2856,16 +2858,6 @@ export interface components {
             acceptedAt?: string;
             /** @description Why the command has not ended, if known. */
             waiting?: components["schemas"]["WaitsFor"];
-        };
-        /**
-         * UnfinishedPace
-         * @description The caller's unfinished commands at the replica that answers, and how quickly they end.
-         */
-        UnfinishedPace: {
-            /** @description The accepted commands without an outcome. */
-            commands: number;
-            /** @description The rate of the last commands that ended; 0 if none did. */
-            endedPerSecond: number;
         };
         /**
          * VersionFloorAccepted

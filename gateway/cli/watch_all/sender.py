@@ -110,7 +110,7 @@ class _Sender:
         self._gateway = gateway
         self._clock = clock
         self._window = window
-        self._unfinished: models.UnfinishedPace = {"commands": 0, "endedPerSecond": 0.0}
+        self._unfinished, self._ended_per_second = 0, 0.0
 
     def send(self, events: list[tuple[Line, Event]]) -> list[FailedLine]:
         """Send events until each is accepted or has failed; return the failures."""
@@ -137,12 +137,12 @@ class _Sender:
 
     def _wait_for_window(self, count: int) -> None:
         """Wait until so many more commands fit into the window. An empty batch asks how many are unfinished."""
-        least, ended_at = self._unfinished["commands"], self._clock.now()
-        while pause := pause_before(count, self._unfinished, self._window):
+        least, ended_at = self._unfinished, self._clock.now()
+        while pause := pause_before(self._unfinished + count - self._window, self._ended_per_second):
             self._wait(pause, ended_at, "none of the commands that were accepted has ended")
             self._results([])
-            if self._unfinished["commands"] < least:
-                least, ended_at = self._unfinished["commands"], self._clock.now()
+            if self._unfinished < least:
+                least, ended_at = self._unfinished, self._clock.now()
 
     def _wait(self, seconds: float, success_at: float, problem: str) -> None:
         if self._clock.now() - success_at > GIVE_UP_SECONDS:
@@ -154,16 +154,14 @@ class _Sender:
         response = self._gateway.send(batch(sent))
         if len(response["results"]) != len(events):
             raise GatewayUnavailable("the response has not one result for each event")
-        self._unfinished = response["unfinished"]
+        self._unfinished, self._ended_per_second = response["unfinished"], response["endedPerSecond"]
         return response["results"]
 
 
-def pause_before(count: int, unfinished: models.UnfinishedPace, window: int) -> float:
-    """Return the seconds until `count` more commands are expected to fit into the window, at the rate of their ends."""
-    excess = unfinished["commands"] + count - window
+def pause_before(excess: int, rate: float) -> float:
+    """Return the seconds until so many commands are expected to end; `rate`: ends per second."""
     if excess <= 0:
         return 0.0
-    rate = unfinished["endedPerSecond"]
     return min(max(excess / rate, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS) if rate else _MAX_PAUSE_SECONDS
 
 

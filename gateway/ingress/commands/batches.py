@@ -179,8 +179,11 @@ class CommandBatches:
         if is_of_replica:
             extra["connection"] = "close"
         pace = self._service.pace(caller.name)
-        unfinished = b'{"commands":%d,"endedPerSecond":%.3f}' % (pace.unfinished, pace.ended_per_second)
-        body = b'{"results":[%s],"unfinished":%s}' % (b",".join(documents), unfinished)
+        body = b'{"results":[%s],"unfinished":%d,"endedPerSecond":%.3f}' % (
+            b",".join(documents),
+            pace.unfinished,
+            pace.ended_per_second,
+        )
         return Response(body, 207, extra, media_type=JSON)
 
 

@@ -118,7 +118,8 @@ class Gateway:
         commands, rate = self.unfinished.pop(0) if self.unfinished else (0, 0.0)
         return {
             "results": [answer.get(event["subject"], accepted) for event in events],
-            "unfinished": {"commands": commands, "endedPerSecond": rate},
+            "unfinished": commands,
+            "endedPerSecond": rate,
         }
 
     def sleep(self, seconds):
@@ -229,12 +230,11 @@ class TestSender:
         assert slow.now > 2 * GIVE_UP_SECONDS
 
     @pytest.mark.parametrize(
-        ("commands", "rate", "seconds"),
-        [(400, 5.0, 0.0), (401, 10.0, 1.0), (450, 10.0, 5.0), (500, 0.1, 30.0), (500, 0.0, 30.0), (0, 0.0, 0.0)],
+        ("excess", "rate", "seconds"),
+        [(0, 5.0, 0.0), (1, 10.0, 1.0), (50, 10.0, 5.0), (100, 0.1, 30.0), (100, 0.0, 30.0), (-400, 0.0, 0.0)],
     )
-    def test_a_pause_is_the_time_of_the_excess_between_a_second_and_half_a_minute(self, commands, rate, seconds):
-        unfinished = {"commands": commands, "endedPerSecond": rate}
-        assert pause_before(100, unfinished, 500) == seconds
+    def test_a_pause_is_the_time_of_the_excess_between_a_second_and_half_a_minute(self, excess, rate, seconds):
+        assert pause_before(excess, rate) == seconds
 
     def test_a_rejected_request_ends_the_run_at_its_place(self, file):
         gateway = Gateway([{}, RequestRejected("not-permitted", "no")])
