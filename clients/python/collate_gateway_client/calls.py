@@ -102,30 +102,22 @@ def post(path: str, body: Mapping[str, Any] | None, key: str | None = None) -> C
 
 def event(kind: str, authorization_id: str, data: Mapping[str, Any], *, source: str, event_id: str | None) -> Call[Any]:
     """Return a command as a structured CloudEvent. `source` and `event_id` are its key."""
-    event_id = new_key() if event_id is None else _checked(event_id)
+    key = new_key() if event_id is None else _checked(event_id)
     document = {
         "specversion": "1.0",
-        "id": event_id,
+        "id": key,
         "source": source,
         "type": kind,
         "subject": authorization_id,
         "datacontenttype": _JSON,
         "data": dict(data),
     }
-    return Call(
-        "POST",
-        "/v1/commands",
-        body=json.dumps(document).encode(),
-        content_type=_STRUCTURED,
-        idempotency_key=event_id,
-        message_id=event_id,
-    )
+    return _events(document, _STRUCTURED, key)
 
 
 def batch(events: Sequence[Mapping[str, Any]]) -> Call[BatchedCommands]:
     """Return a batch of structured CloudEvents. Each event is a command with its own key: `source` and `id`."""
-    content, key = json.dumps(list(events), separators=(",", ":")).encode(), new_key()
-    return Call("POST", "/v1/commands", body=content, content_type=_BATCH, idempotency_key=key, message_id=key)
+    return _events(list(events), _BATCH, new_key())
 
 
 def path_of(*segments: str) -> str:
@@ -174,14 +166,17 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
 
 def _pairs(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in query.items():
-        if value is None:
-            continue
         if name == "metadata":
-            yield from ((f"metadata.{key}", str(one)) for key, one in value.items())
+            yield from ((f"metadata.{key}", str(one)) for key, one in (value or {}).items())
         elif isinstance(value, (list, tuple)):
             yield from ((name, str(one)) for one in value)
-        else:
+        elif value is not None:
             yield name, str(value)
+
+
+def _events(document: object, content_type: str, key: str) -> Call[Any]:
+    body = json.dumps(document, separators=(",", ":")).encode()
+    return Call("POST", "/v1/commands", body=body, content_type=content_type, idempotency_key=key, message_id=key)
 
 
 def _checked(key: str) -> str:
@@ -192,5 +187,4 @@ def _checked(key: str) -> str:
 
 def _quoted(key: str) -> str:
     """Return the key as a string of structured fields (RFC 8941)."""
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
