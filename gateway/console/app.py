@@ -14,7 +14,7 @@ from starlette.routing import Route
 from adapters.oidc.code_flow import CodeFlow, OidcClient
 from gateway.console import pages
 from gateway.console.api import Api
-from gateway.console.errors import MOST_FORM_BYTES, failure_page, on_http_exception, page_error
+from gateway.console.errors import failure_page, on_http_exception, page_error
 from gateway.console.middleware import MAX_PAGES_PER_PERSON, CrossSiteCheck, PagesInFlight, begin_exchange
 from gateway.console.page import Console, PageContent, read_content
 from gateway.console.security_headers import SecurityHeaders
@@ -26,6 +26,7 @@ from gateway.console.sign_in.routes import CALLBACK, SignIn, at_the_proxy
 from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import Sessions
 from gateway.console.updates import FreshnessReader
+from gateway.console.views.problems import MOST_FORM_BYTES
 from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
 from runtime.http.body import BodyBound
 from runtime.settings import ConsoleProcessSettings, ConsoleSettings

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -12,41 +11,17 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.console.page import render
+from gateway.console.views.problems import PROBLEMS, ProblemWords
 from gateway.http.exchange import exchange_of
 from runtime.http.port import Rejection
 from runtime.http.problem import Problem
-from runtime.http.problems import BodyTimedOut, BodyTooLarge, HeadersTooLarge, Overloaded, UrlTooLong
 from runtime.logs import get_log
 
-
-@dataclass(frozen=True, slots=True)
-class ErrorView:
-    """What the page of an error shows."""
-
-    title: str
-    detail: str
-
-
-MOST_FORM_BYTES: Final = 64 << 10
 _KNOWN: Final = {
-    404: ErrorView("Page not found", "Check the address, or begin with the overview."),
-    405: ErrorView("This address does not accept the request", "Go back and use the page's own links and buttons."),
-    500: ErrorView("The page failed", "Load it again. If it fails again, report the request id to the operators."),
+    404: ProblemWords("Page not found", "Check the address, or begin with the overview."),
+    405: ProblemWords("This address does not accept the request", "Go back and use the page's own links and buttons."),
+    500: ProblemWords("The page failed", "Load it again. If it fails again, report the request id to the operators."),
 }
-
-
-_PROBLEMS: Final = {
-    BodyTooLarge.slug: ErrorView(
-        "The form is too large", f"A form may have {MOST_FORM_BYTES >> 10} KiB. Go back and shorten the texts."
-    ),
-    BodyTimedOut.slug: ErrorView("The form did not arrive in time", "Go back and send it again."),
-    UrlTooLong.slug: ErrorView("The address is too long", "Begin with the overview, or shorten the search."),
-    HeadersTooLarge.slug: ErrorView(
-        "The browser sends too much data", "Delete the cookies of this site, then sign in again."
-    ),
-    Overloaded.slug: ErrorView("The console is busy", "Load the page again in a few seconds."),
-}
-_UNREADABLE: Final = ErrorView("The request can't be read", "Go back and try again.")
 
 
 class PageError(HTTPException):
@@ -67,8 +42,8 @@ class SignInUnchecked(PageError):
 
 def page_error(problem: Problem) -> PageError:
     """Return a problem of the server as an error for a person."""
-    view = _PROBLEMS.get(problem.slug, _UNREADABLE)
-    return PageError(problem.status, view.title, view.detail, {"connection": "close"} if problem.close else {})
+    words = PROBLEMS.get(problem.slug) or PROBLEMS["unreadable"]
+    return PageError(problem.status, words.title, words.detail, {"connection": "close"} if problem.close else {})
 
 
 def rejection_page(headers: Mapping[str, str], problem: Problem, request_id: str) -> Rejection:
@@ -87,9 +62,9 @@ def rejection_page(headers: Mapping[str, str], problem: Problem, request_id: str
 def error_page(request: Request, error: HTTPException) -> Response:
     """Return the page of an error."""
     if isinstance(error, PageError):
-        view = ErrorView(error.title, error.detail)
+        view = ProblemWords(error.title, error.detail)
     else:
-        view = _KNOWN.get(error.status_code) or ErrorView(
+        view = _KNOWN.get(error.status_code) or ProblemWords(
             HTTPStatus(error.status_code).phrase, "Go back and try again."
         )
     response = render(request, "error.html", view, error.status_code)

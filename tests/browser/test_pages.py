@@ -1,6 +1,8 @@
 """Every page: no violation of axe, light and dark; 320 px wide; printed; without JavaScript; no console message."""
 
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
@@ -97,6 +99,21 @@ WITHOUT_SCRIPT = [
 ]
 
 
+@pytest.mark.parametrize(("with_script", "shown"), [(True, "local"), (False, "utc")])
+async def test_times_are_of_the_browser_with_utc_on_hover_and_in_print(sign_in, subjects, with_script, shown):
+    ada = await sign_in("ada.all", java_script_enabled=with_script, timezone_id="Asia/Kolkata")
+    page = await ada.visit(f"/authorizations/{subjects['opened']}")
+    time = page.locator('time[data-when=""]').first
+    utc = datetime.fromisoformat(await time.get_attribute("datetime"))
+    clocks = {"utc": f"{utc:%H:%M:%S}", "local": f"{utc.astimezone(ZoneInfo('Asia/Kolkata')):%H:%M:%S}"}
+    await expect(time).to_contain_text(clocks[shown])
+    await expect(time).to_have_attribute("title", f"{utc:%Y-%m-%d %H:%M:%S} UTC")
+    await page.emulate_media(media="print")
+    await expect(time).to_contain_text(clocks["utc"])
+    await page.emulate_media(media="screen")
+    await expect(time).to_contain_text(clocks[shown])
+
+
 @pytest.mark.parametrize("address", WITHOUT_SCRIPT)
 async def test_a_page_without_javascript_shows_its_content_and_no_dead_control(gateway, sign_in, subjects, address):
     ada = await sign_in("ada.all", java_script_enabled=False)
@@ -121,14 +138,14 @@ async def test_the_pages_of_the_contract_are_readable_without_javascript(gateway
         await expect(main.get_by_text(text).first).to_be_visible()
 
 
-async def test_what_a_person_may_not_do_is_shown_with_the_missing_permission(sign_in, subjects):
+async def test_what_a_person_may_not_do_is_disabled_with_a_sentence(sign_in, subjects):
     kim = await sign_in("kim.ops")
     page = await kim.visit(f"/authorizations/{subjects['opened']}/work")
     await expect(page.get_by_role("button", name="Get into the session")).to_be_disabled()
-    await expect(page.get_by_text("handoff:grant").first).to_be_visible()
+    await expect(page.get_by_text("You may not enter sessions.").first).to_be_visible()
     jo = await sign_in("jo.miller")
     page = await jo.visit("/dead-letters", status=403)
-    await expect(page.get_by_role("main").get_by_text("operate")).to_be_visible()
+    await expect(page.get_by_role("main").get_by_text("You may not decide as an operator.")).to_be_visible()
     await expect(page.get_by_role("row")).to_have_count(0)
     # The browser reports the status.
     jo.complaints = [one for one in jo.complaints if " 403 " not in one]

@@ -99,9 +99,9 @@ async def test_an_empty_page_says_why_and_is_accessible(visit, path):
 @pytest.mark.parametrize(
     ("path", "answers", "says"),
     [
-        ("/", unavailable, "The read model is not available"),
+        ("/", unavailable, "The gateway's lists are not available now"),
         ("/work", away, "The gateway does not answer"),
-        ("/authorizations/auth_7Q2M", no_read_model, "This installation has no read model"),
+        ("/authorizations/auth_7Q2M", no_read_model, "This installation has no lists and no timelines"),
     ],
 )
 async def test_an_error_has_its_title_and_a_way_to_try_again(visit, path, answers, says):

@@ -29,7 +29,9 @@
     return `${whole} s`;
   };
   const two = (number) => String(number).padStart(2, "0");
-  const isLocal = () => kept.get("zone", "utc") === "local";
+  // A print is a record: it has the times in UTC.
+  const print = matchMedia("print");
+  const isLocal = () => !print.matches && kept.get("zone", "local") === "local";
   const fields = (time) => {
     const date = new Date(time);
     return isLocal()
@@ -47,7 +49,7 @@
     for (const element of all("time[datetime]", root)) {
       const time = Date.parse(element.dateTime);
       if (Number.isNaN(time)) continue;
-      if (element.dataset.when !== "full") element.title = fullOf(time);
+      element.title = `${new Date(time).toISOString().slice(0, 19).replace("T", " ")} ${say("utc")}`;
       if (element.dataset.when === "full") write(element, fullOf(time));
       else if (element.dataset.when === "day") {
         // Days begin at another time in another zone: a heading that repeats is hidden.
@@ -236,7 +238,8 @@
     for (const element of all("[data-needs-script]")) element.hidden = false;
     const zone = document.querySelector("[data-zone]"), theme = document.querySelector("[data-theme-choice]");
     const keys = document.querySelector("[data-keys-switch]");
-    if (zone) { zone.value = kept.get("zone", "utc"); zone.addEventListener("change", () => { kept.set("zone", zone.value); showTimes() }) }
+    print.addEventListener("change", () => showTimes());
+    if (zone) { zone.value = kept.get("zone", "local"); zone.addEventListener("change", () => { kept.set("zone", zone.value); showTimes() }) }
     if (theme) { theme.value = kept.get("theme", "auto"); theme.addEventListener("change", () => { kept.set("theme", theme.value); setTheme(theme.value) }) }
     if (keys) { keys.checked = kept.get("keys", "on") === "on"; keys.addEventListener("change", () => kept.set("keys", keys.checked ? "on" : "off")) }
     showTimes();

@@ -1,9 +1,11 @@
 """Content of another system, shown unchanged: as small tables where its shape allows it, else as a tree. Pure.
 
-Nothing is dropped or reordered. Characters that hide text or change its direction are shown as their codes.
+Nothing is dropped or reordered; the names of fields are shown as words. Characters that hide text or change its
+direction are shown as their codes.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,6 +13,8 @@ from typing import Final
 from gateway.console.views.json_values import JsonObject, NumberText, is_list, is_object
 from schemas.fields.visible_text import escaped
 
+_PROGRAM_NAME: Final = re.compile(r"[a-z][a-z0-9_]*([A-Z][a-z0-9_]+)*")
+_WORD_BEGINS: Final = re.compile(r"[A-Z]")
 _DEEPEST: Final = 24  # deeper values are shown as their JSON, on one line
 _WIDEST: Final = 8  # a table with more columns does not fit on a page
 
@@ -96,7 +100,7 @@ def content(value: object) -> Content | None:
         return None
     if is_object(value):
         if all(is_single(each) for each in value.values()):
-            return ShownFacts(tuple((escaped(name), single(each)) for name, each in value.items()))
+            return ShownFacts(tuple((field_name(name), single(each)) for name, each in value.items()))
         return ShownTree(nodes(value))
     if is_list(value) and not all(is_single(each) for each in value):
         return grid(value) or ShownTree(nodes(value))
@@ -111,13 +115,20 @@ def grid(values: list[object]) -> ShownGrid | None:
     if not fits or not columns or len(columns) > _WIDEST:
         return None
     cells = (tuple(_cell(row[name]) if name in row else None for name in columns) for row in rows)
-    return ShownGrid(tuple(map(escaped, columns)), tuple(cells))
+    return ShownGrid(tuple(map(field_name, columns)), tuple(cells))
 
 
 def nodes(value: JsonObject | list[object], depth: int = 0) -> tuple[ShownNode, ...]:
     """Return the children of an object or a list."""
     named = value.items() if is_object(value) else ((str(number), each) for number, each in enumerate(value, 1))
     return tuple(_node(name, each, depth) for name, each in named)
+
+
+def field_name(name: str) -> str:
+    """Return the name of a field as words: `priorAuthorizationVersion` reads `prior authorization version`."""
+    if not _PROGRAM_NAME.fullmatch(name):
+        return escaped(name)
+    return _WORD_BEGINS.sub(r" \g<0>", name).replace("_", " ").lower()
 
 
 def is_single(value: object) -> bool:
@@ -151,10 +162,10 @@ def one_line(value: object) -> str:
 
 def _node(name: str, value: object, depth: int) -> ShownNode:
     if not value or not (is_object(value) or is_list(value)):
-        return ShownNode(escaped(name), single(value))
+        return ShownNode(field_name(name), single(value))
     if depth == _DEEPEST:
-        return ShownNode(escaped(name), ShownValue(escaped(one_line(value))))
-    return ShownNode(escaped(name), children=nodes(value, depth + 1))
+        return ShownNode(field_name(name), ShownValue(escaped(one_line(value))))
+    return ShownNode(field_name(name), children=nodes(value, depth + 1))
 
 
 def _fits_cell(value: object) -> bool:

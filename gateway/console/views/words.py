@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from gateway.console.api import models
+from gateway.console.views.problems import faulty_fields, problem_words
 from schemas.enums import PREFIX
 
 
@@ -48,11 +49,13 @@ def delivery(last: models.LastDelivery) -> str:
     return ("" if status is None else f"{status} ") + last["result"].replace("_", " ")
 
 
-WORDS: Final[Mapping[str, Callable[..., str | None]]] = {
+WORDS: Final[Mapping[str, Callable[..., Any]]] = {
     "short_type": short_type,
     "reason_of": reason_of,
     "advice_of": advice_of,
     "webhook_tone": webhook_tone,
     "delivery": delivery,
+    "problem_words": problem_words,
+    "faulty_fields": faulty_fields,
 }
 """The filters of the templates, by name."""

@@ -93,7 +93,7 @@ async def test_an_empty_page_says_why(path, text):
 async def test_a_problem_of_the_api_is_shown_with_its_request_id_and_a_way_to_try_again(path):
     page = await get(unavailable, path)
     assert page.status_code == 503
-    for text in ("The read model is not available", "Commands are accepted as usual", "req_0a5d6a3c", "Try again"):
+    for text in ("The gateway&#39;s lists are not available now", "Work can go on by id", "req_0a5d6a3c", "Try again"):
         assert text in page.text
 
 
@@ -129,7 +129,7 @@ async def test_one_part_that_fails_does_not_take_the_others():
     )
     page = await get(api, "/authorizations/auth_7Q2M")
     assert "Needs a person" in page.text
-    assert "The read model is not available" in page.text
+    assert "The gateway&#39;s lists are not available now" in page.text
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def test_an_installation_without_a_read_model_names_what_works(path, leads
 
     names = ("overview", "authorizations", "authorizations/auth_7Q2M", "authorizations/auth_7Q2M/timeline")
     page = await get(scripted({f"/v1/{name}": no_read_model for name in names}), path)
-    for text in ("There is no read model", "Try again", leads_to):
+    for text in ("This installation has no lists and no timelines", "Try again", leads_to):
         assert text in page.text
 
 
@@ -183,12 +183,12 @@ async def test_a_text_of_the_api_cannot_become_markup():
     assert "&lt;img" in page.text
 
 
-async def test_what_a_person_may_not_do_is_shown_with_the_missing_permission():
+async def test_what_a_person_may_not_do_is_disabled_and_no_page_is_offered_that_they_may_not_open():
     api = scripted({"/v1/authorizations/auth_7Q2M/timeline": answers.timeline()}, ["authorization:read"])
     page = await get(api, "/authorizations/auth_7Q2M")
     assert '<button type="button" disabled>Watch this authorization</button>' in page.text
-    assert "<code>authorization:watch</code>" in page.text
-    assert 'Dead letters <span class="small">(needs operate)</span>' in page.text
+    assert "You may not let the gateway watch authorizations. Your administrator can allow it." in page.text
+    assert "Dead letters" not in page.text
     assert 'href="/dead-letters"' not in page.text
 
 
@@ -325,7 +325,7 @@ async def test_a_refused_action_shows_the_problem_above_the_page():
     async with browser(console_app(api)) as client:
         page = await client.post("/authorizations/auth_7Q2M/watch", content="key=k", headers=FORM)
     assert page.status_code == 422
-    assert "The request names another person" in page.text
+    assert "You can act for yourself only" in page.text
 
 
 async def test_a_search_with_one_hit_leads_to_its_page():

@@ -15,17 +15,18 @@ from gateway.console.views.content import (
     ShownTree,
     ShownValue,
     content,
+    field_name,
     is_single,
     nodes,
     part,
     single,
 )
 from gateway.console.views.json_values import JsonObject, NumberText, is_list, is_object
-from schemas.fields.visible_text import escaped
 from schemas.times import parse_time
 
 _HEAD: Final = ("id", "status", "kind", "generatedAt")
 _PARTS: Final = ("summary", "answers", "questionnaireResponse", "attachments", "covers")
+_ADDRESSES: Final = ("liveSessionEndpoint", "liveViewUrl")
 _CURRENT: Final = "current"
 
 
@@ -66,7 +67,9 @@ def shown_snapshot(review: JsonObject) -> ShownSnapshot:
         raise ValueError("a review snapshot is an object")
     warnings = snapshot.get("warnings")
     known = {*_HEAD, *_PARTS} | ({"warnings"} if is_list(warnings) else set())
-    rest = {name: _without_links(name, value) for name, value in snapshot.items() if name not in known}
+    rest = {name: value for name, value in snapshot.items() if name not in known}
+    if is_object(transparency := rest.pop("transparency", None)) and (shown := _without_addresses(transparency)):
+        rest["transparency"] = shown
     return ShownSnapshot(
         id=str(snapshot["id"]),
         status=_text(snapshot.get("status")),
@@ -141,15 +144,13 @@ def _answer_text(answer: object) -> str | None:
     if is_single(value):
         return single(value).text
     if is_object(value) and all(is_single(each) for each in value.values()):
-        return ", ".join(f"{escaped(name)} {single(each).text}" for name, each in value.items())
+        return ", ".join(f"{field_name(name)} {single(each).text}" for name, each in value.items())
     return None
 
 
-def _without_links(name: str, value: object) -> object:
-    """Hide the absolute URLs of `transparency`: they may lead into a live session, and no page has such a link."""
-    if name != "transparency" or not is_object(value):
-        return value
-    return {key: "(a link: not shown here)" if _is_link(each) else each for key, each in value.items()}
+def _without_addresses(transparency: JsonObject) -> JsonObject:
+    """Drop the addresses: they lead into a live session, and no page has a way into one."""
+    return {name: value for name, value in transparency.items() if name not in _ADDRESSES and not _is_link(value)}
 
 
 def _is_link(value: object) -> bool:

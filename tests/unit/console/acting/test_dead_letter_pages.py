@@ -70,7 +70,7 @@ def page_of():
 async def test_without_the_permission_nothing_is_asked(page_of):
     for path in ("/dead-letters", ONE, f"{ONE}/reveal", "/dead-letters/all"):
         page = await page_of(path, permissions=("authorization:read",))
-        assert "operate" in page.text
+        assert "You may not decide as an operator." in page.text
         assert not [call for call in page.api.calls if "dead-letters" in call.url.path]
 
 

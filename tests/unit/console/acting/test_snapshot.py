@@ -60,7 +60,7 @@ def test_known_parts_are_tables_and_others_a_tree():
     shapes = {part.name: part.content.shape for part in shown.parts}
     assert shapes == {"summary": "facts", "answers": "grid", "attachments": "grid", "covers": "facts"}
     assert shown.warnings.lines[0].text == "The member id was not verified."
-    assert [node.name for node in shown.others.nodes] == ["transparency", "newPart"]
+    assert [node.name for node in shown.others.nodes] == ["new part"]
     assert shown.refusal is None
 
 
@@ -111,8 +111,10 @@ def test_only_the_current_snapshot_that_the_action_covers_may_be_accepted(covers
 
 
 def test_a_link_into_a_live_session_is_not_shown():
-    shown = shown_snapshot(review(transparency={"liveViewUrl": "https://live.example/x?token=s3cret"}))
-    assert not [text for text in texts(shown.others) if "s3cret" in text]
+    assert shown_snapshot(review(transparency={"liveViewUrl": None})).others is None
+    addresses = {"liveSessionEndpoint": "/v1/live", "newUrl": "https://live.example/x?token=s3cret"}
+    shown = shown_snapshot(review(transparency=addresses | {"lastSeen": "2026-05-01"}))
+    assert texts(shown.others) == ["transparency", "last seen", "2026-05-01"]
 
 
 def test_hidden_characters_are_shown_as_codes():
