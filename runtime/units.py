@@ -1,4 +1,4 @@
-"""Notation of durations, sizes, lists and steps in a setting: `30s`, `64KiB`, `a,b`, `5s until 10m, 15s`."""
+"""Notation of durations, sizes, lists, labels and steps in a setting: `30s`, `64KiB`, `a,b`, `5s until 10m, 15s`."""
 
 import re
 from dataclasses import dataclass
@@ -102,6 +102,30 @@ def _step(text: str) -> Step:
     return step
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A key, and how people read it."""
+
+    key: str
+    label: str
+
+    def __str__(self) -> str:
+        """Format the label as a setting accepts it."""
+        return f"{self.key}={self.label}"
+
+
+def parse_labels(value: Any) -> Any:
+    """Parse `case=Case number, team=Team` into labels."""
+    if not isinstance(value, str):
+        return value
+    pairs = [
+        (key.strip(), equals, label.strip()) for key, equals, label in (one.partition("=") for one in parse_list(value))
+    ]
+    if not all(key and equals and label for key, equals, label in pairs):
+        raise ValueError("expected key=label, or several separated by commas, like case=Case number,team=Team")
+    return tuple(Label(key, label) for key, _, label in pairs)
+
+
 class SizeUnit:
     """A marker for an int field in bytes, which tables show as `64KiB`."""
 
@@ -109,4 +133,5 @@ class SizeUnit:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size), SizeUnit()]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
+Labels = Annotated[tuple[Label, ...], BeforeValidator(parse_labels)]
 Steps = Annotated[tuple[Step, ...], BeforeValidator(parse_steps)]

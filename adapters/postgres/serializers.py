@@ -164,6 +164,7 @@ def work_item(row: Row) -> WorkItem:
         authorization_id=row["authorization_id"],
         waiting_since=_utc(row["since"]),
         handoff=None if handoff_id is None else handoff_status(handoff),
+        metadata=row["newest_metadata"],
         **{name: getattr(record, name) for name in AuthorizationRecord.model_fields},
     )
 

@@ -11,7 +11,7 @@ Every template gets `view`, `person` (None on pages before sign-in) and `page`. 
 a template, that is also a part of the whole page.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,7 +57,8 @@ class PageContent:
 class PageFacts:
     """Facts of one page: its path, the installation, the time (UTC) and the request's id.
 
-    `guide_url` is the address of docs/operations.md for readers; None if the setting is absent.
+    `guide_url` is the address of docs/operations.md for readers; None if the setting is absent. `payers` are the names
+    of payers by id, `columns` the labels of metadata keys.
     """
 
     path: str
@@ -66,6 +67,8 @@ class PageFacts:
     now: datetime
     request_id: str
     guide_url: str | None
+    payers: Mapping[str, str]
+    columns: Mapping[str, str]
 
 
 class AnswerTemplates(Environment):
@@ -147,6 +150,8 @@ def render(
             console.now(),
             exchange_of(request.scope).request_id,
             console.settings.guide_url,
+            {payer.key: payer.label for payer in console.settings.payer_names},
+            {column.key: column.label for column in console.settings.case_columns},
         ),
     }
     found = console.templates.get_template(template)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from runtime.environ import Section
 from runtime.settings.addresses import HttpUrl, Origin, Origins, Port, is_this_machine
-from runtime.units import Duration, Names
+from runtime.units import Duration, Labels, Names
 
 
 class ConsoleSettings(Section):
@@ -66,6 +66,14 @@ class ConsoleSettings(Section):
         (),
         description="Origins of Collate's session links, e.g. https://sessions.example, separated by commas; "
         "a browser opens a link only there.",
+    )
+    case_columns: Annotated[Labels, Field(max_length=4)] = Field(
+        (),
+        description="Metadata keys that are columns and filters of the work list, with their labels, separated by "
+        "commas, e.g. case=Case number,team=Team; at most 4.",
+    )
+    payer_names: Labels = Field(
+        (), description="Names of payers, by Collate's id, e.g. payer_example=Example Health; separated by commas."
     )
     stop_deadline: Duration = Field(timedelta(seconds=10), description="Time for pages in flight after SIGTERM.")
 

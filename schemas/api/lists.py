@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from schemas.api.reads import AuthorizationStatus, CommandStatus, Cursor, HandoffStatus
+from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Vocabulary
 from schemas.model import OpenModel, Public
 from schemas.times import Time
@@ -26,6 +27,9 @@ class WorkItem(AuthorizationStatus):
         "since the opening of the open handoff, or since the end of the contradicted one."
     )
     handoff: Public[HandoffStatus | None] = Field(default=None, description="The open handoff, if there is one.")
+    metadata: Public[Metadata | None] = Field(
+        default=None, description="The metadata of its newest command that has some."
+    )
 
 
 class AuthorizationList(OpenModel):

@@ -83,9 +83,14 @@ class AuthorizationPage:
                 FROM authorizations a WHERE {conditions.sql} ORDER BY {ordered(key)} LIMIT %(limit)s
             )
             SELECT p.authorization_id, p.record_text, p.since, p.active_handoff_id, p.active_since, p.due_at,
-                {OF_HANDOFF}
+                {OF_HANDOFF}, m.metadata AS newest_metadata
             FROM page p LEFT JOIN handoffs h
                 ON h.authorization_id = p.authorization_id AND h.handoff_id = p.active_handoff_id
+            LEFT JOIN LATERAL (
+                SELECT metadata FROM commands c
+                WHERE c.authorization_id = p.authorization_id AND metadata IS NOT NULL
+                ORDER BY accepted_at DESC, command_id DESC LIMIT 1
+            ) m ON true
             ORDER BY p.due_at, p.since, p.authorization_id
             """,  # noqa: S608 - all parts are constants
             conditions.values | {"limit": self.limit + 1},

@@ -329,6 +329,8 @@ class WorkItem(TypedDict):
     """Since when it has been on this list: since when Collate requires the action, since the opening of the open handoff, or since the end of the contradicted one."""
     handoff: NotRequired[HandoffStatus]
     """The open handoff, if there is one."""
+    metadata: NotRequired[Metadata]
+    """The metadata of its newest command that has some."""
 
 
 class AuthorizationList(TypedDict):

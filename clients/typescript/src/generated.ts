@@ -3023,6 +3023,8 @@ export interface components {
             waitingSince: string;
             /** @description The open handoff, if there is one. */
             handoff?: components["schemas"]["HandoffStatus"];
+            /** @description The metadata of its newest command that has some. */
+            metadata?: components["schemas"]["Metadata"];
         };
         /** @description The data of each type of event. */
         EventDataByType: {

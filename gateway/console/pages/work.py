@@ -26,6 +26,7 @@ from gateway.console.views.work_list import (
     handoffs_view,
     since_of,
 )
+from schemas.api.queries import METADATA
 from schemas.fields.scalars import is_id
 
 
@@ -49,7 +50,9 @@ class WorkPage:
 
 async def work(request: Request) -> Response:
     """GET /work?tab=todo|mine|open|closed|contradicted."""
-    person, filter_, now = person_of(request), filter_of(request.query_params), console_of(request).now()
+    person, now = person_of(request), console_of(request).now()
+    columns = [column.key for column in console_of(request).settings.case_columns]
+    filter_ = filter_of(request.query_params, columns)
     outcome: Outcome[object] | None
     list_ = None
     if filter_.tab in OF_HANDOFFS:
@@ -90,6 +93,7 @@ def address_of(filter_: WorkFilter, cursor: str | None) -> str:
     query = {
         "tab": None if filter_.tab is Tab.TO_DO else filter_.tab.value,
         "payer": filter_.payer,
+        **{f"{METADATA}{key}": value for key, value in filter_.metadata.items()},
         "days": "2" if filter_.days_back else None,
         "cursor": cursor,
     }

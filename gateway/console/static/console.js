@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const html = document.documentElement;
+  html.dataset.script = "";
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const kept = {
     get(name, other) { try { return localStorage.getItem(name) ?? other } catch { return other } },
@@ -228,6 +229,8 @@
     if (held) showHeld(held.closest("[data-poll]"));
     const copy = target?.closest("[data-copy]");
     if (copy) navigator.clipboard?.writeText(document.getElementById(copy.dataset.copy)?.textContent ?? "").then(() => write(copy, say("copied")), () => {});
+    const id = target?.closest("[data-copy-id]");
+    if (id) navigator.clipboard?.writeText(id.previousElementSibling.textContent).then(() => write(id, say("copied")), () => {});
     if (target?.closest("[data-open-keys]")) document.getElementById("keys").showModal();
     const link = target?.closest("a[href]");
     if (link && !event.defaultPrevented && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey

@@ -1,12 +1,13 @@
 """The work list: which authorizations need a person, who has them, and for how long they wait. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from gateway.console.api import Call, models, operations
 from gateway.console.times import is_after, midnight
+from schemas.api.queries import METADATA
 from schemas.times import format_time
 
 ROWS = 25
@@ -63,10 +64,11 @@ class WorkRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkFilter:
-    """The filter of a page: the tab, a payer, and the place in the list."""
+    """The filter of a page: the tab, a payer, metadata of a command, and the place in the list."""
 
     tab: Tab
     payer: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
     days_back: int = 0
 
@@ -85,12 +87,13 @@ class WorkView:
         return any(row.item is not None and "dueAt" in row.item for row in self.rows)
 
 
-def filter_of(query: Mapping[str, str]) -> WorkFilter:
-    """Return the filter of a page's address; an unknown tab is the first one."""
+def filter_of(query: Mapping[str, str], columns: Iterable[str] = ()) -> WorkFilter:
+    """Return the filter of a page's address; an unknown tab is the first one. `columns` are metadata keys."""
     word = query.get("tab", "")
     return WorkFilter(
         tab=Tab(word) if word in set(Tab) else Tab.TO_DO,
         payer=query.get("payer", "").strip()[:128] or None,
+        metadata={key: value for key in columns if (value := query.get(f"{METADATA}{key}", "").strip()[:64])},
         cursor=query.get("cursor") or None,
         days_back=1 if query.get("days") == "2" else 0,
     )
@@ -110,6 +113,7 @@ def authorizations_call(filter_: WorkFilter, caller: str) -> Call[models.Authori
         {
             "needs": "contradicted" if filter_.tab is Tab.CONTRADICTED else "person",
             "payer": filter_.payer,
+            "metadata": dict(filter_.metadata),
             "claimedBy": caller if filter_.tab is Tab.MINE else None,
             "cursor": filter_.cursor,
             "limit": ROWS,

@@ -183,6 +183,12 @@ async def test_the_work_list_is_filtered_by_one_command_of_the_authorization(dat
     assert await database.all(AuthorizationPage(10, metadata={"case": "c-7", "team": "x"})) == ["a"]
     assert await database.all(AuthorizationPage(10, caller="portal", metadata={"case": "c-7"})) == ["b"]
     assert await database.all(AuthorizationPage(10, caller="intake", metadata={"case": "c-8"})) == []
+    await database.write(command(5, "a", accepted_at=minutes(1)), authorization("d", action_required_at=minutes(2)))
+    await database.write(command(6, "b", accepted_at=minutes(1), metadata='{"case": "c-9"}'))
+    page = await AuthorizationPage(10)(database.connection)
+    shown = {one.authorization_id: one.metadata for one in page.authorizations}
+    # The newest command that has some.
+    assert shown == {"a": {"case": "c-7", "team": "x"}, "b": {"case": "c-9"}, "c": {"case": "c-7"}, "d": None}
 
 
 async def labelled(database):

@@ -102,6 +102,7 @@ TABLE = {
             **dict.fromkeys(
                 (f"handoff.request.{name}" for name in ("caller", "acceptedBy", "assertedBy")), OF_TIMELINE
             ),
+            "metadata": "the caller has set it, and filters by it with --metadata",
             "handoff.risk.endsAt": "the reason is shown; the time is a setting of the gateway",
             "handoff.authorizationId": "the authorization of the row",
             **dict.fromkeys(

@@ -9,7 +9,7 @@ from gateway.console.updates import FRESH_SECONDS, FreshnessReader
 from gateway.console.views.work_list import ROWS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
-from tests.unit.console.app import browser, console_app
+from tests.unit.console.app import browser, console_app, console_settings
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 UPDATE = {"hx-request": "true"}
@@ -45,6 +45,7 @@ PAGES = [
     "/developers/messages/HandoffOpened",
 ]
 UPDATING = PAGES[:6]
+CASE = answers.item(answers.LONG_ID, metadata={"case": "c-7"}, dueAt=ago(hours=2), payerId="payer_example")
 IN_HAND = {
     "claim": answers.claim("sam.okafor", minutes=25),
     "lastGrant": {"operator": "sam.okafor", "expiresAt": ago(minutes=-4)},
@@ -76,7 +77,7 @@ async def test_a_page_with_content_is_whole_and_has_no_inline_script_or_style(pa
         ("/work?tab=open", "No handoff is open."),
         ("/work?tab=closed", "No handoff has ended since 00:00 UTC."),
         ("/work?tab=contradicted", "No report contradicts a payer."),
-        ("/work?payer=p1", "Nothing for this payer."),
+        ("/work?payer=p1", "Nothing has this."),
         ("/authorizations/auth_7Q2M", "Check the id, or watch it"),
         ("/search", "What do you look for?"),
         ("/search?q=auth_none", "Nothing was found."),
@@ -190,6 +191,41 @@ async def test_what_a_person_may_not_do_is_disabled_and_no_page_is_offered_that_
     assert "You may not let the gateway watch authorizations. Your administrator can allow it." in page.text
     assert "Dead letters" not in page.text
     assert 'href="/dead-letters"' not in page.text
+
+
+# Cases
+async def test_chosen_metadata_is_a_column_and_a_filter_and_a_payer_has_its_name():
+    asked = []
+
+    def api(request):
+        asked.append(request.url)
+        return scripted({"/v1/authorizations": {"authorizations": [CASE], "next": "c1"}})(request)
+
+    settings = console_settings(case_columns="case=Case number,team=Team", payer_names="payer_example=Example Health")
+    async with browser(console_app(api, settings=settings)) as client:
+        page = await client.get("/work?metadata.case=c-7&metadata.other=x&payer=payer_example")
+    (url,) = (one for one in asked if one.path == "/v1/authorizations")
+    assert dict(url.params) == {"needs": "person", "payer": "payer_example", "metadata.case": "c-7", "limit": "25"}
+    for part in (
+        '<th scope="col">Case number</th><th scope="col">Team</th>',
+        '<td data-label="Case number">c-7</td><td data-label="Team" class="none"></td>',
+        '<input name="metadata.case" value="c-7"',
+        '<option value="payer_example">Example Health</option>',
+        '<span title="payer_example">Example Health</span>',
+        "/work?payer=payer_example&amp;metadata.case=c-7&amp;cursor=c1",
+    ):
+        assert part in page.text, part
+
+
+async def test_a_due_date_and_the_whole_long_id_are_in_the_row():
+    page = await get(scripted({"/v1/authorizations": {"authorizations": [CASE]}}), "/work")
+    assert '<th scope="col">Due</th>' in page.text
+    assert re.search(r'<span class="badge bad">overdue <time [^>]*>2 h</time></span>', page.text)
+    shown = re.search(r'<a class="id" [^>]*>(.*?)</a>', page.text)[1]
+    assert re.sub("<[^>]*>", "", shown) == answers.LONG_ID
+    assert "</a><button" in page.text, "the way to copy it"
+    page = await get(BUSY, "/work")
+    assert '<th scope="col">Due</th>' not in page.text, "no row has a due date"
 
 
 # Updates

@@ -226,7 +226,7 @@ SHOWN = {
     "WorkItem": (
         "item",
         {
-            LIST: "payerId dueAt lastHandoff",
+            LIST: "payerId dueAt lastHandoff metadata",
             "work_list.py": "authorizationId waitingSince handoff coversReviewSnapshotId actionRequiredAt lastHandoff",
             ELSEWHERE: "sequence version status outcome nextAction resolution receiptSeen decisionSeen activeHandoff "
             "overdueAt settledAt watchedSince watchEndedAt updatedAt",
