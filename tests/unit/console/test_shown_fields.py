@@ -159,14 +159,13 @@ SHOWN = {
         {
             SOURCES: "version status outcome nextAction resolution coversReviewSnapshotId payerId receiptSeen "
             "decisionSeen at isHandoffOpen handoff authorizationId",
-            "workbench/message.html": "at handoff",
             "not shown: the details of the handoff have its id": "activeHandoffId",
         },
     ),
     "LiveHandoffDetails": (
         "handoff",
         {
-            "workbench/message.html": "message id",
+            "reading.py": "message",
             SOURCES: "id state accessAvailable finalSubmitCapable activatedAt",
             "not shown: of an ended handoff; the read model's record shows the last one": "result closedAt",
             "not shown: the version of the authorization is the one that decides": "version",

@@ -119,7 +119,7 @@ async def _again(
     is_refused = missing or (isinstance(problem, GatewayProblem) and problem.status < 500)
     page = await read_workbench(
         request,
-        with_snapshot=True,
+        with_content=True,
         key=new_key() if is_refused else key,
         problem=problem,
         missing=missing,

@@ -1,7 +1,7 @@
 """What the workbench reads: the read model first, and Collate itself where the read model does not do.
 
-The review snapshot is PHI, and each read of it is on record under the person's name. So only a whole page that asks
-for a review reads it, never the part that updates. A live read leaves Collate's message out.
+The review snapshot and Collate's message are PHI, and each read of them is on record under the person's name. So only a
+whole page whose step needs them reads them, never the part that updates. Any other live read leaves the message out.
 """
 
 import asyncio
@@ -54,6 +54,8 @@ class WorkbenchPage:
     partial: Failure | None = None
     snapshot: ShownSnapshot | None = None
     snapshot_failure: Failure | None = None
+    message: str | None = None
+    message_failure: Failure | None = None
     confirmation: Confirmation | None = None
     result: models.CommandStatus | None = None
     problem: Failure | None = None
@@ -86,7 +88,7 @@ def new_key() -> str:
 async def read_workbench(
     request: Request,
     *,
-    with_snapshot: bool,
+    with_content: bool,
     seen: str | None = None,
     key: str | None = None,
     problem: Failure | None = None,
@@ -97,7 +99,7 @@ async def read_workbench(
 
     Args:
         request: the request for the page.
-        with_snapshot: read the review snapshot too.
+        with_content: read the review snapshot, or Collate's message, too.
         seen: for an update, the `mark` of the page that it is for.
         key: this, `problem`, `missing` and `report` are those of a form that was not accepted.
         problem: why the API rejected the form.
@@ -165,19 +167,22 @@ async def read_workbench(
         missing=missing,
         report=report or TypedReport(),
     )
-    if (
-        not with_snapshot
-        or bench is None
-        or bench.step is not WorkStep.REVIEW
-        or not person.may("authorization:review")
-    ):
+    if not with_content or bench is None:
         return page
-    review = await api.send(
-        person, operations.read_review_snapshot(authorization_id, {"operator": person.name_for_api})
-    )
-    if isinstance(review, Answer):
-        return replace(page, snapshot=shown_snapshot(document_of(review.content)))
-    return replace(page, snapshot_failure=review)
+    operator = person.name_for_api
+    match bench.step:
+        case WorkStep.REVIEW if person.may("authorization:review"):
+            review = await api.send(person, operations.read_review_snapshot(authorization_id, {"operator": operator}))
+            if isinstance(review, Answer):
+                return replace(page, snapshot=shown_snapshot(document_of(review.content)))
+            return replace(page, snapshot_failure=review)
+        case WorkStep.SESSION if bench.is_for_reader and live_failure is None and person.may("handoff:grant"):
+            told = await api.send(person, operations.read_handoff(authorization_id, "active", {"operator": operator}))
+            if isinstance(told, Answer):
+                return replace(page, message=told.body.get("handoff", {}).get("message"))
+            return replace(page, message_failure=told)
+        case _:
+            return page
 
 
 def failure_of(outcome: Outcome[object]) -> Failure | None:

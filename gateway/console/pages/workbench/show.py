@@ -12,7 +12,6 @@ from gateway.console.pages.workbench.confirmation import PATH
 from gateway.console.pages.workbench.reading import (
     WorkbenchPage,
     authorization_of,
-    failure_of,
     read_workbench,
 )
 from gateway.console.updating_part import page_or_part
@@ -27,7 +26,7 @@ async def show(request: Request) -> Response:
     """GET /authorizations/{id}/work. An update names the `mark` of the page that it is for."""
     is_update = is_fragment(request)
     seen = request.query_params.get("mark", "") if is_update else None
-    page = await read_workbench(request, with_snapshot=not is_update, seen=seen)
+    page = await read_workbench(request, with_content=not is_update, seen=seen)
     if seen is None:
         return page_response(request, page)
     if page.failure is not None:
@@ -64,18 +63,7 @@ async def evidence(request: Request) -> Response:
     return render(request, "workbench/evidence.html", (authorization_id, None, outcome), status_of(outcome))
 
 
-async def message(request: Request) -> Response:
-    """GET /authorizations/{id}/work/message: Collate's message for the operator. Each read is on record."""
-    authorization_id, person = authorization_of(request), person_of(request)
-    call = operations.read_handoff(authorization_id, "active", {"operator": person.name_for_api})
-    outcome = await console_of(request).api.send(person, call)
-    status = status_of(failure_of(outcome))
-    found = outcome.body if isinstance(outcome, Answer) else None
-    return render(request, "workbench/message.html", (authorization_id, found, failure_of(outcome)), status)
-
-
 ROUTES = [
     Route(PATH, show, methods=["GET"]),
-    Route(f"{PATH}/message", message, methods=["GET"]),
     Route(f"{PATH}/evidence", evidence, methods=["GET"]),
 ]

@@ -54,6 +54,11 @@ class Workbench:
         return place_of(self.step)
 
     @property
+    def is_for_reader(self) -> bool:
+        """Whether a handoff is open that no other person has in hand."""
+        return self.handoff is not None and not self.handoff.is_of_another
+
+    @property
     def dead_letters(self) -> tuple[models.CommandStatus, ...]:
         """The commands that wait for an operator."""
         return tuple(command for command in self.commands if command["status"] == "dead_lettered")

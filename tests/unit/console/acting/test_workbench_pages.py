@@ -219,8 +219,8 @@ class TestWithoutTheReadModel:
         assert "not known now" in page.text
         assert "Open the handoff" not in page.text
         assert "open the handoff</button>" not in page.text
-        (read,) = page.api.sent("/handoffs/active")
-        assert read.url.params["message"] == "omit"
+        reads = [read.url.params.get("message") for read in page.api.sent("/handoffs/active")]
+        assert reads == ["omit", None], "the state, then the message"
 
     async def test_a_handoff_can_be_opened_if_collate_shows_none(self, page_of, fault):
         page = await page_of(**fault | {"GET /active": live_of(RECORD)})
@@ -303,9 +303,9 @@ async def test_a_page_that_offers_to_open_asks_collate_also_while_the_read_model
     assert "has changed since" not in update.text
 
 
-async def test_an_up_to_date_page_with_an_open_handoff_makes_no_call_to_collate(page_of):
+async def test_an_up_to_date_page_with_an_open_handoff_reads_no_state_of_collate(page_of):
     page = await page_of(**with_handoff())
-    assert page.api.sent("/handoffs/active") == []
+    assert [read.url.params.get("message") for read in page.api.sent("/handoffs/active")] == [None]
     assert "from the read model" in page.text
     assert "2026-11-26 03:14:00 UTC" in page.text
 
@@ -324,17 +324,36 @@ async def test_a_handoff_without_a_readable_id_offers_no_second_one(page_of):
     assert "<form" not in page.text.partition("<main")[2].partition("</main")[0]
 
 
-async def test_collates_message_is_read_by_a_click(page_of):
-    page = await page_of(**with_handoff())
-    assert f'href="{HERE}/message"' in page.text
-    shown = await page_of(
-        f"{HERE}/message", **{"GET /active": LIVE_OPEN | {"handoff": ACTIVE | {"message": "Ask <Pat>"}}}
+TOLD = {"GET /active": LIVE_OPEN | {"handoff": ACTIVE | {"message": "Ask <Pat>"}}}
+
+
+async def test_collates_message_is_shown_before_the_way_into_the_session(page_of):
+    page = await page_of(**with_handoff(), **TOLD)
+    (read,) = page.api.sent("/handoffs/active")
+    assert "message" not in read.url.params, "the read is on record"
+    before, button, _ = page.text.partition("Get into the session")
+    assert button
+    assert "Ask &lt;Pat&gt;" in before
+
+
+async def test_an_update_reads_no_message(page_of):
+    update = await page_of(
+        f"{HERE}?mark=session.rev_90.mhand_55", headers={"hx-request": "true"}, **with_handoff(), **TOLD
     )
-    assert "Ask &lt;Pat&gt;" in shown.text
-    (read,) = shown.api.sent("/handoffs/active")
-    assert "message" not in read.url.params
-    refused = await page_of(f"{HERE}/message", **{"GET /active": problem(503, "audit-unavailable")})
-    assert refused.status_code == 503
+    assert update.api.sent("/handoffs/active") == []
+    assert "Pat" not in update.text
+
+
+async def test_the_message_for_another_person_is_not_read(page_of):
+    page = await page_of(**with_handoff(claim=CLAIM), **TOLD)
+    assert page.api.sent("/handoffs/active") == []
+
+
+async def test_a_message_that_cannot_be_read_stops_no_one(page_of):
+    page = await page_of(**with_handoff(), **{"GET /active": problem(503, "audit-unavailable")})
+    assert page.status_code == 200
+    assert "message cannot be read now" in page.text
+    assert "Get into the session" in page.text
 
 
 REPORTED = {
@@ -386,7 +405,8 @@ class TestConfirmation:
         page = await page_of(f"{HERE}/open", form, follow=True, api=api)
         assert len(looks) == 2
         assert "Opening the handoff: applied" in page.text
-        assert len(api.sent("/handoffs/active")) == live_reads
+        reads = [read.url.params.get("message") for read in api.sent("/handoffs/active")]
+        assert reads == ["omit"] * live_reads + [None], "the state if it is needed, then the message"
 
     @pytest.mark.parametrize(
         "cookie", ["", "x", "e30=", "bnVsbA==", "WzFd", base64.b64encode(b'{"id": 1, "kind": 2}').decode()]
