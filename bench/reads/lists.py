@@ -52,6 +52,9 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
     def cursor(chance: random.Random) -> tuple[datetime, str]:
         return _ago(chance), one(chance)
 
+    def work_cursor(chance: random.Random) -> tuple[datetime, datetime, str]:
+        return _ago(chance) + timedelta(days=10), *cursor(chance)  # a due date, then a wait
+
     def page(kind: type, given: dict[str, Any]) -> Query:
         return lambda chance: kind(
             _LIMIT, **{key: value(chance) if callable(value) else value for key, value in given.items()}
@@ -60,7 +63,7 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
     all_of_them = {"payer_id": _payer, "caller": _caller, "metadata": _team}
     work: list[tuple[str, dict[str, Any]]] = [
         ("authorizations, needs=person", {}),
-        ("  at a cursor", {"after": cursor}),
+        ("  at a cursor", {"after": work_cursor}),
         ("  by payer", {"payer_id": _payer}),
         ("  by caller", {"caller": _caller}),
         ("  by a caller with 30 commands", {"caller": "rare"}),
