@@ -114,6 +114,14 @@ class Callers:
                 cases.create_task(self._count_case(number))
                 await asyncio.sleep(1 / per_second)
 
+    async def watch_until(self, end: float, caller: str) -> None:
+        """Send watches, each of an authorization of its own, one after the other, as fast as they are accepted."""
+        for number in itertools.count():
+            if self._is_stopped or time.monotonic() > end:
+                return
+            (authorization,) = self._sim.create("waiting_on_payer")
+            await self._post(caller, f"/v1/authorizations/{authorization}/watch", {}, f"{caller}-{number}", None)
+
     async def _count_case(self, number: int) -> None:
         self.running += 1
         try:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 WORKERS, INGRESSES, PARTITIONS = 3, 2, 6
 CASES_PER_SECOND: Final = 2.0
 DRAIN_SECONDS: Final = 150.0
+GREEDY_CALLS_PER_SECOND: Final = "100"  # the share of the workers is three fifths
 START_AND_END_SECONDS: Final = 420.0
 PREFIX: Final = "chaos."
 # The profiles that need other settings than the default, one for a whole run. If-Match alone prevents a second effect.
@@ -68,8 +69,17 @@ class Chaos:
     """A run."""
 
     def __init__(
-        self, seconds: float, seed: int, profiles: Sequence[str], *, keep: bool = False, has_read_model: bool = False
+        self,
+        seconds: float,
+        seed: int,
+        profiles: Sequence[str],
+        *,
+        keep: bool = False,
+        has_read_model: bool = False,
+        greedy: int = 0,
     ) -> None:
+        """`greedy`: callers that send watches beside the others, with fewer calls to Collate than they need."""
+        self._greedy = [f"greedy-{number}" for number in range(greedy)]
         self._seconds, self._seed, self._profiles, self._keep = seconds, seed, profiles, keep
         self._database = Postgres() if has_read_model else None
         self._network = bad_network("collate-gateway", seed)
@@ -98,10 +108,11 @@ class Chaos:
     async def _run_gateway(
         self, cluster: ProxiedCluster, processes: Processes, sim: SimulatedCollate
     ) -> list[BrokenPromise]:
-        keys = write_callers(processes.directory / "services.toml")
+        keys = write_callers(processes.directory / "services.toml", *self._greedy)
         settings = (
             RUN_SETTINGS
             | SETTINGS_OF.get(self._profiles[0], {})
+            | ({"GATEWAY_COLLATE__CALLS_PER_SECOND": GREEDY_CALLS_PER_SECOND} if self._greedy else {})
             | {
                 "GATEWAY_INGRESS__CALLERS_FILE": str(processes.directory / "services.toml"),
             }
@@ -171,6 +182,8 @@ class Chaos:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(faults.inject_until(end))
             tasks.create_task(self._change_readings(sim))
+            for caller in self._greedy:
+                tasks.create_task(callers.watch_until(end, caller))
         self._log("all faults have ended")
         await faults.restore()
         # A caller that still waits has a command that has not ended: the judge says so, and the logs are kept.
@@ -276,6 +289,7 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="keep logs, ledger and events also without a violation")
     parser.add_argument("--read-model", action="store_true", help="also run PostgreSQL and a projector")
+    parser.add_argument("--greedy", type=int, default=0, help="callers that send watches without a pause")
     parser.add_argument("--slow", action="store_true", help="a tenth of the processor time instead of faults")
     parser.add_argument("--cycles", type=int, default=1, help="with --slow: how often, each with 60 s at full speed")
     options = parser.parse_args()
@@ -296,7 +310,12 @@ def main() -> int:
             if options.slow:
                 return await slow_run.run(options.seconds, seed, options.cycles)
             return await Chaos(
-                options.seconds, seed, profiles, keep=options.keep, has_read_model=options.read_model
+                options.seconds,
+                seed,
+                profiles,
+                keep=options.keep,
+                has_read_model=options.read_model,
+                greedy=options.greedy,
             ).run()
 
     try:

@@ -19,6 +19,7 @@ class FusedCollate:
         self._client = client
         self._fuse = fuse
         self.calls = []
+        self.turns = set()
 
     def __getattr__(self, name):
         call = getattr(self._client, name)
@@ -26,6 +27,7 @@ class FusedCollate:
         async def fused(*args, **kwargs):
             self._fuse.point()
             self.calls.append((name, kwargs.get("key")))
+            self.turns.add((name, kwargs.get("caller"), kwargs.get("priority")))
             result = await call(*args, **kwargs)
             self._fuse.point()
             return result

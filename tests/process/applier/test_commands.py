@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.collate.call_policy import Priority
 from consumers.engine import UNCHANGED
 from schemas.commands import Completed, HandoffClose, HandoffRequest, RecordAccess, Revoked, UnableToComplete
 from schemas.enums import EventType, ReportedOutcome
@@ -21,6 +22,22 @@ _READINGS = [
     {"pointer": "full"},
     {"unknown_fields": True},
 ]
+
+
+async def test_each_call_to_collate_has_the_turn_of_its_record(make_queue, close, watch):
+    queue = make_queue()
+    await queue.apply(watch(), caller="sync")
+    await queue.apply(watch(), caller="people:jo")
+    handoff = queue.check(await queue.apply(HandoffRequest(), caller="intake")).handoff_id
+    await queue.apply(close(handoff), caller="billing")
+    assert queue.collate.turns == {
+        ("get_authorization", "intake", Priority.URGENT),
+        ("create_handoff", "intake", None),  # a write is always urgent
+        ("get_authorization", "billing", Priority.URGENT),
+        ("close_handoff", "billing", None),
+        ("get_authorization", "sync", Priority.COMMAND),
+        ("get_authorization", "people:jo", Priority.URGENT),
+    }
 
 
 async def test_a_handoff_from_its_request_to_settlement(make_queue, close, watch):

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.applier.task import CommandTask, InvalidRecord, read, request_body
+from consumers.applier.task import CommandTask, InvalidRecord, read, request_body, turn_of
 from consumers.authorization.state import AmbiguousWrite
-from consumers.engine import Record
+from consumers.engine import Record, Turn
 from schemas.commands import HandoffClose, HandoffRequest, Original, Redrive, Revoked
 from schemas.enums import CommandType, DecisionReason
 from schemas.records import RecordedCommand, write_command
@@ -95,3 +95,23 @@ def test_a_later_event_of_a_request_knows_its_people():
     assert (ref.caller, ref.requested_by, ref.accepted_by) == ("intake", "jo", "sam")
     watch = task_of(None, CommandType.AUTHORIZATION_WATCH).ref
     assert (watch.caller, watch.requested_by) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("caller", "command_type", "turn"),
+    [
+        (b"intake", CommandType.HANDOFF_REQUEST, Turn("intake", is_urgent=True)),
+        (b"intake", CommandType.HANDOFF_CLOSE, Turn("intake", is_urgent=True)),
+        (b"desk", CommandType.COMMAND_REDRIVE, Turn("desk", is_urgent=True)),
+        (b"intake", CommandType.AUTHORIZATION_WATCH, Turn("intake", is_urgent=False)),
+        (b"people:jo", CommandType.AUTHORIZATION_WATCH, Turn("people:jo", is_urgent=True)),
+        (b"", CommandType.AUTHORIZATION_WATCH, Turn("unknown", is_urgent=False)),
+    ],
+)
+def test_handoffs_decisions_and_people_are_urgent(caller, command_type, turn):
+    headers = (("ce_type", command_type.value.encode()), ("ce_caller", caller))
+    assert turn_of(Record(0, 9, b"auth_1", b"", headers, 0.0)) == turn
+
+
+def test_a_record_that_is_no_command_has_a_turn():
+    assert turn_of(Record(0, 9, b"auth_1", b"", (), 0.0)) == Turn("unknown", is_urgent=False)
