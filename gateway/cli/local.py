@@ -99,7 +99,7 @@ def soak(
 
     Ctrl-C ends a session, and the same command continues. Exit codes:
 
-      0    every promise was kept, and nothing grew after the warm-up
+      0    every promise was kept, and nothing is known to grow after the warm-up
       1    a promise was broken, something grew, or a part could not start
       130  interrupted; the page shows what was measured
     """

@@ -1,15 +1,32 @@
 """Which series grow after the warm-up. Pure.
 
 Memory and handles may not grow, but for what the load explains: a worker keeps about 1.3 KiB for each authorization
-(docs/capacity.md). Tables and topics grow with the load; their bytes for each command may not.
+(docs/capacity.md); no other process keeps anything. Tables and topics grow with the load; their bytes for each command
+may not.
+
+The rate of memory and handles is a slope with a 95 % confidence interval. Neighbouring samples depend on each other,
+so the slope is that of ten means.
+
+    interval above the least rate    grows
+    interval below it                steady
+    the rate is inside               unclear
+    less than an hour                too short to tell
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
+from typing import Self
 
-MEMORY_SHARE, MEMORY_BYTES = 0.10, 24 << 20
-HANDLES_SHARE, HANDLES = 0.25, 24
+HOUR = 3_600.0
+# In a day 24 MiB or 24 handles: a process with 256 MiB to spare runs for ten days.
+LEAST_PER_HOUR = {"bytes": float(1 << 20), "handles": 1.0}
+LEAST_SECONDS = HOUR
+MEANS = 10
+# Student's t for 95 % and MEANS - 2 degrees of freedom.
+STUDENT = 2.306
 PER_COMMAND = 1.5
 # Files grow in steps: a smaller growth shows nothing.
 LEAST_GROWTH_BYTES = 4 << 20
@@ -26,19 +43,14 @@ class Series:
     unit: str
     points: tuple[tuple[float, float], ...]
 
-    def after(self, seconds: float) -> "Series":
+    def after(self, seconds: float) -> Self:
         """Return the later part."""
-        return Series(self.name, self.unit, tuple(point for point in self.points if point[0] >= seconds))
+        return type(self)(self.name, self.unit, tuple(point for point in self.points if point[0] >= seconds))
 
     @property
     def slope(self) -> float:
         """The growth in a second, by least squares; 0 without two points."""
         return slope_of(self.points)
-
-    @property
-    def growth(self) -> float:
-        """The growth over the whole series, along the slope."""
-        return self.slope * (self.points[-1][0] - self.points[0][0]) if len(self.points) > 1 else 0.0
 
 
 def slope_of(points: Sequence[tuple[float, float]]) -> float:
@@ -56,22 +68,57 @@ def warm_up_of(seconds: float) -> float:
     return min(WARM_UP_SECONDS, WARM_UP_SHARE * seconds)
 
 
-def grows(series: Series, authorizations: float) -> str | None:
-    """Say in a sentence that memory or handles grow; None if they do not, or if there are too few samples.
+class Trend(Enum):
+    """What a series shows; the value is the page's word."""
 
-    `series` is the part after the warm-up; `authorizations` were added in that time.
-    """
-    if len(series.points) < FEWEST_SAMPLES:
-        return None
-    mean = sum(value for _, value in series.points) / len(series.points)
-    if series.unit == "bytes":
-        explained, least, share = BYTES_OF_AUTHORIZATION * authorizations, MEMORY_BYTES, MEMORY_SHARE
-    else:
-        explained, least, share = 0.0, HANDLES, HANDLES_SHARE
-    unexplained = series.growth - explained
-    if unexplained <= max(least, share * mean):
-        return None
-    return f"{series.name} grew by {_amount(unexplained, series.unit)} after the warm-up, more than the load explains"
+    GROWS = "grows"
+    STEADY = "steady"
+    UNCLEAR = "unclear"
+    TOO_SHORT = "too short to tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The growth of memory or handles in an hour beyond `explained`, within ± `margin`."""
+
+    trend: Trend
+    per_hour: float = 0.0
+    margin: float = 0.0
+    explained: float = 0.0
+
+
+def growth_of(series: Series, authorizations: float) -> Growth:
+    """Judge the part of a series after the warm-up; `authorizations` were added in that time."""
+    points = series.points
+    seconds = points[-1][0] - points[0][0] if points else 0.0
+    if seconds < LEAST_SECONDS or len(points) < 2 * MEANS:
+        return Growth(Trend.TOO_SHORT)
+    explained = 0.0
+    if series.unit == "bytes" and "worker" in series.name:
+        explained = BYTES_OF_AUTHORIZATION * authorizations / seconds * HOUR
+    slope, margin = (HOUR * value for value in _slope_and_margin(_means(points)))
+    least, beyond = LEAST_PER_HOUR[series.unit], slope - explained
+    trend = Trend.UNCLEAR
+    if beyond - margin > least:
+        trend = Trend.GROWS
+    elif beyond + margin < least:
+        trend = Trend.STEADY
+    return Growth(trend, beyond, margin, explained)
+
+
+def _means(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    edges = [len(points) * number // MEANS for number in range(MEANS + 1)]
+    parts = [points[begin:end] for begin, end in pairwise(edges)]
+    return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in parts]
+
+
+def _slope_and_margin(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    slope = slope_of(points)
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    errors = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
+    return slope, STUDENT * math.sqrt(errors / (len(points) - 2) / spread)
 
 
 def grows_per_command(series: Series, commands: Series) -> str | None:
@@ -92,7 +139,3 @@ def grows_per_command(series: Series, commands: Series) -> str | None:
     if before <= 0 or after <= PER_COMMAND * before:
         return None
     return f"{series.name} took {before:.0f} bytes for each command, then {after:.0f}"
-
-
-def _amount(value: float, unit: str) -> str:
-    return f"{value / (1 << 20):.1f} MiB" if unit == "bytes" else f"{value:.0f} {unit}"

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from local.soak.growth import Series, grows, grows_per_command, warm_up_of
-from local.soak.records import Fault, Session
+from local.soak.growth import HOUR, Growth, Series, Trend, grows_per_command, growth_of, warm_up_of
+from local.soak.records import Fault, Sample, Session
 
 WIDTH, HEIGHT = 860, 120
-HOUR = 3_600.0
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:2em auto;padding:0 1em;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.2em .8em;text-align:right;border-bottom:1px solid #ddd}"
@@ -32,31 +31,48 @@ def _unit_of(name: str) -> str:
     return "handles" if name.startswith("handles") else "bytes"
 
 
-def growth_of(session: Session) -> list[str]:
+def growths_of(session: Session) -> list[tuple[Series, Growth]]:
+    """Return memory and handles after the warm-up, each with its growth."""
+    late = _late(session)
+    authorizations = late[-1].authorizations - late[0].authorizations if late else 0
+    parts = [series.after(warm_up_of(session.seconds)) for series in series_of(session)]
+    return [(part, growth_of(part, authorizations)) for part in parts if part.name.startswith(("memory", "handles"))]
+
+
+def growth_problems(session: Session) -> list[str]:
     """Return a sentence for each series that grows after the warm-up."""
-    after = warm_up_of(session.seconds)
-    late = [sample for sample in session.samples if sample.at >= after]
-    if not late:
-        return []
-    authorizations = late[-1].authorizations - late[0].authorizations
     found = []
+    for part, growth in growths_of(session):
+        if growth.trend is Trend.GROWS:
+            found.append(f"{part.name} grows by {_rate(part, growth)} more than the load explains")
+    # A sample during a restart of the database has no tables, so the commands follow the series.
+    ended = {sample.at: float(sample.ended) for sample in session.samples}
     for series in series_of(session):
-        if series.name.startswith(("memory", "handles")):
-            found.append(grows(series.after(after), authorizations))
-        else:
-            # A sample during a restart of the database has no tables, so the commands follow the series.
-            ended = {sample.at: float(sample.ended) for sample in session.samples}
-            part = series.after(after)
+        if series.name.startswith(("table", "topic")):
+            part = series.after(warm_up_of(session.seconds))
             commands = Series("commands", "commands", tuple((at, ended[at]) for at, _ in part.points))
-            found.append(grows_per_command(part, commands))
-    return [one for one in found if one is not None]
+            found += [one for one in [grows_per_command(part, commands)] if one is not None]
+    return found
+
+
+def _late(session: Session) -> list[Sample]:
+    return [sample for sample in session.samples if sample.at >= warm_up_of(session.seconds)]
+
+
+def _rate(series: Series, growth: Growth) -> str:
+    unit, per = _scale(series)
+    return f"{growth.per_hour / per:+.2f} ± {growth.margin / per:.2f} {unit}/h"
+
+
+def _scale(series: Series) -> tuple[str, int]:
+    return ("MiB", 1 << 20) if series.unit == "bytes" else ("handles", 1)
 
 
 def problems_of(sessions: Sequence[Session]) -> list[str]:
     """Return every reason for which a soak fails."""
     found = []
     for number, session in enumerate(sessions, start=1):
-        found += [f"session {number}: {one}" for one in [*(session.broken or ()), *growth_of(session)]]
+        found += [f"session {number}: {one}" for one in [*(session.broken or ()), *growth_problems(session)]]
     return found
 
 
@@ -69,19 +85,30 @@ def render(sessions: Sequence[Session], wanted_hours: float) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><title>Soak of the Collate handoff gateway</title>",
         f"<style>{_STYLE}</style><h1>Soak</h1>",
         f"<p>Ran {_duration(seconds)} of {_duration(wanted_hours * HOUR)}, in {len(sessions)} session(s).</p>",
-        _verdict(problems, unjudged),
+        _verdict(problems, unjudged, sessions),
     ]
     for number, session in enumerate(sessions, start=1):
         parts += _session(number, session)
     return "\n".join(parts) + "\n"
 
 
-def _verdict(problems: list[str], unjudged: list[int]) -> str:
+def _verdict(problems: list[str], unjudged: list[int], sessions: Sequence[Session]) -> str:
     left = f" Interrupted before the verdict, not judged: session {', '.join(map(str, unjudged))}." if unjudged else ""
-    if not problems:
-        return f"<p class=good>Every judged promise was kept, and nothing grows after the warm-up.{left}</p>"
-    items = "".join(f"<li>{html.escape(one)}</li>" for one in problems[:50])
-    return f"<p class=bad>{len(problems)} problem(s).{left}</p><ul class=bad>{items}</ul>"
+    if problems:
+        items = "".join(f"<li>{html.escape(one)}</li>" for one in problems[:50])
+        return f"<p class=bad>{len(problems)} problem(s).{left}</p><ul class=bad>{items}</ul>"
+    return f"<p class=good>Every judged promise was kept.{left} {growth_sentence(sessions)}</p>"
+
+
+def growth_sentence(sessions: Sequence[Session]) -> str:
+    """Say what is known about growth where no series is known to grow."""
+    growths = [one for session in sessions for one in growths_of(session)]
+    if any(growth.trend is Trend.UNCLEAR for _, growth in growths):
+        names = sorted({part.name for part, growth in growths if growth.trend is Trend.UNCLEAR})
+        return f"Whether these grow after the warm-up is unclear: {', '.join(names)}."
+    if not growths or any(growth.trend is Trend.TOO_SHORT for _, growth in growths):
+        return "Growth: too short to tell. It needs 60 minutes after the warm-up."
+    return "Nothing grows after the warm-up."
 
 
 def _session(number: int, session: Session) -> Iterator[str]:
@@ -114,15 +141,20 @@ def _latency(session: Session) -> str:
 
 
 def _slopes(session: Session) -> str:
-    after = warm_up_of(session.seconds)
+    growths = {part.name: growth for part, growth in growths_of(session)}
     rows = []
     for series in series_of(session):
-        part = series.after(after)
+        part = series.after(warm_up_of(session.seconds))
         if part.points:
-            unit, per = ("MiB", 1 << 20) if series.unit == "bytes" else ("handles", 1)
-            first, last, slope = part.points[0][1] / per, part.points[-1][1] / per, part.slope * HOUR / per
-            rows.append((series.name, f"{first:.1f}", f"{last:.1f}", f"{slope:+.2f} {unit}/h"))
-    return _table(("after the warm-up", "first", "last", "slope"), rows)
+            unit, per = _scale(part)
+            growth = growths.get(part.name)
+            rate = f"{part.slope * HOUR / per:+.2f} {unit}/h"
+            beyond = "" if growth is None or growth.trend is Trend.TOO_SHORT else _rate(part, growth)
+            trend = growth.trend.value if growth else "with the load"
+            rows.append(
+                (part.name, f"{part.points[0][1] / per:.1f}", f"{part.points[-1][1] / per:.1f}", rate, beyond, trend)
+            )
+    return _table(("after the warm-up", "first", "last", "slope", "beyond the load, 95 %", ""), rows)
 
 
 def _chart(series: Series, seconds: float) -> str:

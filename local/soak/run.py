@@ -19,7 +19,7 @@ from local.failures import LocalError
 from local.judge.effects import effects_of
 from local.processes.run import until_interrupted
 from local.soak.faults import SoakFaults
-from local.soak.page import problems_of, render
+from local.soak.page import growth_sentence, problems_of, render
 from local.soak.records import Sample, SessionLog, read_sessions
 from local.soak.sampling import measure
 from local.story import Story
@@ -55,6 +55,8 @@ def run(hours: float, directory: Path, seed: int, cases_per_second: float) -> in
     problems = problems_of(sessions)
     for problem in problems[:20]:
         console.print(f"  [red]{problem}[/]")
+    if not problems:
+        console.print(f"  {growth_sentence(sessions)}")
     console.print(f"\n  {len(problems)} problems; the page: {directory / PAGE}\n")
     return FAILED if problems else code
 

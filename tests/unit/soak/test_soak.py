@@ -1,10 +1,16 @@
+import random
 import re
 
-from local.soak.growth import MEMORY_BYTES, Series, grows, grows_per_command, slope_of
-from local.soak.page import growth_of, problems_of, render
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.soak.growth import HOUR, Series, Trend, grows_per_command, growth_of, slope_of
+from local.soak.page import growth_problems, growth_sentence, problems_of, render
 from local.soak.records import Fault, Sample, Session, SessionLog, read_sessions
 
 MIB = 1 << 20
+PROCESSES = ("worker-1", "ingress-0", "projector")
 
 
 def line(name, unit, begin, per_step, steps=30):
@@ -16,20 +22,57 @@ def test_the_slope_is_that_of_the_line():
     assert slope_of([(3, 1)]) == 0
 
 
-def test_memory_that_stays_or_grows_with_the_authorizations_is_no_growth():
-    assert grows(line("memory", "bytes", 100 * MIB, 0), 0) is None
-    assert grows(line("memory", "bytes", 100 * MIB, 2 * MIB), 30_000) is None
+def noisy(name, unit, per_hour, noise, *, minutes=90):
+    chance = random.Random(1)
+    begin = 150.0 * MIB if unit == "bytes" else 50.0
+    times = [30.0 * n for n in range(2 * minutes + 1)]
+    return Series(name, unit, tuple((at, begin + per_hour * at / HOUR + chance.gauss(0, noise)) for at in times))
 
 
-def test_memory_that_grows_without_a_load_fails():
-    found = grows(line("memory worker-1", "bytes", 100 * MIB, 2 * MIB), 100)
-    assert found.startswith("memory worker-1 grew by 57.8 MiB")
-    assert grows(line("memory", "bytes", 100 * MIB, MEMORY_BYTES / 40), 0) is None, "below the least that counts"
+@pytest.mark.parametrize(
+    ("per_hour", "noise", "trend"),
+    [
+        (0, 0.5, Trend.STEADY),
+        (0, 12, Trend.UNCLEAR),
+        (3, 0.5, Trend.GROWS),
+        (16, 3, Trend.GROWS),
+        (55, 3, Trend.GROWS),
+        (-9, 1, Trend.STEADY),
+    ],
+)
+def test_a_trend_needs_an_interval_on_one_side_of_the_least_rate(per_hour, noise, trend):
+    found = growth_of(noisy("memory projector", "bytes", per_hour * MIB, noise * MIB), 0)
+    assert found.trend is trend
+    assert found.per_hour == pytest.approx(per_hour * MIB, abs=found.margin * 2)
+
+
+def test_an_hour_is_the_least_time():
+    steep = {minutes: noisy("memory projector", "bytes", 90 * MIB, MIB, minutes=minutes) for minutes in (59, 60)}
+    assert {minutes: growth_of(series, 0).trend for minutes, series in steep.items()} == {
+        59: Trend.TOO_SHORT,
+        60: Trend.GROWS,
+    }
+    assert growth_of(Series("memory", "bytes", ()), 0).trend is Trend.TOO_SHORT
+
+
+def test_authorizations_explain_the_growth_of_workers_alone():
+    added = 3 * MIB / 2_048 * 1.5
+    trends = {name: growth_of(noisy(f"memory {name}", "bytes", 3 * MIB, MIB / 2), added).trend for name in PROCESSES}
+    assert trends == {"worker-1": Trend.STEADY, "ingress-0": Trend.GROWS, "projector": Trend.GROWS}
 
 
 def test_handles_that_grow_fail():
-    assert "grew by 58 handles" in grows(line("handles", "handles", 50, 2), 10_000)
-    assert grows(line("handles", "handles", 50, 0.3), 0) is None
+    assert growth_of(noisy("handles worker-1", "handles", 12, 1), 10_000).trend is Trend.GROWS
+    assert growth_of(noisy("handles worker-1", "handles", 0, 0.5), 0).trend is Trend.STEADY
+
+
+@given(st.floats(-80, 80), st.floats(0, 200), st.integers(60, 300))
+def test_without_noise_the_rate_is_exact_and_never_unclear(per_hour, begin, minutes):
+    points = tuple((30.0 * n, (begin + per_hour * n / 120) * MIB) for n in range(2 * minutes + 1))
+    found = growth_of(Series("memory ingress-0", "bytes", points), 10_000)
+    assert found.per_hour / MIB == pytest.approx(per_hour, abs=1e-3)
+    if abs(per_hour - 1) > 0.01:
+        assert found.trend is (Trend.GROWS if per_hour > 1 else Trend.STEADY)
 
 
 def test_a_topic_may_grow_with_the_commands_but_not_for_each_command():
@@ -41,14 +84,10 @@ def test_a_topic_may_grow_with_the_commands_but_not_for_each_command():
     assert grows_per_command(few, commands) is None, "a table grows by whole pages"
 
 
-def test_three_samples_prove_nothing():
-    assert grows(line("memory", "bytes", 0, 99 * MIB, steps=3), 0) is None
-
-
-def session(per_step=0, broken=()):
+def session(per_step=0, broken=(), steps=91):
     samples = [
         Sample(60.0 * n, {"memory worker-1": 100 * MIB + per_step * n, "table <x>": 1_000.0 * n}, n, n, n, [0.1, 0.2])
-        for n in range(60)
+        for n in range(steps)
     ]
     return Session(0.0, 7, "1.0", samples, [Fault("Collate away", 60.0, 90.0)], list(broken), {"commands accepted": 5})
 
@@ -56,12 +95,26 @@ def session(per_step=0, broken=()):
 def test_a_soak_fails_for_growth_or_a_broken_promise_and_names_the_session():
     assert problems_of([session()]) == []
     assert problems_of([session(), session(broken=["a command is lost: c1"])]) == ["session 2: a command is lost: c1"]
-    assert growth_of(session(per_step=2 * MIB))[0].startswith("memory worker-1 grew")
+    assert growth_problems(session(per_step=2 * MIB)) == [
+        "memory worker-1 grows by +119.88 ± 0.00 MiB/h more than the load explains"
+    ]
+
+
+def test_the_page_says_that_nothing_grows_only_if_it_knows_that():
+    assert growth_sentence([session()]) == "Nothing grows after the warm-up."
+    assert growth_sentence([session(), session(steps=60)]).startswith("Growth: too short to tell")
+    assert growth_sentence([]).startswith("Growth: too short to tell")
+    shaky = session()
+    for number, sample in enumerate(shaky.samples):
+        sample.values["memory worker-1"] += 40 * MIB * (number // 20 % 2)
+    assert growth_sentence([shaky]) == "Whether these grow after the warm-up is unclear: memory worker-1."
+    assert "Nothing grows" not in render([shaky, session()], 3)
+    assert "Nothing grows" not in render([session(per_step=2 * MIB)], 3)
 
 
 def test_the_page_says_how_long_it_ran_and_loads_nothing():
     page = render([session(), session(broken=["<b>"])], 12)
-    assert "Ran 2.0 h of 12.0 h, in 2 session(s)" in page
+    assert "Ran 3.0 h of 12.0 h, in 2 session(s)" in page
     assert "&lt;b&gt;" in page
     assert "table &lt;x&gt;" in page
     assert re.findall(r"https?://|src=|href=|url\(", page) == []
