@@ -26,6 +26,8 @@ class Grant:
     redirect_uri: str
     challenge: str
     nonce: str | None
+    acr: str | None
+    signed_in_at: int
     until: float
 
 
@@ -46,6 +48,8 @@ class AuthorizationCodes:
             query["redirect_uri"],
             query["code_challenge"],
             query.get("nonce"),
+            next(iter(query.get("acr_values", "").split()), None),
+            int(time.time()),
             time.monotonic() + CODE_SECONDS,
         )
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state'], 'iss': issuer})}"

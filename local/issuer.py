@@ -99,7 +99,9 @@ class LocalIssuer:
         if grant is None:
             return 400, {"error": "invalid_grant"}
         return 200, bearer | {
-            "access_token": self.token(grant.name, grant.groups, jti=secrets.token_hex(8)),
+            "access_token": self.token(
+                grant.name, grant.groups, jti=secrets.token_hex(8), acr=grant.acr, auth_time=grant.signed_in_at
+            ),
             "id_token": self.token(grant.name, None, aud=grant.client_id, nonce=grant.nonce),
             "refresh_token": self._codes.refresh_token(grant),
         }

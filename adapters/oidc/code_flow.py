@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -130,8 +131,8 @@ class CodeFlow:
         self._threads = ThreadPoolExecutor(MOST_CALLS, "issuer")
         self._tokens = Tokens(self._issuers, fetch_from)
 
-    async def begin(self) -> PendingSignIn | FlowFailed:
-        """Return a new sign-in with the address of the issuer's page."""
+    async def begin(self, demands: Mapping[str, str] = MappingProxyType({})) -> PendingSignIn | FlowFailed:
+        """Return a new sign-in with the address of the issuer's page; `demands` are `acr_values` and `max_age`."""
         provider = await self._discover()
         if isinstance(provider, FlowFailed):
             return provider
@@ -145,6 +146,7 @@ class CodeFlow:
             "nonce": nonce,
             "code_challenge": code_challenge(verifier),
             "code_challenge_method": "S256",
+            **demands,
         } | ({} if self._client.resource is None else {"resource": self._client.resource})
         joint = "&" if "?" in provider.authorization else "?"
         return PendingSignIn(state, nonce, verifier, f"{provider.authorization}{joint}{urlencode(query)}")
@@ -296,6 +298,7 @@ def _read_provider(document: dict[str, Any], issuer: str) -> _Provider | None:
     """Return the provider; None if the document is another issuer's, or an address is missing or less secure."""
     name, end_session = document.get("issuer"), document.get("end_session_endpoint")
     addresses = [document.get(each) for each in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
+    addresses += [] if end_session is None else [end_session]
     scheme = issuer.partition(":")[0]
     usable = [one for one in addresses if isinstance(one, str) and one.startswith(("https://", f"{scheme}://"))]
     if not isinstance(name, str) or name.rstrip("/") != issuer.rstrip("/") or len(usable) != len(addresses):
@@ -303,13 +306,13 @@ def _read_provider(document: dict[str, Any], issuer: str) -> _Provider | None:
     algorithms = document.get("id_token_signing_alg_values_supported")
     named = algorithms if isinstance(algorithms, list) else ["RS256"]
     methods = document.get("token_endpoint_auth_methods_supported")
-    authorization, token, keys = usable
+    authorization, token, keys, *_ = usable
     return _Provider(
         name,
         authorization,
         token,
         keys,
-        end_session=end_session if isinstance(end_session, str) else None,
+        end_session=end_session,
         algorithms=ALGORITHMS & {each for each in named if isinstance(each, str)},
         sends_iss=document.get("authorization_response_iss_parameter_supported") is True,
         basic_auth=not isinstance(methods, list) or "client_secret_basic" in methods,

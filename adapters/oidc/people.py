@@ -30,10 +30,12 @@ class PersonClaims:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person: the name, and the known groups."""
+    """A person: the name, the known groups, and how (`acr`) and when the person signed in, as far as the token says."""
 
     name: str
     groups: frozenset[str]
+    acr: str | None = None
+    signed_in_at: float | None = None
 
 
 def read_person(claims: Mapping[str, Any], rules: PersonClaims, issuer: str) -> Person | None:
@@ -44,7 +46,13 @@ def read_person(claims: Mapping[str, Any], rules: PersonClaims, issuer: str) -> 
     if not _is_usable(name):
         log.warning("oidc.person_rejected", issuer=issuer, claim=rules.name, reason="unusable_name")
         return None
-    return Person(name, _groups(claims.get(rules.groups)) & rules.known_groups)
+    acr, at = claims.get("acr"), claims.get("auth_time")
+    return Person(
+        name,
+        _groups(claims.get(rules.groups)) & rules.known_groups,
+        acr if isinstance(acr, str) else None,
+        float(at) if isinstance(at, int | float) and not isinstance(at, bool) else None,
+    )
 
 
 def _is_usable(name: object) -> bool:

@@ -30,6 +30,21 @@ class PageError(HTTPException):
     def __init__(self, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
         self.title = title
+        self.address: str | None = None
+
+
+class OpenedElsewhere(PageError):
+    """A page puts a read on record, and the person may not have opened it."""
+
+    def __init__(self, address: str) -> None:
+        """`address` is that of the page."""
+        super().__init__(
+            403,
+            "Do you want to open this page?",
+            "It shows data of a patient, and the gateway records under your name that you read them. Another site, a "
+            "message or the sign-in led here.",
+        )
+        self.address = address
 
 
 class SignInUnchecked(PageError):
@@ -62,7 +77,7 @@ def rejection_page(headers: Mapping[str, str], problem: Problem, request_id: str
 def error_page(request: Request, error: HTTPException) -> Response:
     """Return the page of an error."""
     if isinstance(error, PageError):
-        view = ProblemWords(error.title, error.detail)
+        view = ProblemWords(error.title, error.detail, error.address)
     else:
         view = _KNOWN.get(error.status_code) or ProblemWords(
             HTTPStatus(error.status_code).phrase, "Go back and try again."

@@ -18,6 +18,7 @@ class ApiOperation:
     Attributes:
         id: The name of the operation in openapi.json and in generated clients.
         permissions: The caller needs one of these. Empty: any caller is admitted.
+        needs_second_factor: A person needs the sign-in that their entry in the callers file demands.
         is_public: The operation needs no credential.
         query: The model of the query. None: the operation ignores its query.
         headers: The request headers, by the names of their components.
@@ -37,6 +38,7 @@ class ApiOperation:
     summary: str
     description: str = ""
     permissions: tuple[Permission, ...] = ()
+    needs_second_factor: bool = False
     is_public: bool = False
     query: type[Query] | None = None
     headers: tuple[str, ...] = ()

@@ -3,13 +3,18 @@
 Unknown fields are dropped and unknown words are kept as text.
 """
 
+import re
 from enum import StrEnum
+from typing import Annotated, Final
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from schemas.collate.lenient_types import IsTrue, OpenTime, OpenWord, OrNone
 from schemas.fields.scalars import Id
 from schemas.model import Phi, Public, Secret, Tolerant
+
+# Browsers and libraries disagree about the host of a URL with a backslash, a control character or user info.
+_LINK: Final = re.compile(r"https?://(?:[!-.0->A-\[\]-~])+(?:[/?#][!-\[\]-~]*)?")
 
 
 class HandoffState(StrEnum):
@@ -48,11 +53,18 @@ class ManualHandoff(Tolerant):
     message: Phi[OrNone[str]] = None
 
 
+def _opens_one_address(url: SecretStr) -> SecretStr:
+    """Return a link that every reader reads alike. Raise ValueError for another one, without its text."""
+    if not _LINK.fullmatch(url.get_secret_value()):
+        raise ValueError("expected an http(s) URL of visible ASCII, without a backslash and without user info")
+    return url
+
+
 class AccessGrant(Tolerant):
     """A bearer link into a live session. It stays in memory: no repr, dump or error shows the link."""
 
     id: Secret[SecretStr]
-    url: Secret[SecretStr]
+    url: Secret[Annotated[SecretStr, AfterValidator(_opens_one_address)]]
     expires_at: Public[OpenTime]
 
 

@@ -25,7 +25,10 @@ _TEXT: Json = {"type": "string"}
 # The name of the component, and the description.
 _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("BadRequest", "The JSON, a header or the path is invalid. `errors` names the place."),
-    401: ("Unauthenticated", "The credential is missing or unknown, or a signature is not accepted here."),
+    401: (
+        "Unauthenticated",
+        "The credential is missing or unknown, or a signature is not accepted here, or a person must sign in again.",
+    ),
     403: ("Forbidden", "The caller lacks the permission."),
     404: ("NotFound", "Not found."),
     408: ("RequestTimeout", "The body did not arrive in time."),

@@ -1,6 +1,8 @@
 """The pages of the sign-in: choose a way, go to the issuer and come back, use a key or a link, sign out."""
 
+import asyncio
 import hmac
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, PendingSignIn
+from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, PendingSignIn, TokenSet
 from gateway.console.api import GatewayProblem, NotAnswered
 from gateway.console.errors import PageError, SignInUnchecked
 from gateway.console.forms import Form, read_form
@@ -22,12 +24,16 @@ from gateway.console.sign_in.people import Identities, KnownIdentity
 from gateway.console.sign_in.return_path import safe_return_path
 from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import PersonSession, Sessions, new_session
+from gateway.console.sign_in.step_up import demands
 from runtime.logs import get_log
 from runtime.settings import ConsoleSettings
 from schemas.fields.visible_text import is_visible_line
 
 PENDING_SECONDS: Final = 600
 MOST_NAME_CHARACTERS: Final = 95
+MOST_CALLBACKS: Final = 16
+# The oldest states are forgotten first. A state is useless after PENDING_SECONDS.
+MOST_SPENT: Final = 10_000
 CALLBACK: Final = "/sign-in/callback"
 _PENDING: Final = "pending sign-in"
 
@@ -88,6 +94,8 @@ class SignIn:
         self._sessions = sessions
         self._flow = flow
         self._links = links
+        self._callbacks = asyncio.Semaphore(MOST_CALLBACKS)
+        self._spent: OrderedDict[str, None] = OrderedDict()
         self._pending = CookieJar("sign-in", encrypted=(settings.public_url or "").startswith("https://"))
 
     def routes(self) -> Sequence[Route]:
@@ -113,7 +121,7 @@ class SignIn:
 
     async def start(self, request: Request) -> Response:
         """GET /sign-in/start: redirect to the issuer. Reached by a link: the CSP forbids a form with a redirect."""
-        pending = FlowFailed(FlowFault.issuer_away) if self._flow is None else await self._flow.begin()
+        pending = FlowFailed(FlowFault.issuer_away) if self._flow is None else await self._flow.begin(demands(request))
         if isinstance(pending, FlowFailed):
             raise self._failure(pending)
         content = {
@@ -144,6 +152,7 @@ class SignIn:
             or not is_single
             or not hmac.compare_digest(str(begun["state"]).encode(), state.encode("utf-8", "surrogateescape"))
             or now.timestamp() >= begun["until"]
+            or state in self._spent
         ):
             raise PageError(
                 400,
@@ -151,7 +160,7 @@ class SignIn:
                 "It was begun in another browser or tab, or more than ten minutes ago. Begin again from the console.",
             )
         pending = PendingSignIn(begun["state"], begun["nonce"], begun["verifier"])
-        tokens = await self._flow.finish(pending, dict(query))
+        tokens = await self._finish(self._flow, pending, dict(query))
         if isinstance(tokens, FlowFailed):
             raise self._failure(tokens)
         credential = SecretStr(tokens.access_token)
@@ -175,6 +184,21 @@ class SignIn:
         for cookie in self._pending.clear(request.cookies):
             response.headers.append("set-cookie", cookie)
         return response
+
+    async def _finish(self, flow: CodeFlow, pending: PendingSignIn, query: dict[str, str]) -> TokenSet | FlowFailed:
+        """Exchange the code, once for each `state`. At another process, the issuer refuses a repeated code."""
+        if self._callbacks.locked():
+            raise PageError(
+                503, "Many people sign in now", "Load this page again in a few seconds.", {"retry-after": "2"}
+            )
+        async with self._callbacks:
+            self._spent[pending.state] = None
+            if len(self._spent) > MOST_SPENT:
+                self._spent.popitem(last=False)
+            tokens = await flow.finish(pending, query)
+            if isinstance(tokens, FlowFailed) and tokens.fault is FlowFault.issuer_away:
+                self._spent.pop(pending.state, None)  # the same code may work in a minute
+            return tokens
 
     async def with_key(self, request: Request) -> Response:
         """POST /sign-in/key: a caller's key and the person's name."""

@@ -18,10 +18,11 @@ _ASK: Final = "Your administrator can allow it."
 
 @dataclass(frozen=True, slots=True)
 class ProblemWords:
-    """A problem as a person reads it."""
+    """A problem as a person reads it. `address`: a page that the person may open in spite of it."""
 
     title: str
     detail: str
+    address: str | None = None
 
 
 def _by_slug(*rows: tuple[str, str, str]) -> Mapping[str, ProblemWords]:
@@ -32,6 +33,7 @@ PROBLEMS: Final = _by_slug(
     # The person's right to do it
     ("unauthenticated", "You are not signed in", "Sign in again."),
     ("signature-not-accepted", "You are not signed in", "Sign in again."),
+    ("step-up-required", "Another sign-in is needed", "Sign in again with your second factor."),
     ("not-permitted", "You may not do this", _ASK),
     (
         "names-another-person",

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from adapters.oidc.people import Person
 from adapters.oidc.tokens import Issuer, Subject
+from gateway.ingress.auth.second_factor import SecondFactor
 from schemas.callers import caller_of_person
 from schemas.fields.signing_secret import WRITTEN_PREFIX
 from schemas.permissions import COMMAND_PERMISSIONS, Permission
@@ -40,6 +41,9 @@ class Caller:
     burst: float | None = None
     person: str | None = None
     own_handoffs: bool = False
+    second_factor: SecondFactor | None = None
+    acr: str | None = None
+    signed_in_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,21 @@ class People:
     permissions: Mapping[str, frozenset[Permission]]
     rate: float | None = None
     burst: float | None = None
+    second_factor: SecondFactor | None = None
 
     def caller(self, person: Person) -> Caller:
         """Return the caller that a person is. A person in no known group has no permission."""
         permissions = frozenset[Permission]().union(*(self.permissions.get(group, ()) for group in person.groups))
-        return Caller(caller_of_person(self.prefix, person.name), permissions, self.rate, self.burst, person.name)
+        return Caller(
+            caller_of_person(self.prefix, person.name),
+            permissions,
+            self.rate,
+            self.burst,
+            person.name,
+            second_factor=self.second_factor,
+            acr=person.acr,
+            signed_in_at=person.signed_in_at,
+        )
 
 
 class Callers:

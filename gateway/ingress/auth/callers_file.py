@@ -27,6 +27,8 @@ prefix = "people"               # default; they are callers with the names peopl
 name = "preferred_username"     # the claims of their tokens
 groups = "groups"
 rate_per_second = 20            # optional, with burst; of one person
+acr = ["urn:example:mfa"]       # optional: a second factor, for links and patients' data
+max_age = 3600                  # optional: seconds since the sign-in, for the same
 [people.permissions]
 on-call = ["authorization:read", "operate"]
 """
@@ -50,11 +52,16 @@ from pydantic import (
 from adapters.oidc.people import PersonClaims
 from adapters.oidc.tokens import ALGORITHMS, Issuer, Subject
 from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, People
+from gateway.ingress.auth.second_factor import SecondFactor
 from runtime.file_watcher import FileWatcher
 from schemas.fields.signing_secret import SecretInvalid, read_secret
 from schemas.permissions import OWN_HANDOFFS, Permission
 
 _KEYS_LOCATION = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
+
+
+# A value goes into a quoted text of a header, in a list with spaces.
+AcrValue = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]{1,200}$")]
 
 
 class CallersInvalid(Exception):
@@ -130,6 +137,15 @@ class PeopleEntry(_Entry):
     permissions: dict[str, frozenset[Permission]] = Field(min_length=1)
     rate_per_second: Annotated[float, Field(gt=0)] | None = None
     burst: Annotated[int, Field(ge=1)] | None = None
+    acr: tuple[Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]{1,200}$")], ...] = Field(
+        default=(), max_length=8
+    )
+    max_age: Annotated[int, Field(ge=60)] | None = None
+
+    @property
+    def second_factor(self) -> SecondFactor | None:
+        """The demanded sign-in for links and patients' data."""
+        return SecondFactor(self.acr, self.max_age) if self.acr or self.max_age is not None else None
 
     @property
     def claims(self) -> PersonClaims:
@@ -191,7 +207,7 @@ def _callers(file: _File) -> Callers:
         Issuer(entry.url, entry.audience, entry.algorithms, entry.keys, claims.get(entry.url)) for entry in file.issuer
     ]
     people = {
-        entry.issuer: People(entry.prefix, entry.permissions, entry.rate_per_second, entry.burst)
+        entry.issuer: People(entry.prefix, entry.permissions, entry.rate_per_second, entry.burst, entry.second_factor)
         for entry in file.people
     }
     return Callers([_credentials(entry) for entry in file.caller], issuers, people)

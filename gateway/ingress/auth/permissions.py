@@ -48,8 +48,16 @@ class AccessControl:
         self._in_flight = Places()
 
     def admit(self, request: Request) -> Caller:
-        """Return the caller, who needs a permission of the operation if it has some. Raises like `identify`."""
-        return self.identify(request, *request.scope["operation"].permissions)
+        """Return the caller, who needs a permission of the operation if it has some.
+
+        Raises like `identify`, and StepUpRequired.
+        """
+        operation = request.scope["operation"]
+        caller = self.identify(request, *operation.permissions)
+        demanded = caller.second_factor if operation.needs_second_factor else None
+        if demanded is not None and not demanded.is_met(caller.acr, caller.signed_in_at, time.time()):
+            raise demanded.problem()
+        return caller
 
     def identify(self, request: Request, *permissions: Permission) -> Caller:
         """Return the caller, who needs one of the permissions if there are some.

@@ -3,6 +3,7 @@
     Problem
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
     ├─ Unauthenticated (401)   SignatureNotAccepted
+    ├─ StepUpRequired (401)
     ├─ NotPermitted (403)
     ├─ NotFound (404)          NoReadModel · NotADeadLetter
     ├─ MethodNotAllowed (405) · BodyTimedOut (408)
@@ -53,6 +54,12 @@ class Unauthenticated(Problem):
     def __init__(self, detail: str = _CREDENTIAL) -> None:
         """Name no wrong part of the credential: it would help an attacker."""
         super().__init__(detail, headers={"www-authenticate": "Bearer"})
+
+
+class StepUpRequired(Problem):
+    """The person must sign in with a second factor, or again."""
+
+    status, slug = 401, "step-up-required"
 
 
 class SignatureNotAccepted(Unauthenticated):

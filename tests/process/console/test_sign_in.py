@@ -1,6 +1,7 @@
 """Signing in at the local issuer, with a key and with a link; the API is scripted."""
 
 import asyncio
+import json
 import secrets
 import threading
 from datetime import timedelta
@@ -12,10 +13,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, OidcClient
 from gateway.console.forms import read_form
 from gateway.console.page import person_of
 from gateway.console.sign_in.links import one_time_link
+from gateway.console.sign_in.routes import MOST_CALLBACKS
 from local.issuer import LocalIssuer
+from runtime.http_client import Fetched
 from tests.unit.console.app import NOW, ORIGIN, STAFF, console_app, console_settings
 
 FORM = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
@@ -156,6 +160,73 @@ async def test_a_response_of_another_sign_in_or_issuer_or_an_error_signs_nobody_
     response = await scene.browser.get("/sign-in/callback", params=changed)
     assert response.status_code in {400, 403, 502}
     assert "session" not in scene.browser.cookies
+
+
+async def test_a_spent_state_is_refused_even_with_the_cookie_of_its_sign_in(scene, issuer, monkeypatch):
+    address, _ = await scene.begin()
+    back = issuer.authorize(dict(parse_qsl(urlsplit(address).query)), "jo.miller", [])
+    begun = dict(scene.browser.cookies)
+    assert (await scene.browser.get(back)).status_code == 303
+    asked = len(calls := [])
+    monkeypatch.setattr(issuer, "token_response", calls.append)
+    scene.browser.cookies.update(begun)
+    assert (await scene.browser.get(back)).status_code == 400
+    assert len(calls) == asked, "the issuer is not asked again"
+
+
+async def test_a_sign_in_whose_issuer_was_away_can_be_finished_later(scene, issuer, monkeypatch):
+    address, _ = await scene.begin()
+    back = issuer.authorize(dict(parse_qsl(urlsplit(address).query)), "jo.miller", [])
+    with monkeypatch.context() as away:
+        away.setattr(issuer, "token_response", lambda _: (503, {}))
+        assert (await scene.browser.get(back)).status_code == 503
+    assert (await scene.browser.get(back)).status_code == 303
+
+
+async def test_callbacks_beyond_the_bound_are_refused_at_once(scene, issuer, monkeypatch, eventually):
+    waiting, go_on = [], threading.Event()
+    redeem = issuer.token_response
+
+    def slow(form):
+        waiting.append(form)
+        go_on.wait(60)
+        return redeem(form)
+
+    monkeypatch.setattr(issuer, "token_response", slow)
+    browsers = [scene.open_browser() for _ in range(MOST_CALLBACKS + 1)]
+    backs = []
+    for browser in browsers:
+        address, _ = await scene.begin(browser=browser)
+        backs.append(issuer.authorize(dict(parse_qsl(urlsplit(address).query)), "jo.miller", []))
+    *first, last = zip(browsers, backs, strict=True)
+    tasks = [asyncio.create_task(browser.get(back)) for browser, back in first]
+    await eventually(lambda: len(waiting) == MOST_CALLBACKS)
+    refused = await last[0].get(last[1])
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    go_on.set()
+    assert {(await task).status_code for task in tasks} == {303}
+    assert (await last[0].get(last[1])).status_code == 303, "the page loads again"
+
+
+@pytest.mark.parametrize("endpoint", ["http://", "javascript:alert(1)//", 7])
+async def test_a_sign_out_address_of_the_issuer_is_checked_like_the_others(endpoint):
+    document = {
+        "issuer": "https://login.example",
+        "authorization_endpoint": "https://login.example/authorize",
+        "token_endpoint": "https://login.example/token",
+        "jwks_uri": "https://login.example/keys",
+    }
+    client = OidcClient("https://login.example", "console", f"{ORIGIN}/sign-in/callback", ("openid",))
+
+    def flow(**more):
+        return CodeFlow(client, lambda *_: Fetched(200, httpx.Headers(), json.dumps(document | more).encode()))
+
+    assert await flow().end_session_url(ORIGIN) is None
+    signs_out = flow(end_session_endpoint="https://login.example/out")
+    assert (await signs_out.end_session_url(ORIGIN)).startswith("https://login.example/out?")
+    bad = flow(end_session_endpoint=f"{endpoint}login.example/out" if isinstance(endpoint, str) else endpoint)
+    assert await bad.end_session_url(ORIGIN) is None
+    assert await bad.begin() == FlowFailed(FlowFault.issuer_mismatch)
 
 
 async def test_a_response_counts_only_in_the_browser_that_began_once_and_for_ten_minutes(scene, issuer):

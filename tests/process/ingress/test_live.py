@@ -258,3 +258,12 @@ async def test_a_handoff_whose_id_cannot_be_read_is_open(ingress, collate):
     (authorization,) = collate.create("handoff_active", overlay={"activeManualHandoff": {"id": 7}})
     reply = await now(ingress, authorization)
     assert (reply.status, reply.json["isHandoffOpen"], "activeHandoffId" in reply.json) == (200, True, False)
+
+
+async def test_a_link_with_a_backslash_is_refused_and_no_access_is_recorded(ingress, kafka, collate, authorization):
+    link = "https://runtime.example\\@evil.example/planted"
+    collate.fault("rewrite", method="POST", path="access-grants$", overlay={"url": link})
+    reply = await grant(ingress, authorization)
+    assert (reply.status, reply.json["type"]) == (502, "urn:collate-gateway:problem:collate-broken")
+    assert b"planted" not in reply.body
+    assert kafka.commands == []

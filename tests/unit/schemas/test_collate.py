@@ -222,3 +222,33 @@ def test_evidence_of_any_shape_is_kept_as_it_came(evidence):
     message = PayerEvidence(authorization_id="auth_1", version=3, status="completed", payer_receipt=evidence)
     assert json.loads(message.to_json())["payerReceipt"] == evidence
     assert "R-1" not in repr(found) + repr(message)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://runtime.example\\@evil.example/a",
+        "https://runtime.example/a\\b",
+        "https://jo:pw@runtime.example/a",
+        "https://runtime.example@evil.example/a",
+        "https://runtime.example/a\nb",
+        "https://runtime.example/\x7f",
+        "https://runtime.example/ a",
+        "https://rüntime.example/a",
+        "javascript:alert(1)",
+        "//runtime.example/a",
+        "https:///a",
+        "",
+    ],
+)
+def test_a_link_that_two_readers_may_read_differently_is_refused_without_its_text(url):
+    with pytest.raises(ValidationError) as refused:
+        AccessGrant.from_wire(json.dumps({"id": "rag_1", "url": url, "expiresAt": "2026-06-02T14:15:00Z"}))
+    assert "backslash" in str(refused.value)
+    assert "evil" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["https://runtime.example/a?b=c@d#e", "http://127.0.0.1:8/a", "https://[::1]:8/a"])
+def test_a_usual_link_is_read(url):
+    grant = AccessGrant.from_wire(json.dumps({"id": "rag_1", "url": url, "expiresAt": "2026-06-02T14:15:00Z"}))
+    assert grant.url.get_secret_value() == url

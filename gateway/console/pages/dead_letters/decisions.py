@@ -25,6 +25,8 @@ from gateway.console.pages.dead_letters.reading import (
     redrive_forecast,
     selection_of,
 )
+from gateway.console.sign_in.own_click import require_own_click
+from gateway.console.sign_in.step_up import go_if_demanded
 from gateway.console.updating_part import etag_of, page_or_part
 from gateway.console.views.content import Content, content
 from gateway.console.views.dead_letters import (
@@ -138,8 +140,10 @@ async def reveal(request: Request) -> Response:
     command_id, person = command_of(request), person_of(request)
     if not person.may(OPERATE):
         return render(request, "dead_letters/reveal.html", RevealedDeadLetter(command_id), 403)
+    require_own_click(request)
     call = operations.read_dead_letter_original(command_id, {"operator": person.name_for_api})
     outcome = await console_of(request).api.send(person, call)
+    go_if_demanded(request, outcome)
     if not isinstance(outcome, Answer):
         failed = RevealedDeadLetter(command_id, failure=outcome)
         return render(request, "dead_letters/reveal.html", failed, _status(outcome))

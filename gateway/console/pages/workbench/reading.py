@@ -17,6 +17,8 @@ from gateway.console.errors import PageError
 from gateway.console.own_action import read_own_action
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.workbench.confirmation import OVER, Confirmation, confirmation_of
+from gateway.console.sign_in.own_click import require_own_click
+from gateway.console.sign_in.step_up import go_if_demanded
 from gateway.console.updates import read_freshness
 from gateway.console.updating_part import etag_of
 from gateway.console.views.freshness import Freshness, FreshnessState
@@ -172,11 +174,14 @@ async def read_workbench(
     operator = person.name_for_api
     match bench.step:
         case WorkStep.REVIEW if person.may("authorization:review"):
+            require_own_click(request)
             review = await api.send(person, operations.read_review_snapshot(authorization_id, {"operator": operator}))
             if isinstance(review, Answer):
                 return replace(page, snapshot=shown_snapshot(document_of(review.content)))
+            go_if_demanded(request, review)
             return replace(page, snapshot_failure=review)
         case WorkStep.SESSION if bench.is_for_reader and live_failure is None and person.may("handoff:grant"):
+            require_own_click(request)
             told = await api.send(person, operations.read_handoff(authorization_id, "active", {"operator": operator}))
             if isinstance(told, Answer):
                 return replace(page, message=told.body.get("handoff", {}).get("message"))

@@ -20,6 +20,7 @@ from gateway.console.pages.workbench.actions import handoff_of, key_of
 from gateway.console.pages.workbench.confirmation import PATH
 from gateway.console.pages.workbench.reading import authorization_of, new_key
 from gateway.console.pages.workbench.show import status_of
+from gateway.console.sign_in.step_up import sign_in_address
 from gateway.console.views.workbench.session_refused import SessionRefused
 
 _HEADERS: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -43,6 +44,9 @@ async def enter(request: Request) -> Response:
     if isinstance(outcome, GatewayProblem) and outcome.reason == _TOO_OLD:
         # The link of this page's key has expired, and the API repeats it under this key. So this click needs a new key.
         outcome = await api.send(person, mint(new_key()))
+    # The form stays in the tab of the workbench. A form may not lead to the issuer (CSP), so the person clicks a link.
+    if (address := sign_in_address(request, outcome, f"/authorizations/{authorization_id}/work")) is not None:
+        return render(request, "workbench/step_up.html", address, 401)
     if not isinstance(outcome, Answer):
         return _refused(request, SessionRefused(authorization_id, handoff_id, new_key(), outcome), outcome)
     link = outcome.body["url"]
@@ -60,7 +64,7 @@ def _refused(request: Request, view: SessionRefused, failure: Failure | None = N
 
 def _origin(link: str) -> str:
     parts = urlsplit(link)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 ROUTES = [Route(f"{PATH}/session", enter, methods=["POST"])]

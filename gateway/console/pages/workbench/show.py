@@ -14,6 +14,8 @@ from gateway.console.pages.workbench.reading import (
     authorization_of,
     read_workbench,
 )
+from gateway.console.sign_in.own_click import require_own_click
+from gateway.console.sign_in.step_up import go_if_demanded
 from gateway.console.updating_part import page_or_part
 from gateway.console.views.workbench.evidence import shown_evidence
 from gateway.console.views.workbench.step import TYPED
@@ -55,8 +57,10 @@ async def evidence(request: Request) -> Response:
     authorization_id, person = authorization_of(request), person_of(request)
     if not person.may("authorization:evidence"):
         return render(request, "workbench/evidence.html", (authorization_id, None, None), 403)
+    require_own_click(request)
     call = operations.read_payer_evidence(authorization_id, {"operator": person.name_for_api})
     outcome = await console_of(request).api.send(person, call)
+    go_if_demanded(request, outcome)
     if isinstance(outcome, Answer):
         shown = shown_evidence(outcome.body, outcome.content)
         return render(request, "workbench/evidence.html", (authorization_id, shown, None))

@@ -1,0 +1,162 @@
+"""A second factor for links and patients' data (RFC 9470): the API's challenge, and the console's way to the issuer."""
+
+import html
+import re
+import secrets
+import time
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway.console.api import Api
+from gateway.console.app import create_app
+from gateway.console.middleware import page_recorder
+from gateway.ingress.auth.callers_file import CallersInvalid, read_callers
+from local.issuer import LocalIssuer
+from runtime.metrics import create_metrics
+from schemas.commands import RecordAccess, RecordRead
+from tests.unit.console.app import ORIGIN, STAFF, console_settings
+
+MAY = [*STAFF, "authorization:evidence", "operate"]
+DEMAND = 'acr = ["urn:example:mfa", "phr"]\nmax_age = 600\n'
+JO = "jo.miller"
+CALLS = {
+    "grant": ("POST", "/v1/authorizations/{}/handoffs/active/access-grants"),
+    "review": ("GET", "/v1/authorizations/{}/review-snapshot"),
+    "evidence": ("GET", "/v1/authorizations/{}/payer-evidence"),
+    "reveal": ("GET", "/v1/dead-letters/2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10/original"),
+}
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with LocalIssuer(["staff"]) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def ingress(ingress, issuer):
+    entry = issuer.callers_file_entry({"staff": MAY}).replace("[people.permissions]", f"{DEMAND}[people.permissions]")
+    ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
+    assert ingress.components.callers.reread_if_changed()
+    return ingress
+
+
+@pytest.fixture
+def authorization(collate):
+    (authorization,) = collate.create("handoff_active", review_backed=True)
+    return authorization
+
+
+async def call(ingress, authorization, name):
+    method, path = CALLS[name]
+    return await ingress.call(method, path.format(authorization), {} if method == "POST" else b"")
+
+
+SIGN_INS = [{}, {"acr": "pwd"}, {"acr": "phr"}, {"acr": ["phr"], "auth_time": "now"}, {"acr": "phr", "auth_time": 601}]
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("sign_in", SIGN_INS, ids=str)
+async def test_a_sign_in_that_does_not_suffice_gets_the_challenge(
+    ingress, issuer, kafka, authorization, *, name, sign_in
+):
+    claims = sign_in | ({"auth_time": time.time() - sign_in["auth_time"]} if sign_in.get("auth_time") == 601 else {})
+    ingress.key = issuer.token(JO, ["staff"], **claims)
+    reply = await call(ingress, authorization, name)
+    assert (reply.status, reply.json["type"]) == (401, "urn:collate-gateway:problem:step-up-required")
+    assert (reply.json["acrValues"], reply.json["maxAge"]) == ("urn:example:mfa phr", 600)
+    challenge = reply.headers["www-authenticate"]
+    assert challenge.startswith('Bearer error="insufficient_user_authentication", ')
+    assert challenge.endswith(', acr_values="urn:example:mfa phr", max_age="600"')
+    assert kafka.commands == []
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_sign_in_that_suffices_and_a_service_are_served(ingress, issuer, authorization, name):
+    service, ingress.key = ingress.key, issuer.token(JO, ["staff"], acr="phr", auth_time=time.time() - 590)
+    assert (await call(ingress, authorization, name)).status != 401
+    ingress.key = service
+    assert (await call(ingress, authorization, name)).status != 401
+
+
+async def test_other_calls_and_calls_without_the_permission_need_no_second_factor(ingress, issuer, authorization):
+    ingress.key = issuer.token(JO, ["staff"])
+    assert (await ingress.get("/v1/me")).status == 200
+    assert (await ingress.get(f"/v1/authorizations/{authorization}/handoffs/active")).status == 200
+    ingress.key = issuer.token(JO, [])
+    assert (await call(ingress, authorization, "evidence")).status == 403
+
+
+@pytest.mark.parametrize("wrong", ['acr = ["a b"]', "acr = ['\"']", "max_age = 5", 'acr = "phr"'])
+def test_a_wrong_demand_is_refused_by_its_field(issuer, wrong):
+    entry = issuer.callers_file_entry({"staff": MAY}).replace("[people.permissions]", f"{wrong}\n[people.permissions]")
+    with pytest.raises(CallersInvalid, match=r"people\.0\.(acr|max_age)"):
+        read_callers(entry.encode())
+
+
+@pytest.fixture
+async def console(ingress, issuer, tmp_path, collate):
+    (key_file := tmp_path / "cookie-key").write_text(secrets.token_urlsafe(32))
+    settings = console_settings(
+        api_url=f"http://127.0.0.1:{ingress.port}",
+        trust_bearer=False,
+        cookie_key_file=key_file,
+        oidc_issuer=issuer.url,
+        oidc_client_id="console",
+        session_origins=(collate.url,),
+    )
+    own = {"sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin", "accept": "text/html"}
+    async with Api(settings.console) as api:
+        app = create_app(settings, api, page_recorder(create_metrics(CollectorRegistry()).console))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, headers=own) as browser:
+            yield browser
+
+
+async def sign_in(console, issuer, address="/sign-in/start"):
+    """Go to the issuer and back; return what the issuer was asked, and the page that the browser comes back to."""
+    at_issuer = (await console.get(address)).headers["location"]
+    asked = dict(parse_qsl(urlsplit(at_issuer).query))
+    back = await console.get(issuer.authorize(asked, JO, ["staff"]))
+    return asked, back.headers["location"]
+
+
+async def test_a_page_leads_to_the_issuer_and_back(console, issuer, authorization):
+    await sign_in(console, issuer)
+    page = f"/authorizations/{authorization}/work/evidence"
+    refused = await console.get(page)
+    address = refused.headers["location"]
+    assert (refused.status_code, parse_qs(urlsplit(address).query)["return"]) == (303, [page])
+    assert (await console.get("/developers")).status_code == 200, "the session stays"
+    asked, back = await sign_in(console, issuer, address)
+    assert (asked["acr_values"], asked["max_age"], back) == ("urn:example:mfa phr", "600", page)
+    assert (await console.get(page)).status_code != 303
+    fragment = await console.get(page, headers={"hx-request": "true"})
+    assert fragment.status_code != 401
+
+
+async def test_a_click_into_the_session_keeps_the_form_and_shows_the_way(console, issuer, kafka, authorization):
+    await sign_in(console, issuer)
+    work, form = f"/authorizations/{authorization}/work", {"key": "k-1", "handoff": "active", "unchecked": "yes"}
+    own = {"sec-fetch-site": "same-origin"}
+    refused = await console.post(f"{work}/session", data=form, headers=own)
+    assert (refused.status_code, kafka.commands) == (401, [])
+    (address,) = re.findall(r'href="(/sign-in/start[^"]*)"', refused.text)
+    asked, back = await sign_in(console, issuer, html.unescape(address))
+    assert (asked["acr_values"], back) == ("urn:example:mfa phr", work)
+    assert (await console.post(f"{work}/session", data=form, headers=own)).status_code == 303, "the same form"
+    assert [type(one.data) for one in kafka.read() if not isinstance(one.data, RecordRead)] == [RecordAccess]
+
+
+async def test_a_fragment_of_a_page_is_told_to_load_the_page(console, issuer, authorization):
+    await sign_in(console, issuer)
+    page = f"/authorizations/{authorization}/work/evidence"
+    assert (await console.get(page, headers={"hx-request": "true"})).status_code == 401
+
+
+@pytest.mark.parametrize("query", ["acr_values=a%0Ab&max_age=x", 'acr_values="&max_age=-1'])
+async def test_only_usable_demands_reach_the_issuer(console, query):
+    address = (await console.get(f"/sign-in/start?{query}")).headers["location"]
+    assert {"acr_values", "max_age"}.isdisjoint(parse_qs(urlsplit(address).query))
