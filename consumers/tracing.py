@@ -7,7 +7,7 @@ wrapped handler does not know of traces. Observations belong to no request and h
 from collections import OrderedDict
 from contextlib import AbstractContextManager
 
-from consumers.engine import Done, Handler, Invocation, OnCommit, Output, Record, RetryAt
+from consumers.engine import Done, Handler, Invocation, OnCommit, Output, Record, RetryAt, Turn
 from runtime.tracing.attributes import Attributes
 from runtime.tracing.messaging import messaging
 from runtime.tracing.traces import Span, Traces
@@ -118,6 +118,10 @@ class _TracedInvocation:
     @property
     def since(self) -> float:
         return self._invocation.since
+
+    @property
+    def turn(self) -> Turn:
+        return self._invocation.turn
 
     @property
     def tries(self) -> int:

@@ -16,7 +16,6 @@ from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, dead_lettered, finished
 from consumers.applier.reasons import WAITING
-from consumers.applier.task import turn_of
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.facts import DueStated
 from consumers.authorization.recent_commands import CommandEnd, short
@@ -69,7 +68,7 @@ class CommandExecution:
             accepted_at=task.alive_since,
         )
         self.attempts = context.attempts.of(task.record_id)
-        self.turn = turn_of(record)
+        self.turn = invocation.turn
         self.reads = RecordedReads(context.collate, self.turn, self.attempts, lambda: invocation.now)
         self._record = record
         self._began = invocation.steady

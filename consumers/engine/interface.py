@@ -111,6 +111,7 @@ class Invocation(Protocol):
         steady: seconds of a clock that never jumps, for ages and waits within this process.
         timer_at: when the key's timer is due, Unix seconds; None without a timer.
         since: when this process first had the record at the head of its key queue, on the steady clock.
+        turn: whose place it takes: that of the key's first urgent record, else of this record.
         tries: how many invocations for this record returned `RetryAt` in this process.
         failures: how many invocations for this record raised, timed out or returned an oversized result, in a row, in
         this process.
@@ -128,6 +129,8 @@ class Invocation(Protocol):
     def timer_at(self) -> float | None: ...  # noqa: D102
     @property
     def since(self) -> float: ...  # noqa: D102
+    @property
+    def turn(self) -> Turn: ...  # noqa: D102
     @property
     def tries(self) -> int: ...  # noqa: D102
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from consumers.engine.core.key_queues import KeyQueue, KeyQueues
-    from consumers.engine.interface import OnCommit, Output
+    from consumers.engine.interface import OnCommit, Output, Turn
     from runtime.clocks import Clocks
 
 
@@ -68,6 +68,11 @@ class RunningInvocation:
     def since(self) -> float:
         """Return when the record came to the head of its key queue, on the steady clock."""
         return self._queue.since
+
+    @property
+    def turn(self) -> Turn:
+        """Return whose place the invocation takes."""
+        return self._queue.turn
 
     @property
     def tries(self) -> int:

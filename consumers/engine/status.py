@@ -73,7 +73,7 @@ def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
                 "alarms": key_queues.timers if key_queues is not None else 0,
                 "memories": len(dispatcher.states) if dispatcher is not None else 0,
                 "lanes": [
-                    _describe(queue, engine.settings, now, steady_now)
+                    _describe(queue, now, steady_now)
                     for queue in sorted(key_queues or (), key=_age_order)[:_QUEUES_SHOWN]
                 ],
             }
@@ -150,16 +150,15 @@ def _age_order(queue: KeyQueue) -> float:
     return queue.records[0].timestamp if queue.records else math.inf
 
 
-def _describe(queue: KeyQueue, settings: EngineSettings, now: float, steady_now: float) -> dict[str, Any]:
+def _describe(queue: KeyQueue, now: float, steady_now: float) -> dict[str, Any]:
     first = queue.records[0] if queue.records else None
-    turn = settings.turn_of(first) if first is not None and settings.turn_of is not None else None
     return {
         "key": queue.key.decode("utf-8", "backslashreplace"),
         "state": "running" if queue.is_running else "waiting" if queue.waits_for is not None else "ready",
         "reason": queue.waits_for.value if queue.waits_for is not None else None,
         "untilSeconds": round(queue.wait_until - steady_now, 1) if queue.waits_for is not None else None,
-        "source": turn.source if turn is not None else None,
-        "urgent": turn is not None and turn.is_urgent,
+        "source": (queue.turn.source or None) if first is not None else None,
+        "urgent": first is not None and queue.turn.is_urgent,
         "offset": first.offset if first is not None else None,
         "ageSeconds": round(now - first.timestamp, 1) if first is not None else None,
         "records": len(queue.records),

@@ -16,7 +16,7 @@ from adapters.collate.operations import Operation, write_key
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
 from consumers.applier.settings import ApplierSettings
-from consumers.applier.task import passes_waiting
+from consumers.applier.task import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.state import AuthorizationState
@@ -61,9 +61,10 @@ class Fuse:
 class QueueInvocation:
     """The engine's `Invocation`."""
 
-    def __init__(self, queue):
+    def __init__(self, queue, turn=None):
         self.key, self.state, self.timer_at = queue.key, queue.state, queue.timer_at
         self.since, self.tries, self.failures = queue.since, queue.tries, queue.failures
+        self.turn = turn
         self._queue = queue
 
     @property
@@ -213,7 +214,8 @@ class KeyQueue:
     async def invoke(self):
         """Invoke the applier on the oldest unfinished record; return its result."""
         self.since = self.since or self.now()
-        result = await self.applier.on_record(QueueInvocation(self), self.records[self.finished])
+        record = self.records[self.finished]
+        result = await self.applier.on_record(QueueInvocation(self, turn_of(record)), record)
         if isinstance(result, RetryAt):
             self.tries += 1
             self.retry_at = result.at

@@ -43,6 +43,8 @@ class KeyQueue:
         since: when the first record became the first.
         tries, failures: see `interface.Invocation`.
         timer_expired: the timer became due: its invocation is next, or a record ran first.
+        urgent: the senders of the urgent records, one for each record.
+        turn: whose place the queue takes, since it was ready.
     """
 
     key: bytes
@@ -55,15 +57,17 @@ class KeyQueue:
     tries: int = 0
     failures: int = 0
     timer_expired: bool = False
+    urgent: list[str] = field(default_factory=list)
+    turn: Turn = _ONE_SENDER
 
 
 class KeyQueues:
     """All key queues of one partition.
 
-    `next_ready` takes a queue; `finish` or `retry` returns it. A ready queue has the turn of its first record (decision
-    0022): senders take turns, new queues and queues that return from a wait alike. Urgent queues come first; while they
-    are ready, every ninth record is from another queue. Queues with only a timer come last: while records are ready, or
-    run in a process that is late, every ninth invocation is for a timer.
+    `next_ready` takes a queue; `finish` or `retry` returns it. A ready queue has the turn of its first urgent record,
+    else of its first record (decision 0022): senders take turns, new queues and queues that return from a wait alike.
+    Urgent queues come first; while they are ready, every ninth record is from another queue. Queues with only a timer
+    come last: while records are ready, or run in a process that is late, every ninth invocation is for a timer.
     """
 
     def __init__(
@@ -99,7 +103,8 @@ class KeyQueues:
             self._pass(queue, record, now)
             return
         queue.records.append(record)
-        if len(queue.records) == 1 and not queue.is_running:
+        is_urgent = self._note_urgent(queue, record)
+        if (len(queue.records) == 1 and not queue.is_running) or (is_urgent and self._others.discard(queue)):
             self._make_ready(queue)
 
     def next_ready(self, now: float, *, is_late: bool = False) -> KeyQueue | None:
@@ -127,7 +132,9 @@ class KeyQueues:
         """Return a queue whose record or timer is finished, and set the key's timer."""
         queue.is_running = False
         if not queue.is_for_timer:
-            del queue.records[0]
+            record = queue.records.pop(0)
+            if queue.urgent and (turn := self._turn_of(record)).is_urgent:
+                queue.urgent.remove(turn.source)
             self.records -= 1
             self._records_running -= 1
         queue.tries = queue.failures = 0
@@ -203,6 +210,7 @@ class KeyQueues:
         while place < len(queue.records) and self._passes(queue.records[place]):
             place += 1
         queue.records.insert(place, record)
+        self._note_urgent(queue, record)
         if place > 0 or queue.is_running:
             return
         if queue.waits_for is not None:
@@ -215,9 +223,15 @@ class KeyQueues:
         self._others.discard(queue)
         self._make_ready(queue)
 
+    def _note_urgent(self, queue: KeyQueue, record: Record) -> bool:
+        turn = self._turn_of(record)
+        if turn.is_urgent:
+            queue.urgent.append(turn.source)
+        return turn.is_urgent
+
     def _make_ready(self, queue: KeyQueue) -> None:
-        turn = self._turn_of(queue.records[0])
-        (self._urgent if turn.is_urgent else self._others).add(turn.source, queue)
+        queue.turn = Turn(queue.urgent[0], is_urgent=True) if queue.urgent else self._turn_of(queue.records[0])
+        (self._urgent if queue.turn.is_urgent else self._others).add(queue.turn.source, queue)
 
     def _wake(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:

@@ -137,9 +137,7 @@ class PeopleEntry(_Entry):
     permissions: dict[str, frozenset[Permission]] = Field(min_length=1)
     rate_per_second: Annotated[float, Field(gt=0)] | None = None
     burst: Annotated[int, Field(ge=1)] | None = None
-    acr: tuple[Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]{1,200}$")], ...] = Field(
-        default=(), max_length=8
-    )
+    acr: tuple[AcrValue, ...] = Field(default=(), max_length=8)
     max_age: Annotated[int, Field(ge=60)] | None = None
 
     @property

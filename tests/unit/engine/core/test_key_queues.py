@@ -1,6 +1,7 @@
 import os
 import tracemalloc
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -238,7 +239,35 @@ def test_a_record_that_passes_gives_its_queue_its_own_turn():
 
 
 def turn_by_value(record):
-    return Turn(record.value.decode(), is_urgent=record.value == b"passes")
+    return Turn(record.value.decode(), is_urgent=record.value in {b"passes", b"a person"})
+
+
+def add(key_queues, offset, key, value):
+    key_queues.add(Record(0, offset, key, value, (), 0.0), 0.0)
+
+
+@pytest.mark.parametrize("first", ["ready", "running", "waiting"])
+def test_a_queue_takes_the_place_of_its_urgent_record_behind_another(first):
+    key_queues = KeyQueues(turn_of=turn_by_value)
+    add(key_queues, 0, b"mixed", b"greedy")
+    if first != "ready":
+        queue = key_queues.next_ready(0.0)
+        if first == "waiting":
+            key_queues.retry(queue, 1.0, WaitReason.BACKOFF)
+    for number in range(1, 5):
+        add(key_queues, number, b"key%d" % number, b"greedy")
+    add(key_queues, 5, b"mixed", b"a person")
+    if first == "running":
+        key_queues.retry(queue, 1.0, WaitReason.BACKOFF)
+    queue = key_queues.next_ready(1.0)
+    assert (queue.records[0].offset, queue.turn) == (0, Turn("a person", is_urgent=True))
+    key_queues.finish(queue, timer_at=None, now=1.0)
+    queue = key_queues.next_ready(1.0)
+    assert queue.records[0].offset == 5
+    add(key_queues, 6, b"mixed", b"greedy")
+    key_queues.finish(queue, timer_at=None, now=1.0)
+    offsets = [key_queues.next_ready(1.0).records[0].offset for _ in range(5)]
+    assert offsets == [1, 2, 3, 4, 6], "the urgent record has ended"
 
 
 SENDERS = 12
