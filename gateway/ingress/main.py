@@ -197,7 +197,8 @@ def assemble(
         metrics,
         deadlines,
         deadline_seconds=own.publish_deadline.total_seconds(),
-        max_in_flight=max(1, own.max_requests_in_flight // 2),
+        # One caller has at most half of the requests, so others can publish while Kafka confirms none of them.
+        max_in_flight=max(1, own.max_requests_in_flight * 3 // 4),
         on_state=set_kafka_health,
     )
     command_log = CommandLog(

@@ -248,7 +248,7 @@ class TestOverload:
 
     @pytest.mark.usefixtures("accepts_commands")
     async def test_a_request_above_the_limit_is_rejected_immediately(self, ingress, kafka, eventually):
-        kafka.is_silent = True
+        kafka.is_silent, ingress.components.publisher._max_in_flight = True, 1
         first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
         await eventually(lambda: kafka.commands)
         second = await ingress.post(REQUEST, key="k-2")

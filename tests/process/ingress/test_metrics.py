@@ -111,7 +111,7 @@ class TestShed:
         assert (await metrics())("shed_total", reason="rate") == 2
 
     async def test_publishes(self, ingress, kafka, metrics, eventually):
-        kafka.is_silent = True
+        kafka.is_silent, ingress.components.publisher._max_in_flight = True, 1
         first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
         await eventually(lambda: kafka.commands)
         assert (await ingress.post(REQUEST, key="k-2")).status == 503
@@ -145,7 +145,7 @@ class TestInFlight:
         return {"GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3"}
 
     async def test_requests_of_a_caller_and_of_all(self, ingress, kafka, metrics, eventually):
-        kafka.is_silent = True
+        kafka.is_silent, ingress.components.publisher._max_in_flight = True, 3
         sent = []
 
         async def begin():

@@ -59,12 +59,14 @@ async def test_the_link_is_in_the_location_alone(lines, person, ingress, kafka, 
     assert link.startswith(f"{collate.url}/runtime/access/")
     assert again.headers["location"] == link  # a double click is one link
     (secret,) = link.rsplit("/", 1)[1:]
+    workbench = await person.get(here)
+    assert ("Pat Roe" in workbench.text, workbench.headers["cache-control"]) == (True, "no-store")
     everything_else = [
         json.dumps(lines()),
         repr(kafka.commands),
         repr([(name, value) for name, value in answer.headers.items() if name != "location"]),
         repr(list(person.cookies.jar)),
-        (await person.get(here)).text,
+        workbench.text.replace("Ask Pat Roe.", ""),
         (await person.get("/events?show=list")).text,
         (await person.post(f"{here}/session", data=form | {"handoff": "mhand_unknown"})).text,
     ]
