@@ -9,6 +9,7 @@ removes all of them however this process ends.
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterable, Mapping
@@ -141,6 +142,15 @@ class Cluster:
                     with contextlib.suppress(OSError):
                         sizes[topic] = sizes.get(topic, 0) + file.stat().st_size
         return sizes
+
+    def save_logs(self, directory: Path) -> None:
+        """Copy the topics of all nodes, as they are on disk, below a directory: kafka-dump-log.sh reads them."""
+        ignored = shutil.ignore_patterns("*index", "*.snapshot")
+        for node in self._nodes:
+            for topic in node.data.glob("*-[0-9]*"):
+                # Kafka may remove a file meanwhile. The others are copied.
+                with contextlib.suppress(shutil.Error):
+                    shutil.copytree(topic, directory / node.directory.name / topic.name, ignore=ignored)
 
     def close(self) -> None:
         """Stop all nodes and remove their data."""

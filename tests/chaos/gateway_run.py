@@ -169,6 +169,7 @@ class Chaos:
         if violations or self._keep:
             saved = Path(tempfile.mkdtemp(prefix=f"chaos-{self._seed}-"))
             shutil.copytree(processes.directory, saved, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-key*"))
+            await asyncio.to_thread(cluster.save_logs, saved / "kafka")
             (saved / "ledger").write_text(_ledger(sim))
             (saved / "events").write_text("\n".join(map(str, run.events)))
             self._log(f"logs, ledger and events are in {saved}")

@@ -195,7 +195,12 @@ class DirectTransaction:
 
     async def _pause_before_repeat(self, request: Any, cause: Any, pause: float) -> float:
         """Pause, and return the next pause."""
-        log.warning("engine.request_repeated", request=type(request).__name__, detail=repr(cause))
+        log.warning(
+            "engine.request_repeated",
+            transactional_id=self._identity.transactional_id,
+            request=type(request).__name__,
+            detail=repr(cause),
+        )
         await asyncio.sleep(pause)
         return min(2 * pause, _LAST_RETRY_SECONDS)
 
