@@ -15,6 +15,8 @@ from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
 
+# The share of work that is not urgent: every ninth place while it waits (decision 0022).
+OTHERS_EVERY: Final = 9
 # A sender beyond this number that comes back counts as new.
 _MOST_REMEMBERED: Final = 1_024
 

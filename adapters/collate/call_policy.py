@@ -24,7 +24,7 @@ from enum import Enum, IntEnum
 from typing import Final, NamedTuple
 
 from adapters.collate.answers import HoldReason
-from runtime.turns import Turns
+from runtime.turns import OTHERS_EVERY, Turns
 
 # A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
 # done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
@@ -35,7 +35,6 @@ OBSERVATION_WAIT_SECONDS: Final = 0.05
 _LIVE_REMEMBERED_SECONDS: Final = 60.0
 _LEFT_TO_COMMANDS: Final = 0.25
 _OBSERVATION_EVERY: Final = 10
-_OTHER_COMMAND_EVERY: Final = 9
 _LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
 _SHORTEST_HOLD_SECONDS: Final = 0.01
 _LONGEST_HOLD_SECONDS: Final = 10.0
@@ -533,7 +532,7 @@ class Budget:
 
     def _order(self) -> tuple[tuple[Priority, bool], ...]:
         live, urgent, command, *observations = _LINES
-        is_others_turn = self._since_other_command >= _OTHER_COMMAND_EVERY - 1
+        is_others_turn = self._since_other_command >= OTHERS_EVERY - 1
         commands = (command, urgent) if is_others_turn else (urgent, command)
         return (live, *observations, *commands) if self._observation_is_due else (live, *commands, *observations)
 

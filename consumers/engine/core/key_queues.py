@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from consumers.engine.core.timers import Timers
 from consumers.engine.interface import Turn
-from runtime.turns import Turns
+from runtime.turns import OTHERS_EVERY, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 _RECORDS_PER_TIMER: Final = 8
-_URGENT_PER_OTHER: Final = 8
 _ONE_SENDER: Final = Turn("", is_urgent=False)
 _LONG_AGO: Final = 0.0
 
@@ -110,7 +109,7 @@ class KeyQueues:
     def next_ready(self, now: float, *, is_late: bool = False) -> KeyQueue | None:
         """Take the next queue that may run, or None. It counts as running until `finish` or `retry`."""
         self._wake(now)
-        is_others_place = not self._urgent or self._urgent_since_other >= _URGENT_PER_OTHER
+        is_others_place = not self._urgent or self._urgent_since_other >= OTHERS_EVERY - 1
         ready = self._others if self._others and is_others_place else self._urgent
         queue = None
         has_records = ready or (is_late and self._records_running)

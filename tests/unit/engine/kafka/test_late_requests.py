@@ -212,7 +212,7 @@ def planted(old, new):
     return direct
 
 
-@pytest.mark.skipif(settings().max_examples < 60, reason="`make test` plants the bugs: the search takes minutes")
+@pytest.mark.skipif(settings().max_examples < 60, reason="`make test` has the examples to find them")
 @pytest.mark.parametrize("bug", PLANTED)
 def test_the_model_finds(bug):
     direct = planted(*PLANTED[bug])
