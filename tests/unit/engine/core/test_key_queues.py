@@ -273,10 +273,10 @@ def test_a_queue_takes_the_place_of_its_urgent_record_behind_another(first):
 SENDERS = 12
 ARRIVALS = st.lists(
     st.tuples(
-        st.sampled_from([0.0, 0.0, 0.0, 0.3, 4.0]),  # after the arrival before
+        st.sampled_from([0.0, 0.0, 0.0, 0.25, 4.0]),  # after the arrival before; sums of quarters are exact
         st.integers(0, SENDERS - 1),
         st.booleans(),
-        st.sampled_from([None, None, 0.0, 0.4, 6.0]),  # waits for Collate once, for this long
+        st.sampled_from([None, None, 0.0, 0.5, 6.0]),  # waits for Collate once, for this long
     ),
     max_size=150,
 )
