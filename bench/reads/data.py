@@ -54,7 +54,8 @@ FROM (SELECT n, {_AT} AS at,
 INSERT INTO commands (command_id, authorization_id, type, caller, accepted_at, partition, position, expires_at,
     metadata, asked_redrive, sequence, status, redrive, outcome, effect, reason, advice, handoff_id, version, until,
     changed_at)
-SELECT gen_random_uuid()::text, {_AUTHORIZATION}, 'collate-gateway.handoff.request.v1',
+SELECT gen_random_uuid()::text, {_AUTHORIZATION},
+    'collate-gateway.' || CASE WHEN n %% 10000 = 5 THEN 'authorization.watch.v1' ELSE 'handoff.request.v1' END,
     CASE WHEN n %% (%(authorizations)s / 10) = 7 THEN 'rare'
         ELSE ('{{{",".join(CALLERS)}}}'::text[])[1 + {_CHANCE} %% 6] END,
     at, n %% 12, n, at + interval '1 hour',

@@ -92,6 +92,7 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
         ("  dead-lettered", {"status": "dead_lettered"}),
         ("  waiting by caller", {"status": "waiting", "caller": _caller}),
         ("  finished, newest", {"status": "finished", "order": "newest"}),
+        ("  of a kind with 300 commands, newest", {"kind": "authorization.watch", "order": "newest"}),
         ("  by reason", {"reason": _reason}),
         ("  by reason and caller", {"reason": _reason, "caller": _caller}),
         ("  by a reason that none has", {"reason": "other"}),

@@ -52,6 +52,7 @@ class Lists:
             order=query.order,
             authorization_id=query.authorization_id,
             status=query.status,
+            kind=query.kind,
             reason=query.reason,
             caller=whose,
             metadata=query.metadata,

@@ -35,6 +35,14 @@ CommandState = TypeAliasType(
     ],
 )
 
+CommandKind = TypeAliasType(
+    "CommandKind",
+    Annotated[
+        Literal["handoff.request", "handoff.close", "authorization.watch"],
+        Field(description="What callers ask for: the type of a command, without its prefix and its version."),
+    ],
+)
+
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3):
@@ -124,6 +132,7 @@ class CommandsQuery(OrderedQuery):
 
     authorization_id: Public[Id | None] = Field(default=None, description="Collate's id of the authorization.")
     status: Public[CommandState | None] = Field(default=None, description="The status of the commands.")
+    kind: Public[CommandKind | None] = Field(default=None, description="What the commands ask for.")
     reason: Public[Slug | None] = Field(default=None, description="The reason of the status.")
     caller: Public[SentName | None] = Field(default=None, description="The caller that sent the commands.")
     metadata: Public[_Pairs] = _metadata()

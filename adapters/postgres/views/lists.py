@@ -17,7 +17,8 @@ from adapters.postgres.filters import Conditions, label_json, metadata_json, ord
 from adapters.postgres.queries import OF_HANDOFF, fetch_all
 from adapters.postgres.serializers import command_status, work_item
 from schemas.api.lists import AuthorizationList, CommandList, Needs
-from schemas.api.queries import CommandState, Order
+from schemas.api.queries import CommandKind, CommandState, Order
+from schemas.enums import PREFIX
 
 _WAITING_SINCE: LiteralString = "coalesce(a.action_required_at, a.active_since)"
 _TIMES: Mapping[Needs, LiteralString] = {
@@ -119,6 +120,7 @@ class CommandPage:
     order: Order = "oldest"
     authorization_id: str | None = None
     status: CommandState | None = None
+    kind: CommandKind | None = None
     reason: str | None = None
     caller: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -144,6 +146,7 @@ class CommandPage:
         if self.status is not None:
             conditions.add(_STATUSES[self.status])
         conditions.add("authorization_id = %(authorization_id)s", authorization_id=self.authorization_id)
+        conditions.add("type = %(type)s", type=self.kind and f"{PREFIX}{self.kind}.v1")
         conditions.add("reason = %(reason)s", reason=self.reason)
         conditions.add("caller = %(caller)s", caller=self.caller)
         conditions.add("metadata @> %(metadata)s::jsonb", metadata=metadata_json(self.metadata))

@@ -825,6 +825,10 @@ class CommandKeyConflict(TypedDict):
     """The caller that sent the command."""
 
 
+CommandKind = Literal["handoff.request", "handoff.close", "authorization.watch"]
+"""What callers ask for: the type of a command, without its prefix and its version."""
+
+
 class LastCalls(TypedDict):
     """The last calls to Collate for a command, all with the same result."""
 

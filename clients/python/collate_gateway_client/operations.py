@@ -40,6 +40,7 @@ def watch_authorization(
 class ListCommandsQuery(TypedDict, total=False):
     authorizationId: str | None
     status: models.CommandState | None
+    kind: models.CommandKind | None
     reason: str | None
     caller: str | None
     metadata: Mapping[str, str] | None

@@ -194,6 +194,7 @@ export class Gateway {
     options: PageOptions & {
       authorizationId?: string;
       status?: "accepted" | "waiting" | "dead_lettered" | "finished";
+      kind?: "handoff.request" | "handoff.close" | "authorization.watch";
       reason?: string;
       caller?: string;
       metadata?: Readonly<Record<string, string>>;

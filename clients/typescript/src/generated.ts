@@ -1417,6 +1417,12 @@ export interface components {
          */
         CommandEventBatch: components["schemas"]["CommandEvent"][];
         /**
+         * CommandKind
+         * @description What callers ask for: the type of a command, without its prefix and its version.
+         * @enum {string}
+         */
+        CommandKind: "handoff.request" | "handoff.close" | "authorization.watch";
+        /**
          * CommandList
          * @description Commands in the order of their acceptance.
          * @example {

@@ -72,6 +72,7 @@ def list_commands(
     *,
     authorization: Annotated[str | None, typer.Option(help="Collate's id of the authorization.")] = None,
     status: Annotated[models.CommandState | None, typer.Option(help="The state of the command.")] = None,
+    kind: Annotated[models.CommandKind | None, typer.Option(help="What the command asks for.")] = None,
     reason: Annotated[
         str | None, typer.Option(help="Why it waits, or was not applied, such as too_many_commands.")
     ] = None,
@@ -92,6 +93,7 @@ def list_commands(
         {
             "authorizationId": authorization,
             "status": status,
+            "kind": kind,
             "reason": reason,
             "caller": caller,
             "metadata": parse_metadata(metadata),

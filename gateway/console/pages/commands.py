@@ -1,16 +1,19 @@
-"""`/commands/{id}`: one command."""
+"""`/commands`: the commands by filter; `/commands/{id}`: one command."""
 
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.console.api import Answer, Failure, models, operations
+from gateway.console.page import console_of
 from gateway.console.updates import read_changed, respond, unchanged
 from gateway.console.views import guide
 from gateway.console.views.freshness import Freshness
+from gateway.console.views.lists.command_list import AGES, KINDS, ROWS, STATES, commands_call, filters_of
 from gateway.console.views.words import reason_of
 
 
@@ -24,6 +27,48 @@ class CommandDetails:
     command: models.CommandStatus | None = None
     anchor: str | None = None
     problem: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandListPage:
+    """A page of the list, or why there is none. The addresses are of this page, the first one and the next one."""
+
+    filters: dict[str, str]
+    freshness: Freshness
+    here: str
+    first: str | None = None
+    next: str | None = None
+    commands: tuple[models.CommandStatus, ...] = ()
+    problem: Failure | None = None
+    states: tuple[str, ...] = STATES
+    kinds: tuple[str, ...] = KINDS
+    ages: tuple[str, ...] = AGES
+    rows_per_page: int = ROWS
+
+
+async def commands(request: Request) -> Response:
+    """GET /commands?status=&kind=&reason=&caller=&authorizationId=&metadata=&age=&order=."""
+    filters, cursor = filters_of(request.query_params), request.query_params.get("cursor") or None
+    outcome, freshness = await read_changed(request, commands_call(filters, cursor, console_of(request).now()))
+    if outcome is None:
+        return unchanged(request)
+    body: models.CommandList = outcome.body if isinstance(outcome, Answer) else {"commands": []}
+    following = body.get("next")
+    page = CommandListPage(
+        filters,
+        freshness,
+        here=_address(filters, cursor),
+        first=_address(filters, None) if cursor else None,
+        next=_address(filters, following) if following else None,
+        commands=tuple(body["commands"]),
+        problem=None if isinstance(outcome, Answer) else outcome,
+    )
+    return respond(request, "commands.html", "commands_part.html", page, outcome=outcome, freshness=freshness)
+
+
+def _address(filters: dict[str, str], cursor: str | None) -> str:
+    query = filters | ({"cursor": cursor} if cursor else {})
+    return f"/commands?{urlencode(query)}" if query else "/commands"
 
 
 async def command(request: Request) -> Response:
@@ -40,4 +85,4 @@ async def command(request: Request) -> Response:
     return respond(request, "command.html", "command_part.html", page, outcome=outcome, freshness=freshness)
 
 
-ROUTES: Final = [Route("/commands/{id:uuid}", command)]
+ROUTES: Final = [Route("/commands", commands), Route("/commands/{id:uuid}", command)]

@@ -13,7 +13,7 @@ from gateway.console.errors import PageError
 from gateway.console.page import console_of, person_of
 from gateway.console.updates import read_changed, respond, unchanged
 from gateway.console.views.freshness import Freshness
-from gateway.console.views.work_list import (
+from gateway.console.views.lists.work_list import (
     OF_HANDOFFS,
     ROWS,
     Tab,

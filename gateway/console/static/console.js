@@ -194,7 +194,6 @@
   });
 
   // ---- Keys
-  const places = { o: "/", w: "/work", d: "/dead-letters", e: "/events", v: "/developers" };
   let afterG = 0;
   const isTyping = (element) => element.closest("input, select, textarea, [contenteditable], dialog") !== null;
   const step = (by) => {
@@ -209,10 +208,9 @@
     if (event.target instanceof Element && isTyping(event.target)) return;
     const wasG = performance.now() - afterG < 1500;
     afterG = 0;
-    if (wasG && places[event.key]) {
-      const link = all(".nav a[href]").find((one) => one.dataset.keys === event.key);
-      if (link) location.assign(link.href);
-    } else if (event.key === "g") afterG = performance.now();
+    const place = wasG && all(".nav a[href]").find((one) => one.dataset.keys === event.key);
+    if (place) location.assign(place.href);
+    else if (event.key === "g") afterG = performance.now();
     else if (event.key === "/") { document.querySelector("[data-find]")?.focus(); document.querySelector("[data-find]")?.select() }
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);

@@ -271,7 +271,7 @@ async def test_commands_are_found_by_each_filter(database):
         command(2, "a", caller="portal", status="waiting", reason="backoff", accepted_at=minutes(2)),
         command(3, "b", status="dead_lettered", reason="backoff", accepted_at=minutes(3)),
         command(4, "b", status="dead_lettered", reason="backoff", asked_redrive=1, accepted_at=minutes(4)),
-        command(5, "c", metadata='{"case": "c-7"}', accepted_at=minutes(5)),
+        command(5, "c", type="collate-gateway.handoff.close.v1", metadata='{"case": "c-7"}', accepted_at=minutes(5)),
         command(6, "c", accepted_at=None),
     )
     for filters, expected in (
@@ -282,6 +282,8 @@ async def test_commands_are_found_by_each_filter(database):
         ({"status": "waiting"}, "2"),
         ({"status": "dead_lettered"}, "3"),
         ({"status": "finished"}, "1"),
+        ({"kind": "handoff.close"}, "5"),
+        ({"kind": "authorization.watch", "caller": "portal"}, "2"),
         ({"reason": "backoff"}, "234"),
         ({"reason": "backoff", "caller": "portal"}, "2"),
         ({"metadata": {"case": "c-7"}}, "5"),

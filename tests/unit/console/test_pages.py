@@ -1,15 +1,17 @@
 """The pages over a scripted API: their four states, updates, actions and bounds."""
 
 import re
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
 from gateway.console.updates import FRESH_SECONDS, FreshnessReader
-from gateway.console.views.work_list import ROWS
+from gateway.console.views.lists.command_list import commands_call, filters_of
+from gateway.console.views.lists.work_list import ROWS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
-from tests.unit.console.app import browser, console_app, console_settings
+from tests.unit.console.app import NOW, browser, console_app, console_settings
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 UPDATE = {"hx-request": "true"}
@@ -28,6 +30,7 @@ QUIET = scripted(
     {
         "/v1/authorizations": {"authorizations": []},
         "/v1/handoffs": {"handoffs": []},
+        "/v1/commands": {"commands": []},
         "/v1/authorizations/auth_7Q2M/timeline": {"authorizationId": "auth_7Q2M", "entries": []},
     }
 )
@@ -39,12 +42,13 @@ PAGES = [
     "/work?tab=closed",
     "/authorizations/auth_7Q2M",
     f"/commands/{COMMAND}",
+    "/commands",
     "/search?q=case=case-0042",
     "/developers",
     "/developers/http/requestHandoff",
     "/developers/messages/HandoffOpened",
 ]
-UPDATING = PAGES[:6]
+UPDATING = PAGES[:7]
 CASE = answers.item(answers.LONG_ID, metadata={"case": "c-7"}, dueAt=ago(hours=2), payerId="payer_example")
 IN_HAND = {
     "claim": answers.claim("sam.okafor", minutes=25),
@@ -79,6 +83,8 @@ async def test_a_page_with_content_is_whole_and_has_no_inline_script_or_style(pa
         ("/work?tab=contradicted", "No report contradicts a payer."),
         ("/work?payer=p1", "Nothing has this."),
         ("/authorizations/auth_7Q2M", "Check the id, or watch it"),
+        ("/commands", "There is no command yet."),
+        ("/commands?status=waiting", "No command matches."),
         ("/search", "What do you look for?"),
         ("/search?q=auth_none", "Nothing was found."),
         ("/search?q=two%20words", "No id has this form."),
@@ -226,6 +232,56 @@ async def test_a_due_date_and_the_whole_long_id_are_in_the_row():
     assert "</a><button" in page.text, "the way to copy it"
     page = await get(BUSY, "/work")
     assert '<th scope="col">Due</th>' not in page.text, "no row has a due date"
+
+
+# Commands
+async def test_the_list_of_commands_asks_by_its_filter_and_a_page_keeps_it():
+    asked = []
+
+    def api(request):
+        asked.append(request.url)
+        listed = [answers.command(1, waiting=answers.BREAKER), answers.command(2, status="dead_lettered")]
+        return scripted({"/v1/commands": {"commands": listed, "next": "c1"}}, ["operate"])(request)
+
+    filters = "order=oldest&reason=breaker&metadata=case%3Dc-7+team%3Dx"
+    page = await get(api, f"/commands?{filters}&cursor=c0&caller=&status=other")
+    (url,) = (one for one in asked if one.path == "/v1/commands")
+    assert dict(url.params) == {
+        "order": "oldest",
+        "reason": "breaker",
+        "limit": "50",
+        "cursor": "c0",
+        "metadata.case": "c-7",
+        "metadata.team": "x",
+    }
+    assert "/commands?order=oldest&amp;reason=breaker&amp;metadata=case%3Dc-7+team%3Dx&amp;cursor=c1" in page.text
+    for number, room in ((1, "commands"), (2, "dead-letters")):
+        assert f'href="/{room}/{answers.command(number)["commandId"]}"' in page.text, "an operator decides on its page"
+
+
+@pytest.mark.parametrize(
+    ("age", "asked"), [("last-1-h", {"since": ago(hours=1)}), ("over-24-h", {"before": ago(hours=24)})]
+)
+def test_an_age_bounds_the_time_of_acceptance(age, asked):
+    query = dict(commands_call(filters_of({"age": age, "kind": "handoff.close"}), None, NOW).query)
+    assert {name: query.get(name) for name in ("since", "before")} == {"since": None, "before": None} | asked
+    assert query["kind"] == "handoff.close"
+
+
+async def test_each_number_of_the_overview_leads_to_its_commands():
+    page = await get(BUSY, "/")
+    for query in (
+        "status=waiting&order=oldest",
+        "status=accepted&order=oldest",
+        "status=finished",
+        "age=last-1-min",
+        "status=waiting&reason=breaker&order=oldest",
+        "reason=too_many_commands&caller=scheduling&authorizationId=auth_busy",
+    ):
+        address = f"/commands?{query}"
+        assert f'href="{address.replace("&", "&amp;")}"' in page.text
+        asked = filters_of(dict(parse_qsl(query)))
+        assert asked == dict(parse_qsl(query)), "no word of a link is dropped"
 
 
 # Updates

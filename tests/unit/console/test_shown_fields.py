@@ -64,7 +64,7 @@ SHOWN = {
         "",
         {CONFIRMATION: "commandId type acceptedAt status", ELSEWHERE: "authorizationId cause advice redrive"},
     ),
-    "CommandList": ("", {"search.py": "commands next"}),
+    "CommandList": ("", {"commands.py": "commands next"}),
     "CommandOutcome": (
         "",
         {
@@ -77,7 +77,7 @@ SHOWN = {
         {
             COMMAND: "commandId type authorizationId caller status acceptedAt expiresAt waiting finishedAt outcome "
             "effect handoffId redrive metadata",
-            "search.html": "commandId type authorizationId caller status acceptedAt",
+            "commands_table.html": "commandId type authorizationId caller status acceptedAt outcome",
             "words.py": "reason advice",
             "not shown: the timeline says it": "version",
         },

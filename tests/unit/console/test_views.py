@@ -11,11 +11,7 @@ from gateway.console.times import age, clock, left, span, split_times
 from gateway.console.views import guide
 from gateway.console.views.authorization import AuthorizationSituation, authorization_of
 from gateway.console.views.freshness import FreshnessState, freshness_of
-from gateway.console.views.overview import FindingKind, overview_of
-from gateway.console.views.search import questions_of, search_of
-from gateway.console.views.timeline import timeline_of
-from gateway.console.views.words import Tone, delivery, webhook_tone
-from gateway.console.views.work_list import (
+from gateway.console.views.lists.work_list import (
     OF_HANDOFFS,
     Need,
     authorizations_call,
@@ -24,6 +20,10 @@ from gateway.console.views.work_list import (
     handoffs_call,
     handoffs_view,
 )
+from gateway.console.views.overview import FindingKind, overview_of
+from gateway.console.views.search import questions_of, search_of
+from gateway.console.views.timeline import timeline_of
+from gateway.console.views.words import Tone, delivery, webhook_tone
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago
 from tests.unit.console.app import NOW

@@ -47,6 +47,7 @@ CREATE INDEX commands_unfinished ON commands (accepted_at) WHERE status <> 'fini
 CREATE INDEX commands_accepted ON commands (accepted_at);
 CREATE INDEX commands_changed ON commands (changed_at);
 CREATE INDEX commands_authorization ON commands (authorization_id, accepted_at, command_id);
+CREATE INDEX commands_type ON commands (type, accepted_at, command_id);
 CREATE INDEX commands_caller ON commands (caller, accepted_at, command_id);
 CREATE INDEX commands_reason ON commands (reason, accepted_at, command_id) WHERE reason IS NOT NULL;
 -- A short pending list, here and below: each search reads all of it.

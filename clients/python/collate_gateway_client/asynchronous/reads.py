@@ -95,6 +95,7 @@ class AsyncReads:
         *,
         authorization_id: str | None = None,
         status: Literal["accepted", "waiting", "dead_lettered", "finished"] | None = None,
+        kind: models.CommandKind | None = None,
         reason: str | None = None,
         caller: str | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -109,6 +110,7 @@ class AsyncReads:
                 {
                     "authorizationId": authorization_id,
                     "status": status,
+                    "kind": kind,
                     "reason": reason,
                     "caller": caller,
                     "metadata": metadata,

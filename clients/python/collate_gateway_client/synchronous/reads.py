@@ -96,6 +96,7 @@ class Reads:
         *,
         authorization_id: str | None = None,
         status: Literal["accepted", "waiting", "dead_lettered", "finished"] | None = None,
+        kind: models.CommandKind | None = None,
         reason: str | None = None,
         caller: str | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -110,6 +111,7 @@ class Reads:
                 {
                     "authorizationId": authorization_id,
                     "status": status,
+                    "kind": kind,
                     "reason": reason,
                     "caller": caller,
                     "metadata": metadata,

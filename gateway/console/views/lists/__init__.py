@@ -1,0 +1,1 @@
+"""The lists: what needs a person, and commands."""
