@@ -35,6 +35,11 @@ class ConsoleSettings(Section):
     idle_after: Duration = Field(
         timedelta(minutes=15), description="How long after a person's last action the session ends."
     )
+    handoff_idle_after: Duration = Field(
+        timedelta(minutes=45),
+        description="How long after a person's last action the session ends at the earliest, while the person holds an "
+        "open handoff with an issued link, and its workbench stays open; 0s: as any other session.",
+    )
     session_life: Duration = Field(timedelta(hours=12), description="Maximum duration of a session.")
     oidc_issuer: HttpUrl | None = Field(
         None, description="Issuer (OIDC) that people sign in at; also an issuer of people in the callers file."

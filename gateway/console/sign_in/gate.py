@@ -6,6 +6,7 @@ form gets a page with the typed values: the person signs in in another tab, then
 While a sign-in cannot be checked, the session stays, and each of these says so with 503.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -46,11 +47,12 @@ class KeptForm:
 class _Admitted:
     person: SignedInPerson | None
     set_cookies: tuple[str, ...] = ()
+    session: PersonSession | None = None
     is_unchecked: bool = False
 
 
 class SignInGate:
-    """Sets `request.state.person`."""
+    """Sets `request.state.person`. A page sets `request.state.holds_handoff`: its poll is an action of the person."""
 
     def __init__(
         self,
@@ -75,20 +77,29 @@ class SignInGate:
             scope["state"]["person"] = None
             await self.app(scope, receive, send)
             return
-        admitted = await self._admit(request, console_of(request).now())
+        now = console_of(request).now()
+        admitted = await self._admit(request, now)
 
         async def send_with_cookies(message: Message) -> None:
             if message["type"] == "http.response.start":
-                for cookie in admitted.set_cookies:
+                for cookie in self._cookies(request, admitted, now):
                     MutableHeaders(scope=message).append("set-cookie", cookie)
             await send(message)
 
-        scope["state"]["person"] = admitted.person
+        scope["state"] |= {"person": admitted.person, "holds_handoff": False}
         if admitted.person is None:
             response = await _not_admitted(request, is_unchecked=admitted.is_unchecked)
             await response(scope, receive, send_with_cookies)
         else:
             await self.app(scope, receive, send_with_cookies)
+
+    def _cookies(self, request: Request, admitted: _Admitted, now: datetime) -> Sequence[str]:
+        session, sessions = admitted.session, self._sessions
+        if session is None or sessions is None or not request.state.holds_handoff:
+            return admitted.set_cookies
+        held = sessions.rules.held(session, now)
+        # A time has always the same length, so the cookie is no longer than the one that the browser has.
+        return admitted.set_cookies if held is None else sessions.write(held, request.cookies)
 
     async def _admit(self, request: Request, now: datetime) -> _Admitted:
         credential = bearer(request) if self._trust_bearer else None
@@ -122,7 +133,7 @@ class SignInGate:
         if isinstance(identity, GatewayProblem) and identity.slug == "credentials-unchecked":
             # A renewed token stays in the session: the issuer accepts its refresh token only once.
             return _Admitted(None, cookies, is_unchecked=True)
-        return _Admitted(sessions.person(changed or current, permissions), cookies)
+        return _Admitted(sessions.person(changed or current, permissions), cookies, changed or current)
 
     async def _person_of_proxy(self, credential: SecretStr) -> SignedInPerson:
         match await self._identities.identity(credential):

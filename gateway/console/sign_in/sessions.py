@@ -1,7 +1,8 @@
 """A person's session: what it holds, when it ends, and how it becomes cookies. The console stores no session.
 
-A session ends after `idle_after` without an action, after `session_life`, and with its token. Each sign-in creates
-a new session, so an attacker cannot plant a session before it.
+A session ends after `idle_after` without an action, after `session_life`, and with its token. The polls of a workbench
+are actions while its reader works in the payer's session, until `handoff_idle_after` behind the last action. Each
+sign-in creates a new session, so an attacker cannot plant a session before it.
 """
 
 import secrets
@@ -34,6 +35,7 @@ class PersonSession:
         permissions: The permissions at the sign-in; they count only while the API does not answer.
         started_at: When the person signed in.
         seen_at: The time of the person's last action; polls of a page do not count.
+        held_at: The time of the last poll of a workbench whose reader works in the payer's session.
         token_ends_at: When the credential ends; None if it has no known end.
         renewal: The refresh token of the issuer.
     """
@@ -45,6 +47,7 @@ class PersonSession:
     permissions: tuple[str, ...]
     started_at: datetime
     seen_at: datetime
+    held_at: datetime
     token_ends_at: datetime | None = None
     renewal: SecretStr | None = None
 
@@ -66,11 +69,13 @@ class SessionRules:
     """How long sessions last. Pure."""
 
     idle_after: timedelta
+    handoff_idle_after: timedelta
     life: timedelta
 
     def ends_at(self, session: PersonSession) -> datetime:
         """Return when the session ends without a further action."""
-        ends = min(session.seen_at + self.idle_after, session.started_at + self.life)
+        held_until = min(session.held_at + self.idle_after, session.seen_at + self.handoff_idle_after)
+        ends = min(max(session.seen_at + self.idle_after, held_until), session.started_at + self.life)
         if session.token_ends_at is not None and session.renewal is None:
             ends = min(ends, session.token_ends_at)
         return ends
@@ -91,6 +96,11 @@ class SessionRules:
         """Return the session after an action of the person; None if the stored time is recent enough."""
         return replace(session, seen_at=now) if now - session.seen_at >= TOUCH_AFTER else None
 
+    def held(self, session: PersonSession, now: datetime) -> PersonSession | None:
+        """Return the session after a poll of a held handoff; None if nothing, or too little, changes."""
+        is_recent = now - max(session.seen_at, session.held_at) < TOUCH_AFTER
+        return None if is_recent or now >= session.seen_at + self.handoff_idle_after else replace(session, held_at=now)
+
 
 class Sessions:
     """Makes, reads and writes sessions."""
@@ -98,7 +108,7 @@ class Sessions:
     def __init__(self, sealer: Sealer, settings: ConsoleSettings) -> None:
         self._sealer = sealer
         self._jar = CookieJar("session", encrypted=(settings.public_url or "").startswith("https://"))
-        self.rules = SessionRules(settings.idle_after, settings.session_life)
+        self.rules = SessionRules(settings.idle_after, settings.handoff_idle_after, settings.session_life)
 
     def read(self, cookies: Mapping[str, str], now: datetime) -> PersonSession | None:
         """Return the session of a request's cookies, if it has not ended."""
@@ -144,6 +154,7 @@ def new_session(
         tuple(sorted(permissions)),
         now,
         now,
+        now,
         end_of_token(now, seconds),
         None if renewal is None else SecretStr(renewal),
     )
@@ -163,6 +174,7 @@ def _as_json(session: PersonSession) -> dict[str, Any]:
         "permissions": session.permissions,
         "started_at": _second(session.started_at),
         "seen_at": _second(session.seen_at),
+        "held_at": _second(session.held_at),
         "token_ends_at": None if session.token_ends_at is None else _second(session.token_ends_at),
         "renewal": None if session.renewal is None else session.renewal.get_secret_value(),
     }

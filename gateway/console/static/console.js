@@ -76,7 +76,7 @@
   // ---- Parts that update: <section id data-poll="/address" data-every="5">
   const parts = new WeakMap();
   const stateOf = (part) => {
-    if (!parts.has(part)) parts.set(part, { etag: part.dataset.etag ?? "", busy: false, due: 0, waiting: null, heldText: "" });
+    if (!parts.has(part)) parts.set(part, { etag: part.dataset.etag ?? "", busy: false, due: 0, at: performance.now(), waiting: null, heldText: "" });
     return parts.get(part);
   };
   const isTouched = (part) => part.matches(":hover") || part.contains(document.activeElement) || isSelected(part);
@@ -113,7 +113,8 @@
       clearTimeout(slow);
       part.removeAttribute("aria-busy");
       state.busy = false;
-      state.due = performance.now() + 1000 * Number(part.dataset.every || 5);
+      state.at = performance.now();
+      state.due = state.at + 1000 * Number(part.dataset.every || 5);
     }
   };
   const arrived = (part, answer) => {
@@ -179,12 +180,12 @@
     show(part, waiting);
     if (had) (part.querySelector("[data-row] a, a, button") ?? part).focus({ preventScroll: true });
   };
+  // A hidden page asks only for the parts that say how often.
   const pollDue = () => {
-    if (document.hidden) return;
-    for (const part of all("[data-poll]")) {
-      const state = stateOf(part);
+    for (const part of all(document.hidden ? "[data-hidden-every]" : "[data-poll]")) {
+      const state = stateOf(part), time = performance.now();
       if (state.waiting && !isTouched(part)) show(part, state.waiting);
-      if (performance.now() >= state.due) { state.due = Infinity; poll(part) }
+      if (time >= state.due && (!document.hidden || time >= state.at + 1000 * Number(part.dataset.hiddenEvery))) { state.due = Infinity; poll(part) }
     }
   };
   // Other scripts ask for an update by this event, for example after a server-sent event.
@@ -245,7 +246,7 @@
     if (keys) { keys.checked = kept.get("keys", "on") === "on"; keys.addEventListener("change", () => kept.set("keys", keys.checked ? "on" : "off")) }
     showTimes();
     for (const part of all("[data-poll]")) stateOf(part).due = performance.now() + 1000 * Number(part.dataset.every || 5);
-    setInterval(() => { if (!document.hidden) { tick(); pollDue() } }, 1000);
+    setInterval(() => { if (!document.hidden) tick(); pollDue() }, 1000);
     // A page that comes back, from another tab or from a laptop that slept, asks at once.
     document.addEventListener("visibilitychange", () => { if (!document.hidden) { for (const part of all("[data-poll]")) stateOf(part).due = 0; pollDue() } });
     document.addEventListener("keydown", onKey);

@@ -81,6 +81,27 @@ def test_an_action_moves_the_idle_end_but_a_cookie_is_written_once_a_minute(seal
     assert rules.is_alive(touched, NOW + timedelta(minutes=28))
 
 
+@pytest.mark.parametrize(
+    ("idle_after", "polls", "alive_at"),
+    [
+        ("45m", range(1, 60), 44),  # polls move the end up to 45 minutes after the last action
+        ("45m", range(1, 11), 24),  # the last poll, then 15 idle minutes
+        ("45m", (), 14),
+        ("0s", range(1, 60), 14),
+        ("10m", range(1, 60), 14),  # never earlier than without a handoff
+    ],
+)
+def test_polls_of_a_held_handoff_move_the_idle_end_up_to_their_bound(sealer, idle_after, polls, alive_at):
+    rules, current = sessions_of(sealer, handoff_idle_after=idle_after).rules, session(token_ends_at=None)
+    for minute in polls:
+        if rules.is_alive(current, NOW + timedelta(minutes=minute)):
+            current = rules.held(current, NOW + timedelta(minutes=minute)) or current
+    assert rules.ends_at(current) == NOW + timedelta(minutes=alive_at + 1)
+    assert rules.held(session(), NOW + timedelta(seconds=59)) is None, "a cookie is written once a minute"
+    late = session(started_at=NOW - timedelta(hours=11, minutes=50), held_at=NOW + timedelta(minutes=9))
+    assert not rules.is_alive(late, NOW + timedelta(minutes=10)), "no handoff moves the end of a session's life"
+
+
 def test_a_changed_cookie_another_purpose_or_another_key_open_nothing(sealer, tmp_path):
     sealed = sealer.seal("session", {"a": 1})
     assert sealer.open("session", sealed) == {"a": 1}

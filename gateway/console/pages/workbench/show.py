@@ -31,6 +31,8 @@ async def show(request: Request) -> Response:
     page = await read_workbench(request, with_content=not is_update, seen=seen)
     if seen is None:
         return page_response(request, page)
+    handoff = None if page.bench is None else page.bench.handoff
+    request.state.holds_handoff = handoff is not None and handoff.is_worked_on
     if page.failure is not None:
         # The status lets the browser keep what it shows, with its time.
         return render(request, PART, page, status_of(page.failure))

@@ -29,6 +29,11 @@ class HandoffInHand:
     risk: models.HandoffAtRisk | None
 
     @property
+    def is_worked_on(self) -> bool:
+        """Whether the reader has it in hand, and may be in the payer's session: a link was issued."""
+        return self.is_mine and self.link is not None
+
+    @property
     def is_of_another(self) -> bool:
         """Whether another person has it in hand."""
         return "claim" in self.active and not self.is_mine

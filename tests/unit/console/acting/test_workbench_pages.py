@@ -2,14 +2,18 @@
 
 import base64
 import json
+import secrets
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from gateway.console.person import SignedInPerson, SignInWay
-from tests.unit.console.app import STAFF, browser, console_app, console_settings, me
+from gateway.console.sign_in.sealing import Sealer
+from gateway.console.sign_in.sessions import Sessions, new_session
+from tests.unit.console.app import NOW, STAFF, browser, console_app, console_settings, me
 
 pytestmark = pytest.mark.virtual_time
 
@@ -42,6 +46,7 @@ SNAPSHOT = {
     "extra": {"deep": {"er": [1]}},
 }
 FORM = {"key": "k-1", "handoff": "mhand_55"}
+LINK_EVENT = {"handoffId": "mhand_55", "operator": "jo.miller", "expiresAt": "2026-11-26T03:10:00Z"}
 
 
 NOW_TEXT = "2026-11-26T03:14:00Z"
@@ -334,6 +339,31 @@ async def test_collates_message_is_shown_before_the_way_into_the_session(page_of
     before, button, _ = page.text.partition("Get into the session")
     assert button
     assert "Ask &lt;Pat&gt;" in before
+
+
+@pytest.mark.parametrize(
+    ("holder", "link", "kept"),
+    [("jo.miller", True, True), ("jo.miller", False, False), ("sam.lee", True, False), (None, True, False)],
+)
+async def test_polls_keep_the_session_of_the_person_who_is_at_the_payer(tmp_path, holder, link, kept):
+    key_file = tmp_path / "keys"
+    key_file.write_text(secrets.token_urlsafe(32))
+    settings = console_settings(trust_bearer=False, key_sign_in=True, cookie_key_file=key_file)
+    sessions = Sessions(Sealer(key_file), settings.console)
+    began = NOW - timedelta(minutes=14)
+    person = new_session(SignInWay.link, "jo.miller", SecretStr("token"), frozenset(STAFF), began)
+    name, _, value = sessions.write(person, {})[0].partition(";")[0].partition("=")
+    granted = {"at": NOW_TEXT, "kind": "handoff.access_granted", "says": "", "data": LINK_EVENT}
+    claim = {} if holder is None else {"claim": CLAIM | {"by": holder}}
+    api = ScriptedApi(**with_handoff(**claim), **{"GET /timeline": {"entries": [granted] if link else []}})
+    async with browser(console_app(api, settings=settings)) as client:
+        client.cookies.set(name, value)
+        update = await client.get(HERE, headers={"hx-request": "true"})
+    assert update.status_code == 200
+    assert ("set-cookie" in update.headers) is kept
+    if kept:
+        read = sessions.read({name: update.cookies[name]}, NOW + timedelta(minutes=14))
+        assert (read.seen_at, read.held_at) == (began, NOW)
 
 
 async def test_an_update_reads_no_message(page_of):
