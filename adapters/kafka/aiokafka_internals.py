@@ -82,6 +82,17 @@ async def send_to_coordinator(consumer: AIOKafkaConsumer, request: Any) -> Any:
     return await consumer._coordinator._send_req(request)  # noqa: SLF001 - see the module
 
 
+async def send_to_a_broker(consumer: AIOKafkaConsumer, request: Any) -> Any:
+    """Send a request once to one of the brokers and return the response; the consumer needs no group (aiokafka 0.14).
+
+    Relies on `_client.send(node, request)`. Its answer waits behind a running fetch from that broker.
+
+    Raises KafkaError if no broker is known, or the connection failed.
+    """
+    client = consumer._client  # noqa: SLF001 - see the module
+    return await client.send(client.get_random_node(), request)
+
+
 async def find_coordinator(consumer: AIOKafkaConsumer) -> None:
     """Wait until the coordinator of the consumer's group is known (aiokafka 0.14).
 

@@ -14,7 +14,7 @@ from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
-from adapters.kafka.aiokafka_internals import send_to_coordinator
+from adapters.kafka.aiokafka_internals import send_to_a_broker, send_to_coordinator
 
 _ID_BYTES = 16
 _NO_ID = bytes(_ID_BYTES)
@@ -120,10 +120,18 @@ async def fetch_topic_id(consumer: AIOKafkaConsumer, topic: str) -> str:
 
     Raises KafkaError: the coordinator is unknown, the topic does not exist or is not visible to us, or it has no id.
     """
-    ((code, _name, topic_id, *_),) = (await send_to_coordinator(consumer, TopicMetadataRequest([topic]))).topics
-    if code:
-        raise for_code(code)
-    return as_text(topic_id)
+    return _ids(await send_to_coordinator(consumer, TopicMetadataRequest([topic])))[topic]
+
+
+async def fetch_topic_ids(consumer: AIOKafkaConsumer, topics: list[str]) -> dict[str, str]:
+    """Return the topics' ids, from any broker. Raises KafkaError as `fetch_topic_id`."""
+    return _ids(await send_to_a_broker(consumer, TopicMetadataRequest(topics)))
+
+
+def _ids(response: Any) -> dict[str, str]:
+    if failed := next((code for code, *_ in response.topics if code), 0):
+        raise for_code(failed)
+    return {name: as_text(topic_id) for _, name, topic_id, *_ in response.topics}
 
 
 def as_text(topic_id: bytes) -> str:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
 from adapters.kafka.clients import bounded_stop, groupless_consumer
+from adapters.kafka.topic_metadata import fetch_topic_ids
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
@@ -73,6 +74,12 @@ class TopicReader(Generic[Key]):
         async with answered_within(WAIT_SECONDS + self._call_seconds):
             batches = await self._consumer.getmany(timeout_ms=round(WAIT_SECONDS * 1_000), max_records=max_records)
         return {self._keys[partition]: records for partition, records in batches.items() if records}
+
+    async def topic_ids(self) -> dict[Key, str]:
+        """Return the id of each partition's topic: a topic that is created again has another one."""
+        async with answered_within(self._call_seconds):
+            ids = await fetch_topic_ids(self._consumer, list({part.topic for part in self._partitions.values()}))
+        return {key: ids[partition.topic] for key, partition in self._partitions.items()}
 
     async def beginnings(self) -> dict[Key, int]:
         """Return the first offset that each partition still has."""

@@ -8,7 +8,7 @@ transaction is rolled back.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
@@ -29,8 +29,8 @@ FROM json_to_recordset(%s::json) AS m(topic text, partition int, from_offset big
 WHERE p.topic = m.topic AND p.partition = m.partition AND p.next_offset = m.from_offset
 """
 _ADD_PARTITIONS = """
-INSERT INTO progress SELECT topic, partition, 0
-FROM json_to_recordset(%s::json) AS p(topic text, partition int) ON CONFLICT DO NOTHING
+INSERT INTO progress SELECT topic, partition, 0, topic_id
+FROM json_to_recordset(%s::json) AS p(topic text, partition int, topic_id text) ON CONFLICT DO NOTHING
 """
 _HEARTBEAT = """
 INSERT INTO pulse (id, at, behind) VALUES (1, now(), %s)
@@ -46,6 +46,13 @@ SWEEPS: Mapping[str, LiteralString] = {
 """The rows past retention, by table. Commands that wait for a person and open handoffs are never deleted."""
 
 
+class Position(NamedTuple):
+    """The next offset of a partition, in the topic with this id."""
+
+    next_offset: int
+    topic_id: str
+
+
 class StaleOffsets(Exception):
     """Another projector has already written these records."""
 
@@ -56,12 +63,15 @@ class Store:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
 
-    async def offsets(self, partitions: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return the next offset of each partition; a new partition begins at 0."""
-        named = to_json([{"topic": topic, "partition": partition} for topic, partition in partitions])
-        await self._connection.execute(_ADD_PARTITIONS, (named.decode(),))
-        rows = await self._connection.execute("SELECT topic, partition, next_offset FROM progress")
-        return {(topic, partition): offset async for topic, partition, offset in rows}
+    async def positions(self, topic_ids: Mapping[PartitionKey, str]) -> dict[PartitionKey, Position]:
+        """Return the stored position of each partition; a new partition begins at 0 of its topic."""
+        named = [
+            {"topic": topic, "partition": partition, "topic_id": topic_id}
+            for (topic, partition), topic_id in topic_ids.items()
+        ]
+        await self._connection.execute(_ADD_PARTITIONS, (to_json(named).decode(),))
+        rows = await self._connection.execute("SELECT topic, partition, next_offset, topic_id FROM progress")
+        return {(topic, partition): Position(*rest) async for topic, partition, *rest in rows}
 
     async def write(
         self, moved: Mapping[PartitionKey, tuple[int, int]], keys: RowKeys, fold: Callable[[Rows], None]

@@ -1,4 +1,4 @@
-"""The ends of the topics, fetched in the background: the response waits behind a running fetch of records.
+"""The ids and ends of the topics, fetched in the background: a response waits behind a running fetch of records.
 
 Waiting for it in the loop would delay every batch.
 """
@@ -6,15 +6,26 @@ Waiting for it in the loop would delay every batch.
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from adapters.postgres.store import PartitionKey
 
 POLL_SECONDS = 1.0
 
 
-class TopicEnds(Protocol):
-    """The one method of a reader that is used."""
+class Poll(NamedTuple):
+    """By partition: the id of its topic, and its last stable offset."""
+
+    topic_ids: Mapping[PartitionKey, str]
+    ends: Mapping[PartitionKey, int]
+
+
+class PolledTopics(Protocol):
+    """The methods of a reader that are used."""
+
+    async def topic_ids(self) -> Mapping[PartitionKey, str]:
+        """Return the id of each partition's topic."""
+        ...
 
     async def ends(self) -> Mapping[PartitionKey, int]:
         """Return the last stable offset of each partition."""
@@ -22,32 +33,35 @@ class TopicEnds(Protocol):
 
 
 class LagPoller:
-    """Fetches the ends every POLL_SECONDS, one request at a time."""
+    """Polls every POLL_SECONDS, one request at a time."""
 
-    def __init__(self, source: TopicEnds) -> None:
+    def __init__(self, source: PolledTopics) -> None:
         self._source = source
-        self._fetching: asyncio.Task[Mapping[PartitionKey, int]] | None = None
+        self._fetching: asyncio.Task[Poll] | None = None
         self._fetched_at = float("-inf")
 
-    def ends(self) -> Mapping[PartitionKey, int] | None:
-        """Return the result of the last request once, else None; start the next request. Raises KafkaFailure."""
-        ends = None
+    def result(self) -> Poll | None:
+        """Return the result of the last poll once, else None; start the next poll. Raises KafkaFailure."""
+        poll = None
         if self._fetching is not None and self._fetching.done():
             fetched, self._fetching = self._fetching, None
-            ends = fetched.result()
+            poll = fetched.result()
         if self._fetching is None and time.monotonic() - self._fetched_at >= POLL_SECONDS:
             self._fetched_at = time.monotonic()
-            self._fetching = asyncio.ensure_future(self._source.ends())
-        return ends
+            self._fetching = asyncio.create_task(self._poll())
+        return poll
+
+    async def _poll(self) -> Poll:
+        return Poll(await self._source.topic_ids(), await self._source.ends())
 
     @property
     def silent_seconds(self) -> float:
-        """Return how long the running request has had no answer; 0 without one."""
+        """Return how long the running poll has had no answer; 0 without one."""
         is_waiting = self._fetching is not None and not self._fetching.done()
         return time.monotonic() - self._fetched_at if is_waiting else 0.0
 
     async def close(self) -> None:
-        """Cancel the running request."""
+        """Cancel the running poll."""
         if self._fetching is not None:
             await cancel(self._fetching)
 

@@ -48,8 +48,8 @@ _BEAT_SECONDS = 180.0
 GC_THRESHOLD = 100_000
 
 
-class TopicTruncated(Exception):
-    """A topic ends before the stored offset: the read model was built from another topic."""
+class OtherTopic(Exception):
+    """The stored offset is of another topic or log. The message says how this was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class ProjectorLoop:
         self._beat = context.health.beat("projector", _BEAT_SECONDS)
         self._outages = {KAFKA: Outage("kafka", context.log), DATABASE: Outage("database", context.log)}
         self._swept_at = time.monotonic()
+        self._topic_ids: Mapping[PartitionKey, str] = {}  # at the start
         self._ends: Mapping[PartitionKey, int] | None = None  # at the last poll
         self.is_done = False
 
@@ -124,10 +125,10 @@ class ProjectorLoop:
             reason = "another projector has written the same records"
             log.warning("projector.batch_rolled_back", reason=reason, retry_seconds=_CONFLICT_SECONDS)
             return _CONFLICT_SECONDS
-        except TopicTruncated as truncated:
-            self._context.health.set(CAUGHT_UP, "failed", str(truncated))
+        except OtherTopic as other:
+            self._context.health.set(CAUGHT_UP, "failed", str(other))
             remedy = "gateway projector --rebuild"
-            log.error("projector.topic_truncated", reason=str(truncated), remedy=remedy)  # noqa: TRY400 - no traceback
+            log.error("projector.other_topic", reason=str(other), remedy=remedy)  # noqa: TRY400 - no traceback
             return _CONFLICT_SECONDS
         return _RETRY_SECONDS
 
@@ -160,11 +161,16 @@ class ProjectorLoop:
         return batch_of(await source.read(self._context.settings.readmodel.batch), offsets)
 
     async def _start(self, source: TopicReader[PartitionKey], store: Store) -> dict[PartitionKey, int]:
-        offsets = await store.offsets(source.partitions)
+        self._topic_ids = await source.topic_ids()
+        positions = await store.positions(self._topic_ids)
         beginnings, ends = await source.beginnings(), await source.ends()
-        for key, offset in offsets.items():
+        offsets = {}
+        for key, (offset, topic_id) in positions.items():
+            offsets[key] = offset
+            if topic_id != self._topic_ids[key]:
+                raise OtherTopic(f"{key[0]} was created again: the read model is of the topic with the id {topic_id}")
             if offset > ends[key]:
-                raise TopicTruncated(f"{key[0]}-{key[1]} ends at {ends[key]}, but the read model is at {offset}")
+                raise OtherTopic(f"{key[0]}-{key[1]} ends at {ends[key]}, but the read model is at {offset}")
             if 0 < offset < beginnings[key]:
                 lost = beginnings[key] - offset
                 self._context.log.error("projector.records_missed", topic=key[0], partition=key[1], records=lost)
@@ -195,16 +201,19 @@ class ProjectorLoop:
 
         Under load new records always wait. So the read model has caught up when it has what existed at the poll before.
         """
-        ends = lag_poller.ends()
-        if ends is None and self._until is None:
+        poll = lag_poller.result()
+        if poll is None and self._until is None:
             if lag_poller.silent_seconds > _SILENT_SECONDS:
                 self._set_kafka(f"no broker has answered for {lag_poller.silent_seconds:.0f} s")
             return
         positions = await source.positions()
         written = unwritten.written(positions)
         self.is_done = self._until is not None and _contains(written, self._until)
-        if ends is None:
+        if poll is None:
             return
+        if poll.topic_ids != self._topic_ids:
+            raise OtherTopic("a topic was created again")  # the next start says which
+        ends = poll.ends
         earlier_ends, self._ends = self._ends, ends
         lag = unwritten.records + sum(max(0, end - positions[key]) for key, end in ends.items())
         health = self._context.health

@@ -60,7 +60,7 @@ class Database:
                     case MinuteRow():
                         found.minutes[row.minute] = row
 
-        await self._store.offsets([("events", 0)])
+        await self._store.positions({("events", 0): "id"})
         await self._store.write({("events", 0): (self._offset, self._offset + 1)}, RowKeys(), fold)
         self._offset += 1
 

@@ -6,8 +6,11 @@ from itertools import cycle
 
 import psycopg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client import CollectorRegistry
 
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres import database
 from adapters.postgres.database import connected
 from adapters.postgres.migrate import migrate
@@ -21,6 +24,7 @@ from runtime.health import Health
 from runtime.logs import get_log
 from runtime.metrics import create_metrics
 from runtime.process import Process
+from schemas.topics import catalogue
 
 
 async def test_the_tables_hold_the_topics_without_phi(model, written):
@@ -103,7 +107,7 @@ async def test_the_projector_resumes_after_a_database_outage(model, writer, runn
 async def test_a_write_from_stale_offsets_is_rolled_back(settings):
     async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store, key = Store(connection), ("events", 0)
-        await store.offsets([key])
+        await store.positions({key: "id"})
         await store.write({key: (0, 5)}, RowKeys(), lambda _: None)
 
         def fold(_):
@@ -111,14 +115,14 @@ async def test_a_write_from_stale_offsets_is_rolled_back(settings):
 
         with pytest.raises(StaleOffsets):
             await store.write({key: (0, 9)}, RowKeys(), fold)
-        assert (await store.offsets([key]))[key] == 5
+        assert (await store.positions({key: "id"}))[key] == (5, "id")
 
 
 async def test_the_database_ends_a_zombie_inside_its_transaction(settings, monkeypatch):
     monkeypatch.setattr(database, "_IDLE_IN_TRANSACTION", "500ms")
     key = ("events", 0)
     async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=30) as successor:
-        await Store(successor).offsets([key])
+        await Store(successor).positions({key: "id"})
         async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=30) as zombie:
             await zombie.execute("BEGIN")
             await zombie.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
@@ -129,7 +133,48 @@ async def test_the_database_ends_a_zombie_inside_its_transaction(settings, monke
 
             with pytest.raises(psycopg.Error):
                 await zombie.execute("COMMIT")
-        assert (await Store(successor).offsets([key]))[key] == 1
+        assert (await Store(successor).positions({key: "id"}))[key] == (1, "id")
+
+
+def rebuilding():
+    registry = CollectorRegistry()
+    return Process("rebuild", Health(), create_metrics(registry), registry, get_log())
+
+
+async def create_again(settings, name):
+    wanted = wanted_topics(catalogue(settings.topics.prefix), settings.topics)
+    admin = AIOKafkaAdminClient(bootstrap_servers=list(settings.kafka.bootstrap))
+    await admin.start()
+    try:
+        await admin.delete_topics([name])
+    finally:
+        await admin.close()
+    async with open_cluster(settings.kafka) as cluster:
+        found = await cluster.find_topics([one.name for one in wanted])
+        assert name not in found
+        await apply(cluster, wanted, compare(wanted, found))
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+async def test_a_topic_that_was_created_again_is_not_skipped_in_part(is_running, model, writer, running, eventually):
+    """The new topic is longer than the old one: each stored offset lies inside its log."""
+    records = list(sample_records(30))
+    await writer.write(records[:100])
+    await model.project()
+    before, parts = model.rows(), None
+    if is_running:
+        parts = running(model.settings)
+        await eventually(lambda: parts.health.ready().good, within=30)
+    await create_again(model.settings, catalogue(model.settings.topics.prefix).events.name)
+    parts = parts or running(model.settings)
+    await eventually(lambda: "was created again" in parts.health.ready().summary, within=30)
+    await writer.write(records)
+    assert model.rows() == before
+
+    await rebuild(model.settings, rebuilding())
+    expected = await model.replayed()
+    await eventually(lambda: model.rows() == expected != before, within=30)
+    await eventually(lambda: parts.health.ready().good, within=30)
 
 
 async def test_two_live_projectors_write_every_record_once(model, writer, running, eventually):
@@ -153,10 +198,8 @@ async def test_a_rebuild_replaces_the_rows_while_a_projector_runs(model, written
         connection.execute("UPDATE collate_gateway.commands SET status = 'broken by hand'")
         connection.execute("DELETE FROM collate_gateway.timeline")
 
-    registry = CollectorRegistry()
-    process = Process("rebuild", Health(), create_metrics(registry), registry, get_log())
     async with asyncio.timeout(60):
-        await rebuild(settings, process)
+        await rebuild(settings, rebuilding())
 
     assert model.rows() == expected
     assert "rebuilding" in capfd.readouterr().err

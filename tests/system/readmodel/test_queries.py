@@ -36,7 +36,7 @@ async def test_the_overview_names_the_callers_whose_share_is_full(settings):
     ]
     async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store = Store(connection)
-        await store.offsets([("events", 0)])
+        await store.positions({("events", 0): "id"})
         await store.write(
             {("events", 0): (0, 1)},
             RowKeys(),
@@ -82,7 +82,7 @@ async def test_the_status_of_a_waiting_command_has_its_last_calls(settings):
 
     async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store = Store(connection)
-        await store.offsets([("events", 1)])
+        await store.positions({("events", 1): "id"})
         await store.write({("events", 1): (0, 1)}, RowKeys(), write)
         found = await CommandById(COMMAND)(connection)
         unknown = await CommandById(UNKNOWN)(connection)
@@ -126,7 +126,7 @@ async def test_the_numbers_of_the_people_show_who_waits_and_what_is_open(setting
 
     async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
         store = Store(connection)
-        await store.offsets([("events", 0)])
+        await store.positions({("events", 0): "id"})
         await store.write({("events", 0): (0, 1)}, RowKeys(), fill)
         numbers = await people_numbers(connection)
     assert numbers.waiting == {"15m": 1, "4h": 1, "longer": 1}

@@ -6,6 +6,7 @@ from collections import Counter
 from prometheus_client import CollectorRegistry, Gauge
 
 from consumers.projector.batch import Batch
+from consumers.projector.lag_poller import Poll
 from consumers.projector.loop import CAUGHT_UP, ProjectorContext, ProjectorLoop
 from runtime.health import Health
 from runtime.logs import get_log
@@ -15,7 +16,7 @@ KEY = ("events", 0)
 
 
 class Topic:
-    """A source, a store and a poller of ends: one record is always read and not written."""
+    """A source, a store and a poller: one record is always read and not written."""
 
     silent_seconds = 0.0
 
@@ -25,8 +26,8 @@ class Topic:
     async def positions(self):
         return {KEY: self.position}
 
-    def ends(self):
-        return {KEY: self.end}
+    def result(self):
+        return Poll({}, {KEY: self.end})
 
     async def heartbeat(self, lag):
         assert lag > 0, "under this load some records always wait"

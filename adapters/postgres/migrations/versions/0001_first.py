@@ -13,6 +13,7 @@ CREATE TABLE progress (
     topic text NOT NULL,
     partition int NOT NULL,
     next_offset bigint NOT NULL,
+    topic_id text NOT NULL,
     PRIMARY KEY (topic, partition)
 );
 CREATE TABLE pulse (
