@@ -10,7 +10,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom image cluster cluster-test requirements lock clean
+.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image cluster cluster-test requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -89,6 +89,9 @@ sbom: dev-packages ## Write the image's bill of materials (CycloneDX): dist/sbom
 	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 	$(BIN)/python -m docs_build.bill_of_materials dist/sbom.json
+
+release: dev-packages ## Build all artifacts of this commit, with checksums and provenance: dist/release; ARGS="--image --advisories FILE"
+	@$(BIN)/python -m local.release $(ARGS)
 
 image: dev-packages ## Build the image with buildah (root, Debian): dist/image.tar, its SBOM and licences; ARGS="--base NAME"
 	@$(BIN)/python -m local.image $(ARGS)

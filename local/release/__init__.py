@@ -1,0 +1,1 @@
+"""What `make release` builds: packages, chart, bill of materials, checksums and provenance."""
