@@ -14,8 +14,12 @@ PAYMENTS = [(b"account-%d" % (number % 5), number) for number in range(300)]
 
 async def test_the_example_counts_each_payment_once_and_in_order_although_it_is_killed(broker, prefix, run):
     topics = ("payments", "payments-state", "balances", "refused")
-    async with AIOKafkaAdminClient(bootstrap_servers=broker) as admin:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
         await admin.create_topics([NewTopic(f"{prefix}{name}", 4, 1) for name in topics])
+    finally:
+        await admin.close()
     command = [sys.executable, EXAMPLE, broker, prefix, "pod-0"]
     async with (
         AIOKafkaProducer(bootstrap_servers=broker) as producer,
