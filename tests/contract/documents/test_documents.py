@@ -25,7 +25,20 @@ from tests.contract.documents.pages import LINES, PAGES, ROOT
 
 PRODUCT = ("gateway", "offline", "consumers", "adapters", "runtime", "schemas")
 # Common programs that a reader has.
-OTHERS = {"docker", "kubectl", "helm", "curl", "date", "openssl", "export", "kafka-acls.sh", "python", "printf"}
+OTHERS = {
+    "docker",
+    "kubectl",
+    "helm",
+    "curl",
+    "date",
+    "openssl",
+    "export",
+    "kafka-acls.sh",
+    "python",
+    "python3",
+    "printf",
+    "sha256sum",
+}
 
 
 def mentioned():
