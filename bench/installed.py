@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from local.installation import CALLER, Installation, Program, start_collate
+from local.phi_keys import new_keys
 from local.processes.run import Run
 from schemas.commands import Command
 from schemas.identity import command_id_from_key
@@ -117,7 +118,7 @@ def command_record(
         accepted_at=datetime.now(UTC),
         data=data,
     )
-    headers, value = write_command(command, source("local"))
+    headers, value = write_command(command, source("local"), new_keys())
     return {
         "value": value,
         "key": authorization.encode(),

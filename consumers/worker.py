@@ -36,6 +36,7 @@ from consumers.tracing import TracedHandler
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
 from runtime.clocks import steady
+from runtime.credentials.phi_keys import phi_keys
 from runtime.exits import StartupError
 from runtime.gc import tune_gc
 from runtime.metrics import PayerLabels
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from adapters.collate.client import CollateClient
     from consumers.engine import Done, Invocation, Record, RetryAt
     from runtime.admin.resume import ResumeRequest
+    from schemas.sealing import Keys
 
 _SECRET_BYTES = 16
 _HEALTH_SECONDS = 0.5
@@ -88,7 +90,7 @@ def serve(settings: Settings) -> int:
 
 async def work(settings: Settings, process: Process) -> None:
     """Build the parts, consume until `process.stop`, close the parts in order."""
-    digest_key = read_digest_key(settings.worker)
+    digest_key, keys = read_digest_key(settings.worker), phi_keys(settings.topics)
     topics = catalogue(settings.topics.prefix)
     process.health.expect("kafka", "topics", "partitions")
     wanted = wanted_topics(topics, settings.topics)
@@ -102,7 +104,7 @@ async def work(settings: Settings, process: Process) -> None:
         open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
         open_client(settings.collate, process.metrics.collate, traces, environment=settings.environment) as collate,
     ):
-        handler = _handler(settings, topics, collate, process, digest_key)
+        handler = _handler(settings, topics, collate, process, digest_key=digest_key, keys=keys)
         own = replace(
             engine_settings(settings, topics),
             timer_spread=handler.watcher.spread_seconds,
@@ -140,7 +142,7 @@ class AuthorizationHandler:
 
 
 def _handler(
-    settings: Settings, topics: Topics, collate: CollateClient, process: Process, digest_key: bytes
+    settings: Settings, topics: Topics, collate: CollateClient, process: Process, *, digest_key: bytes, keys: Keys
 ) -> AuthorizationHandler:
     numbers = HandoffNumbers(process.metrics.people, PayerLabels(settings.admin.payer_labels))
     event_writer = EventWriter(topics, source(settings.environment), numbers)
@@ -161,6 +163,7 @@ def _handler(
         collate=collate,
         event_writer=event_writer,
         settings=ApplierSettings.of(settings.worker, settings.collate, digest_key),
+        keys=keys,
         metrics=metrics,
         next_timer=watcher.next_timer,
         chance=chance,

@@ -111,6 +111,7 @@ class Installation:
             "callers.toml": callers + people,
             "collate-key": COLLATE_KEY,
             "digest-key": secrets.token_urlsafe(32),
+            "phi-keys": secrets.token_urlsafe(32),
             "cookie-key": secrets.token_urlsafe(32),
         }
         if database is not None:
@@ -135,6 +136,7 @@ class Installation:
             "GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "callers.toml"),
             "GATEWAY_ADMIN__HOST": "127.0.0.1",
             "GATEWAY_WORKER__DIGEST_KEY_FILE": str(run.directory / "digest-key"),
+            "GATEWAY_TOPICS__PHI_KEY_FILE": str(run.directory / "phi-keys"),
             "GATEWAY_WORKER__GROUP": f"{prefix}worker",
             **({} if database is None else {"GATEWAY_READMODEL__DSN_FILE": str(run.directory / "dsn")}),
             **(settings or {}),
@@ -217,7 +219,7 @@ class Installation:
     def write_secret(self, name: str, content: str) -> None:
         """Replace the content of a secret's file, as Kubernetes does after a change of the Secret.
 
-        Names: `callers.toml`, `collate-key`, `digest-key`, `dsn`.
+        Names: `callers.toml`, `collate-key`, `digest-key`, `phi-keys`, `dsn`.
         """
         path = self._run.directory / name
         path.touch(mode=0o600)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from local.phi_keys import new_keys
 from schemas.attempts import Attempt
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
 from schemas.cloudevents import KafkaHeaders
@@ -63,6 +64,7 @@ class SampleAuthorization:
 
     def __init__(self, authorization_id: str, seed: int) -> None:
         self.authorization_id = authorization_id
+        self._keys = new_keys()
         self._random = random.Random(f"{seed}-{authorization_id}")
         self._now = BEGAN + timedelta(seconds=self._random.random() * 3600)
         self._sequence = 0
@@ -143,7 +145,7 @@ class SampleAuthorization:
         command_id = record_id or str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         command = RecordedCommand(command_id, self._random.choice(CALLERS), self.authorization_id, self._tick(), data)
         self._commands[command_id] = command
-        self._append("commands", *write_command(command, SOURCE))
+        self._append("commands", *write_command(command, SOURCE, self._keys))
         return command_id
 
     def _append_duplicate(self) -> None:

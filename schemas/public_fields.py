@@ -7,6 +7,9 @@ from pydantic import BaseModel
 
 from schemas.model import PUBLIC, Model, data_class, declared
 
+_ENCRYPTED = "encrypted"
+"""What a record shows of a required text that is not public."""
+
 
 def public_json(model: Model, *, without: set[str] | None = None) -> str:
     """Return the public part of a message as JSON: camelCase, without absent values."""
@@ -14,12 +17,32 @@ def public_json(model: Model, *, without: set[str] | None = None) -> str:
         by_alias=True,
         exclude_none=True,
         exclude=without,
-        include=None if _is_public(type(model)) else _included(model),
+        include=None if is_public(type(model)) else _included(model),
     )
 
 
+def public_part(model: Model) -> Model:
+    """Return a valid message of the same type without the fields that are not public, for readers without keys.
+
+    A required field has a placeholder: the text `encrypted`, or an empty object.
+    """
+    return model.model_copy(update={name: _shown(model, name) for name in type(model).model_fields})
+
+
+def _shown(model: Model, name: str) -> Any:
+    value = getattr(model, name)
+    if isinstance(value, Model):
+        return public_part(value)
+    if value is None or _is_leaf(type(model), name):
+        return value
+    if not type(model).model_fields[name].is_required():
+        return None
+    return _ENCRYPTED if isinstance(value, str) else {}
+
+
 @cache
-def _is_public(model: type[BaseModel]) -> bool:
+def is_public(model: type[BaseModel]) -> bool:
+    """Whether every field of a model is public, at every depth."""
     return all(data_class(model, name) is PUBLIC for name in model.model_fields)
 
 

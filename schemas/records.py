@@ -3,8 +3,9 @@
 Readers return `UnreadableRecord` for a record that this version cannot read. They raise nothing.
 """
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -26,8 +27,11 @@ from schemas.commands import COMMANDS, Command
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.events import EVENTS, Event
 from schemas.fields.scalars import is_id, is_name
-from schemas.identity import dead_letter_ended_id, dead_letter_id, event_id, state_id
+from schemas.identity import canonical_json, dead_letter_ended_id, dead_letter_id, event_id, state_id
+from schemas.model import Model, Public
 from schemas.permissions import OWN_HANDOFFS
+from schemas.public_fields import is_public, public_part
+from schemas.sealing import Keys, Unopened
 from schemas.times import format_time
 
 _JSON = JSON.encode()
@@ -73,6 +77,19 @@ class UnreadableRecord:
     envelope: Envelope | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UndecryptableRecord(UnreadableRecord):
+    """A command whose encrypted part cannot be opened now. `shown` is its public part, which nothing authenticates."""
+
+    shown: RecordedCommand | None = None
+
+
+class _SealedData(Model):
+    """The encrypted part of a command's value, beside its public part."""
+
+    sealed: Public[str]
+
+
 def schema_uri(type_: str) -> str:
     """Return the URI of a type's published JSON Schema: the `dataschema` of its records, and the schema's `$id`."""
     return f"urn:{type_.replace('.', ':')}"
@@ -88,19 +105,39 @@ def _numbered_source(source: str, authorization_id: str) -> str:
     return f"{source}/authorizations/{quote(authorization_id, safe='')}"
 
 
-def write_command(command: RecordedCommand, source: str) -> tuple[KafkaHeaders, bytes]:
-    """Return the headers and the value of a command's record."""
+def write_command(command: RecordedCommand, source: str, keys: Keys) -> tuple[KafkaHeaders, bytes]:
+    """Return the headers and the value of a command's record. With PHI the value is encrypted (decision 0025)."""
     headers = _headers(command.id, source, command.data.TYPE, command.authorization_id, command.accepted_at)
     headers.append(("ce_caller", command.caller.encode()))
     if command.own_handoffs:
         headers.append(_OWN)
     if command.redrive:
         headers.append(("ce_redrive", b"%d" % command.redrive))
-    return _completed(headers, command.traceparent), command.data.to_json()
+    value = command.data.to_json()
+    if not is_public(type(command.data)):
+        sealed = keys.seal(_purpose(command), value).encode()
+        value = b'%s,"sealed":"%s"}' % (public_part(command.data).to_json()[:-1], sealed)
+    return _completed(headers, command.traceparent), value
 
 
-def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> RecordedCommand | UnreadableRecord:
-    """Return the command, or the reason why it is unreadable."""
+def _purpose(command: RecordedCommand) -> str:
+    """Return what binds encrypted data to the record's headers, so that no other record can have them."""
+    bound = (
+        command.id,
+        command.data.TYPE,
+        command.authorization_id,
+        command.caller,
+        format_time(command.accepted_at),
+        command.redrive,
+        command.own_handoffs,
+    )
+    return f"command:{hashlib.sha256(canonical_json(bound)).hexdigest()[:32]}"
+
+
+def read_command(
+    headers: Iterable[tuple[str, bytes]], value: bytes | None, keys: Keys | None
+) -> RecordedCommand | UnreadableRecord:
+    """Return the command, or the reason why it is unreadable. Without keys its data is the public part."""
     try:
         envelope = from_kafka(headers, value)
     except CloudEventError as error:
@@ -119,18 +156,24 @@ def read_command(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> R
         return UnreadableRecord("handoffs: expected own, or no such attribute", envelope)
     try:
         data = model.from_record(envelope.data or b"")
+        command = RecordedCommand(
+            id=envelope.id,
+            caller=caller,
+            authorization_id=envelope.subject,
+            accepted_at=envelope.time,
+            data=data,
+            redrive=int(redrive),
+            own_handoffs=handoffs is not None,
+            traceparent=envelope.traceparent,
+        )
+        if keys is None or is_public(model):
+            return command
+        opened = keys.open(_purpose(command), _SealedData.from_record(envelope.data or b"").sealed)
+        if isinstance(opened, Unopened):
+            return UndecryptableRecord(f"data/sealed: {opened.problem}", envelope, command)
+        return replace(command, data=model.from_record(opened))
     except ValidationError as error:
         return UnreadableRecord(_first_fault(error), envelope)
-    return RecordedCommand(
-        id=envelope.id,
-        caller=caller,
-        authorization_id=envelope.subject,
-        accepted_at=envelope.time,
-        data=data,
-        redrive=int(redrive),
-        own_handoffs=handoffs is not None,
-        traceparent=envelope.traceparent,
-    )
 
 
 def write_event(event: PublishedEvent, source: str) -> tuple[KafkaHeaders, bytes]:

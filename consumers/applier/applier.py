@@ -63,7 +63,7 @@ class Applier:
             # state.
             self._log.error("command.state_unreadable", detail=str(unreadable), partition=record.partition)
             return RetryAt(invocation.now + UNREADABLE_STATE_SECONDS, WaitReason.STATE_UNREADABLE)
-        task = read(record, self._context.settings.digest_key)
+        task = read(record, self._context.settings.digest_key, self._context.keys)
         result = await self._handle(invocation, record, task, state)
         return result if isinstance(result, RetryAt) else result._replace(source=_sender(task))
 
@@ -221,18 +221,32 @@ class Applier:
         # A record without a readable id gets an id made from its position, so that its event and dead letter match.
         has_id = invalid.command_id is not None and is_command_id(invalid.command_id)
         command_id = (has_id and invalid.command_id) or dead_letter_id(position, 0)
-        if command_id in state.dead_letters:
-            return unit_of_work.done(self._timer(invocation, unit_of_work))
-        dead_letter = dead_letters.invalid_record(invalid, command_id, record, invocation.now)
-        event = outcome.record_invalid(command_id, dead_letter.command, dead_letter.caller)
-        unit_of_work.emit(event, command_id)
-        opened = OpenDeadLetter(at=invocation.now, command=event.command.value, caller=event.caller)
-        others = open_dead_letter(self._context, invocation, unit_of_work, command_id, opened)
-        unit_of_work.on_commit(self._context.metrics.dead_letters.labels(event.cause).inc)
         fields = {"problem": invalid.problem, "position": position, "command_id": command_id}
         unit_of_work.on_commit(self._log.error, "command.record_rejected", **fields)
+        work, before = state.work, state.dead_letters.get(command_id)
+        if work is not None and (work.command_id, work.redrive) != (command_id, invalid.redrive):
+            work = None
+        if work is None and _is_known(invalid, command_id, state):
+            return unit_of_work.done(self._timer(invocation, unit_of_work))
+        dead_letter = dead_letters.invalid_record(invalid, command_id, record, invocation.now, work)
+        event = outcome.record_invalid(command_id, dead_letter)
+        first = state.first_command(command_id, None)
+        unit_of_work.emit(event, command_id, first)
+        opened = OpenDeadLetter(
+            redrive=invalid.redrive,
+            at=invocation.now,
+            command=event.command.value,
+            caller=event.caller,
+            digest=before.digest if before else None,
+            metadata=before.metadata if before else None,
+            first=None if first == command_id else first,
+        )
+        others = open_dead_letter(self._context, invocation, unit_of_work, command_id, opened)
+        if work is not None:
+            unit_of_work.change(work=None, waiting=None)
+        unit_of_work.on_commit(self._context.metrics.dead_letters.labels(event.cause).inc)
         output = self._context.event_writer.dead_letter(invocation.key, dead_letter)
-        failure = dead_letters.failure(DeadLetterCause.INVALID_RECORD)
+        failure = dead_letters.failure(dead_letters.cause_of(invalid))
         return unit_of_work.done(self._timer(invocation, unit_of_work), output, *others, dead_lettered=failure)
 
     async def _dead_letter_lost_record(
@@ -278,6 +292,20 @@ class Applier:
     ) -> UnitOfWork:
         writer, rules, caused_at = self._context.event_writer, self._context.rules, record.timestamp
         return UnitOfWork(invocation, state, writer, rules, traceparent, caused_at=caused_at, accepted_at=accepted_at)
+
+
+def _is_known(invalid: InvalidRecord, command_id: str, state: AuthorizationState) -> bool:
+    """Whether a record changes nothing: a repeat of a command that is a dead letter already, or has ended.
+
+    A redrive that cannot be decrypted is the next dead letter of its command. Without an open dead letter it is a
+    repeat, or comes too late.
+    """
+    dead_letter = state.dead_letters.get(command_id)
+    if invalid.is_sealed and invalid.redrive:
+        return dead_letter is None or dead_letter.redrive >= invalid.redrive
+    return dead_letter is not None or (
+        invalid.is_sealed and recent_commands.find(state.recent_commands, command_id) is not None
+    )
 
 
 def _sender(task: Task) -> str | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from consumers.authorization.state import AuthorizationState
     from runtime.metrics import CommandMetrics
     from schemas.collate.handoff import CloseAnswer, ManualHandoff
+    from schemas.sealing import Keys
 
 
 class CollateCalls(CollateReads, Protocol):
@@ -59,6 +60,7 @@ class ApplierContext:
     collate: CollateCalls
     event_writer: EventWriter
     settings: ApplierSettings
+    keys: Keys
     metrics: CommandMetrics
     next_timer: Callable[[AuthorizationState, float], float | None]
     chance: Callable[[], float]

@@ -23,6 +23,10 @@ class DeadLetterCause(AdvisedSlug):
         "invalid_record",
         "The record on the commands topic is unreadable; find out which program wrote it.",
     )
+    UNDECRYPTABLE = (
+        "undecryptable",
+        "No key of the worker opens the command: add the key that the error log names, then redrive.",
+    )
     OUTCOME_UNKNOWN = (
         "outcome_unknown",
         "A write may have had an effect that no read shows: check Collate, then redrive (may write again) or discard.",
@@ -58,6 +62,7 @@ class DeadLetterCause(AdvisedSlug):
 COUNTS: Final = MappingProxyType(
     {
         DeadLetterCause.INVALID_RECORD: True,
+        DeadLetterCause.UNDECRYPTABLE: True,
         DeadLetterCause.OUTCOME_UNKNOWN: True,
         DeadLetterCause.RECORD_LOST: False,
         DeadLetterCause.TOO_OLD: False,
@@ -93,9 +98,11 @@ def dead_letter(
     )
 
 
-def invalid_record(invalid: InvalidRecord, command_id: str, record: Record, now: float) -> DeadLetter:
-    """Return the dead letter of an unreadable record; its event has the same id."""
-    cause = DeadLetterCause.INVALID_RECORD
+def invalid_record(
+    invalid: InvalidRecord, command_id: str, record: Record, now: float, work: CommandWork | None
+) -> DeadLetter:
+    """Return the dead letter of an unreadable record; its event has the same id. `work` are the writes so far."""
+    cause = cause_of(invalid)
     return DeadLetter(
         command_id=command_id,
         command=_word(invalid.command),
@@ -106,9 +113,14 @@ def invalid_record(invalid: InvalidRecord, command_id: str, record: Record, now:
         cause=cause.value,
         advice=cause.advice,
         redrive=invalid.redrive,
-        intents=[],
+        intents=intents(work, work.ambiguous if work else None),
         record=OriginalRecord.of(record.partition, record.offset, record.headers, record.value),
     )
+
+
+def cause_of(invalid: InvalidRecord) -> DeadLetterCause:
+    """Return why an unreadable record is a dead letter."""
+    return DeadLetterCause.UNDECRYPTABLE if invalid.is_sealed else DeadLetterCause.INVALID_RECORD
 
 
 def lost_record(work: CommandWork, key: bytes, now: float) -> DeadLetter:

@@ -10,6 +10,7 @@ from consumers.applier.task import CommandTask, operator_decision
 from consumers.authorization.state import CommandWork, OpenDeadLetter
 from schemas.callers import vouching
 from schemas.commands import Discard, EmptyRecentCommands, HandoffClose, HandoffRequest, LowerVersionFloor, RecordRead
+from schemas.dead_letter import DeadLetter
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import (
     CommandDeadLettered,
@@ -130,15 +131,15 @@ def record_lost(work: CommandWork) -> CommandDeadLettered:
     )
 
 
-def record_invalid(command_id: str, command: str | None, caller: str | None) -> CommandDeadLettered:
-    """Return the event of a dead-lettered record that is no command."""
-    cause = DeadLetterCause.INVALID_RECORD
+def record_invalid(command_id: str, dead_letter: DeadLetter) -> CommandDeadLettered:
+    """Return the event of a dead-lettered record that cannot be read."""
     return CommandDeadLettered.model_construct(
         command_id=command_id,
-        command=CommandType(command or "unrecognised"),
-        caller=caller or "unknown",
-        cause=cause.value,
-        advice=cause.advice,
+        command=CommandType(dead_letter.command or "unrecognised"),
+        caller=dead_letter.caller or "unknown",
+        cause=dead_letter.cause,
+        advice=dead_letter.advice,
+        redrive=dead_letter.redrive or None,
     )
 
 

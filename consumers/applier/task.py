@@ -32,7 +32,8 @@ from schemas.commands import (
 from schemas.enums import PREFIX, CommandType
 from schemas.identity import canonical_json
 from schemas.operator_decision import OperatorDecision
-from schemas.records import RecordedCommand, UnreadableRecord, read_command
+from schemas.records import RecordedCommand, UndecryptableRecord, UnreadableRecord, read_command
+from schemas.sealing import Keys
 
 CommandPayload = HandoffRequest | HandoffClose | AuthorizationWatch
 OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
@@ -140,7 +141,10 @@ class RecordTask:
 
 @dataclass(frozen=True, slots=True)
 class InvalidRecord:
-    """A record that is no command of this version, with the fields that were readable."""
+    """A record that is no command of this version, with the fields that were readable.
+
+    `is_sealed`: a command whose encrypted part cannot be opened now; a redrive has the fields of its command.
+    """
 
     problem: str
     command_id: str | None = None
@@ -148,14 +152,17 @@ class InvalidRecord:
     caller: str | None = None
     accepted_at: float | None = None
     redrive: int = 0
+    is_sealed: bool = False
 
 
 Task = CommandTask | RecordTask | InvalidRecord
 
 
-def read(record: Record, digest_key: bytes) -> Task:
+def read(record: Record, digest_key: bytes, keys: Keys) -> Task:
     """Parse a record; an unreadable record is an `InvalidRecord`, not an error."""
-    accepted = read_command(record.headers, record.value)
+    accepted = read_command(record.headers, record.value, keys)
+    if isinstance(accepted, UndecryptableRecord) and accepted.shown is not None:
+        return _sealed(accepted.problem, accepted.shown)
     if isinstance(accepted, UnreadableRecord):
         envelope = accepted.envelope
         if envelope is None:
@@ -242,6 +249,18 @@ def operator_decision(data: Redrive | OperatorPayload, caller: str) -> OperatorD
         reason=data.reason,
         ticket=data.ticket,
     )
+
+
+def _sealed(problem: str, shown: RecordedCommand) -> InvalidRecord:
+    match shown.data:
+        case Redrive(command=command) as redrive:
+            time = command.accepted_at.timestamp()
+            return InvalidRecord(
+                problem, redrive.command_id, command.type, command.caller, time, redrive.redrive, is_sealed=True
+            )
+        case data:
+            time = shown.accepted_at.timestamp()
+            return InvalidRecord(problem, shown.id, data.TYPE, shown.caller, time, is_sealed=True)
 
 
 def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> CommandTask | InvalidRecord:

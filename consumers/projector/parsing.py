@@ -112,7 +112,7 @@ def parse(topic: str, partition: int, record: TopicRecord) -> Item:
             )  # the worker deletes its state earlier than the read model, which sweeps by its own retention
         snapshot = read_authorization(headers, record.value)
         return Ignored(snapshot.problem) if isinstance(snapshot, UnreadableRecord) else SnapshotRecord(*snapshot)
-    command = read_command(headers, record.value)
+    command = read_command(headers, record.value, None)
     if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
     return (

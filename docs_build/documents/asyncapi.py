@@ -3,6 +3,7 @@
 The `state` topic is left out because it is private to the worker.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
@@ -16,6 +17,7 @@ from schemas.enums import PREFIX
 from schemas.events import EVENTS
 from schemas.model import Message
 from schemas.permissions import OWN_HANDOFFS
+from schemas.public_fields import is_public, public_part
 from schemas.records import schema_uri, source
 from schemas.topics import Topic, catalogue
 
@@ -36,6 +38,11 @@ _ENVELOPE: Mapping[str, Mapping[str, Any]] = {
     "ce_time": {"type": "string", "format": "date-time"},
     "content-type": {"const": "application/json", "type": "string"},
     "traceparent": {"type": "string", "description": "The W3C trace context, if the cause was traced."},
+}
+_SEALED = {
+    "type": "string",
+    "description": "The complete data as a compact JWE (dir, A256GCM). The others are the public part: a field of "
+    "the class phi is absent, or has a placeholder.",
 }
 _NUMBERED_SOURCE = {
     "ce_source": {
@@ -172,7 +179,11 @@ def _message(kind: str, model: type[Message]) -> dict[str, Any]:
     if kind == "event":
         message["correlationId"] = {"location": "$message.header#/ce_correlationid"}
     headers = _example_headers(kind, name)
-    return message | {"examples": [{"name": "typical", "headers": headers, "payload": dict(model.EXAMPLE)}]}
+    payload = dict(model.EXAMPLE)
+    if kind == "command" and not is_public(model):
+        shown = public_part(model.from_caller(json.dumps(payload)))
+        payload = json.loads(shown.to_json()) | {"sealed": "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXY.dGV4dA.dGFn"}
+    return message | {"examples": [{"name": "typical", "headers": headers, "payload": payload}]}
 
 
 def _example_headers(kind: str, name: str) -> dict[str, str]:
@@ -206,9 +217,13 @@ def _headers(kind: str) -> dict[str, Any]:
 
 def _schemas(models: Iterable[tuple[str, type[Message]]]) -> dict[str, Any]:
     """Return the component schemas of all models."""
-    # OpenAPI's discriminator has another meaning in AsyncAPI. The variants' constants identify them too.
-    return {
-        name: without_key(schema, "discriminator")
-        for _, model in models
-        for name, schema in component_schemas(model).items()
-    }
+    schemas: dict[str, Any] = {}
+    for kind, model in models:
+        # OpenAPI's discriminator has another meaning in AsyncAPI. The variants' constants identify them too.
+        found = without_key(component_schemas(model), "discriminator")
+        if kind == "command" and not is_public(model):
+            own = found[model.__name__]
+            own["properties"]["sealed"] = _SEALED
+            own["required"] = [*own["required"], "sealed"]
+        schemas |= found
+    return schemas

@@ -57,6 +57,7 @@ from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.tracing import TracedPublisher
+from runtime.credentials.phi_keys import phi_keys
 from runtime.gc import tune_gc
 from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.server import limited_protocol
@@ -67,6 +68,7 @@ from runtime.settings import Settings
 from runtime.settings.processes import PARTS_OF_READ_AHEAD
 from runtime.tracing.traces import Traces, open_traces
 from schemas.records import source
+from schemas.sealing import Keys
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def serve(settings: Settings) -> int:
 async def work(settings: Settings, process: Process) -> None:
     """Build the components, serve until `process.stop`, and stop them in order."""
     own = settings.ingress
-    callers = read_callers(settings)
+    callers, keys = read_callers(settings), phi_keys(settings.topics)
     process.health.expect("kafka", "topics", "events")
     topics = catalogue(settings.topics.prefix)
     stop_seconds = own.stop_deadline.total_seconds() - own.publish_deadline.total_seconds()
@@ -100,7 +102,7 @@ async def work(settings: Settings, process: Process) -> None:
         open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
         open_client(settings.collate, process.metrics.collate, traces, environment=settings.environment) as collate,
     ):
-        components = assemble(settings, process, callers, collate, _kafka_sources(settings), traces=traces)
+        components = assemble(settings, process, callers, collate, _kafka_sources(settings), keys=keys, traces=traces)
         process.spawn("deadlines", components.deadlines.run())
         limits = ConnectionLimits(
             keepalive_seconds=own.stop_deadline.total_seconds() / 4,
@@ -174,6 +176,7 @@ def assemble(
     collate: CollateClient,
     kafka: KafkaSources,
     *,
+    keys: Keys,
     traces: Traces | None = None,
 ) -> Components:
     """Build all components between the socket and Kafka. Starts none of them."""
@@ -203,6 +206,7 @@ def assemble(
     )
     command_log = CommandLog(
         publisher if traces is None else TracedPublisher(publisher, traces, topics.commands.name),
+        keys,
         source=source(settings.environment),
         partitions=partitions,
     )
@@ -273,11 +277,12 @@ def assemble(
                 actions,
                 situations,
                 waiters,
+                keys=keys,
                 record=record,
                 max_wait_seconds=_MAX_WAIT_SECONDS,
             ),
             lists=lists,
-            bulk=BulkDecisions(access, dead_letters, actions),
+            bulk=BulkDecisions(access, dead_letters, actions, keys),
             decisions=OperatorDecisions(access, command_log),
             who_am_i=WhoAmI(access, own),
         ),

@@ -52,6 +52,7 @@ class Deployment:
                 "collate-api-key": self.collate_key,
                 "callers.toml": self.callers,
                 "digest-key": secrets.token_urlsafe(32),
+                "phi-keys": secrets.token_urlsafe(32),
                 "cookie-key": secrets.token_urlsafe(32),
                 "database-dsn": self._servers.dsn_of_pods,
                 "subscriptions.toml": self._servers.receiver.subscription(f"/etc/gateway/secrets/{RECEIVER}"),

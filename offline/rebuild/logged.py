@@ -81,7 +81,9 @@ def logged(task: Task, partition: int, offset: int) -> LoggedCommand:
             # The applier's id of its dead letter: the record's own, or one made from its position.
             has_id = task.command_id is not None and is_command_id(task.command_id)
             command_id = (has_id and task.command_id) or dead_letter_id(f"{partition}-{offset}", 0)
-            return LoggedCommand(offset, command_id, command_id, 0, task.caller or "", task.accepted_at or 0.0, b"")
+            return LoggedCommand(
+                offset, command_id, command_id, task.redrive, task.caller or "", task.accepted_at or 0.0, b""
+            )
 
 
 def first_unended(commands: Sequence[LoggedCommand], history: History) -> LoggedCommand | None:

@@ -23,6 +23,7 @@ from offline.rebuild.state import rebuilt
 from runtime.settings import KafkaSettings
 from schemas.authorization import AuthorizationRecord
 from schemas.records import UnreadableRecord, read_authorization, read_event
+from schemas.sealing import Keys
 from schemas.topics import Topics
 
 
@@ -44,6 +45,7 @@ class RebuildInput:
     copies: Mapping[int, int]
     topic_id: str
     digest_key: bytes
+    keys: Keys
     watch_seconds: float
     now: float
 
@@ -104,7 +106,7 @@ async def _read_commands(known: RebuildInput, number: int, only: bytes | None, f
     async for record in _records(known, "commands", number):
         key = record.key or b""
         if only in {None, key}:
-            entry = logged(read(_input(record), known.digest_key), number, record.offset)
+            entry = logged(read(_input(record), known.digest_key, known.keys), number, record.offset)
             found.commands[key].append(entry)
             oldest = min(oldest, record.timestamp / 1_000)
     return oldest

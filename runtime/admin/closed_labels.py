@@ -18,6 +18,7 @@ Labels = tuple[str, ...]
 
 CAUSES: Final = (
     "invalid_record",
+    "undecryptable",
     "outcome_unknown",
     "record_lost",
     "too_old",

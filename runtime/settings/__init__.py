@@ -13,7 +13,7 @@ from runtime.settings.collate import CollateSettings
 from runtime.settings.console import ConsoleSettings
 from runtime.settings.deliverer import DelivererSettings
 from runtime.settings.ingress import IngressSettings
-from runtime.settings.kafka import KafkaSettings, TopicSettings
+from runtime.settings.kafka import MOST_PHI_KEYS, KafkaSettings, TopicSettings
 from runtime.settings.load import (
     load_access_settings,
     load_cluster_settings,
@@ -38,6 +38,7 @@ from runtime.settings.watch import WatchSettings
 from runtime.settings.worker import WorkerSettings
 
 __all__ = [
+    "MOST_PHI_KEYS",
     "AccessSettings",
     "AdminSettings",
     "ClusterSettings",

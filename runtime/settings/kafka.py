@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -86,6 +86,10 @@ class KafkaSettings(Section):
         return wrong
 
 
+# Dead letters live 30 days, so that keys of a week would fit too.
+MOST_PHI_KEYS: Final = 8
+
+
 class TopicSettings(Section):
     """The five topics, with the same number of partitions and the same durability."""
 
@@ -100,6 +104,13 @@ class TopicSettings(Section):
     )
     min_insync: Annotated[int, Field(ge=1, le=10)] = Field(
         2, description="Replicas that must have a record before it counts as written."
+    )
+    phi_key_file: Path | None = Field(
+        None,
+        description=(
+            f"File with 1 to {MOST_PHI_KEYS} keys for the free text in `commands` and `dead-letters`, one a line: 32 "
+            "random bytes in base64. The first encrypts, all decrypt; only ingress and workers read it."
+        ),
     )
 
     def contradictions(self) -> list[str]:

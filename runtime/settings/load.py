@@ -20,8 +20,8 @@ Loaded = TypeVar("Loaded", bound=Section)
 
 # Settings that one process requires although they are optional for the others.
 _NEEDED: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "ingress": (("ingress", "callers_file"),),
-    "worker": (("worker", "digest_key_file"),),
+    "ingress": (("ingress", "callers_file"), ("topics", "phi_key_file")),
+    "worker": (("worker", "digest_key_file"), ("topics", "phi_key_file")),
     "projector": (("readmodel", "dsn_file"),),
     "migrate": (("readmodel", "dsn_file"),),
     "deliverer": (("deliverer", "subscriptions_file"),),

@@ -23,6 +23,7 @@ from consumers.authorization.state import AuthorizationState
 from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
+from local.phi_keys import new_keys
 from runtime.metrics import PayerLabels, create_metrics
 from schemas.commands import HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
@@ -106,6 +107,7 @@ class KeyQueue:
     connect: object
     authorization_id: str
     settings: ApplierSettings = field(default_factory=lambda: ApplierSettings(digest_key=b"k" * 32))
+    keys: object = field(default_factory=new_keys)
     cadence: Cadence = field(default_factory=Cadence)
     metrics: object = field(default_factory=lambda: create_metrics(CollectorRegistry()))
     on_outputs: object = lambda outputs: None
@@ -148,7 +150,9 @@ class KeyQueue:
         writer, metrics = EventWriter(TOPICS, SOURCE, numbers), self.metrics.commands
         self.watcher = Watcher(self.collate, writer, metrics, self.chance, self.cadence)
         self.applier = Applier(
-            ApplierContext(self.collate, writer, self.settings, metrics, self.watcher.next_timer, self.chance)
+            ApplierContext(
+                self.collate, writer, self.settings, self.keys, metrics, self.watcher.next_timer, self.chance
+            )
         )
         self._next_record()
         self.timer_at = self.stored_timer_at
@@ -194,7 +198,7 @@ class KeyQueue:
         command = RecordedCommand(
             command_id, caller, self.authorization_id, time, data, redrive, own_handoffs=own_handoffs
         )
-        self.append(*write_command(command, SOURCE))
+        self.append(*write_command(command, SOURCE, self.keys))
         return command_id
 
     async def apply(self, *arguments, **options):

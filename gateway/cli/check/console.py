@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from gateway.cli.check.check_results import CheckResult, failed, ok, skipped
+from gateway.cli.check.files import check_key_file
 from gateway.cli.check.process import check_process
 from runtime.exits import Exit
 from runtime.http_client import HttpClient, reason_of
@@ -29,12 +30,9 @@ def check_console(settings: ConsoleProcessSettings, *, offline: bool) -> Iterato
 
 
 def _cookie_keys(file: Path) -> CheckResult:
-    from gateway.console.sign_in.sealing import CookieKeysError, read_keys  # noqa: PLC0415 - imported when needed
+    from gateway.console.sign_in.sealing import MOST_KEYS  # noqa: PLC0415 - imported when needed
 
-    try:
-        return ok("cookie keys", f"{len(read_keys(file).keys)} in {file}")
-    except CookieKeysError as invalid:
-        return failed("cookie keys", "; ".join(invalid.problems), Exit.CONFIG)
+    return check_key_file("cookie keys", file, MOST_KEYS)
 
 
 def _api(url: str) -> CheckResult:

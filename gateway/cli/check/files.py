@@ -2,18 +2,20 @@
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 from adapters.kafka.credentials import RotatingContext
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok
+from runtime.credentials.key_ring import KeyFileError, read_keys
 from runtime.exits import Exit
 from runtime.http_client import client_tls
-from runtime.settings import ClusterSettings, DelivererProcessSettings, Settings, read_secret
+from runtime.settings import MOST_PHI_KEYS, ClusterSettings, DelivererProcessSettings, Settings, read_secret
 
 _DIGEST_KEY_BYTES = 16
 
 
 def check_files(settings: ClusterSettings, process: str | None) -> Iterator[CheckResult]:
-    """Check the certificates, the callers file, the digest key and the subscriptions file."""
+    """Check the certificates, the callers file, the keys and the subscriptions file."""
     if settings.kafka.security.endswith("SSL"):
         yield _kafka_tls(settings)
     if isinstance(settings, DelivererProcessSettings) or (process is None and settings.deliverer.subscriptions_file):
@@ -26,6 +28,8 @@ def check_files(settings: ClusterSettings, process: str | None) -> Iterator[Chec
         yield _callers(settings)
     if process in {None, "worker"} and settings.worker.digest_key_file is not None:
         yield _digest_key(settings)
+    if settings.topics.phi_key_file is not None:
+        yield check_key_file("phi keys", settings.topics.phi_key_file, MOST_PHI_KEYS)
 
 
 def _kafka_tls(settings: ClusterSettings) -> CheckResult:
@@ -82,6 +86,14 @@ def _digest_key(settings: Settings) -> CheckResult:
     if size < _DIGEST_KEY_BYTES:
         return failed("digest key", f"{path} has {size} bytes, at least {_DIGEST_KEY_BYTES} are required", Exit.CONFIG)
     return ok("digest key", f"{size} bytes")
+
+
+def check_key_file(name: str, file: Path, most: int) -> CheckResult:
+    """Check the keys of a file. The result names each key by its id, the first one first."""
+    try:
+        return ok(name, f"{', '.join(str(key.kid) for key in read_keys(file, most).keys)} in {file}")
+    except KeyFileError as invalid:
+        return failed(name, "; ".join(invalid.problems), Exit.CONFIG)
 
 
 def _reason(error: OSError) -> str:

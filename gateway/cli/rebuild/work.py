@@ -10,6 +10,7 @@ from consumers.engine.core.progress import GroupCopy
 from consumers.worker import read_digest_key
 from offline.rebuild.partition import RebuildInput
 from offline.rebuild.rebuild import Rebuild, RebuildRefused, Rebuilt
+from runtime.credentials.phi_keys import phi_keys
 from runtime.settings import AccessSettings
 from schemas.topics import catalogue
 
@@ -24,7 +25,7 @@ async def rebuild(
 
     Raises RebuildRefused, RecordUnreadable, DigestKeyRefused and KafkaAway.
     """
-    digest_key = read_digest_key(settings.worker)
+    digest_key, keys = read_digest_key(settings.worker), phi_keys(settings.topics)
     topics, group = catalogue(settings.topics.prefix), settings.worker.group
     async with open_cluster(settings.kafka) as cluster:
         await _await_no_members(cluster, group, settings.worker.session_timeout.total_seconds(), report)
@@ -47,6 +48,7 @@ async def rebuild(
         copies={number: copy.offset for number, copy in copies.items() if copy.is_of(topic_id)},
         topic_id=topic_id,
         digest_key=digest_key,
+        keys=keys,
         watch_seconds=settings.worker.watch_max_age.total_seconds(),
         now=time.time(),
     )

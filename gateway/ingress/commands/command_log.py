@@ -9,6 +9,7 @@ from gateway.ingress.http.problems import KafkaUnavailable, Stopping
 from runtime.http.problem import Problem
 from runtime.http.problems import Overloaded
 from schemas.records import RecordedCommand, write_command
+from schemas.sealing import Keys
 from schemas.topics import partition_for
 
 
@@ -25,8 +26,9 @@ class CommandRecord:
 class CommandLog:
     """Serializes commands and appends them to their authorization's partition."""
 
-    def __init__(self, publisher: RecordAppender, *, source: str, partitions: int) -> None:
+    def __init__(self, publisher: RecordAppender, keys: Keys, *, source: str, partitions: int) -> None:
         self._publisher = publisher
+        self._keys = keys
         self._source = source
         self._partitions = partitions
 
@@ -37,7 +39,7 @@ class CommandLog:
 
     def serialize(self, command: RecordedCommand) -> CommandRecord:
         """Return the record of a command."""
-        headers, value = write_command(command, self._source)
+        headers, value = write_command(command, self._source, self._keys)
         key = command.authorization_id.encode()
         return CommandRecord(partition_for(key, self._partitions), key, headers, value)
 

@@ -86,6 +86,16 @@ class CommandService:
 
     async def append(self, command: AcceptedCommand, trace: str | None, log_fields: dict[str, Any]) -> CommandReceipt:
         """Append the command, unless this replica remembers it. Adds its place to `log_fields`. Raises as `accept`."""
+        # The type is part of the digest: commands of two types can have the same (empty) body. Each record of a command
+        # with PHI has another value, because it is encrypted.
+        digest = self._replays.digest(command.data.TYPE.encode() + b"\n" + command.data.to_json())
+        remembered = self._replays.recall(command.command_id, time.monotonic())
+        if remembered is not None:
+            if remembered.digest != digest:
+                raise self._key_reused()
+            self._metrics.replays.inc()
+            log_fields["replayed"] = True
+            return self._receipt(command, remembered, is_replay=True)
         accepted_at = acceptance_time()
         record = self._commands.serialize(
             RecordedCommand(
@@ -98,15 +108,6 @@ class CommandService:
                 traceparent=trace,
             )
         )
-        # The type is part of the digest: commands of two types can have the same (empty) body.
-        digest = self._replays.digest(command.data.TYPE.encode() + b"\n" + record.value)
-        remembered = self._replays.recall(command.command_id, time.monotonic())
-        if remembered is not None:
-            if remembered.digest != digest:
-                raise self._key_reused()
-            self._metrics.replays.inc()
-            log_fields["replayed"] = True
-            return self._receipt(command, remembered, is_replay=True)
         had_place = self._unfinished.holds(command.command_id)
         if (outcome := self._waiters.recent_outcome(command.command_id)) is not None:
             self._require_same_type(command, outcome)

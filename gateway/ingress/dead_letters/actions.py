@@ -9,8 +9,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
 from gateway.ingress.commands.publisher import NotAppended
 from gateway.ingress.http.context import RequestContext
@@ -21,7 +19,8 @@ from schemas.commands import PUBLIC_COMMANDS, Discard, Original, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import CommandType
 from schemas.identity import request_id
-from schemas.records import RecordedCommand, UnreadableRecord, read_command
+from schemas.records import RecordedCommand, UndecryptableRecord, UnreadableRecord, read_command
+from schemas.sealing import Keys
 from schemas.times import format_time
 
 
@@ -33,27 +32,36 @@ class DeadLetterTarget:
     authorization_id: str
 
 
-def original_of(dead_letter: DeadLetter) -> Original | None:
-    """Return the caller's command, also for the dead letter of a redrive. None if its record is unreadable."""
-    headers, value = dead_letter.record.bytes()
-    accepted = read_command(headers, value)
+def original_of(dead_letter: DeadLetter, keys: Keys) -> Original | UnreadableRecord:
+    """Return the caller's command, also for the dead letter of a redrive, or why there is none."""
+    accepted = _record_of(dead_letter, keys)
     if isinstance(accepted, UnreadableRecord):
-        return None
+        return accepted
     if isinstance(accepted.data, Redrive):
         return accepted.data.command
     if accepted.data.TYPE not in PUBLIC_COMMANDS:
+        return UnreadableRecord("type: expected a command of a caller")
+    return Original(
+        type=CommandType(accepted.data.TYPE),
+        caller=accepted.caller,
+        accepted_at=accepted.accepted_at,
+        data=json.loads(accepted.data.to_json()),
+        own_handoffs=accepted.own_handoffs or None,
+    )
+
+
+def _record_of(dead_letter: DeadLetter, keys: Keys) -> RecordedCommand | UnreadableRecord:
+    return read_command(*dead_letter.record.bytes(), keys)
+
+
+def _last_write(dead_letter: DeadLetter, keys: Keys) -> dict[str, Any] | None:
+    """Return the last write so far. A redrive that the worker could not decrypt has only those before it."""
+    if dead_letter.intents:
+        return dead_letter.intents[-1]
+    accepted = _record_of(dead_letter, keys)
+    if isinstance(accepted, UnreadableRecord) or not isinstance(accepted.data, Redrive):
         return None
-    try:
-        data: dict[str, Any] = json.loads(value)
-        return Original(
-            type=CommandType(accepted.data.TYPE),
-            caller=accepted.caller,
-            accepted_at=accepted.accepted_at,
-            data=data,
-            own_handoffs=accepted.own_handoffs or None,
-        )
-    except (ValueError, ValidationError):
-        return None
+    return accepted.data.intent
 
 
 def traceparent_of(dead_letter: DeadLetter) -> str | None:
@@ -62,16 +70,23 @@ def traceparent_of(dead_letter: DeadLetter) -> str | None:
     return next((str(value, "latin-1") for name, value in headers if name == "traceparent"), None)
 
 
-def not_redrivable() -> NotRedrivable:
+def not_redrivable(found: UnreadableRecord | None = None) -> NotRedrivable:
     """Return the problem of a dead letter whose command is unreadable."""
+    if isinstance(found, UndecryptableRecord):
+        return NotRedrivable(
+            f"The command can't be decrypted ({found.problem}). Add the missing key to the ingress and the worker. "
+            "If the key is lost, discard the command, and ask its caller to send it again."
+        )
     return NotRedrivable("The command's record can't be read. Discard it, and ask its caller to send it again.")
 
 
-def redrive_of(command_id: str, dead_letter: DeadLetter, decision: DeadLetterDecision, operator: str) -> Redrive:
+def redrive_of(
+    command_id: str, dead_letter: DeadLetter, decision: DeadLetterDecision, operator: str, keys: Keys
+) -> Redrive:
     """Return the redrive of a dead letter. Raises NotRedrivable."""
-    original = original_of(dead_letter)
-    if original is None:
-        raise not_redrivable()
+    original = original_of(dead_letter, keys)
+    if isinstance(original, UnreadableRecord):
+        raise not_redrivable(original)
     return Redrive(
         command_id=command_id,
         redrive=dead_letter.redrive + 1,
@@ -80,7 +95,7 @@ def redrive_of(command_id: str, dead_letter: DeadLetter, decision: DeadLetterDec
         ticket=decision.ticket,
         why=decision.why,
         command=original,
-        intent=dead_letter.intents[-1] if dead_letter.intents else None,
+        intent=_last_write(dead_letter, keys),
     )
 
 

@@ -37,6 +37,7 @@ from runtime.http.problem import Fault
 from runtime.http.problems import Overloaded
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions, DeadLettersDecided, NotDecided
 from schemas.api.queries import Query
+from schemas.sealing import Keys
 
 if TYPE_CHECKING:
     from schemas.commands import Discard, Redrive
@@ -47,10 +48,11 @@ MAX_DECISIONS = 20
 class BulkDecisions:
     """The endpoint."""
 
-    def __init__(self, access: AccessControl, reader: DeadLetterReader, actions: DeadLetterActions) -> None:
+    def __init__(self, access: AccessControl, reader: DeadLetterReader, actions: DeadLetterActions, keys: Keys) -> None:
         self._access = access
         self._reader = reader
         self._actions = actions
+        self._keys = keys
 
     async def decide(self, request: Request) -> Response:
         """POST /v1/dead-letters/decisions."""
@@ -114,7 +116,8 @@ class BulkDecisions:
             return "not_redrivable"
         else:
             try:
-                action = redrive_of(summary.command_id, await self._reader.fetch(entry), decision, operator)
+                dead_letter = await self._reader.fetch(entry)
+                action = redrive_of(summary.command_id, dead_letter, decision, operator, self._keys)
             except DeadLetterGone:
                 return "expired"
             except NotRedrivable:

@@ -13,27 +13,28 @@ from gateway.ingress.live.presenter import facts_of
 from gateway.ingress.live.situations import Situation
 from schemas.api.dead_letters import DeadLetterDetail, DeadLetterSituation, DeadLetterWrite
 from schemas.api.situations import HandoffNow
-from schemas.commands import COMMANDS
+from schemas.commands import COMMANDS, Original
 from schemas.dead_letter import DeadLetter
 from schemas.fields.scalars import word
 from schemas.identity import canonical_json
 from schemas.public_fields import public_json
+from schemas.records import UnreadableRecord
+from schemas.sealing import Keys
 
 
-def detail(entry: IndexEntry, dead_letter: DeadLetter) -> DeadLetterDetail:
+def detail(entry: IndexEntry, dead_letter: DeadLetter, keys: Keys) -> DeadLetterDetail:
     """Return the public fields of a dead letter."""
     return DeadLetterDetail(
         **dict(entry.summary),
-        asks=_public_command(dead_letter),
+        asks=_public_command(original_of(dead_letter, keys)),
         sent=[_write(intent) for intent in dead_letter.intents],
         partition=dead_letter.record.partition,
         offset=dead_letter.record.offset,
     )
 
 
-def _public_command(dead_letter: DeadLetter) -> dict[str, Any] | None:
-    original = original_of(dead_letter)
-    if original is None:
+def _public_command(original: Original | UnreadableRecord) -> dict[str, Any] | None:
+    if isinstance(original, UnreadableRecord):
         return None
     try:
         data = COMMANDS[original.type].from_record(canonical_json(original.data))

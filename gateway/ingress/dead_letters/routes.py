@@ -47,9 +47,10 @@ from runtime.http.problems import Overloaded
 from runtime.logs import get_log
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
 from schemas.api.queries import DeadLettersQuery, OperatorQuery, Query
-from schemas.commands import Discard, RecordRead, Redrive
+from schemas.commands import Discard, Original, RecordRead, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import Outcome, ReadContent
+from schemas.sealing import Keys
 
 log = get_log()
 
@@ -65,6 +66,7 @@ class DeadLetters:
         situations: Situations,
         waiters: Waiters,
         *,
+        keys: Keys,
         record: AccessRecord,
         max_wait_seconds: int,
     ) -> None:
@@ -73,6 +75,7 @@ class DeadLetters:
         self._actions = actions
         self._situations = situations
         self._waiters = waiters
+        self._keys = keys
         self._record = record
         self._max_wait_seconds = max_wait_seconds
 
@@ -103,7 +106,7 @@ class DeadLetters:
         self._access.admit(request)
         read_query(request, Query)
         entry = self._find(request)
-        return ModelResponse(detail(entry, await self._fetch(entry)))
+        return ModelResponse(detail(entry, await self._fetch(entry), self._keys))
 
     async def original(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}/original?operator=…: PHI, so the read is recorded first."""
@@ -120,12 +123,9 @@ class DeadLetters:
         if (authorization_id := entry.summary.authorization_id) is not None:
             read = RecordRead(content=ReadContent.DEAD_LETTER_ORIGINAL, operator=operator, of_command=command_id)
             await self._record.put_read(authorization_id, caller.name, read)
-        original = original_of(dead_letter)
-        return ModelResponse(
-            DeadLetterOriginal(
-                command_id=command_id, data=None if original is None else original.data, value=dead_letter.record.value
-            )
-        )
+        original = original_of(dead_letter, self._keys)
+        data = original.data if isinstance(original, Original) else None
+        return ModelResponse(DeadLetterOriginal(command_id=command_id, data=data, value=dead_letter.record.value))
 
     async def situation(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}/situation: the state at Collate now."""
@@ -135,8 +135,8 @@ class DeadLetters:
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
         authorization_id = _target(entry).authorization_id
-        original = original_of(dead_letter)
-        handoff_id = None if original is None else original.data.get("handoffId")
+        original = original_of(dead_letter, self._keys)
+        handoff_id = original.data.get("handoffId") if isinstance(original, Original) else None
         handoff_id = handoff_id if isinstance(handoff_id, str) else None
         result = await self._situations.read(authorization_id, handoff_id, caller.name)
         if isinstance(result, UpstreamError):
@@ -149,7 +149,7 @@ class DeadLetters:
         if not entry.summary.can_redrive:
             raise not_redrivable()
         dead_letter = await self._fetch(entry)
-        action = redrive_of(entry.summary.command_id, dead_letter, decision, operator)
+        action = redrive_of(entry.summary.command_id, dead_letter, decision, operator, self._keys)
         context_of(request.scope).trace_link = traceparent_of(dead_letter)
         return await self._append(request, caller, entry, action)
 

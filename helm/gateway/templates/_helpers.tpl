@@ -188,6 +188,7 @@ replicas: {{ (index .root.Values .component).replicas }}
 {{- $files := dict -}}
 {{- if has .component (list "ingress" "worker") -}}
 {{- $_ := set $files "GATEWAY_COLLATE__API_KEY_FILE" $secrets.collateApiKey -}}
+{{- $_ := set $files "GATEWAY_TOPICS__PHI_KEY_FILE" $secrets.phiKeys -}}
 {{- if $secrets.collateCa -}}{{- $_ := set $files "GATEWAY_COLLATE__CA_FILE" $secrets.collateCa -}}{{- end -}}
 {{- if $secrets.collateProxyCredentials -}}
 {{- $_ := set $files "GATEWAY_COLLATE__PROXY_CREDENTIALS_FILE" $secrets.collateProxyCredentials -}}

@@ -30,6 +30,7 @@ from runtime.serving import serving
 from runtime.settings import LogSettings, load_settings
 from schemas.cloudevents import from_kafka
 from schemas.records import read_command, write_dead_letter, write_dead_letter_ended, write_event
+from tests.process.phi_keys import PHI_KEYS
 
 PARTITIONS = 12
 HERE = "/collate-gateway/test"
@@ -75,7 +76,7 @@ class Kafka:
 
     def read(self):
         """Return every command in the topic, as the worker reads it."""
-        return [read_command(headers, value) for _, _, headers, value in self.commands]
+        return [read_command(headers, value, PHI_KEYS) for _, _, headers, value in self.commands]
 
     def envelopes(self):
         return [from_kafka(headers, value) for _, _, headers, value in self.commands]
@@ -283,6 +284,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
             "GATEWAY_COLLATE__ALLOW_PLAIN_HTTP": "true",
             "GATEWAY_COLLATE__API_KEY_FILE": str(tmp_path / "collate.key"),
             "GATEWAY_INGRESS__CALLERS_FILE": str(callers_file),
+            "GATEWAY_TOPICS__PHI_KEY_FILE": str(callers_file),  # PHI_KEYS are in force
         }
         | settings_of,
         "ingress",
@@ -291,7 +293,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
     process = Process("ingress", Health(), create_metrics(registry), registry, get_log())
     sources = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_dead_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
-        components = assemble(settings, process, CallersFile(callers_file), client, sources)
+        components = assemble(settings, process, CallersFile(callers_file), client, sources, keys=PHI_KEYS)
         own = settings.ingress
         limits = replace(limits, connections=own.max_connections, connections_per_peer=own.max_connections_per_peer)
         connections = Connections("api", limits, process.metrics, process.health)

@@ -34,6 +34,16 @@ async def test_an_accepted_command_is_in_the_topic_as_the_worker_reads_it(ingres
     assert (partition, key) == (partition_for(b"auth_1", 12), b"auth_1")
 
 
+async def test_a_repeated_close_is_recognised_although_each_record_is_encrypted_anew(ingress, kafka):
+    first, again = [await ingress.post(CLOSE, SUBMITTED, **{"Idempotency-Key": "k"}) for _ in range(2)]
+    assert (again.status, again.json) == (first.status, first.json)
+    assert again.headers["idempotency-replayed"] == "true"
+    other = {"result": SUBMITTED["result"] | {"operatorNotes": "said by mail"}}
+    assert (await ingress.post(CLOSE, other, **{"Idempotency-Key": "k"})).status == 422
+    ((_, _, _, value),) = kafka.commands
+    assert b"said by" not in value
+
+
 async def test_a_close_has_the_handoff_of_its_path(ingress, kafka):
     assert (await ingress.post(CLOSE, SUBMITTED)).status == 202
     (command,) = kafka.read()

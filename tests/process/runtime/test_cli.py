@@ -1,7 +1,9 @@
 import json
 import os
+import secrets
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -107,14 +109,22 @@ def test_check_offline_makes_no_network_call(gateway):
     assert ended.stdout.splitlines() == ["ok      settings     environment test"]
 
 
+def phi_keys(directory):
+    (directory / "phi").write_text(secrets.token_urlsafe(32))
+    return {"GATEWAY_TOPICS__PHI_KEY_FILE": str(directory / "phi")}
+
+
 def test_check_offline_checks_the_files_of_a_process(gateway, tmp_path):
-    callers, digest = tmp_path / "callers.toml", tmp_path / "digest"
+    callers, digest, keys = tmp_path / "callers.toml", tmp_path / "digest", phi_keys(tmp_path)
     callers.write_text("[[caller]]\nname = 'a b'\n")
     digest.write_text("short")
-    ended = gateway("check", "--offline", "--for", "ingress", GATEWAY_INGRESS__CALLERS_FILE=str(callers))
+    ended = gateway("check", "--offline", "--for", "ingress", GATEWAY_INGRESS__CALLERS_FILE=str(callers), **keys)
     assert ended.returncode == 78
+    assert f" in {tmp_path / 'phi'}" in ended.stdout
     assert f"FAILED  callers      {callers}: " in ended.stdout
-    ended = gateway("check", "--offline", "--for", "worker", "--json", GATEWAY_WORKER__DIGEST_KEY_FILE=str(digest))
+    ended = gateway(
+        "check", "--offline", "--for", "worker", "--json", GATEWAY_WORKER__DIGEST_KEY_FILE=str(digest), **keys
+    )
     assert ended.returncode == 78
     message = json.loads(ended.stdout)
     assert (message["ok"], message["code"]) == (False, 78)
@@ -144,7 +154,9 @@ def test_check_accepts_a_new_callers_entry_and_the_key_is_printed_separately(gat
     assert key not in made.stdout
     file = tmp_path / "callers.toml"
     file.write_text(made.stdout)
-    checked = gateway("check", "--offline", "--for", "ingress", GATEWAY_INGRESS__CALLERS_FILE=str(file))
+    checked = gateway(
+        "check", "--offline", "--for", "ingress", GATEWAY_INGRESS__CALLERS_FILE=str(file), **phi_keys(tmp_path)
+    )
     assert checked.returncode == 0, checked.stdout
     assert f"ok      callers      1 in {file}" in checked.stdout
     wrong = gateway("callers", "new", "scheduling", "--may", "everything")
@@ -160,13 +172,13 @@ def test_a_new_signing_secret_is_for_commands_only(gateway, tmp_path):
     assert made.stderr.strip() not in made.stdout
     secret.write_text(made.stderr)
     callers.write_text(made.stdout)
-    check = "check", "--offline", "--for", "ingress"
-    assert f"ok      callers      1 in {callers}" in gateway(*check, GATEWAY_INGRESS__CALLERS_FILE=str(callers)).stdout
+    check = partial(gateway, "check", "--offline", "--for", "ingress", **phi_keys(tmp_path))
+    assert f"ok      callers      1 in {callers}" in check(GATEWAY_INGRESS__CALLERS_FILE=str(callers)).stdout
     wrong = gateway("callers", "new", "intake", "--may", "handoff:grant", "--secret-file", str(secret))
     assert wrong.returncode == 2
     assert "a signature allows only" in wrong.stderr
     callers.write_text(made.stdout.replace('"handoff:request"', '"handoff:request", "operate"'))
-    checked = gateway(*check, GATEWAY_INGRESS__CALLERS_FILE=str(callers))
+    checked = check(GATEWAY_INGRESS__CALLERS_FILE=str(callers))
     assert checked.returncode == 0, checked.stdout
     assert "differs callers" in checked.stdout
     assert "intake: operate" in checked.stdout

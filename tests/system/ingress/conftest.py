@@ -70,7 +70,7 @@ async def read_commands(bootstrap, prefix):
         while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
             assert not patience.is_over
             for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += [read_command(record.headers, record.value) for record in records]
+                found += [read_command(record.headers, record.value, None) for record in records]
         return found
     finally:
         await consumer.stop()

@@ -102,7 +102,7 @@ async def test_after_added_partitions_all_records_move_in_order_and_nothing_is_l
 
     # The way back, interrupted again and again.
     to = f"{prefix}two."
-    digest_key = (run.directory / "digest-key").read_text()
+    kept = {name: (run.directory / name).read_text() for name in ("digest-key", "phi-keys")}
     new = Installation(
         run,
         bootstrap=kafka,
@@ -110,7 +110,8 @@ async def test_after_added_partitions_all_records_move_in_order_and_nothing_is_l
         prefix=to,
         settings=settings | {"GATEWAY_TOPICS__PARTITIONS": str(MORE)},
     )
-    new.write_secret("digest-key", digest_key)  # an installation makes its own
+    for name, content in kept.items():  # an installation makes its own
+        new.write_secret(name, content)
     await asyncio.to_thread(new.apply_topics)
     loaded = load_access_settings(old.environ)
     counts = dict.fromkeys(("authorizations", "dead_letters"), PARTITIONS) | dict.fromkeys(

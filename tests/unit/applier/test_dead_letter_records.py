@@ -14,7 +14,7 @@ WORK = CommandWork(command_id="c", command="t", caller="me", redrive=1, n=2, int
 
 
 def of(caller):
-    return dead_letters.invalid_record(InvalidRecord("why", caller=caller), "c", RECORD, 6.0)
+    return dead_letters.invalid_record(InvalidRecord("why", caller=caller), "c", RECORD, 6.0, None)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from consumers.applier.task import CommandTask, InvalidRecord, read, request_body, turn_of
 from consumers.authorization.state import AmbiguousWrite
 from consumers.engine import Record, Turn
+from local.phi_keys import new_keys
 from schemas.commands import HandoffClose, HandoffRequest, Original, Redrive, Revoked
 from schemas.enums import CommandType, DecisionReason
 from schemas.records import RecordedCommand, write_command
@@ -16,6 +17,7 @@ REDRIVEN = datetime(2026, 5, 6, 12, tzinfo=UTC)
 WRITE = {"n": 3, "operation": "create", "if_match": 7, "version": 7, "key": "cg1-x", "first_sent_at": 1.5}
 IN_FLIGHT = WRITE | {"body_digest": "00"}
 ENDED = WRITE | {"ended": "version_conflict"}
+KEYS = new_keys()
 AMBIGUOUS = {"version": 5, "since": 1.0}
 
 
@@ -30,8 +32,8 @@ def task_of(intent, command_type=CommandType.HANDOFF_REQUEST, data=None):
         intent=intent,
     )
     record_id = "5d0f3c1e-0d55-5b4e-9a53-0f7c1a8e7b10"
-    headers, value = write_command(RecordedCommand(record_id, "desk", "auth_1", REDRIVEN, redrive, 2), "/test")
-    return read(Record(0, 9, b"auth_1", value, headers, 0.0), b"k" * 32)
+    headers, value = write_command(RecordedCommand(record_id, "desk", "auth_1", REDRIVEN, redrive, 2), "/test", KEYS)
+    return read(Record(0, 9, b"auth_1", value, headers, 0.0), b"k" * 32, KEYS)
 
 
 def test_a_redrive_is_the_command_of_its_caller_with_a_life_of_its_own():

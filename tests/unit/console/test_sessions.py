@@ -11,8 +11,9 @@ from gateway.console.person import SignInWay
 from gateway.console.sign_in.cookies import CookieJar, CookieTooLarge
 from gateway.console.sign_in.links import OneTimeLinks, one_time_link
 from gateway.console.sign_in.return_path import safe_return_path
-from gateway.console.sign_in.sealing import CookieKeysError, Sealer
+from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import Sessions, new_session
+from runtime.credentials.key_ring import KeyFileError
 from tests.unit.console.app import NOW, ORIGIN, console_settings
 
 
@@ -145,7 +146,7 @@ def test_while_keys_rotate_both_open_and_the_first_seals(key_file):
 @pytest.mark.parametrize("content", ["", "short", "A" * 22, "\n".join(["A" * 43] * 3), "!" * 43])
 def test_an_unusable_key_file_is_an_error_without_its_content(tmp_path, content):
     (file := tmp_path / "keys").write_text(content)
-    with pytest.raises(CookieKeysError) as refused:
+    with pytest.raises(KeyFileError) as refused:
         Sealer(file)
     assert content == "" or content not in str(refused.value)
 

@@ -15,7 +15,7 @@ BEGIN = 3
 def known(copy=None):
     extents = {"commands": [Extent(BEGIN, 7)]}
     copies = {} if copy is None else {0: copy}
-    return RebuildInput(None, catalogue("t."), extents, copies, "topic id", b"k" * 16, 60.0, 1_000.0)
+    return RebuildInput(None, catalogue("t."), extents, copies, "topic id", b"k" * 16, None, 60.0, 1_000.0)
 
 
 def sources(*is_ended, events_since=0.0):

@@ -25,6 +25,7 @@ def good(secret):
         "GATEWAY_COLLATE__BASE_URL": "https://api.sandbox.trycollate.ai/",
         "GATEWAY_COLLATE__API_KEY_FILE": str(secret),
         "GATEWAY_WORKER__DIGEST_KEY_FILE": str(secret),
+        "GATEWAY_TOPICS__PHI_KEY_FILE": str(secret),
     }
 
 
@@ -55,6 +56,7 @@ def test_without_settings_all_required_ones_are_listed():
         "GATEWAY_COLLATE__BASE_URL: required but not set",
         "GATEWAY_COLLATE__API_KEY_FILE: required but not set",
         "GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress` but not set",
+        "GATEWAY_TOPICS__PHI_KEY_FILE: required for `gateway ingress` but not set",
     ]
 
 
@@ -174,9 +176,10 @@ def test_all_kinds_of_problems_are_listed_together(tmp_path):
         "GATEWAY_WORKER__TURNS: ",
         "GATEWAY_COLLATE__…: total_timeout",
         "GATEWAY_INGRESS__CALLERS_FILE: required",
+        "GATEWAY_TOPICS__PHI_KEY_FILE: required",
     ):
         assert expected in message
-    assert len(problems) == 10
+    assert len(problems) == 11
 
 
 def test_a_problem_never_contains_the_value(good):
@@ -207,6 +210,7 @@ def test_an_unreadable_file_is_an_error(good, secret, monkeypatch):
     # Tests may run as root, who reads everything.
     monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)
     assert problems_of(good) == [
+        f"GATEWAY_TOPICS__PHI_KEY_FILE: {secret} can't be read by this process",
         f"GATEWAY_COLLATE__API_KEY_FILE: {secret} can't be read by this process",
         f"GATEWAY_WORKER__DIGEST_KEY_FILE: {secret} can't be read by this process",
     ]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.phi_keys import new_keys
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import from_kafka, sequence_text, to_kafka
 from schemas.commands import COMMANDS, AuthorizationWatch, HandoffRequest
@@ -35,6 +36,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 OTHER = "7d9f3ab0-35a4-5f4e-8c4b-64f2a0f1c9aa"
 HERE = source("local")
+KEYS = new_keys()
 
 
 def example(model):
@@ -45,14 +47,14 @@ def example(model):
 @pytest.mark.parametrize("redrive", [0, 3])
 def test_a_command_is_read_as_written(model, redrive):
     command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, example(model), redrive, TRACE)
-    assert read_command(*write_command(command, HERE)) == command
+    assert read_command(*write_command(command, HERE, KEYS), KEYS) == command
 
 
 @pytest.mark.parametrize("trace", [None, TRACE])
 @pytest.mark.parametrize("redrive", [0, 3])
 def test_a_commands_headers_equal_those_of_the_codec(redrive, trace):
     command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest(), redrive, trace)
-    headers, value = write_command(command, HERE)
+    headers, value = write_command(command, HERE, KEYS)
     assert to_kafka(from_kafka(headers, value))[0] == headers
 
 
@@ -141,18 +143,18 @@ def test_the_headers_of_events_and_states_are_golden():
 
 def test_commands_and_dead_letters_have_no_sequence_so_their_source_is_the_installation():
     command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest())
-    for headers, _ in (write_command(command, HERE), write_dead_letter(example(DeadLetter), HERE)):
+    for headers, _ in (write_command(command, HERE, KEYS), write_dead_letter(example(DeadLetter), HERE)):
         assert dict(headers)["ce_source"] == HERE.encode()
 
 
 def test_the_limit_of_a_caller_to_its_own_handoffs_is_on_the_record():
     command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, AuthorizationWatch(), own_handoffs=True)
-    headers, value = write_command(command, HERE)
+    headers, value = write_command(command, HERE, KEYS)
     assert ("ce_handoffs", b"own") in headers
-    assert read_command(headers, value) == command
-    assert "ce_handoffs" not in dict(write_command(replace(command, own_handoffs=False), HERE)[0])
+    assert read_command(headers, value, KEYS) == command
+    assert "ce_handoffs" not in dict(write_command(replace(command, own_handoffs=False), HERE, KEYS)[0])
     planted = tuple((name, b"planted" if name == "ce_handoffs" else raw) for name, raw in headers)
-    assert read_command(planted, value).problem == "handoffs: expected own, or no such attribute"
+    assert read_command(planted, value, KEYS).problem == "handoffs: expected own, or no such attribute"
 
 
 def test_the_source_of_an_odd_key_is_a_uri_reference():
@@ -200,7 +202,7 @@ def test_a_command_of_a_caller_without_a_valid_name_is_unreadable(caller):
     command = RecordedCommand(
         id=ID, caller=caller, authorization_id="auth_7Q2M", accepted_at=NOW, data=example(AuthorizationWatch)
     )
-    read = read_command(*write_command(command, HERE))
+    read = read_command(*write_command(command, HERE, KEYS), KEYS)
     assert isinstance(read, UnreadableRecord)
     assert read.problem == "caller: expected the name of a caller"
 
@@ -232,7 +234,7 @@ def test_a_dead_letter_keeps_the_bytes_of_a_broken_record(headers, value, key):
     assert read.record.bytes() == (headers, value)
 
 
-COMMAND = write_command(RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest()), HERE)
+COMMAND = write_command(RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest()), HERE, KEYS)
 
 
 def without(name):
@@ -259,7 +261,7 @@ def without(name):
     ],
 )
 def test_an_unreadable_command_has_a_reason_without_quoting_the_record(headers, value, problem):
-    read = read_command(headers, value)
+    read = read_command(headers, value, KEYS)
     assert isinstance(read, UnreadableRecord)
     assert read.problem.startswith(problem)
     assert "planted" not in read.problem
@@ -270,7 +272,7 @@ def test_an_event_is_not_read_as_a_command_nor_a_command_as_an_event():
     event = publish(
         example(EVENTS["collate-gateway.handoff.opened.v1"]), authorization_id="a", sequence=1, life=1, time=NOW
     )
-    assert isinstance(read_command(*write_event(event, HERE)), UnreadableRecord)
+    assert isinstance(read_command(*write_event(event, HERE), KEYS), UnreadableRecord)
     assert isinstance(read_authorization(*COMMAND), UnreadableRecord)
     assert isinstance(read_dead_letter(*COMMAND), UnreadableRecord)
 

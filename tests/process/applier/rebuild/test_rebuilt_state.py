@@ -30,7 +30,7 @@ def sources(queue):
     for event in queue.events():
         history.see(event)
     key = queue.settings.digest_key
-    return history, [logged(read(record, key), 0, record.offset) for record in queue.records]
+    return history, [logged(read(record, key, queue.keys), 0, record.offset) for record in queue.records]
 
 
 def rebuild(queue):

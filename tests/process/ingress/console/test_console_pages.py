@@ -13,6 +13,7 @@ from schemas.enums import EventType
 from schemas.events import AuthorizationWatchEnded
 from schemas.identity import command_id_from_key
 from schemas.records import RecordedCommand, publish, write_command
+from tests.process.phi_keys import PHI_KEYS
 from tests.unit.console.app import browser, console_app, console_settings
 
 GROUPS = {"staff": ["authorization:read", "authorization:review", "handoff:request", "handoff:grant", "handoff:close"]}
@@ -86,7 +87,7 @@ async def dead(ingress, kafka, collate, eventually):
     command_id = command_id_from_key("intake", authorization, "k")
     data = HandoffRequest.from_caller(json.dumps({"requestedBy": "Dr. Doe"}))
     command = RecordedCommand(command_id, "intake", authorization, ACCEPTED, data)
-    record = write_command(command, "/collate-gateway/test")
+    record = write_command(command, "/collate-gateway/test", PHI_KEYS)
     letter = DeadLetter(
         command_id=command_id,
         command=data.TYPE.value,

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from local.phi_keys import new_keys
 from schemas.commands import COMMANDS, Discard, HandoffClose, HandoffRequest, Redrive
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished
 from schemas.identity import command_id_from_key, request_id
 from schemas.records import RecordedCommand, publish, write_command
+from tests.process.phi_keys import PHI_KEYS
 
 ACCEPTED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=25)
 DEAD = ACCEPTED + timedelta(hours=24)
@@ -46,7 +48,7 @@ def dead_letter(number=1, data=CLOSE, *, redrive=0, dead_at=DEAD, cause="outcome
     authorization = changes.get("authorization_id", f"auth_{number}")
     command_id = command_id_from_key("intake", authorization, f"k-{number}")
     headers, value = record or write_command(
-        RecordedCommand(command_id, "intake", authorization, ACCEPTED, data), "/collate-gateway/test"
+        RecordedCommand(command_id, "intake", authorization, ACCEPTED, data), "/collate-gateway/test", PHI_KEYS
     )
     fields = {
         "command_id": command_id,
@@ -179,6 +181,20 @@ async def test_the_original_needs_a_named_operator_and_writes_a_log_line(lines, 
     (line,) = [line for line in lines() if line["event"] == "ingress.original_revealed"]
     assert (line["operator"], line["caller"], line["command_id"]) == ("op-7", "desk", dead.command_id)
     assert "Doe" not in json.dumps(lines())
+
+
+async def test_a_command_whose_key_is_missing_names_the_key_and_is_not_redriven(ingress, kafka, add_dead_letters):
+    keys = new_keys()
+    command = RecordedCommand(command_id_from_key("intake", "auth_1", "k-1"), "intake", "auth_1", ACCEPTED, CLOSE)
+    record = write_command(command, "/collate-gateway/test", keys)
+    dead = await add_dead_letters(dead_letter(cause="undecryptable", record=record))
+    path = f"/v1/dead-letters/{dead.command_id}"
+    assert "asks" not in (await ingress.get(path)).json
+    assert "data" not in (await ingress.get(f"{path}/original?operator=op-7")).json
+    reply = await ingress.post(f"{path}/redrive", DECISION)
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "not-redrivable")
+    assert "Add the missing key" in reply.json["detail"]
+    assert not any(isinstance(written.data, Redrive) for written in kafka.read())
 
 
 def reasons_of(data):
