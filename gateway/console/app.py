@@ -25,7 +25,7 @@ from gateway.console.sign_in.renewal import Renewals
 from gateway.console.sign_in.routes import CALLBACK, SignIn, at_the_proxy
 from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import Sessions
-from gateway.console.updates import FreshnessReader
+from gateway.console.updates import OverviewReader
 from gateway.console.views.problems import MOST_FORM_BYTES
 from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
 from runtime.http.body import BodyBound
@@ -84,7 +84,7 @@ def create_app(
     )
     # A redirect would repeat the Host header, which a client chooses.
     app.router.redirect_slashes = False
-    app.state.freshness = FreshnessReader()
+    app.state.overview = OverviewReader()
     app.state.console = Console(api, own, settings.environment, content.templates, now)
     return app
 

@@ -1,17 +1,19 @@
 """Pages that update a part of themselves: the fragment, its ETag, and how old the data may be.
 
-`console.js` requests the page's own address with `HX-Request: true`, and receives only the part, or 304.
+`console.js` requests the page's own address with `HX-Request: true`, and receives only the part, or 304. Each response
+has the numbers of the lists, `request.state.counts`, as a header.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.console.api import Answer, Call, GatewayProblem, NotAnswered, Outcome, operations
+from gateway.console.api import Answer, Call, GatewayProblem, NotAnswered, Outcome, models, operations
 from gateway.console.page import console_of, is_fragment, person_of, render
 from gateway.console.views.freshness import Freshness, freshness_of
 
@@ -21,29 +23,34 @@ _SEPARATOR: Final = "~"
 _QUOTE: Final = '"'
 
 
-class FreshnessReader:
-    """Caches how far the read model is behind: one call of the API every five seconds for all people."""
+class OverviewReader:
+    """Caches the overview: one call of the API every five seconds for all people."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._known = freshness_of(None)
+        self._known: models.Overview | None = None
         self._due_at = 0.0
 
-    async def read(self, request: Request) -> Freshness:
-        """Return the freshness; `unknown` if the API does not answer or the person may not read it."""
+    async def read(self, request: Request) -> models.Overview | None:
+        """Return the overview; None if the API does not answer or the person may not read it."""
         async with self._lock:
             if self._clock() >= self._due_at:
                 outcome = await console_of(request).api.send(person_of(request), operations.read_overview())
-                self._known = freshness_of(outcome.body if isinstance(outcome, Answer) else None)
+                self._known = outcome.body if isinstance(outcome, Answer) else None
                 self._due_at = self._clock() + FRESH_SECONDS
             return self._known
 
 
+async def read_overview(request: Request) -> models.Overview | None:
+    """Return the cached overview. For a person without `authorization:read` show only how far the read model is."""
+    reader: OverviewReader = request.app.state.overview
+    return await reader.read(request)
+
+
 async def read_freshness(request: Request) -> Freshness:
     """Return how far the read model is behind."""
-    reader: FreshnessReader = request.app.state.freshness
-    return await reader.read(request)
+    return freshness_of(await read_overview(request))
 
 
 async def read_changed(request: Request, call: Call[T]) -> tuple[Outcome[T] | None, Freshness]:
@@ -98,7 +105,8 @@ def status_of(outcome: Outcome[object]) -> int:
 
 
 def _now(request: Request) -> dict[str, str]:
-    return {"x-now": console_of(request).now().isoformat()}
+    counts: Mapping[str, int] = getattr(request.state, "counts", {})
+    return {"x-now": console_of(request).now().isoformat(), "x-counts": urlencode(counts)}
 
 
 def _known(request: Request) -> tuple[str | None, str | None]:

@@ -258,6 +258,26 @@ class Webhooks(OpenModel):
     unreachable: Public[int] = Field(description="The deliverers that do not answer.")
 
 
+class Claimant(OpenModel):
+    """A person who has open handoffs in hand."""
+
+    caller: Public[Name] = Field(description="The person as a caller: the value of `claimedBy`.")
+    by: Public[Name] = Field(description="The person's name.")
+    handoffs: Public[int] = Field(description="The open handoffs that the person has in hand.")
+
+
+MOST_COUNTED: Final = 1_000
+"""A list is not counted beyond this."""
+
+
+class PeopleWork(OpenModel):
+    """The numbers of the work lists."""
+
+    person: Public[int] = Field(description="The authorizations that need a person; 1000 means 1000 or more.")
+    contradicted: Public[int] = Field(description="The contradicted reports; 1000 means 1000 or more.")
+    claims: Public[list[Claimant]] = Field(description="Who has open handoffs in hand, by name; at most 100 people.")
+
+
 class Overview(OpenModel):
     """The state of the whole gateway."""
 
@@ -277,6 +297,7 @@ class Overview(OpenModel):
         description="With `history=1h`: the counts of the last 60 minutes, oldest first, the present minute included.",
     )
     active_handoffs: Public[int] = Field(description="The number of open handoffs.")
+    work: Public[PeopleWork] = Field(description="The numbers of the work lists.")
     projector: Public[Projector] = Field(description="The freshness of the read model.")
     webhooks: Public[Webhooks | None] = Field(
         default=None, description="The webhook subscriptions; absent in an installation without a deliverer."

@@ -9,10 +9,11 @@ from psycopg import AsyncConnection
 from adapters.postgres.queries import fetch_all, fetch_one
 from adapters.postgres.rows import Rank
 from adapters.postgres.serializers import full_caller, unfinished_command
-from schemas.api.reads import MinuteCounts, Overview, Projector, Rates
+from schemas.api.reads import MOST_COUNTED, Claimant, MinuteCounts, Overview, PeopleWork, Projector, Rates
 
 Row = Mapping[str, Any]
 MAX_UNFINISHED = 10
+MAX_CLAIMANTS = 100
 _UNFINISHED = """
 SELECT command_id, authorization_id, type, caller, accepted_at, status, reason, advice, until
 FROM commands WHERE status <> 'finished' AND {} ORDER BY accepted_at NULLS FIRST, command_id LIMIT {}
@@ -40,6 +41,13 @@ SELECT
     (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.EVENT:d}) AS events,
     (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.ATTEMPT:d}) AS attempts,
     (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,
+    (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE coalesce(action_required_at, active_since) IS NOT NULL
+        LIMIT {MOST_COUNTED}) p) AS person,
+    (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE contradicted_at IS NOT NULL
+        LIMIT {MOST_COUNTED}) c) AS contradicted,
+    (SELECT coalesce(json_agg(c), '[]') FROM (
+        SELECT claimed_by AS caller, min(record->'activeHandoff'->'claim'->>'by') AS by, count(*) AS handoffs
+        FROM authorizations WHERE claimed_by IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {MAX_CLAIMANTS}) c) AS claims,
     (SELECT at FROM pulse) AS heartbeat_at,
     (SELECT behind FROM pulse) AS lag
 """  # noqa: S608 - all parts are constants
@@ -84,6 +92,11 @@ def _overview(row: Row, history: list[MinuteCounts] | None) -> Overview:
             accepted=row["accepted"], finished=row["finished"], events=row["events"], attempts=row["attempts"]
         ),
         active_handoffs=row["active"],
+        work=PeopleWork(
+            person=row["person"],
+            contradicted=row["contradicted"],
+            claims=[Claimant(**one) for one in row["claims"]],
+        ),
         history=history,
         projector=Projector(at=row["heartbeat_at"], behind=row["lag"]),
     )

@@ -585,6 +585,17 @@ class CallerLimits(TypedDict):
     """The accepted commands that may be without an outcome."""
 
 
+class Claimant(TypedDict):
+    """A person who has open handoffs in hand."""
+
+    caller: str
+    """The person as a caller: the value of `claimedBy`."""
+    by: str
+    """The person's name."""
+    handoffs: int
+    """The open handoffs that the person has in hand."""
+
+
 ReportedOutcome = Literal["submitted", "decision_observed", "not_required_observed", "follow_up_required_observed"]
 """The result that an operator saw at the payer."""
 
@@ -1579,6 +1590,17 @@ class Rates(TypedDict):
     """Recorded calls to Collate for commands."""
 
 
+class PeopleWork(TypedDict):
+    """The numbers of the work lists."""
+
+    person: int
+    """The authorizations that need a person; 1000 means 1000 or more."""
+    contradicted: int
+    """The contradicted reports; 1000 means 1000 or more."""
+    claims: list[Claimant]
+    """Who has open handoffs in hand, by name; at most 100 people."""
+
+
 class Projector(TypedDict):
     """The freshness of the read model."""
 
@@ -1638,6 +1660,7 @@ class Overview(TypedDict):
     """With `history=1h`: the counts of the last 60 minutes, oldest first, the present minute included."""
     activeHandoffs: int
     """The number of open handoffs."""
+    work: PeopleWork
     projector: Projector
     webhooks: NotRequired[Webhooks]
     """The webhook subscriptions; absent in an installation without a deliverer."""

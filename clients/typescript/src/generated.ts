@@ -1358,6 +1358,18 @@ export interface components {
             unfinishedCommands: number;
         };
         /**
+         * Claimant
+         * @description A person who has open handoffs in hand.
+         */
+        Claimant: {
+            /** @description The person as a caller: the value of `claimedBy`. */
+            caller: string;
+            /** @description The person's name. */
+            by: string;
+            /** @description The open handoffs that the person has in hand. */
+            handoffs: number;
+        };
+        /**
          * CloseReport
          * @description The report at a close: a reported outcome, or that the operator was unable to complete the handoff.
          * @enum {string}
@@ -2505,6 +2517,17 @@ export interface components {
          *         "attempts": 25
          *       },
          *       "activeHandoffs": 3,
+         *       "work": {
+         *         "person": 12,
+         *         "contradicted": 1,
+         *         "claims": [
+         *           {
+         *             "caller": "people:jo.miller",
+         *             "by": "jo.miller",
+         *             "handoffs": 2
+         *           }
+         *         ]
+         *       },
          *       "projector": {
          *         "at": "2026-06-02T14:59:58Z",
          *         "behind": 0
@@ -2536,6 +2559,7 @@ export interface components {
             history?: components["schemas"]["MinuteCounts"][];
             /** @description The number of open handoffs. */
             activeHandoffs: number;
+            work: components["schemas"]["PeopleWork"];
             projector: components["schemas"]["Projector"];
             /** @description The webhook subscriptions; absent in an installation without a deliverer. */
             webhooks?: components["schemas"]["Webhooks"];
@@ -2565,6 +2589,18 @@ export interface components {
             payerReceipt?: unknown;
             /** @description The payer's decision as Collate shows it. */
             decision?: unknown;
+        };
+        /**
+         * PeopleWork
+         * @description The numbers of the work lists.
+         */
+        PeopleWork: {
+            /** @description The authorizations that need a person; 1000 means 1000 or more. */
+            person: number;
+            /** @description The contradicted reports; 1000 means 1000 or more. */
+            contradicted: number;
+            /** @description Who has open handoffs in hand, by name; at most 100 people. */
+            claims: components["schemas"]["Claimant"][];
         };
         /**
          * ProblemDetails

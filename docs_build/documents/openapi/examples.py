@@ -167,6 +167,11 @@ EXAMPLES: Final[Mapping[str, Json]] = {
         "fullCallers": [],
         "lastMinute": {"accepted": 12, "finished": 12, "events": 30, "attempts": 25},
         "activeHandoffs": 3,
+        "work": {
+            "person": 12,
+            "contradicted": 1,
+            "claims": [{"caller": "people:jo.miller", "by": "jo.miller", "handoffs": 2}],
+        },
         "projector": {"at": "2026-06-02T14:59:58Z", "behind": 0},
     },
     "PayerEvidence": {

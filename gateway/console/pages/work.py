@@ -1,6 +1,8 @@
 """`/work`: who waits for a person."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode
 
@@ -8,22 +10,26 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import Answer, Failure, Outcome, operations
+from gateway.console.api import Answer, Failure, Outcome, models, operations
 from gateway.console.errors import PageError
-from gateway.console.page import console_of, person_of
-from gateway.console.updates import read_changed, respond, unchanged
+from gateway.console.page import console_of, is_fragment, person_of
+from gateway.console.updates import read_changed, read_overview, respond, unchanged
+from gateway.console.updating_part import etag_of, page_or_part
 from gateway.console.views.freshness import Freshness
 from gateway.console.views.lists.work_list import (
     OF_HANDOFFS,
     ROWS,
+    OwnTrouble,
     Tab,
     WorkFilter,
     WorkView,
     authorizations_call,
     authorizations_view,
+    counts_of,
     filter_of,
     handoffs_call,
     handoffs_view,
+    own_troubles,
     since_of,
 )
 from schemas.api.queries import METADATA
@@ -44,6 +50,9 @@ class WorkPage:
     first: str | None = None
     next: str | None = None
     rows_per_page: int = ROWS
+    counts: Mapping[str, int] = field(default_factory=dict)
+    claims: Sequence[models.Claimant] = ()
+    own: Sequence[OwnTrouble] = ()
     work: WorkView | None = None
     problem: Failure | None = None
 
@@ -51,6 +60,8 @@ class WorkPage:
 async def work(request: Request) -> Response:
     """GET /work?tab=todo|mine|open|closed|contradicted."""
     person, now = person_of(request), console_of(request).now()
+    overview = await read_overview(request) if person.may("authorization:read") else None
+    counts = request.state.counts = counts_of(overview, person.name)
     columns = [column.key for column in console_of(request).settings.case_columns]
     filter_ = filter_of(request.query_params, columns)
     outcome: Outcome[object] | None
@@ -75,10 +86,35 @@ async def work(request: Request) -> Response:
         address_of(filter_, filter_.cursor),
         first=address_of(filter_, None) if filter_.cursor else None,
         next=address_of(filter_, list_.next) if list_ is not None and list_.next else None,
+        counts=counts,
+        claims=[] if overview is None else overview["work"]["claims"],
+        own=() if is_fragment(request) else await _own(request),
         work=list_,
         problem=None if isinstance(outcome, Answer) else outcome,
     )
     return respond(request, "work.html", "work_part.html", page, outcome=outcome, freshness=freshness)
+
+
+async def own(request: Request) -> Response:
+    """GET /work/own: the part of the list with the person's own handoffs in trouble."""
+    page = await _own(request)
+    return page_or_part(request, "work_own.html", "work_own.html", page, etag=etag_of(page))
+
+
+async def _own(request: Request) -> tuple[OwnTrouble, ...]:
+    """Return the person's own handoffs in trouble, as far as they can be read: the list itself says what cannot."""
+    api, person, now = console_of(request).api, person_of(request), console_of(request).now()
+    mine, wrong, ended = await asyncio.gather(
+        api.send(person, authorizations_call(WorkFilter(Tab.MINE), await _caller(request))),
+        api.send(person, authorizations_call(WorkFilter(Tab.CONTRADICTED), "")),
+        api.send(person, handoffs_call(WorkFilter(Tab.CLOSED, days_back=1), now)),
+    )
+    return own_troubles(
+        mine.body["authorizations"] if isinstance(mine, Answer) else [],
+        wrong.body["authorizations"] if isinstance(wrong, Answer) else [],
+        ended.body["handoffs"] if isinstance(ended, Answer) else [],
+        person.name,
+    )
 
 
 async def _caller(request: Request) -> str:
@@ -93,6 +129,7 @@ def address_of(filter_: WorkFilter, cursor: str | None) -> str:
     query = {
         "tab": None if filter_.tab is Tab.TO_DO else filter_.tab.value,
         "payer": filter_.payer,
+        "claimedBy": filter_.claimed_by,
         **{f"{METADATA}{key}": value for key, value in filter_.metadata.items()},
         "days": "2" if filter_.days_back else None,
         "cursor": cursor,
@@ -109,4 +146,4 @@ async def open_by_id(request: Request) -> Response:
     return RedirectResponse(f"/authorizations/{authorization_id}/work", 303)
 
 
-ROUTES: Final = [Route("/work", work), Route("/work/open", open_by_id)]
+ROUTES: Final = [Route("/work", work), Route("/work/own", own), Route("/work/open", open_by_id)]

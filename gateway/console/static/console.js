@@ -1,4 +1,4 @@
-// What the pages do in a browser with scripts. Every page also works without this file.
+// What the pages do with scripts. Every page also works without this file.
 // Parts with `data-poll` update themselves; times count on; keys move between pages and rows.
 (() => {
   "use strict";
@@ -117,8 +117,23 @@
       state.due = state.at + 1000 * Number(part.dataset.every || 5);
     }
   };
+  // The numbers of the lists. One that grows while the page is hidden marks its icon.
+  let waits = Infinity;
+  const count = (numbers) => {
+    for (const [name, number] of numbers) for (const place of all(`[data-count="${name}"]`)) write(place, number);
+    const shown = document.querySelector("[aria-current] [data-count]");
+    if (shown) document.title = document.title.replace(/^(\(\d+\) )?/, shown.textContent === "0" ? "" : `(${shown.textContent}) `);
+    const todo = Number(numbers.get("todo") ?? waits);
+    if (document.hidden && todo > waits) {
+      markIcon("alert");
+      if (kept.get("notify", "off") === "on" && Notification.permission === "granted") new Notification(say("waits"));
+    }
+    waits = todo;
+  };
+  const markIcon = (name) => { const icon = document.querySelector("link[rel=icon]"); icon.href = icon.dataset[name] };
   const arrived = (part, answer) => {
     setServerTime(answer.headers.get("x-now"));
+    count(new URLSearchParams(answer.headers.get("x-counts") ?? ""));
     if (part.dataset.state === "stale") { delete part.dataset.state; tell(part, stateOf(part).heldText) }
     for (const element of all("time[data-read]")) element.dateTime = new Date(now()).toISOString();
   };
@@ -239,7 +254,12 @@
     words = { ...document.getElementById("words")?.dataset };
     for (const element of all("[data-needs-script]")) element.hidden = false;
     const zone = document.querySelector("[data-zone]"), theme = document.querySelector("[data-theme-choice]");
-    const keys = document.querySelector("[data-keys-switch]");
+    const keys = document.querySelector("[data-keys-switch]"), notify = document.querySelector("[data-notify]");
+    if (notify) {
+      notify.checked = kept.get("notify", "off") === "on";
+      notify.addEventListener("change", () => { kept.set("notify", notify.checked ? "on" : "off"); if (notify.checked) Notification.requestPermission() });
+    }
+    for (const place of all('[data-count="todo"]')) waits = Number(place.textContent);
     print.addEventListener("change", () => showTimes());
     if (zone) { zone.value = kept.get("zone", "local"); zone.addEventListener("change", () => { kept.set("zone", zone.value); showTimes() }) }
     if (theme) { theme.value = kept.get("theme", "auto"); theme.addEventListener("change", () => { kept.set("theme", theme.value); setTheme(theme.value) }) }
@@ -248,7 +268,7 @@
     for (const part of all("[data-poll]")) stateOf(part).due = performance.now() + 1000 * Number(part.dataset.every || 5);
     setInterval(() => { if (!document.hidden) tick(); pollDue() }, 1000);
     // A page that comes back, from another tab or from a laptop that slept, asks at once.
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) { for (const part of all("[data-poll]")) stateOf(part).due = 0; pollDue() } });
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) { markIcon("plain"); for (const part of all("[data-poll]")) stateOf(part).due = 0; pollDue() } });
     document.addEventListener("keydown", onKey);
     document.addEventListener("click", onClick);
     document.addEventListener("submit", (event) => { if (event.target.target !== "_blank" && event.target.method !== "dialog") leaving() });

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from adapters.postgres.queries import HandoffPage, TimelinePage
 from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, TimelineRow
 from adapters.postgres.store import Store
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage
-from adapters.postgres.views.overview import overview_with_history
+from adapters.postgres.views.overview import overview, overview_with_history
 from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
 from schemas.api.lists import Needs
@@ -316,6 +317,25 @@ async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_tim
         assert (await numbers(replace(page, after=read_cursor(following, *types))))[0] == [0]
         assert (await numbers(replace(page, since=minutes(2))))[0] == [3, 2]
         assert (await numbers(replace(page, order="oldest", since=minutes(2))))[0] == [2, 3]
+
+
+async def test_the_overview_counts_the_work_and_names_who_has_it_in_hand(database):
+    claim = {"by": "jo", "caller": "people:jo", "since": AT.isoformat()}
+    rows = [
+        replace(
+            row, claimed_by="people:jo", record=json.dumps(json.loads(row.record) | {"activeHandoff": {"claim": claim}})
+        )
+        for row in (authorization("a", active_since=minutes(1)), authorization("b", active_since=minutes(2)))
+    ]
+    await database.write(
+        *rows,
+        authorization("c", action_required_at=minutes(1)),
+        authorization("d", contradicted_at=minutes(1)),
+        authorization("e"),
+    )
+    work = (await overview(database.connection)).work
+    assert (work.person, work.contradicted) == (3, 1)
+    assert [(one.caller, one.by, one.handoffs) for one in work.claims] == [("people:jo", "jo", 2)]
 
 
 async def test_the_history_has_every_minute_of_the_last_hour(database):

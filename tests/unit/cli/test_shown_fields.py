@@ -166,6 +166,10 @@ TABLE = {
             "at": "the time from which the ages count",
             "history": "the page does not ask for it",
             "fullCallers.lastAt": "the count is of the last ten minutes",
+            **dict.fromkeys(
+                ("work.person", "work.contradicted", *(f"work.claims.{name}" for name in ("by", "caller", "handoffs"))),
+                "`gateway work` lists them",
+            ),
             "webhooks": "--admin URL of a deliverer shows them as they are now",
             **dict.fromkeys(
                 (f"{of}.waiting.{name}" for of in ("oldest", "deadLetters") for name in ("until", "lastCalls")),

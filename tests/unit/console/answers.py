@@ -60,6 +60,14 @@ def overview(**fields: Any) -> Json:
         "deadLetters": [],
         "lastMinute": {"accepted": 12, "finished": 11, "events": 40, "attempts": 31},
         "activeHandoffs": 7,
+        "work": {
+            "person": 12,
+            "contradicted": 1,
+            "claims": [
+                {"caller": "people:jo.miller", "by": "jo.miller", "handoffs": 2},
+                {"caller": "people:sam.ng", "by": "sam.ng", "handoffs": 1},
+            ],
+        },
         "history": history(),
         "projector": {"at": ago(seconds=1), "behind": 0},
     } | fields

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from gateway.console.updates import FRESH_SECONDS, FreshnessReader
+from gateway.console.updates import FRESH_SECONDS, OverviewReader
 from gateway.console.views.lists.command_list import commands_call, filters_of
 from gateway.console.views.lists.work_list import ROWS
 from tests.unit.console import answers
@@ -210,7 +210,7 @@ async def test_chosen_metadata_is_a_column_and_a_filter_and_a_payer_has_its_name
     settings = console_settings(case_columns="case=Case number,team=Team", payer_names="payer_example=Example Health")
     async with browser(console_app(api, settings=settings)) as client:
         page = await client.get("/work?metadata.case=c-7&metadata.other=x&payer=payer_example")
-    (url,) = (one for one in asked if one.path == "/v1/authorizations")
+    (url,) = (one for one in asked if one.path == "/v1/authorizations" and "payer" in one.params)
     assert dict(url.params) == {"needs": "person", "payer": "payer_example", "metadata.case": "c-7", "limit": "25"}
     for part in (
         '<th scope="col">Case number</th><th scope="col">Team</th>',
@@ -284,6 +284,62 @@ async def test_each_number_of_the_overview_leads_to_its_commands():
         assert asked == dict(parse_qsl(query)), "no word of a link is dropped"
 
 
+# Numbers and people
+async def test_the_numbers_of_the_lists_are_on_the_tabs_in_the_title_and_in_each_update():
+    page = await get(BUSY, "/work")
+    assert "<title>(12) Work ·" in page.text
+    numbers = dict(re.findall(r'data-count="(\w+)">(\d+)<', page.text))
+    assert numbers == {"todo": "12", "mine": "2", "open": "7", "contradicted": "1"}
+    part = await get(BUSY, "/work?tab=mine", **UPDATE)
+    assert dict(parse_qsl(part.headers["x-counts"])) == numbers
+    alone = await get(scripted({"/v1/authorizations": {"authorizations": []}}, []), "/work")
+    assert "data-count" not in alone.text, "the overview of another person is not shown without the permission"
+    assert "sam.ng" not in alone.text
+
+
+async def test_the_work_of_one_person_is_chosen_by_name():
+    asked = []
+
+    def api(request):
+        asked.append(request.url.params.get("claimedBy"))
+        return BUSY(request)
+
+    page = await get(api, "/work?claimedBy=people%3Asam.ng")
+    assert "people:sam.ng" in asked
+    assert '<option value="people:sam.ng" selected>sam.ng (1)</option>' in page.text
+    assert '<option value="none">no one</option>' in page.text
+
+
+async def test_a_persons_own_handoffs_in_trouble_are_on_top_and_those_of_others_are_not():
+    me, sam = "jo.miller", "sam.ng"
+
+    def lists(request):
+        if request.url.params.get("claimedBy"):
+            risk = {"reason": "not_entered", "endsAt": ago(minutes=-3)}
+            return httpx.Response(200, json={"authorizations": [answers.open_item("auth_risk", risk=risk)]})
+        wrong = [
+            answers.item(f"auth_by_{name}", lastHandoff={"id": "m", "reportedBy": name, "reported": "submitted"})
+            for name in (me, sam)
+        ]
+        is_wrong = request.url.params["needs"] == "contradicted"
+        return httpx.Response(200, json={"authorizations": wrong if is_wrong else []})
+
+    ended = [
+        answers.handoff(f"auth_{by}_{name}", closedAt=ago(minutes=1), closedBy=by, lastGrant={"operator": name})
+        for name in (me, sam)
+        for by in ("loss", "us")
+    ]
+    page = await get(scripted({"/v1/authorizations": lists, "/v1/handoffs": {"handoffs": ended}}), "/work/own")
+    said = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page.text))
+    for text in ("at risk: no operator has entered, ends in 3 min", "the session was lost", "contradicts your report"):
+        assert text in said
+    assert re.findall(r'data-key="(\w+)-auth_([\w.]+)"', page.text) == [
+        ("at_risk", "risk"),
+        ("ended", f"loss_{me}"),
+        ("contradicted", f"by_{me}"),
+    ]
+
+
 # Updates
 @pytest.mark.parametrize("path", UPDATING)
 async def test_an_update_is_the_part_that_the_page_has_too(path):
@@ -313,7 +369,7 @@ async def test_an_update_without_change_is_304_until_the_read_model_falls_behind
         assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", etag)
         assert same.headers["x-now"]
         overview |= LATE
-        app.state.freshness = FreshnessReader()
+        app.state.overview = OverviewReader()
         late = await client.get("/work", headers=UPDATE | {"if-none-match": etag})
         assert late.status_code == 200
         assert "This page may be old." in late.text
@@ -350,7 +406,7 @@ async def test_the_freshness_is_read_once_in_five_seconds_for_all_people():
         return httpx.Response(200, json=answers.overview())
 
     app = console_app(scripted({"/v1/overview": overview, "/v1/authorizations": answers.work()}))
-    app.state.freshness = FreshnessReader(lambda: seconds)
+    app.state.overview = OverviewReader(lambda: seconds)
     async with browser(app) as client:
         for _ in range(3):
             await client.get("/work")
@@ -433,7 +489,7 @@ async def test_the_tab_mine_asks_for_the_persons_own_claims():
         return httpx.Response(200, json=answers.work())
 
     await get(scripted({"/v1/authorizations": list_}), "/work?tab=mine")
-    assert asked == ["people:jo.miller"]
+    assert asked.count("people:jo.miller") == 2, "for the tab, and for the person's own handoffs in trouble"
 
 
 @pytest.mark.parametrize("path", ["/developers/http/nothing", "/developers/messages/nothing", "/commands/no-uuid"])

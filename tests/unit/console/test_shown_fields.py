@@ -60,6 +60,7 @@ SHOWN = {
         "limits",
         {"developers.html": "requestsPerSecond burst streams waitingRequests unfinishedCommands"},
     ),
+    "Claimant": ("claim", {"work.html": "caller by handoffs"}),
     "CommandAccepted": (
         "",
         {CONFIRMATION: "commandId type acceptedAt status", ELSEWHERE: "authorizationId cause advice redrive"},
@@ -182,6 +183,7 @@ SHOWN = {
         {
             OVERVIEW: "fullCallers lastMinute activeHandoffs webhooks oldest",
             "overview.py": "at unfinished waiting deadLetters history",
+            "work_list.py": "work activeHandoffs",
             "freshness.py": "at projector",
         },
     ),
@@ -198,6 +200,7 @@ SHOWN = {
         "lastMinute",
         {OVERVIEW: "accepted finished attempts", "not shown: events are no work of an operator": "events"},
     ),
+    "PeopleWork": ("", {"work_list.py": "person contradicted claims", "work.py": "claims"}),
     "ReleaseAccepted": ("", {KNOWN: "authorizationId handoffId"}),
     "Review": (
         "",

@@ -62,12 +62,31 @@ class WorkRow:
     item: models.WorkItem | None = None
 
 
+class Trouble(StrEnum):
+    """What is wrong with a person's own handoff."""
+
+    AT_RISK = "at_risk"
+    ENDED = "ended"
+    CONTRADICTED = "contradicted"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTrouble:
+    """A person's own handoff that needs them first. `word` is the risk, the ender or the report; `at` its time."""
+
+    kind: Trouble
+    authorization_id: str
+    word: str | None
+    at: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class WorkFilter:
-    """The filter of a page: the tab, a payer, metadata of a command, and the place in the list."""
+    """The filter of a page: the tab, a payer, who has it in hand, metadata of a command, and the place in the list."""
 
     tab: Tab
     payer: str | None = None
+    claimed_by: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
     days_back: int = 0
@@ -87,12 +106,26 @@ class WorkView:
         return any(row.item is not None and "dueAt" in row.item for row in self.rows)
 
 
+def counts_of(overview: models.Overview | None, me: str) -> dict[str, int]:
+    """Return the numbers of the tabs that have one; none without an overview."""
+    if overview is None:
+        return {}
+    work = overview["work"]
+    return {
+        Tab.TO_DO.value: work["person"],
+        Tab.MINE.value: sum(claim["handoffs"] for claim in work["claims"] if claim["by"] == me),
+        Tab.OPEN.value: overview["activeHandoffs"],
+        Tab.CONTRADICTED.value: work["contradicted"],
+    }
+
+
 def filter_of(query: Mapping[str, str], columns: Iterable[str] = ()) -> WorkFilter:
     """Return the filter of a page's address; an unknown tab is the first one. `columns` are metadata keys."""
     word = query.get("tab", "")
     return WorkFilter(
         tab=Tab(word) if word in set(Tab) else Tab.TO_DO,
         payer=query.get("payer", "").strip()[:128] or None,
+        claimed_by=query.get("claimedBy") or None,
         metadata={key: value for key in columns if (value := query.get(f"{METADATA}{key}", "").strip()[:64])},
         cursor=query.get("cursor") or None,
         days_back=1 if query.get("days") == "2" else 0,
@@ -114,7 +147,7 @@ def authorizations_call(filter_: WorkFilter, caller: str) -> Call[models.Authori
             "needs": "contradicted" if filter_.tab is Tab.CONTRADICTED else "person",
             "payer": filter_.payer,
             "metadata": dict(filter_.metadata),
-            "claimedBy": caller if filter_.tab is Tab.MINE else None,
+            "claimedBy": caller if filter_.tab is Tab.MINE else filter_.claimed_by,
             "cursor": filter_.cursor,
             "limit": ROWS,
         }
@@ -129,6 +162,39 @@ def since_of(filter_: WorkFilter, now: datetime) -> str:
 def authorizations_view(answer: models.AuthorizationList, me: str, now: datetime) -> WorkView:
     """Return the view of the authorizations that need a person. `me` is the person's name."""
     return WorkView(tuple(_item_row(item, me, now) for item in answer["authorizations"]), (), answer.get("next"))
+
+
+def own_troubles(
+    mine: Iterable[models.WorkItem],
+    contradicted: Iterable[models.WorkItem],
+    ended: Iterable[models.HandoffStatus],
+    me: str,
+) -> tuple[OwnTrouble, ...]:
+    """Return the person's handoffs that are at risk, that ended without their report, or that the payer contradicts.
+
+    The lists are pages, so a person with more than a page of one kind sees the first ones.
+    """
+    return (
+        *(
+            OwnTrouble(
+                Trouble.AT_RISK, item["authorizationId"], handoff["risk"]["reason"], handoff["risk"].get("endsAt")
+            )
+            for item in mine
+            if (handoff := item.get("handoff")) and handoff.get("risk")
+        ),
+        *(
+            OwnTrouble(Trouble.ENDED, handoff["authorizationId"], handoff.get("closedBy"), handoff.get("closedAt"))
+            for handoff in ended
+            if handoff.get("closedBy") not in {None, "us"}
+            and (grant := handoff.get("lastGrant"))
+            and grant["operator"] == me
+        ),
+        *(
+            OwnTrouble(Trouble.CONTRADICTED, item["authorizationId"], last.get("reported"), last.get("closedAt"))
+            for item in contradicted
+            if (last := item.get("lastHandoff")) and last.get("reportedBy") == me
+        ),
+    )
 
 
 def handoffs_view(answer: models.HandoffList, filter_: WorkFilter, me: str, now: datetime) -> WorkView:

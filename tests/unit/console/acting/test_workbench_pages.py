@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from gateway.console.person import SignedInPerson, SignInWay
 from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import Sessions, new_session
+from tests.unit.console.answers import overview
 from tests.unit.console.app import NOW, STAFF, browser, console_app, console_settings, me
 
 pytestmark = pytest.mark.virtual_time
@@ -80,7 +81,7 @@ class ScriptedApi:
             "GET /auth_1": RECORD,
             "GET /commands": {"commands": []},
             "GET /timeline": {"entries": []},
-            "GET /overview": {"at": NOW_TEXT, "projector": {"at": NOW_TEXT, "behind": 0}},
+            "GET /overview": overview(at=NOW_TEXT, projector={"at": NOW_TEXT, "behind": 0}),
             "GET /active": lambda _: live_of(self.answers["GET /auth_1"]),
             "GET /review-snapshot": {
                 "authorizationId": "auth_1",
@@ -192,11 +193,11 @@ NONE = problem(404, "no-read-model")
 OLD = "2026-11-26T03:10:00Z"
 LIVE_OPEN = live_of(RECORD | {"activeHandoff": ACTIVE})
 OWN = f"GET /commands/{COMMAND}"
-LATE = {"GET /overview": {"at": NOW_TEXT, "projector": {"at": OLD, "behind": 0}}, OWN: problem(404, "not-found")}
+LATE = {"GET /overview": overview(at=NOW_TEXT, projector={"at": OLD, "behind": 0}), OWN: problem(404, "not-found")}
 FAULTS = {
     "projector dead": LATE,
     "projector dead from the start": LATE | {"GET /auth_1": problem(404, "not-found")},
-    "projector behind": LATE | {"GET /overview": {"at": NOW_TEXT, "projector": {"at": NOW_TEXT, "behind": 5_000}}},
+    "projector behind": LATE | {"GET /overview": overview(at=NOW_TEXT, projector={"at": NOW_TEXT, "behind": 5_000})},
     **{
         name: dict.fromkeys(("GET /auth_1", "GET /commands", "GET /timeline", "GET /overview", OWN), answer)
         for name, answer in {"PostgreSQL away": AWAY, "PostgreSQL hangs": HANGS, "no read model": NONE}.items()
