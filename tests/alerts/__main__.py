@@ -1,9 +1,12 @@
 """`make alerts`: checks the chart's rules with `promtool`, and runs the time lines of every alert and every fault."""
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ KEPT = 12
 # An alert whose process dies is followed by one of these within KEPT minutes.
 OF_PROCESSES = ("Absent", "ProcessMissing")
 WATCHED_MINUTES = 25
+# Runs of promtool for each processor, which have about equal work. promtool itself uses one processor.
+RUNS_PER_PROCESSOR = 4
 # Minutes for which the longest range of a fault's alert shows the fault.
 LOOKS_BACK = 30
 CRITICAL = '(count(ALERTS{alertstate="firing", severity="critical"}) or vector(0))'
@@ -72,20 +77,21 @@ def unit_test(scenario: Scenario) -> dict[str, Any]:
     )
 
 
-def death_test(scenario: Scenario, steady: int) -> dict[str, Any]:
-    """Return a test group: the process that fires the scenario's alert dies, and an alert fires at each minute after.
+def death_test(scenario: Scenario) -> dict[str, Any]:
+    """Return a test group: the process whose alert has just fired dies, and an alert fires at each minute after.
 
     The process is one of two, or the only one of its kind.
     """
+    dies = scenario.first + 1
     pod = next(pod for pod in PODS if any(f'pod="{pod}"' in name for name in scenario.series))
     series = healthy() | scenario.series
 
     def until_death(values: Values) -> Values:
-        return lambda minute: values(minute) if minute < steady else None
+        return lambda minute: values(minute) if minute < dies else None
 
     series |= {name: until_death(series[name]) for name in series if f'pod="{pod}"' in name}
     watched = f"{FIRING}[{WATCHED_MINUTES}m:1m]"
-    end = steady + WATCHED_MINUTES
+    end = dies + WATCHED_MINUTES
     return _group(
         f"{scenario.alert}: its process dies",
         series,
@@ -159,31 +165,35 @@ def _expected(minute: int, expression: str, value: int) -> dict[str, Any]:
     return {"expr": expression, "eval_time": f"{minute}m", "exp_samples": [{"labels": "{}", "value": value}]}
 
 
-def tests_of(scenario: Scenario) -> list[dict[str, Any]]:
-    """Return the test groups of a scenario."""
-    groups = [unit_test(scenario)]
-    return groups if scenario.steady is None else [*groups, death_test(scenario, scenario.steady)]
-
-
-def rules_of(alert: str, rules: dict[str, Any]) -> dict[str, Any]:
-    """Return only the rules that an alert's time lines need, because promtool evaluates all of them each minute."""
-    names = {alert, *(f"CollateGateway{one}" for one in OF_PROCESSES)}
-    needed = [rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") in names]
+def rules_of(rules: dict[str, Any], *alerts: str) -> dict[str, Any]:
+    """Return only the rules of these alerts, because promtool evaluates all of them each minute."""
+    needed = [rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") in alerts]
     recorded = [
         rule
         for group in rules["groups"]
         for rule in group["rules"]
         if "record" in rule and any(rule["record"] in one["expr"] for one in needed)
     ]
-    return {"groups": [{"name": alert, "rules": recorded + needed}]}
+    return {"groups": [{"name": alerts[0], "rules": recorded + needed}]}
 
 
-def write_test(directory: Path, name: str, rules: dict[str, Any], groups: list[dict[str, Any]]) -> str:
+def files_of(rules: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield the rules and the test group of each file of tests."""
+    for scenario in SCENARIOS:
+        yield rules_of(rules, scenario.alert), unit_test(scenario)
+        if scenario.steady is not None:
+            followers = [f"CollateGateway{one}" for one in OF_PROCESSES]
+            yield rules_of(rules, scenario.alert, *followers), death_test(scenario)
+    for fault in FAULTS:
+        yield rules, fault_test(fault)
+
+
+def write_test(directory: Path, name: str, rules: dict[str, Any], group: dict[str, Any]) -> str:
     """Write a file of tests and its file of rules; return the name of the first."""
-    (directory / f"rules-{name}.yaml").write_text(yaml.safe_dump(rules))
-    test = {"rule_files": [f"rules-{name}.yaml"], "evaluation_interval": "1m", "tests": groups}
-    (directory / f"test-{name}.yaml").write_text(yaml.safe_dump(test, width=1_000_000))
-    return f"test-{name}.yaml"
+    (directory / f"rules-{name}.json").write_text(json.dumps(rules))
+    test = {"rule_files": [f"rules-{name}.json"], "evaluation_interval": "1m", "tests": [group]}
+    (directory / f"test-{name}.json").write_text(json.dumps(test))
+    return f"test-{name}.json"
 
 
 def _samples(values: list[float | None]) -> Iterator[str]:
@@ -202,18 +212,22 @@ def main() -> int:
     rules = rendered_rules()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        (directory / "rules.yaml").write_text(yaml.safe_dump(rules))
-        tests = [
-            write_test(directory, str(number), rules_of(scenario.alert, rules), tests_of(scenario))
-            for number, scenario in enumerate(SCENARIOS)
-        ]
-        tests.append(write_test(directory, "faults", rules, [fault_test(fault) for fault in FAULTS]))
-        for arguments in (["check", "rules", "rules.yaml"], ["test", "rules", *tests]):
-            done = subprocess.run([tool, *arguments], cwd=directory, capture_output=True, text=True, check=False)
-            if done.returncode:
-                failed = [one for one in done.stdout.split("Unit Testing:") if "SUCCESS" not in one]
-                print(*failed, done.stderr, sep="\n", file=sys.stderr)
-                return done.returncode
+        (directory / "rules.json").write_text(json.dumps(rules))
+        tests = [write_test(directory, str(number), *one) for number, one in enumerate(files_of(rules))]
+
+        def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+            return subprocess.run([tool, *arguments], cwd=directory, capture_output=True, text=True, check=False)
+
+        processors = os.cpu_count() or 1
+        parts = RUNS_PER_PROCESSOR * processors
+        runs = [["check", "rules", "rules.json"], *(["test", "rules", *tests[part::parts]] for part in range(parts))]
+        with ThreadPoolExecutor(processors) as pool:
+            failures = [done for done in pool.map(run, runs) if done.returncode]
+        for done in failures:
+            failed = [one for one in done.stdout.split("Unit Testing:") if "SUCCESS" not in one]
+            print(*failed, done.stderr, sep="\n", file=sys.stderr)
+        if failures:
+            return 1
     alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
     print(
         f"{len(alerts)} alerts, {len(SCENARIOS)} scenarios: each fires first, stays, outlives its process and recovers."

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.alerts.scenarios import BEGINS, DAY, RELEASE, Values, gauge, late, sample
 
-ENDS: Final = 60
+ENDS: Final = 46
 PODS: Final = {
     "ingress-0": "ingress",
     "ingress-1": "ingress",
