@@ -144,13 +144,17 @@ class Cluster:
         return sizes
 
     def save_logs(self, directory: Path) -> None:
-        """Copy the topics of all nodes, as they are on disk, below a directory: kafka-dump-log.sh reads them."""
-        ignored = shutil.ignore_patterns("*index", "*.snapshot")
+        """Copy the log and the topics of all nodes, as they are on disk, below a directory.
+
+        kafka-dump-log.sh reads the topics.
+        """
+        ignored = shutil.ignore_patterns("*.index", "*.timeindex", "*.snapshot")
         for node in self._nodes:
             for topic in node.data.glob("*-[0-9]*"):
                 # Kafka may remove a file meanwhile. The others are copied.
                 with contextlib.suppress(shutil.Error):
                     shutil.copytree(topic, directory / node.directory.name / topic.name, ignore=ignored)
+            shutil.copy(node.log, directory / node.directory.name)
 
     def close(self) -> None:
         """Stop all nodes and remove their data."""
