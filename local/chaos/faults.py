@@ -197,7 +197,7 @@ class FaultInjector:
         self._count("broker killed and restarted", f"broker {index + 1}")
         await asyncio.to_thread(self._cluster.kill, index)
         await asyncio.sleep(chance.uniform(0.5, 8.0))
-        await asyncio.to_thread(self._cluster.start, index)
+        await asyncio.to_thread(self._cluster.revive, index)
         return chance.uniform(8.0, 25.0)
 
     async def _kill(self, kind: str, names: list[str], away_seconds: float) -> None:

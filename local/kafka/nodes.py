@@ -99,6 +99,20 @@ class Cluster:
         if wait:
             self._await_ready([index])
 
+    def revive(self, index: int) -> None:
+        """Start a killed node as soon as the others have removed it, and return when it is ready.
+
+        A node that starts earlier acts on its last metadata: as a transaction coordinator it can commit a part of a
+        transaction that its successor aborts (docs/kafka-notes.md).
+        """
+        patience = Patience(READY_WITHIN_SECONDS)
+        others = [node for node in self._nodes if self.is_running(node.number - 1)]
+        while any(readiness.lists(node.port, self._nodes[index].number) for node in others):
+            if patience.is_over:
+                raise self._failure(index, f"after {READY_WITHIN_SECONDS:.0f} s the others still list it")
+            time.sleep(POLL_SECONDS)
+        self.start(index)
+
     def kill(self, index: int, sig: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal. If the signal ends or stops the process, return when it has ended or stopped."""
         process = self._processes[index]

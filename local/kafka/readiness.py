@@ -27,7 +27,7 @@ def check(port: int, node: int, nodes: int) -> NotReady | None:
     """
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
-            live = _live_nodes(_Response(_request(connection, METADATA, struct.pack(">i", 0))))
+            live = _live_nodes(connection)
             if node not in live or len(live) < nodes:
                 return NotReady(f"its metadata shows the nodes {sorted(live)} of {nodes}")
             for kind, name in ((GROUP, "group"), (TRANSACTION, "transaction")):
@@ -42,7 +42,17 @@ def check(port: int, node: int, nodes: int) -> NotReady | None:
     return None
 
 
-def _live_nodes(response: "_Response") -> set[int]:
+def lists(port: int, node: int) -> bool:
+    """Say whether a broker lists a node. It may, if it does not answer."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
+            return node in _live_nodes(connection)
+    except (OSError, struct.error):
+        return True
+
+
+def _live_nodes(connection: socket.socket) -> set[int]:
+    response = _Response(_request(connection, METADATA, struct.pack(">i", 0)))
     nodes = set()
     for _ in range(response.integer()):
         nodes.add(response.integer())

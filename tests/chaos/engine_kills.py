@@ -150,7 +150,7 @@ class Run:
         index = self._broker()
         self._cluster.kill(index)
         await asyncio.sleep(self._random.uniform(0.0, 6.0))
-        await asyncio.to_thread(self._cluster.start, index)
+        await asyncio.to_thread(self._cluster.revive, index)
         return f"broker {index + 1}"
 
     async def _freeze_broker(self) -> str:
@@ -171,7 +171,7 @@ class Run:
         self._cluster.kill(index)
         self._workers[name].send(signal.SIGKILL)
         self._workers[name] = self._start(name)
-        await asyncio.to_thread(self._cluster.start, index)
+        await asyncio.to_thread(self._cluster.revive, index)
         return f"broker {index + 1} and {name}"
 
     async def end(self) -> None:

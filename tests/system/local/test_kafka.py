@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from local.failures import StartFailed
 from local.kafka import nodes as kafka_module
-from local.kafka import storage
+from local.kafka import readiness, storage
 from local.kafka.broker import Node
 from local.kafka.jars import fetch, read_lock
 from local.kafka.nodes import Cluster
@@ -95,6 +95,17 @@ async def test_a_killed_node_restarts_with_its_data(kafka3, prefix):
     kafka3.start(2)
 
     assert await read_all(kafka3.bootstrap, topic) == [b"before", b"while one is away"]
+
+
+def test_a_revived_node_starts_after_the_others_have_removed_it(kafka3, monkeypatch):
+    ports = [int(address.rpartition(":")[2]) for address in kafka3.bootstrap.split(",")]
+    listed = []
+    monkeypatch.setattr(kafka3, "start", lambda index: listed.extend(readiness.lists(port, 1) for port in ports[1:]))
+    kafka3.kill(0)
+
+    kafka3.revive(0)
+
+    assert listed == [False, False]
 
 
 def threads_of(pid):
