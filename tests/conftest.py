@@ -6,6 +6,7 @@ databases.
 """
 
 import asyncio
+import functools
 import gc
 import importlib
 import inspect
@@ -19,6 +20,7 @@ import uuid
 
 import pytest
 import structlog
+from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, Phase, settings
 
 from local.processes.patience import Patience
@@ -45,6 +47,9 @@ sys.modules["rfc3987_syntax"].is_valid_syntax = _is_valid_syntax
 
 # A traceback with colours and local variables takes up to a second, and no test shows it to a person.
 structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
+
+# A client of httpx reads 140 certificates, which takes 40 ms. Clients without a context of their own share one.
+httpx_transports.create_ssl_context = functools.lru_cache(maxsize=4)(httpx_transports.create_ssl_context)
 
 # No deadlines, because machines may be busy. CI uses the same examples for each commit.
 settings.register_profile(

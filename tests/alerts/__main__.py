@@ -1,5 +1,6 @@
 """`make alerts`: checks the chart's rules with `promtool`, and runs the time lines of every alert and every fault."""
 
+import functools
 import json
 import os
 import subprocess
@@ -47,6 +48,7 @@ VALUES = {
 }
 
 
+@functools.cache
 def rendered_rules() -> dict[str, Any]:
     """Return the rule groups of the chart as a rule file of Prometheus."""
     with helm.Chart.load(CHART) as chart:
