@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -22,6 +23,9 @@ from local.processes.logs import failure
 from local.processes.patience import Patience, slowness
 from local.processes.ports import free_ports
 from local.processes.run import Run, stop
+
+if TYPE_CHECKING:
+    from runtime.credentials.key_ring import FixedKeys
 
 GATEWAY = Path(sys.executable).with_name("gateway")
 COLLATE_KEY = "local-collate-key"
@@ -146,6 +150,13 @@ class Installation:
     def directory(self) -> Path:
         """The directory of the secrets, the logs and the console's links."""
         return self._run.directory
+
+    @property
+    def phi_keys(self) -> "FixedKeys":
+        """The keys of the PHI in the topics."""
+        from local.phi_keys import keys_of  # noqa: PLC0415 - imports packages that `gateway demo` does not need
+
+        return keys_of((self.directory / "phi-keys").read_text())
 
     @property
     def environ(self) -> dict[str, str]:

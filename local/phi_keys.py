@@ -1,10 +1,20 @@
-"""A new key for the PHI of records that a test or a bench writes itself."""
+"""Keys for the PHI of the records that a test or a bench writes or reads itself."""
 
-from joserfc.jwk import KeySet, OctKey
+import secrets
 
-from runtime.credentials.key_ring import FixedKeys
+from joserfc.jwk import KeySet
+
+from runtime.credentials.key_ring import FixedKeys, key_of
 
 
 def new_keys() -> FixedKeys:
     """Return a ring of one random key."""
-    return FixedKeys(KeySet([OctKey.generate_key(256)]))
+    return keys_of(secrets.token_urlsafe(32))
+
+
+def keys_of(content: str) -> FixedKeys:
+    """Return the keys of a key file's content. Raises ValueError for an invalid line."""
+    keys = [key_of(line) for line in content.split()]
+    if None in keys:
+        raise ValueError("expected 32 bytes in base64 on each line")
+    return FixedKeys(KeySet([key for key in keys if key is not None]))

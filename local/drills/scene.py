@@ -242,7 +242,9 @@ async def open_scene(story: Story, needs: Needs, options: DrillOptions, seconds:
         report(f"{needs.workers} workers, ingress, projector")
         callers = Callers(sim, [programs["ingress-0"].url], keys, options.seed)
         exits.push_async_callback(callers.close)
-        judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, PastStates(sim), callers, run.directory)
+        judge = Judge(
+            cluster.bootstrap, PREFIX, PARTITIONS, sim, PastStates(sim), callers, installation.phi_keys, run.directory
+        )
         listener = await exits.enter_async_context(listening(cluster.bootstrap, PREFIX, callers.on_event))
         http = await exits.enter_async_context(httpx.AsyncClient(timeout=5, trust_env=False))
         environ = installation.environ | {

@@ -17,7 +17,8 @@ from local.judge.whole_topic import read_topic
 from schemas.cloudevents import from_kafka
 from schemas.dead_letter import DeadLetter
 from schemas.enums import PREFIX
-from schemas.records import UnreadableRecord, read_authorization, read_dead_letter
+from schemas.records import UnreadableRecord, read_authorization, read_command, read_dead_letter
+from schemas.sealing import Keys
 from schemas.topics import catalogue
 
 # The collections of the authorizations and of their handoffs, in a path.
@@ -57,9 +58,15 @@ class PastStates:
 
 
 async def gather(
-    bootstrap: str, prefix: str, partitions: int, sim: Simulation, shown: dict[tuple[str, int], tuple[float, Truth]]
+    bootstrap: str,
+    prefix: str,
+    partitions: int,
+    sim: Simulation,
+    shown: dict[tuple[str, int], tuple[float, Truth]],
+    *,
+    keys: Keys,
 ) -> Evidence:
-    """Read all topics and the ledger."""
+    """Read all topics and the ledger. `keys` are those of the PHI in commands."""
     topics = catalogue(prefix)
     sim.now()  # runs due transitions
     commands = await read_topic(bootstrap, topics.commands.name, partitions)
@@ -67,7 +74,7 @@ async def gather(
     dead_letters = await read_topic(bootstrap, topics.dead_letters.name, partitions)
     records = await read_topic(bootstrap, topics.authorizations.name, partitions)
     return Evidence(
-        commands=[_command(record) for record in commands],
+        commands=[_command(record, keys) for record in commands],
         events=[_event(record) for record in events],
         effects=[_effect(effect) for _, effect in sim.ledger.effects],
         requests=[
@@ -106,11 +113,12 @@ def kind_of(type_: str) -> str:
     return type_.removeprefix(PREFIX).rpartition(".")[0]
 
 
-def _command(record: ConsumerRecord) -> LoggedCommand:
+def _command(record: ConsumerRecord, keys: Keys) -> LoggedCommand:
     envelope = from_kafka(record.headers, record.value)
-    return LoggedCommand(
-        envelope.id, envelope.subject or "", kind_of(envelope.type), envelope.type.encode() + record.value
-    )
+    read = read_command(record.headers, record.value, keys)
+    # Each record of one command with PHI has another value.
+    body = record.value if isinstance(read, UnreadableRecord) else read.data.to_json()
+    return LoggedCommand(envelope.id, envelope.subject or "", kind_of(envelope.type), envelope.type.encode() + body)
 
 
 def _event(record: ConsumerRecord) -> LoggedEvent:

@@ -14,6 +14,7 @@ from local.collate.simulation import Simulation
 from local.judge.checks import BrokenPromise, find_broken_promises, leaked_secrets
 from local.judge.evidence import PastStates, find_leaks, gather
 from local.judge.recorded import Evidence
+from schemas.sealing import Keys
 
 _LOOK_AGAIN_SECONDS = 3.0
 _POLL_SECONDS = 0.2
@@ -29,6 +30,7 @@ class Judge:
     sim: Simulation
     past: PastStates
     callers: Callers
+    keys: Keys  # of the PHI in commands
     logs: Path | None = None  # the directory of the processes' logs, to look for secrets; None: only in the events
 
     def waiting(self) -> int:
@@ -45,7 +47,7 @@ class Judge:
         log(f"{self.waiting()} commands have not ended; checking")
         while True:
             evidence = replace(
-                await gather(self.bootstrap, self.prefix, self.partitions, self.sim, self.past.shown),
+                await gather(self.bootstrap, self.prefix, self.partitions, self.sim, self.past.shown, keys=self.keys),
                 accepted=frozenset(self.callers.accepted),
                 granted=frozenset(self.callers.granted),
             )

@@ -34,6 +34,7 @@ class Deployment:
         self._tools, self._servers, self._directory = tools, servers, directory
         self.collate_key = collate_key
         self.callers = callers
+        self.phi_keys = secrets.token_urlsafe(32)
         self.values = self._values()
 
     @property
@@ -52,7 +53,7 @@ class Deployment:
                 "collate-api-key": self.collate_key,
                 "callers.toml": self.callers,
                 "digest-key": secrets.token_urlsafe(32),
-                "phi-keys": secrets.token_urlsafe(32),
+                "phi-keys": self.phi_keys,
                 "cookie-key": secrets.token_urlsafe(32),
                 "database-dsn": self._servers.dsn_of_pods,
                 "subscriptions.toml": self._servers.receiver.subscription(f"/etc/gateway/secrets/{RECEIVER}"),

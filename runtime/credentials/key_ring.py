@@ -115,14 +115,15 @@ def read_keys(file: Path, most: int) -> KeySet:
         lines = file.read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError) as error:
         raise KeyFileError([f"{file}: {type(error).__name__}"]) from None
-    keys = [key for key in map(_key, lines) if key is not None]
+    keys = [key for key in map(key_of, lines) if key is not None]
     if not 1 <= len(lines) <= most or len(keys) < len(lines):
         random = f"{KEY_BYTES} random bytes in base64 (`openssl rand -base64 {KEY_BYTES}`)"
         raise KeyFileError([f"{file}: expected 1 to {most} lines, each {random}"])
     return KeySet([*keys])
 
 
-def _key(line: str) -> OctKey | None:
+def key_of(line: str) -> OctKey | None:
+    """Return the key of a line; None if it is not KEY_BYTES bytes in base64."""
     try:
         # Both alphabets: `openssl rand -base64 32` makes a usable key.
         text = line.rstrip("=").translate(_URL_SAFE)

@@ -153,7 +153,8 @@ class Chaos:
             ]
             try:
                 await self._inject_faults(callers, faults, sim)
-                judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, past, callers, processes.directory)
+                keys = installation.phi_keys
+                judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, past, callers, keys, processes.directory)
                 run, violations = await judge.judge(DRAIN_SECONDS, self._log)
             finally:
                 for task in background:

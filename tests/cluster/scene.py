@@ -11,6 +11,7 @@ import httpx
 from local.judge.verdict import Judge
 from local.kubernetes.deployment import PARTITIONS
 from local.kubernetes.servers import PREFIX
+from local.phi_keys import keys_of
 from tests.cluster.callers import CountingCallers
 from tests.cluster.owners import Owners, static_ids
 
@@ -245,5 +246,7 @@ def make(cluster, past):
     """Return a scene for an installed release."""
     address = cluster.tools.service_address("gateway-ingress")
     callers = CountingCallers(cluster.servers.collate, [f"http://{address}"], cluster.keys, 7)
-    judge = Judge(cluster.servers.bootstrap, PREFIX, PARTITIONS, cluster.servers.collate, past, callers)
+    phi_keys = keys_of(cluster.deployment.phi_keys)
+    servers = cluster.servers
+    judge = Judge(servers.bootstrap, PREFIX, PARTITIONS, servers.collate, past, callers, phi_keys)
     return Scene(cluster, callers, judge)

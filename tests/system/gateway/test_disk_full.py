@@ -92,7 +92,9 @@ async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(  #
         await eventually(lambda: len(callers.accepted) > accepted, within=60)
         callers.stop()
         await asyncio.wait({tasks[0]}, timeout=20)
-        _, broken = await Judge(kafka1.bootstrap, PREFIX, PARTITIONS, collate, past, callers).judge(60)
+        _, broken = await Judge(kafka1.bootstrap, PREFIX, PARTITIONS, collate, past, callers, installed.phi_keys).judge(
+            60
+        )
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

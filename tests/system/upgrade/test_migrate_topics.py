@@ -146,7 +146,7 @@ async def test_after_added_partitions_all_records_move_in_order_and_nothing_is_l
     started = [await start(new, verb, f"{verb}-two") for verb in ("worker", "ingress")]
     async with listening(kafka, to, callers.on_event) as listener:
         reading = asyncio.create_task(last(listener))
-        _, broken = await Judge(kafka, to, MORE, collate, past, callers).judge(90)
+        _, broken = await Judge(kafka, to, MORE, collate, past, callers, new.phi_keys).judge(90)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     await callers.close()

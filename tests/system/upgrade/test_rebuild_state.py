@@ -95,7 +95,7 @@ async def test_lost_states_are_rebuilt_and_nothing_is_lost_or_done_twice(  # noq
         await eventually(lambda: len(callers.ended) > 60)
         callers.stop()
         await load
-        _, broken = await Judge(kafka, prefix, PARTITIONS, collate, past, callers).judge(90)
+        _, broken = await Judge(kafka, prefix, PARTITIONS, collate, past, callers, installation.phi_keys).judge(90)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     await callers.close()

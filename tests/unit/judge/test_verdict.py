@@ -14,12 +14,12 @@ SECRET = "https://collate.example/grants/agrant_7"
 
 @pytest.fixture
 def judge(monkeypatch, tmp_path):
-    async def gather(*_):
+    async def gather(*_, keys):
         return GOOD
 
     monkeypatch.setattr(verdict, "gather", gather)
     callers = SimpleNamespace(accepted={}, ended={}, granted=set(), secrets=[SECRET])
-    return Judge("", "", 1, None, SimpleNamespace(shown={}), callers, tmp_path)
+    return Judge("", "", 1, None, SimpleNamespace(shown={}), callers, None, tmp_path)
 
 
 async def test_a_secret_in_a_log_is_a_broken_promise(judge):
