@@ -103,6 +103,7 @@ def handlers(
         "readTimeline": reads.timeline,
         "listHandoffs": reads.handoffs,
         "listAuthorizations": lists.authorizations,
+        "findIds": lists.ids,
         "readOverview": reads.overview,
         "emptyRecentCommands": decisions.empty_recent_commands,
         "lowerVersionFloor": decisions.lower_version_floor,

@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres.reader import ReadModelReader
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage
+from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.http.query import read_after, read_query
 from gateway.ingress.read_model import fetch, respond
-from schemas.api.queries import AuthorizationsQuery, CommandsQuery
+from schemas.api.queries import AuthorizationsQuery, CommandsQuery, IdsQuery
 from schemas.permissions import Permission
 
 
@@ -37,6 +37,12 @@ class Lists:
             after=read_after(query.cursor, datetime, datetime, str),
         )
         return respond(request, await fetch(request, self._reader, "authorizations", page))
+
+    async def ids(self, request: Request) -> Response:
+        """GET /v1/ids?prefix=: ids that begin with a text."""
+        self._access.admit(request)
+        prefix = read_query(request, IdsQuery).prefix
+        return respond(request, await fetch(request, self._reader, "ids", IdsByPrefix(prefix)))
 
     async def commands(self, request: Request) -> Response:
         """GET /v1/commands: commands by acceptance. Without `authorization:read` the caller's own."""

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from schemas.api.reads import AuthorizationStatus, CommandStatus, Cursor, HandoffStatus
 from schemas.fields.metadata import Metadata
-from schemas.fields.scalars import Vocabulary
+from schemas.fields.scalars import Id, Vocabulary
 from schemas.model import OpenModel, Public
 from schemas.times import Time
 
@@ -37,6 +37,13 @@ class AuthorizationList(OpenModel):
 
     authorizations: Public[list[WorkItem]] = Field(description="The authorizations.")
     next: Public[Cursor | None] = _NEXT
+
+
+class IdsFound(OpenModel):
+    """Ids that begin with a text: at most 20 of each kind."""
+
+    authorizations: Public[list[Id]] = Field(description="Ids of authorizations.")
+    commands: Public[list[Id]] = Field(description="Ids of commands.")
 
 
 class CommandList(OpenModel):

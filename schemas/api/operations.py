@@ -251,6 +251,13 @@ OPERATIONS: Final = (
         answers={200: lists.AuthorizationList},
     ),
     _read(
+        id="findIds",
+        path="/v1/ids",
+        summary="The ids of authorizations and commands that begin with a text.",
+        query=queries.IdsQuery,
+        answers={200: lists.IdsFound},
+    ),
+    _read(
         id="readOverview",
         path="/v1/overview",
         tag="operators",

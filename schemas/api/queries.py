@@ -140,6 +140,12 @@ class CommandsQuery(OrderedQuery):
     before: Public[Time | None] = Field(default=None, description="The time of acceptance is earlier than this time.")
 
 
+class IdsQuery(Query):
+    """A search of ids."""
+
+    prefix: Public[Id] = Field(description="The beginning of an id, with upper and lower case as they are.")
+
+
 class CommandQuery(Query):
     """A read of one command."""
 

@@ -44,6 +44,7 @@ PAGES = [
     "/authorizations/{opened}/work",
     "/authorizations/auth_of_nobody/work",
     "/commands/{command}",
+    "/commands?status=dead_lettered",
     "/dead-letters",
     "/dead-letters/{letter}",
     "/dead-letters/all",

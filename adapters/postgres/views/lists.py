@@ -14,9 +14,9 @@ from psycopg import AsyncConnection
 
 from adapters.postgres.cursor import write_cursor
 from adapters.postgres.filters import Conditions, label_json, metadata_json, ordered
-from adapters.postgres.queries import OF_HANDOFF, fetch_all
+from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one
 from adapters.postgres.serializers import command_status, work_item
-from schemas.api.lists import AuthorizationList, CommandList, Needs
+from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs
 from schemas.api.queries import CommandKind, CommandState, Order
 from schemas.enums import PREFIX
 
@@ -96,6 +96,29 @@ class AuthorizationPage:
             """,  # noqa: S608 - all parts are constants
             conditions.values | {"limit": self.limit + 1},
         )
+
+
+MOST_FOUND = 20
+# No character of an id is above `~`.
+_IDS: LiteralString = """
+SELECT array(SELECT authorization_id FROM authorizations
+        WHERE authorization_id >= %(prefix)s AND authorization_id < %(prefix)s || chr(127)
+        ORDER BY authorization_id LIMIT %(limit)s) AS authorizations,
+    array(SELECT command_id FROM commands
+        WHERE command_id >= %(prefix)s AND command_id < %(prefix)s || chr(127)
+        ORDER BY command_id LIMIT %(limit)s) AS commands
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class IdsByPrefix:
+    """The first ids, by their bytes, that begin with a text."""
+
+    prefix: str
+
+    async def __call__(self, connection: AsyncConnection[Any]) -> IdsFound:
+        """Return the ids."""
+        return IdsFound(**await fetch_one(connection, _IDS, prefix=self.prefix, limit=MOST_FOUND))
 
 
 # The status that a reader sees: a dead letter with a pending redrive is accepted again.

@@ -1457,6 +1457,15 @@ HandoffState = Literal["active", "closed"]
 """The states of a handoff."""
 
 
+class IdsFound(TypedDict):
+    """Ids that begin with a text: at most 20 of each kind."""
+
+    authorizations: list[str]
+    """Ids of authorizations."""
+    commands: list[str]
+    """Ids of commands."""
+
+
 class LastDelivery(TypedDict):
     """The last answer of a webhook receiver."""
 

@@ -168,6 +168,15 @@ def list_authorizations(query: ListAuthorizationsQuery | None = None) -> Call[mo
     return read(path_of("authorizations"), query)
 
 
+class FindIdsQuery(TypedDict, total=False):
+    prefix: str | None
+
+
+def find_ids(query: FindIdsQuery | None = None) -> Call[models.IdsFound]:
+    """The ids of authorizations and commands that begin with a text."""
+    return read(path_of("ids"), query)
+
+
 class ReadOverviewQuery(TypedDict, total=False):
     history: Literal["1h"] | None
 

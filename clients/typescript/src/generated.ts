@@ -2247,6 +2247,22 @@ export interface components {
             metadata?: components["schemas"]["Metadata"];
         };
         /**
+         * IdsFound
+         * @description Ids that begin with a text: at most 20 of each kind.
+         * @example {
+         *       "authorizations": [
+         *         "auth_7Q2M"
+         *       ],
+         *       "commands": []
+         *     }
+         */
+        IdsFound: {
+            /** @description Ids of authorizations. */
+            authorizations: string[];
+            /** @description Ids of commands. */
+            commands: string[];
+        };
+        /**
          * Kept
          * @enum {string}
          */

@@ -158,6 +158,7 @@ EXAMPLES: Final[Mapping[str, Json]] = {
             "unfinishedCommands": 100,
         },
     },
+    "IdsFound": {"authorizations": [_AUTHORIZATION], "commands": []},
     "Overview": {
         "at": "2026-06-02T15:00:00Z",
         "unfinished": {"waiting": 1},

@@ -44,11 +44,13 @@ async def search(request: Request) -> Response:
                 problems.setdefault("not-answered", outcome)
         return outcome.body if isinstance(outcome, Answer) else None
 
-    (command, authorization, at_payer), lists = await asyncio.gather(
-        asyncio.gather(ask(questions.command), ask(questions.authorization), ask(questions.at_payer)),
+    (command, authorization, at_payer, ids), lists = await asyncio.gather(
+        asyncio.gather(
+            ask(questions.command), ask(questions.authorization), ask(questions.at_payer), ask(questions.ids)
+        ),
         asyncio.gather(*(ask(call) for call in questions.commands)),
     )
-    found = search_of(text, command, authorization, at_payer, [one for one in lists if one is not None])
+    found = search_of(text, command, authorization, at_payer, [one for one in lists if one is not None], ids=ids)
     found = replace(found, problems=tuple(problems.values()), may_be_authorization=is_authorization_id(text))
     if found.only_page is not None:
         return RedirectResponse(found.only_page, 303)

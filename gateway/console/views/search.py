@@ -24,6 +24,7 @@ class SearchQuestions:
     command: Call[models.CommandStatus] | None = None
     authorization: Call[models.AuthorizationStatus] | None = None
     at_payer: Call[models.AuthorizationList] | None = None
+    ids: Call[models.IdsFound] | None = None
     commands: tuple[Call[models.CommandList], ...] = ()
 
 
@@ -39,6 +40,7 @@ class SearchView:
     authorizations: tuple[str, ...] = ()
     payer: str | None = None
     commands: tuple[models.CommandStatus, ...] = ()
+    command_ids: tuple[str, ...] = ()
     is_more: bool = False
     problems: tuple[Failure, ...] = ()
     may_be_authorization: bool = False
@@ -46,18 +48,16 @@ class SearchView:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was found."""
-        return not (self.authorizations or self.payer or self.commands)
+        return not (self.authorizations or self.payer or self.commands or self.command_ids)
 
     @property
     def only_page(self) -> str | None:
         """The page of the only thing that was found, if it is one."""
         if self.problems or self.payer or self.is_more:
             return None
-        if len(self.authorizations) == 1 and not self.commands:
-            return f"/authorizations/{self.authorizations[0]}"
-        if len(self.commands) == 1 and not self.authorizations:
-            return f"/commands/{self.commands[0]['commandId']}"
-        return None
+        pages = [f"/authorizations/{one}" for one in self.authorizations]
+        pages += [f"/commands/{one}" for one in (*(one["commandId"] for one in self.commands), *self.command_ids)]
+        return pages[0] if len(pages) == 1 else None
 
 
 def is_authorization_id(text: str) -> bool:
@@ -78,6 +78,7 @@ def questions_of(text: str) -> SearchQuestions | None:
         command=operations.read_command(text.lower()) if _COMMAND_ID.fullmatch(text.lower()) else None,
         authorization=operations.read_authorization(text) if is_id else None,
         at_payer=operations.list_authorizations({"payer": text, "limit": 1}) if is_id else None,
+        ids=operations.find_ids({"prefix": text}) if is_id else None,
         commands=tuple(lists),
     )
 
@@ -88,19 +89,24 @@ def search_of(
     authorization: models.AuthorizationStatus | None,
     at_payer: models.AuthorizationList | None,
     lists: Sequence[models.CommandList],
+    *,
+    ids: models.IdsFound | None = None,
 ) -> SearchView:
     """Return what the calls found; None for a call that found nothing."""
     found = {} if command is None else {command["commandId"]: command}
     for listed in lists:
         found |= {one["commandId"]: one for one in listed["commands"]}
-    ids = () if authorization is None else (authorization["authorizationId"],)
+    # The whole id comes first: others may begin with it.
+    listed_ids = [] if authorization is None else [authorization["authorizationId"]]
+    listed_ids += [] if ids is None else [one for one in ids["authorizations"] if one not in listed_ids]
     return SearchView(
         text=text,
         is_readable=True,
-        authorizations=ids,
+        authorizations=tuple(listed_ids),
         payer=text if at_payer is not None and at_payer["authorizations"] else None,
         # The page of an authorization has its commands in its timeline.
-        commands=tuple(one for one in found.values() if one.get("authorizationId") not in ids),
+        commands=tuple(one for one in found.values() if one.get("authorizationId") not in listed_ids),
+        command_ids=() if ids is None else tuple(one for one in ids["commands"] if one not in found),
         is_more=any(listed.get("next") is not None for listed in lists),
     )
 

@@ -15,7 +15,8 @@ from adapters.postgres.migrate import migrate
 from adapters.postgres.queries import HandoffPage, TimelinePage
 from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, TimelineRow
 from adapters.postgres.store import Store
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage
+from adapters.postgres.views import lists
+from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix
 from adapters.postgres.views.overview import overview, overview_with_history
 from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
@@ -317,6 +318,29 @@ async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_tim
         assert (await numbers(replace(page, after=read_cursor(following, *types))))[0] == [0]
         assert (await numbers(replace(page, since=minutes(2))))[0] == [3, 2]
         assert (await numbers(replace(page, order="oldest", since=minutes(2))))[0] == [2, 3]
+
+
+async def test_ids_are_found_by_their_beginning_in_the_order_of_their_bytes(database):
+    await database.write(
+        *(
+            authorization(name)
+            for name in ("auth_7", "auth_7Q~", "auth_7Qa", "auth_7QZ", "auth_7q", "authX7Q", "auth_8")
+        ),
+        command(1, "auth_7"),
+        command(2, "auth_7"),
+    )
+
+    async def found(prefix):
+        ids = await IdsByPrefix(prefix)(database.connection)
+        return ids.authorizations, [int(one[:8]) for one in ids.commands]
+
+    assert await found("auth_7Q") == (["auth_7QZ", "auth_7Qa", "auth_7Q~"], [])
+    assert await found("00000002") == ([], [2])
+    plan = await database.connection.execute("EXPLAIN " + lists._IDS, {"prefix": "auth_7Q", "limit": 20})
+    text = str(await plan.fetchall())
+    assert "authorizations_pkey" in text
+    assert "commands_pkey" in text
+    assert text.count("Index Cond: ((") == 2, "both ends of the range are those of the index"
 
 
 async def test_the_overview_counts_the_work_and_names_who_has_it_in_hand(database):

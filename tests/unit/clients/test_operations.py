@@ -39,6 +39,7 @@ METHODS = {
 ANY_CALL = {"send", "send_if_changed", "stream"}
 # The documents need no method, and an operator decides with `gateway` or in the console.
 LEFT_OUT = {
+    "findIds",
     "openApi",
     "asyncApi",
     "emptyRecentCommands",

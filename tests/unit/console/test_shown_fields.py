@@ -139,6 +139,7 @@ SHOWN = {
             ELSEWHERE: "accessAvailable finalSubmitCapable grants metadata",
         },
     ),
+    "IdsFound": ("", {"search.py": "authorizations commands"}),
     "LastCalls": (
         "calls",
         {COMMAND: "operation result status code count since", "not shown: `since` and the count are enough": "until"},

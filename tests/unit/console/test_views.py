@@ -355,6 +355,10 @@ def test_a_single_hit_leads_to_its_page():
     assert search_of("auth_7Q2M", None, None, None, [two]).only_page is None
     assert search_of("p1", None, None, {"authorizations": [answers.item("auth_1")]}, []).payer == "p1"
     assert search_of("p1", None, None, {"authorizations": []}, []).is_empty
+    ids = {"authorizations": ["auth_7Q2M", "auth_7Q2N"], "commands": []}
+    assert search_of("auth_7Q2M", None, record, None, [], ids=ids).authorizations == ("auth_7Q2M", "auth_7Q2N")
+    only = search_of("0a5d", None, None, None, [], ids={"authorizations": [], "commands": [COMMAND]})
+    assert only.only_page == f"/commands/{COMMAND}"
 
 
 def test_now_is_an_argument_of_every_view():

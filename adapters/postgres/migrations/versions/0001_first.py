@@ -8,6 +8,7 @@ branch_labels = None
 depends_on = None
 oldest_reader = "0001"
 
+# Ids compare by their bytes, so their primary keys find the beginning of an id too.
 _UP = """
 CREATE TABLE progress (
     topic text NOT NULL,
@@ -22,8 +23,8 @@ CREATE TABLE pulse (
     behind bigint NOT NULL
 );
 CREATE TABLE commands (
-    command_id text PRIMARY KEY,
-    authorization_id text NOT NULL,
+    command_id text COLLATE "C" PRIMARY KEY,
+    authorization_id text COLLATE "C" NOT NULL,
     type text NOT NULL,
     caller text NOT NULL,
     accepted_at timestamptz,
@@ -58,7 +59,7 @@ CREATE INDEX commands_metadata ON commands USING gin (metadata jsonb_path_ops)
 -- of the commands is missing by chance: all of its rows are then read and sorted, in a second instead of a millisecond.
 ALTER TABLE commands ALTER COLUMN metadata SET STATISTICS 1000;
 CREATE TABLE handoffs (
-    authorization_id text NOT NULL,
+    authorization_id text COLLATE "C" NOT NULL,
     handoff_id text NOT NULL,
     sequence bigint NOT NULL,
     state text NOT NULL,
@@ -83,7 +84,7 @@ CREATE TABLE handoffs (
 CREATE INDEX handoffs_closed ON handoffs (closed_at, authorization_id, handoff_id) WHERE closed_at IS NOT NULL;
 CREATE INDEX handoffs_risk ON handoffs (risk) WHERE risk IS NOT NULL;
 CREATE TABLE authorizations (
-    authorization_id text PRIMARY KEY,
+    authorization_id text COLLATE "C" PRIMARY KEY,
     sequence bigint NOT NULL,
     status text NOT NULL,
     settled boolean NOT NULL,
@@ -118,12 +119,12 @@ CREATE INDEX authorizations_contradicted ON authorizations (due_at, contradicted
 CREATE INDEX authorizations_labels ON authorizations USING gin (command_labels jsonb_path_ops)
     WITH (gin_pending_list_limit = 512) WHERE command_labels IS NOT NULL;
 CREATE TABLE timeline (
-    authorization_id text NOT NULL,
+    authorization_id text COLLATE "C" NOT NULL,
     at timestamptz NOT NULL,
     rank smallint NOT NULL,
     ordinal bigint NOT NULL,
     kind text NOT NULL,
-    command_id text,
+    command_id text COLLATE "C",
     data jsonb NOT NULL,
     PRIMARY KEY (authorization_id, at, rank, ordinal)
 );
