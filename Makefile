@@ -34,7 +34,7 @@ test: test-packages ## Run all tests, or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 
 unit: test-packages ## Run the tests without servers, with few random examples, in seconds
-	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick -p no:schemathesis $(or $(ARGS),--numprocesses logical --dist loadfile)
+	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick $(or $(ARGS),--numprocesses logical --dist loadfile)
 
 lint: dev-packages ## Check format, style, types, imports between packages and class names
 	$(BIN)/ruff format --check
