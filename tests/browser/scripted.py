@@ -25,10 +25,10 @@ class ScriptedConsole:
 
 
 @asynccontextmanager
-async def scripted_console(answers: Answers):
+async def scripted_console(answers: Answers, **own: object):
     """Serve a console over the scripted API."""
     (port,) = free_ports(1)
     console = ScriptedConsole(f"http://127.0.0.1:{port}", answers)
-    app = console_app(console, settings=console_settings(public_url=console.url))
+    app = console_app(console, settings=console_settings(public_url=console.url, **own))
     async with serving(app, "127.0.0.1", port, stop_seconds=1):
         yield console

@@ -5,9 +5,11 @@ import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import httpx
 import pytest
 from playwright.async_api import expect
 
+from gateway.console.updates import FRESH_SECONDS
 from tests.browser.person import NARROW, axe_violations, overflow, person_at, violations_by_scheme
 from tests.browser.scripted import scripted_console
 from tests.unit.console.answers import (
@@ -137,6 +139,53 @@ async def test_the_last_content_stays_while_the_gateway_does_not_answer_and_come
         console.answers = scripted(BUSY)
         await expect(part).not_to_contain_text("The gateway does not answer")
         jo.complaints = [one for one in jo.complaints if "Failed to load resource" not in one]
+
+
+CASE = {"metadata": {"case": "case-0042", "team": "Cardiology"}, "dueAt": ago(hours=2), "payerId": "payer_example"}
+# The words of a table that are written on two lines; a name may break behind its hyphen.
+BROKEN = """() => {
+  const broken = [], walk = document.createTreeWalker(document.querySelector("table.stack"), NodeFilter.SHOW_TEXT)
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) for (const word of node.data.matchAll(/[^\\s-]+/g)) {
+    const range = document.createRange()
+    range.setStart(node, word.index)
+    range.setEnd(node, word.index + word[0].length)
+    if (new Set([...range.getClientRects()].map((one) => Math.round(one.top))).size > 1) broken.push(word[0])
+  }
+  return broken
+}"""
+
+
+async def test_no_column_breaks_at_1024_px_and_the_head_of_a_phone_is_low(browser):
+    listed = {"authorizations": [one | CASE for one in work()["authorizations"]]}
+    columns = "case=Case number,team=Team"
+    async with (
+        scripted_console(scripted(BUSY | {"/v1/authorizations": listed}), case_columns=columns) as console,
+        person_at(browser, console.url, token="scripted", viewport={"width": 1024, "height": 768}) as jo,
+    ):
+        page = await jo.visit("/work")
+        await expect(page.get_by_role("columnheader", name="Case number")).to_be_visible()
+        assert await page.evaluate(BROKEN) == []
+        assert await overflow(page) <= 0
+        await page.set_viewport_size({"width": 390, "height": 844})
+        assert (await page.locator("header.top").bounding_box())["height"] <= 96
+        assert await overflow(page) <= 0
+
+
+async def test_a_hidden_list_asks_once_a_minute_and_shows_that_it_grew(visit):
+    numbers = overview()
+    async with visit(scripted(BUSY | {"/v1/overview": lambda _: httpx.Response(200, json=numbers)})) as (_, jo):
+        page = await jo.context.new_page()
+        await page.clock.install()
+        await jo.go(page, "/work")
+        icon = await page.locator("link[rel=icon]").get_attribute("href")
+        await page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
+        numbers["work"] |= {"person": 13}
+        await asyncio.sleep(FRESH_SECONDS)
+        await page.clock.run_for(50_000)
+        assert (await page.title()).startswith("(12) Work")
+        await page.clock.run_for(30_000)
+        await expect(page).to_have_title(re.compile(r"^\(13\) Work"))
+        assert await page.locator("link[rel=icon]").get_attribute("href") != icon
 
 
 async def test_a_slow_answer_keeps_what_is_shown_and_a_slow_page_shows_a_bar(visit):
