@@ -57,6 +57,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.cli.deliverer.command": ("deliverer",),
     "gateway.cli.config": ("config",),
     "gateway.cli.check.command": ("check",),
+    "gateway.cli.support_bundle": ("support-bundle",),
     "gateway.cli.collate.command": ("collate",),
     "gateway.cli.topics": ("topics",),
     "gateway.cli.schemas": ("schemas",),

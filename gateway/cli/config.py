@@ -1,7 +1,7 @@
 """`gateway config`: shows all settings and their origin, but no secret."""
 
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 import typer
 from rich.console import Console
@@ -40,17 +40,37 @@ def show_config(
 
     Exits with 78 and lists all problems if the settings are invalid.
     """
-    settings: Section = load_console_settings(os.environ) if process == "console" else load_for(process)
-    model = type(settings)
-    rows = [(variable_name(path), show_value(model, path, value_at(settings, path))) for path in setting_paths(model)]
+    rows = shown_settings(load_any(process))
     if as_json:
-        print_json({name: {"value": value, "set": name in os.environ} for name, value in rows}, indent=2)
+        print_json(rows, indent=2)
         return
     shown = Table("setting", "value", "from", box=None, pad_edge=False, header_style="bold")
-    for name, value in rows:
-        is_set = name in os.environ
-        shown.add_row(name, value or _NOT_SET, "environment" if is_set else "default", style="" if is_set else "dim")
+    for name, row in rows.items():
+        origin, style = ("environment", "") if row["set"] else ("default", "dim")
+        shown.add_row(name, row["value"] or _NOT_SET, origin, style=style)
     Console(soft_wrap=True).print(shown)
+
+
+class ShownSetting(TypedDict):
+    """A setting as it may be shown, and whether the environment sets it."""
+
+    value: str
+    set: bool
+
+
+def shown_settings(settings: Section) -> dict[str, ShownSetting]:
+    """Return all settings by their variable. A secret is the path of its file."""
+    model = type(settings)
+    return {
+        name: ShownSetting(value=show_value(model, path, value_at(settings, path)), set=name in os.environ)
+        for path in setting_paths(model)
+        for name in (variable_name(path),)
+    }
+
+
+def load_any(process: Process | Literal["console"] | None) -> Section:
+    """Load the settings of one process, or all settings. Raises SettingsInvalid."""
+    return load_console_settings(os.environ) if process == "console" else load_for(process)
 
 
 def load_for(process: Process | None) -> ClusterSettings:

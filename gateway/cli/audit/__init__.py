@@ -1,1 +1,1 @@
-"""The verb `gateway audit export`."""
+"""The verbs `gateway audit export` and `gateway audit verify`."""

@@ -11,7 +11,7 @@ from schemas.records import PublishedEvent, UnreadableRecord, read_event
 from schemas.topics import catalogue, partition_for
 
 # A record is written after the time in its event. The delay is always far below this bound.
-_LATEST: Final = timedelta(hours=1)
+LATEST: Final = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class EventReader:
         """Seek to the start of the span, and return its end by partition."""
         beginnings, ends = await reader.beginnings(), await reader.ends()
         starts = beginnings if self.since is None else await reader.offsets_at(self.since)
-        stops = await reader.offsets_at(self.until + _LATEST)
+        stops = await reader.offsets_at(self.until + LATEST)
         if self.since is not None:
             self.cut_partitions = sum(
                 0 < beginnings[partition] == start for partition, start in starts.items() if start is not None

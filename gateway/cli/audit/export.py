@@ -1,31 +1,24 @@
-"""`gateway audit export`: what callers and people did, from the topic `events`, as JSON lines or CSV.
+"""`gateway audit export` and `verify`: what callers and people did, from the topic `events`, as JSON lines or CSV.
 
 It reads with Kafka credentials and needs no read model.
 """
 
 import asyncio
-import csv
 import os
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gateway.cli.terminal import fail, group_of, print_json
+from gateway.cli.terminal import fail, group_of
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
 from schemas.fields.scalars import is_id
-from schemas.fields.visible_text import escaped
 from schemas.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from gateway.cli.audit.event_reader import EventReader
-
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
 
 Format = Literal["jsonl", "csv"]
 
@@ -34,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     group = group_of("Who requested, accepted, reported, decided, and read what.")
     group.command()(export)
+    group.command()(verify)
     app.add_typer(group, name="audit", rich_help_panel="Installation")
 
 
@@ -46,11 +40,13 @@ def export(
     authorization: Annotated[str | None, typer.Option("--authorization", help="Only this authorization.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="JSON lines or CSV.")] = "jsonl",
 ) -> None:
-    """Print what callers and people did, one record per event, in order for each authorization.
+    """Print what callers and people did, one record per event, by authorization and sequence.
 
     It reads the topic `events`, which keeps 30 days, with the Kafka settings of
     this process. Export at least as often, and keep the files. A record has
-    names of staff and ids, never PHI.
+    names of staff and ids, never PHI. The last line is the SHA-256 of all
+    lines before. An hour after the end of a span its export is final: another
+    one has the same bytes.
 
       gateway audit export --since 2026-06-01 --until 2026-06-02 > 2026-06-01.jsonl
 
@@ -61,60 +57,94 @@ def export(
           version; standard error says which
       69  Kafka is unreachable
     """
-    from adapters.kafka.clients import KafkaFailure  # noqa: PLC0415 - imported by the verb that needs it
-    from gateway.cli.audit.event_reader import EventReader  # noqa: PLC0415 - as above
+    from gateway.cli.audit.event_reader import LATEST  # noqa: PLC0415 - imported by the verb that needs it
+    from gateway.cli.audit.export_file import ExportSummary, to_bytes  # noqa: PLC0415 - as above
 
     if authorization is not None and not is_id(authorization):
         fail(Exit.USAGE, "--authorization: expected an id of Collate")
-    end = datetime.now(UTC) if until is None else _time("--until", until)
-    settings = load_cluster_settings(os.environ)
-    reader = EventReader(settings, None if since is None else _time("--since", since), end, authorization)
-    try:
-        count = asyncio.run(_export(reader, _writer(format_)))
-    except KafkaFailure as error:
-        fail(Exit.UNAVAILABLE, f"Kafka at {','.join(settings.kafka.bootstrap)}: {type(error).__name__}")
-    typer.echo(f"{count} records until {format_time(end)}", err=True)
+    now = datetime.now(UTC)
+    end = now if until is None else _time("--until", until)
+    begin = None if since is None else _time("--since", since)
+    reader, records = _read(begin, end, authorization)
+    is_closed, is_whole = end + LATEST <= now, not reader.cut_partitions and not reader.unreadable
+    summary = ExportSummary(
+        since=begin, until=end, authorization_id=authorization, records=len(records), final=is_closed and is_whole
+    )
+    typer.echo(to_bytes(records, summary, format_), nl=False)
+    typer.echo(f"{len(records)} records until {format_time(end)}", err=True)
+    if not is_closed:
+        typer.echo("Not final: events of this span may still come, until an hour after its end.", err=True)
     if reader.cut_partitions:
         typer.echo(
             "The topic may have lost events of this span to its retention: take them from an older export.", err=True
         )
     if reader.unreadable:
         typer.echo(f"{reader.unreadable} events are of a newer version: export with that version.", err=True)
-    if reader.cut_partitions or reader.unreadable:
+    if not is_whole:
         raise typer.Exit(Exit.CHANGES)
 
 
-async def _export(reader: "EventReader", write: Callable[[dict[str, object]], None]) -> int:
+def verify(
+    file: Annotated[Path, typer.Argument(help="An export in JSON lines.", exists=True, dir_okay=False)],
+    *,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Check only the SHA-256 in the last line; do not read Kafka.")
+    ] = False,
+) -> None:
+    """Check that an export is unchanged, and that it says what the events say.
+
+    Exit codes:
+
+      0   unchanged; without --offline also equal to its events
+      1   the file was changed, or differs from its events; the output says where
+      3   unchanged, but the topic no longer has all events of the span
+      69  Kafka is unreachable
+    """
+    from gateway.cli.audit.export_file import MOST_DIFFERENCES, differences, read_file  # noqa: PLC0415 - as above
+
+    export = read_file(file.read_bytes())
+    if export is None:
+        fail(Exit.FAILED, f"{file}: expected an export in JSON lines, which ends with its span and its SHA-256")
+    if not export.is_unchanged:
+        typer.echo("The file was changed: its SHA-256 differs from the one in its last line.")
+    found: list[str] = []
+    is_cut = False
+    if not offline:
+        covers = export.summary
+        reader, records = _read(covers.since, covers.until, covers.authorization_id)
+        is_cut = bool(reader.cut_partitions or reader.unreadable)
+        found = list(differences(export, records, is_cut=is_cut))
+    for line in found[:MOST_DIFFERENCES]:
+        typer.echo(line)
+    if len(found) > MOST_DIFFERENCES:
+        typer.echo(f"and {len(found) - MOST_DIFFERENCES} more differences")
+    if found or not export.is_unchanged:
+        raise typer.Exit(Exit.FAILED)
+    typer.echo(f"{len(export.records)} records: unchanged{'' if offline else ', and compared with the events'}")
+    if is_cut:
+        typer.echo("The topic no longer has all events of this span: the others could not be compared.", err=True)
+        raise typer.Exit(Exit.CHANGES)
+
+
+async def _records(reader: "EventReader") -> list[dict[str, object]]:
     from gateway.cli.audit.audit_record import AUDITED, audit_record  # noqa: PLC0415 - as above
 
-    count = 0
-    async for event in reader.events():
-        if event.data.TYPE in AUDITED:
-            write(audit_record(event))
-            count += 1
-    return count
+    return [audit_record(event) async for event in reader.events() if event.data.TYPE in AUDITED]
 
 
-def _writer(format_: Format) -> Callable[[dict[str, object]], None]:
-    if format_ == "jsonl":
-        return print_json
-    from gateway.cli.audit.audit_record import COLUMNS  # noqa: PLC0415 - as above
+def _read(
+    since: datetime | None, until: datetime, authorization: str | None
+) -> tuple["EventReader", list[dict[str, object]]]:
+    """Read the records of a span. Ends the verb if Kafka is unreachable."""
+    from adapters.kafka.clients import KafkaFailure  # noqa: PLC0415 - imported by the verb that needs it
+    from gateway.cli.audit.event_reader import EventReader  # noqa: PLC0415 - as above
 
-    writer = csv.DictWriter(sys.stdout, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-
-    def write(record: dict[str, object]) -> None:
-        row: dict[str, object] = {name: _cell(value) for name, value in record.items()}
-        writer.writerow(row)
-
-    return write
-
-
-def _cell(value: object) -> object:
-    """Return a value that a spreadsheet shows as text, with hidden characters as their codes."""
-    if not isinstance(value, str):
-        return value
-    return escaped(f"'{value}" if value.startswith(_FORMULA) else value)
+    settings = load_cluster_settings(os.environ)
+    reader = EventReader(settings, since, until, authorization)
+    try:
+        return reader, asyncio.run(_records(reader))
+    except KafkaFailure as error:
+        fail(Exit.UNAVAILABLE, f"Kafka at {','.join(settings.kafka.bootstrap)}: {type(error).__name__}")
 
 
 def _time(option: str, text: str) -> datetime:

@@ -42,7 +42,7 @@ def check(
       77  one of them rejects the credentials, or a permission is missing
       78  settings, files, topics, tables or the clock are wrong
     """
-    results = _console(offline=offline) if process == "console" else _others(process, offline=offline)
+    results = results_of(process, offline=offline)
     code = exit_code(results)
     if as_json:
         checks = [{"check": each.subject, "state": each.state.lower(), "detail": each.detail} for each in results]
@@ -51,6 +51,11 @@ def check(
         for result in results:
             _print(result)
     raise typer.Exit(code)
+
+
+def results_of(process: Process | Literal["console"] | None, *, offline: bool) -> list[CheckResult]:
+    """Check the settings and what a process needs."""
+    return _console(offline=offline) if process == "console" else _others(process, offline=offline)
 
 
 def _console(*, offline: bool) -> list[CheckResult]:

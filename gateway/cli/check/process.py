@@ -11,10 +11,15 @@ from runtime.settings import AdminSettings
 _EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
 
+def admin_url(admin: AdminSettings) -> str:
+    """Return the address of the admin port on this machine."""
+    host = "127.0.0.1" if admin.host in _EVERY_ADDRESS else admin.host
+    return f"http://[{host}]:{admin.port}" if ":" in host else f"http://{host}:{admin.port}"
+
+
 def check_process(admin: AdminSettings, name: str) -> CheckResult:
     """Read the admin port of the settings."""
-    host = "127.0.0.1" if admin.host in _EVERY_ADDRESS else admin.host
-    url = f"http://[{host}]:{admin.port}" if ":" in host else f"http://{host}:{admin.port}"
+    url = admin_url(admin)
     found = read_process(url)
     if "problem" in found:
         return skipped("process", f"no process answers at {url}: {found['problem']}")

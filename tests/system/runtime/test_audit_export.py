@@ -1,6 +1,7 @@
 """`gateway audit export` over a real Kafka: what callers and people did in a span, complete or with a warning."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -87,8 +88,13 @@ async def events(kafka, prefix, gateway):
             )
 
 
+def records(result):
+    """The records of an export, without the two lines at its end."""
+    return [json.loads(line) for line in result.stdout.splitlines()[:-2]]
+
+
 def sequences(result):
-    return sorted(json.loads(line)["sequence"] for line in result.stdout.splitlines())
+    return sorted(record["sequence"] for record in records(result))
 
 
 @pytest.mark.usefixtures("events")
@@ -103,15 +109,40 @@ def test_an_export_has_the_acts_of_its_span(gateway):
     one = gateway("audit", "export", "--authorization", "auth_1")
     assert (one.returncode, sequences(one)) == (0, [1, 5]), one.stderr
     nothing = gateway("audit", "export", "--since", DAY_AFTER)
-    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert (nothing.returncode, records(nothing)) == (0, [])
+    assert "Not final" in nothing.stderr
+
+
+@pytest.mark.usefixtures("events")
+def test_an_export_of_a_closed_day_has_the_same_bytes_and_every_change_is_found(gateway, tmp_path):
+    day = ("audit", "export", "--since", DAY_BEFORE, "--until", DAY_AFTER)
+    first, again = gateway(*day), gateway(*day)
+    assert first.stdout == again.stdout
+    assert '"final":true' in first.stdout
+    file = tmp_path / "day.jsonl"
+    file.write_text(first.stdout)
+    same = gateway("audit", "verify", str(file))
+    assert (same.returncode, same.stdout) == (0, "5 records: unchanged, and compared with the events\n")
+    file.write_text(first.stdout.replace("on-call", "on-cell"))
+    for options, places in (
+        ((), ["line 2 differs from its event: authorization auth_0, sequence 2"]),
+        (["--offline"], []),
+    ):
+        changed = gateway("audit", "verify", str(file), *options)
+        assert changed.returncode == 1
+        assert changed.stdout.splitlines() == [
+            "The file was changed: its SHA-256 differs from the one in its last line.",
+            *places,
+        ]
+    file.write_text("{}\n")
+    assert gateway("audit", "verify", str(file)).returncode == 1
 
 
 @pytest.mark.usefixtures("events")
 def test_a_record_says_who_did_what(gateway):
     exported = gateway("audit", "export")
     assert exported.returncode == 0, exported.stderr
-    lines = exported.stdout.splitlines()
-    by_number = {line["sequence"]: line for line in map(json.loads, lines)}
+    by_number = {record["sequence"]: record for record in records(exported)}
     granted, read, decided = by_number[0], by_number[1], by_number[2]
     assert (granted["operator"], granted["caller"], granted["assertedBy"]) == ("=jo", "people:=jo", "person")
     assert (granted["event"], granted["handoffId"]) == ("collate-gateway.handoff.access_granted.v1", "mhand_1")
@@ -122,15 +153,18 @@ def test_a_record_says_who_did_what(gateway):
 
 @pytest.mark.usefixtures("events")
 def test_the_csv_has_the_same_records_and_no_formulas(gateway):
-    lines = gateway("audit", "export").stdout.splitlines()
-    rows = list(csv.DictReader(io.StringIO(gateway("audit", "export", "--format", "csv").stdout)))
-    assert sorted(row["sequence"] for row in rows) == sorted(str(json.loads(line)["sequence"]) for line in lines)
+    text = gateway("audit", "export", "--format", "csv").stdout
+    *rows, last = csv.DictReader(io.StringIO(text))
+    assert sorted(int(row["sequence"]) for row in rows) == sequences(gateway("audit", "export"))
+    before = "".join(text.splitlines(keepends=True)[:-1])
+    assert (last["time"], last["event"]) == ("sha256", hashlib.sha256(before.encode()).hexdigest())
     (first,) = [row for row in rows if row["sequence"] == "0"]
     assert (first["operator"], first["caller"]) == ("'=jo", "people:=jo")
 
 
 @pytest.mark.usefixtures("events")
-async def test_a_span_that_retention_has_cut_is_reported(gateway, kafka, prefix):
+async def test_a_span_that_retention_has_cut_is_reported(gateway, kafka, prefix, tmp_path):
+    file, whole = tmp_path / "whole.jsonl", gateway("audit", "export", "--since", DAY_BEFORE, "--until", DAY_AFTER)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     partition = TopicPartition(f"{prefix}events", partition_for(b"auth_0", PARTITIONS))
@@ -140,6 +174,9 @@ async def test_a_span_that_retention_has_cut_is_reported(gateway, kafka, prefix)
     assert (cut.returncode, 0 in sequences(cut)) == (3, False)
     assert "may have lost events" in cut.stderr
     assert gateway("audit", "export", "--since", f"{TODAY}T01:30:00Z").returncode == 0
+    file.write_text(whole.stdout)
+    verified = gateway("audit", "verify", str(file))
+    assert (verified.returncode, verified.stdout) == (3, "5 records: unchanged, and compared with the events\n")
 
 
 def test_wrong_options_and_an_absent_kafka_have_exit_codes(gateway):
