@@ -10,7 +10,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image cluster cluster-test requirements lock clean
+.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -95,6 +95,9 @@ release: dev-packages ## Build all artifacts of this commit, with checksums and 
 
 image: dev-packages ## Build the image with buildah (root, Debian): dist/image.tar, its SBOM and licences; ARGS="--base NAME"
 	@$(BIN)/python -m local.image $(ARGS)
+
+newcomer: dev-packages ## Run README's lines on a bare Debian, as a user with an empty home (root, Debian); ARGS=--with-tests
+	@$(BIN)/python -m tests.newcomer $(ARGS)
 
 cluster: dev-packages ## Run a real Kubernetes with the chart installed (root, Debian, Go); ARGS=--keep leaves it running
 	@$(BIN)/python -m local.kubernetes $(ARGS)
