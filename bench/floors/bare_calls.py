@@ -50,6 +50,8 @@ class BareCalls:
 
     async def call(self, request: bytes) -> tuple[int, bytes]:
         """Send a request; return the status and the body of the response."""
+        while self._idle and self._idle[-1].transport.is_closing():  # the server has closed it: idle for 75 s
+            self._idle.pop()
         if self._idle:
             connection = self._idle.pop()
         else:
