@@ -63,18 +63,17 @@ def to_bytes(records: Iterable[Record], summary: ExportSummary, format_: Format)
     if format_ == "csv":
         return _with_digest(_csv(ordered), lambda digest: _csv_row({"time": "sha256", "event": digest}))
     content = b"".join(map(_line, ordered)) + summary.to_json() + b"\n"
-    return _with_digest(content, lambda digest: _line({"sha256": digest}))
+    return _sealed(content)
 
 
 def read_file(content: bytes) -> ExportFile | None:
     """Return the export; None if the content does not end as an export in JSON lines does."""
     lines = content.splitlines(keepends=True)
     try:
-        summary, digest = ExportSummary.from_record(lines[-2]), _Digest.from_record(lines[-1])
+        summary, _ = ExportSummary.from_record(lines[-2]), _Digest.from_record(lines[-1])
     except (ValidationError, IndexError):
         return None
-    is_unchanged = digest.sha256 == hashlib.sha256(b"".join(lines[:-1])).hexdigest()
-    return ExportFile(summary, tuple(lines[:-2]), is_unchanged)
+    return ExportFile(summary, tuple(lines[:-2]), content == _sealed(b"".join(lines[:-1])))
 
 
 def differences(file: ExportFile, events: Iterable[Record], *, is_cut: bool) -> Iterator[str]:
@@ -111,6 +110,10 @@ def _shown(key: Key) -> str:
 
 def _line(value: Record) -> bytes:
     return escaped_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"))).encode() + b"\n"
+
+
+def _sealed(lines: bytes) -> bytes:
+    return _with_digest(lines, lambda digest: _line({"sha256": digest}))
 
 
 def _with_digest(content: bytes, line_of: Callable[[str], bytes]) -> bytes:
