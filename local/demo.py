@@ -209,7 +209,7 @@ def _show_audit(console: Console, stack: LocalStack) -> None:
     """Show who did what, as an auditor exports it."""
     console.print(f"\n[bold]Who did what[/]  [dim]gateway audit export --authorization {AUTHORIZATION}[/]\n")
     lines = stack.cli_output("audit", "export", "--authorization", AUTHORIZATION, until="handoff.closed").splitlines()
-    for record in map(json.loads, lines):
+    for record in map(json.loads, lines[:-2]):  # the last lines are the span and the digest
         names = {name: record[name] for name in PEOPLE_OF_RECORDS if name in record}
         who = ", ".join(f"{name} {value}" for name, value in names.items()) or "no person"
         console.print(f"  {coloured(shortened(record['event']))} [dim]{record['caller']}: {who}[/]")

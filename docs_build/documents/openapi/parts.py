@@ -60,7 +60,7 @@ _RESPONSES: Final[Mapping[type[Model] | None, str]] = {
 
 
 def parameter(place: str, name: str, schema: Json, description: str) -> Json:
-    """Return a parameter; `place` is path, query or header. Only path parameters are required."""
+    """Return a parameter; `place` is path, query or header. Only a path parameter is required here."""
     return {
         "name": name,
         "in": place,
@@ -86,11 +86,13 @@ _KEY: Final[Json] = parameter(
 def _of_query(model: type[Query]) -> dict[str, Json]:
     """Return the parameters of a query by their names."""
     found: dict[str, Json] = {}
-    for name, shown in component_schemas([model])[model.__name__].get("properties", {}).items():
+    described = component_schemas([model])[model.__name__]
+    for name, shown in described.get("properties", {}).items():
         schema = {key: value for key, value in shown.items() if key not in {"default", "description", "x-data-class"}}
         if "const" in schema:  # generators make a type of an enum only
             schema["enum"] = [schema.pop("const")]
         found[name] = parameter("query", name, schema, shown["description"])
+        found[name]["required"] = name in described.get("required", ())
         if schema.get("type") == "object":  # each pair is a parameter of its own
             found[name] |= {"style": "form", "explode": True}
     return found

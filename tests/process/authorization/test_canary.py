@@ -29,7 +29,7 @@ from schemas.commands import (
     UnableToComplete,
 )
 from schemas.enums import DecisionReason, ReportedOutcome
-from schemas.records import read_dead_letter
+from schemas.records import read_command, read_dead_letter
 from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
 from tests.process.key_queue import TOPICS
 
@@ -153,7 +153,8 @@ def test_a_close_leaks_nothing_under_any_fault(make_queue, written, result, trou
     queue.run_for(7200.0)
     assert queue.is_idle
     nothing_leaked(written, grant)
-    assert CANARY in b"".join(record.value for record in queue.records).decode(), "planted"
+    planted = [read_command(record.headers, record.value, queue.keys) for record in queue.records]
+    assert CANARY in str(planted)
 
 
 def test_a_dead_letter_contains_the_command_and_its_event_does_not(make_queue, written):
@@ -163,7 +164,7 @@ def test_a_dead_letter_contains_the_command_and_its_event_does_not(make_queue, w
     close = queue.send(HandoffClose(handoff_id=handoff, result=RESULTS["completed"]))
     queue.run_for(60.0)
     (dead_letter,) = [dead_letter for dead_letter in written.dead_letters if dead_letter.command_id == close]
-    assert CANARY.encode() in dead_letter.record.bytes()[1]
+    assert CANARY in str(read_command(*dead_letter.record.bytes(), queue.keys))
     queue.send(Discard(command_id=close, requested_by="op-1", reason=DecisionReason.OTHER, why=CANARY))
     queue.run_for(60.0)
     nothing_leaked(written, grant)

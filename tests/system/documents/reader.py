@@ -17,6 +17,9 @@ from tests.system.documents.kubernetes import CommandRefused, until_reachable
 BIN = Path(sys.executable).parent
 # Other tests run these lines. Here they would need a container engine, or run all tests inside a test.
 RUN_ELSEWHERE = {
+    ("openssl", "dgst", "-sha256"): "tests/unit/local/test_release.py",
+    ("sha256sum",): "tests/unit/local/test_release.py",
+    ("python3",): "tests/unit/local/test_release.py",
     ("docker", "build"): "tests/system/image/test_image.py",
     ("docker", "push"): "tests/system/image/test_image.py",
     ("make", "sbom"): "tests/system/image/test_wheel.py",

@@ -1,6 +1,7 @@
 """Laboratories on one and on three brokers."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -10,8 +11,14 @@ from tests.chaos.laboratory import Laboratory
 
 
 def pytest_itemcollected(item):
-    # Killed, frozen and cut-off clients leave sockets to the garbage collector, which runs in any later test.
+    # Killed, frozen and cut-off clients leave sockets to the garbage collector, which runs at the end of the module.
     item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _their_sockets_end_here():
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ async def test_the_tables_hold_the_topics_without_phi(model, written):
         {one.authorization_id for one in written if one.topic == "authorizations"}
     )
     assert "PHI" not in str(rows)
-    assert "PHI" in str(written)
+    assert "sealed" in str(written)
 
 
 async def test_readiness_names_the_command_that_creates_the_schema(settings, written, running, eventually):
@@ -150,8 +150,8 @@ async def create_again(settings, name):
     finally:
         await admin.close()
     async with open_cluster(settings.kafka) as cluster:
-        found = await cluster.find_topics([one.name for one in wanted])
-        assert name not in found
+        while name in (found := await cluster.find_topics([one.name for one in wanted])):
+            await asyncio.sleep(0.1)  # noqa: ASYNC110 - another system's state
         await apply(cluster, wanted, compare(wanted, found))
 
 
