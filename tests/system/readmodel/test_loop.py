@@ -150,8 +150,8 @@ async def create_again(settings, name):
     finally:
         await admin.close()
     async with open_cluster(settings.kafka) as cluster:
-        while name in (found := await cluster.find_topics([one.name for one in wanted])):
-            await asyncio.sleep(0.1)  # noqa: ASYNC110 - another system's state
+        while name in (found := await cluster.find_topics([one.name for one in wanted])):  # noqa: ASYNC110 - Kafka's state
+            await asyncio.sleep(0.1)
         await apply(cluster, wanted, compare(wanted, found))
 
 
