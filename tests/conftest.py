@@ -17,6 +17,7 @@ import sys
 import time
 import types
 import uuid
+import warnings
 
 import pytest
 import structlog
@@ -173,7 +174,16 @@ def three_brokers():
 
 
 @pytest.fixture
-def kafka3(three_brokers):
+def killed_clients_are_collected():
+    """After the test: close the sockets of clients that it has cut off, and not in any later test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture
+def kafka3(three_brokers, killed_clients_are_collected):
     """A cluster of three nodes that a test may kill and restart. All nodes run before and after each test."""
     yield three_brokers
     down = [index for index in three_brokers.brokers if not three_brokers.is_running(index)]

@@ -51,7 +51,7 @@ def proxied_brokers():
 
 
 @pytest.fixture
-def proxied(proxied_brokers):
+def proxied(proxied_brokers, killed_clients_are_collected):
     """`proxied_brokers`, whose proxies pass everything on before and after each test."""
     from local.kafka.frame_rules import FrameRules, LateCommits  # noqa: PLC0415 - as above
 

@@ -122,7 +122,7 @@ class Model(RuleBasedStateMachine):
         (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0, overlay=before)
         own = ApplierSettings(digest_key=b"k" * 32, handoffs_raise_version=while_open[1])
         self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit, settings=own)
-        self.is_sound = True
+        self.is_sound, self.last_due, self.due_dates = True, None, 0
         self.marks, self.dead_letters, self.commands, self.calls = [], [], {}, 0
         self.truth = Truth(self.sim.state, self.id, self.mark)
         self.truth.note(self.sim.now())
@@ -177,7 +177,10 @@ class Model(RuleBasedStateMachine):
 
     @rule(due=st.sampled_from([None, None, -5.0, 2.0, 100.0, 5_000.0]))
     def a_caller_watches(self, due):
-        due_at = None if due is None else datetime.fromtimestamp(self.queue.now() + due, UTC)
+        # A date that comes back after another one is a new date (decision 0024): each gets an instant of its own.
+        if due != self.last_due:
+            self.last_due, self.due_dates = due, self.due_dates + 1
+        due_at = due and datetime.fromtimestamp(self.queue.now() + due + self.due_dates / 1_000, UTC)
         self.send(AuthorizationWatch(due_at=due_at))
 
     @rule(snapshot=st.sampled_from([*["current"] * 4, "none", "wrong"]), then=THEN)

@@ -187,8 +187,8 @@ async def test_an_event_that_is_never_accepted_becomes_a_dead_letter_and_a_redri
     await eventually(lambda: len(receiver.accepted) >= 2)
     verdict = receiver.verdict(events.sent, gaps=[poison])
     assert verdict.is_good, verdict
-    assert (await state_of(program))["deadLetters"] == 1
-    (letter,) = await eventually(lambda: _dead_letters(webhooks))  # it is counted before its transaction commits
+    (letter,) = await eventually(lambda: _dead_letters(webhooks))
+    assert (await state_of(program))["deadLetters"] == 1, "it is counted before its transaction commits"
     assert (letter["authorization"], letter["sequence"], letter["result"]) == ("auth_1", 1, "status_5xx")
     code, out, _ = await gateway(webhooks, "deliverer", "redrive", "billing", "--event", letter["event"])
     assert code == 1, "it is still refused"
