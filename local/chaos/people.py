@@ -50,7 +50,7 @@ class People:
             base_url=self._url,
             timeout=PATIENCE_SECONDS,
             trust_env=False,
-            headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"},
+            headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"},
         ) as browser:
             await sign_in(browser, name, self._group)
             while time.monotonic() < end:
