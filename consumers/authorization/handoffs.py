@@ -5,7 +5,7 @@ from typing import Final
 
 from consumers.authorization.state import Claim, CommandRef, Handoff, Known
 from schemas.callers import asserted_by
-from schemas.collate.handoff import HandoffResult, HandoffState, ManualHandoff
+from schemas.collate.handoff import CloseAnswer, HandoffResult, HandoffState, ManualHandoff
 from schemas.enums import Agreement, AssertedBy, ClosedBy, CloseReport, RiskReason
 
 NEVER: Final = float("inf")
@@ -62,6 +62,18 @@ def first_seen(handoff: ManualHandoff, version: int, known: Known | None, now: f
         opened_at=started.timestamp() if started else None,
         seen_at=now,
         open_version=version,
+        had_receipt=known is not None and known.receipt,
+        had_decision=known is not None and known.decision,
+    )
+
+
+def closed_unseen(answer: CloseAnswer, known: Known | None, now: float) -> Handoff:
+    """Return the stored form of a handoff that we closed before a read showed it."""
+    return Handoff.model_construct(
+        id=answer.manual_handoff_id,
+        state=answer.state,
+        seen_at=now,
+        open_version=answer.authorization.version,
         had_receipt=known is not None and known.receipt,
         had_decision=known is not None and known.decision,
     )

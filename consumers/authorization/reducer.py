@@ -36,6 +36,7 @@ from consumers.authorization.handoffs import (
     RiskRules,
     abandoned_at,
     claim_after,
+    closed_unseen,
     doubted,
     expiring_at,
     first_seen,
@@ -241,14 +242,17 @@ class _FactReduction(Reduction):
             self.observed(Observed(fact.authorization))
 
     def _our_handoff(self, fact: CreateAnswered, version: int | None) -> None:
-        handoff, active = fact.handoff, self.state.active
+        active = self.state.active
         if active is not None:
             self.end(active, fact.version, result="unrecognised")
-        known = self.state.known
-        if known is not None and (last := self.state.last) is not None and last.agreement is None:
-            self.reconcile(last, known, agreement(last, known))
-        opened = first_seen(handoff, fact.version, known, self.now)
+        self._reconcile_last()
+        opened = first_seen(fact.handoff, fact.version, self.state.known, self.now)
         self.open(opened.replace(opener=fact.caused_by, opener_inferred=fact.is_inferred), version)
+
+    def _reconcile_last(self) -> None:
+        known, last = self.state.known, self.state.last
+        if known is not None and last is not None and last.agreement is None:
+            self.reconcile(last, known, agreement(last, known))
 
     def create_inferred(self, fact: CreateInferred) -> None:
         active = self.state.active
@@ -258,6 +262,10 @@ class _FactReduction(Reduction):
     def close_answered(self, fact: CloseAnswered) -> None:
         answer, closer = fact.answer, fact.closer
         version = answer.authorization.version
+        if self.state.active is None and not self.has_ended(answer.manual_handoff_id) and version >= self.state.floor:
+            # No read has shown the handoff, because a replica lags. The response proves that it was open.
+            self._reconcile_last()
+            self.open(closed_unseen(answer, self.state.known, self.now), version)
         known, active = self.state.known, self.state.active
         if active is not None and active.id == answer.manual_handoff_id:
             closing = active.replace(closer=closer, state=answer.state, access_available=False)

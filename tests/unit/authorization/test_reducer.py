@@ -211,6 +211,20 @@ def test_a_read_from_before_our_close_publishes_nothing():
         assert reduced(state, old) == (state, [], [])
 
 
+def test_our_close_of_a_handoff_that_no_read_has_shown_is_ours():
+    state, _, _ = reduced(NEW, observed(1, pointer="mh_1"))  # a replica that lags answers 404 for the handoff
+    closed, names, events = our_close(state)
+    assert names == ["HandoffOpened", "HandoffClosed", "AuthorizationChanged"]
+    assert (events[1].by, events[1].reported, events[1].version) == ("us", "submitted", 2)
+    late = observed(2, "processing", pointer="mh_1", handoffs=[handoff("closed", result="completed_reported")])
+    assert reduced(closed, late)[1] == []
+
+
+def test_a_repeated_answer_to_our_close_opens_nothing_after_a_later_version():
+    state, _, _ = reduced(NEW, observed(3, pointer="mh_1"))
+    assert our_close(state) == (state, [], [])
+
+
 def test_a_receipt_from_before_the_handoff_does_not_confirm_its_report():
     receipt = {"submission": {"payerReceipt": {"referenceNumber": "r"}}}
     state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()], **receipt))
