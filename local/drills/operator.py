@@ -53,11 +53,12 @@ class Operator:
 
     async def types(self, *verb: str, most: int = MOST_LINES) -> str:
         """Run `gateway VERB …` in the environment of the installation, show it, and return its output."""
-        done = await self._run(verb)
+        done = await self.run(*verb)
         self._story.output(f"gateway {shlex.join(verb)}", done.stdout.splitlines() + done.stderr.splitlines(), most)
         return done.stdout
 
-    async def _run(self, verb: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    async def run(self, *verb: str) -> subprocess.CompletedProcess[str]:
+        """Run `gateway VERB …` in the environment of the installation, without showing it."""
         environ = {**self._environ, "COLUMNS": COLUMNS, "TERM": "dumb", "NO_COLOR": "1"}
         for name, program in self._programs.items():
             if verb[:2] == ("check", "--for") and name.partition("-")[0] == verb[2]:

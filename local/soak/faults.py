@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from local.chaos.faults import FAULTS
 from local.drills.scene import Scene
+from local.failures import StartFailed
 from local.soak.records import Fault, SessionLog
 
 STRUCK = "worker-0"
@@ -31,6 +32,7 @@ class SoakFaults:
             "worker restarted": self._restart_worker,
             "broker restarted": self._restart_broker,
             "database restarted": self._restart_database,
+            "read model rebuilt": self._rebuild,
         }
         bag: list[str] = []
         while not await self._is_set(stop, self._pause * self._chance.uniform(0.7, 1.3)):
@@ -75,6 +77,11 @@ class SoakFaults:
 
     async def _restart_database(self) -> None:
         await self._restart(self._scene.database.kill, self._scene.database.start)
+
+    async def _rebuild(self) -> None:
+        done = await self._scene.operator.run("projector", "--rebuild")
+        if done.returncode:
+            raise StartFailed(f"The rebuild of the read model failed with exit code {done.returncode}: {done.stderr}")
 
     async def _restart(self, kill: Callable[[], None], start: Callable[[], None]) -> None:
         await asyncio.to_thread(kill)
