@@ -6,8 +6,16 @@ LocalError
 ├── NoPackage    an npm package cannot be downloaded or is not the pinned one
 ├── NoPostgres   the platform has no packaged PostgreSQL
 ├── NoSpace      the disk is too full
+├── NotPossible  this machine cannot run the verb
 └── StartFailed  a server did not become ready
 """
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+FAILED: Final = 1
+UNAVAILABLE: Final = 69  # EX_UNAVAILABLE of sysexits
 
 
 class LocalError(Exception):
@@ -34,8 +42,21 @@ class NoSpace(LocalError):
     """The disk is too full."""
 
 
+class NotPossible(LocalError):
+    """This machine cannot run the verb. The message says what is missing."""
+
+
 class StartFailed(LocalError):
     """A server did not become ready."""
+
+
+def exit_code(verb: Callable[[], int | None]) -> int:
+    """Run a verb of `make`; return its exit code. Print a LocalError; the code is then 69 for NotPossible, else 1."""
+    try:
+        return verb() or 0
+    except LocalError as failed:
+        print(failed, file=sys.stderr)
+        return UNAVAILABLE if isinstance(failed, NotPossible) else FAILED
 
 
 USE_AN_EXISTING_CLUSTER = (

@@ -19,12 +19,11 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from local.failures import LocalError, StartFailed
+from local.failures import StartFailed, exit_code
 from local.image.base_image import SUITE
-from local.image.requirements import NotPossible, require
+from local.image.requirements import require
 from tests.contract.documents.pages import LINES, ROOT
 
-FAILED, UNAVAILABLE = 1, 69
 PACKAGES: Final = ("make", "python3", "python3-venv", "curl")  # README, "What it needs"
 USER: Final = "newcomer"
 HOME: Final = f"/home/{USER}"
@@ -141,11 +140,8 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
-def main() -> int:
-    """Run it; return the exit code."""
-    parser = argparse.ArgumentParser(prog="make newcomer", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--with-tests", action="store_true", help="run `make test` too")
-    options = parser.parse_args()
+def run(*, with_tests: bool) -> None:
+    """Make the Debian, run README's lines in it, and remove it. Raises LocalError."""
     work = Path(tempfile.mkdtemp(prefix="collate-gateway-newcomer-", dir="/var/tmp"))
     try:
         require("make newcomer", {"debootstrap": "debootstrap", "unshare": "util-linux", "git": "git"})
@@ -153,16 +149,17 @@ def main() -> int:
         console.print(f"Debian {SUITE} with {', '.join(PACKAGES)}: a minute")
         debian.make()
         console.print(f"{debian.megabytes():.0f} MB")
-        console.print(follow(debian, options.with_tests))
-    except NotPossible as missing:
-        print(missing, file=sys.stderr)
-        return UNAVAILABLE
-    except LocalError as failed:
-        print(failed, file=sys.stderr)
-        return FAILED
+        console.print(follow(debian, with_tests))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return 0
+
+
+def main() -> int:
+    """Run it; return the exit code."""
+    parser = argparse.ArgumentParser(prog="make newcomer", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--with-tests", action="store_true", help="run `make test` too")
+    options = parser.parse_args()
+    return exit_code(lambda: run(with_tests=options.with_tests))
 
 
 if __name__ == "__main__":

@@ -8,17 +8,16 @@ import time
 from pathlib import Path
 from typing import Final
 
-from local.failures import LocalError
+from local.failures import exit_code
 from local.image import contents
 from local.image.base_image import BUILD_BASE, RUN_BASE, make_bases
 from local.image.buildah import Buildah, BuildFailed
-from local.image.requirements import NotPossible, require
+from local.image.requirements import require
 from local.image.start_up import seconds_to_start
 from runtime.version import VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 NAME: Final = "localhost/collate-gateway"
-FAILED, UNAVAILABLE = 1, 69
 _PROGRAMS: Final = {"buildah": "buildah", "chroot": "coreutils"}
 
 
@@ -65,15 +64,7 @@ def main() -> int:
     parser.add_argument("--base", help="an image with Python 3.11 and venv; default: one that debootstrap makes")
     parser.add_argument("--tag", default=VERSION)
     options = parser.parse_args()
-    try:
-        build(options.base, options.tag, ROOT / "dist")
-    except NotPossible as missing:
-        print(missing, file=sys.stderr)
-        return UNAVAILABLE
-    except LocalError as failed:
-        print(failed, file=sys.stderr)
-        return FAILED
-    return 0
+    return exit_code(lambda: build(options.base, options.tag, ROOT / "dist"))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,7 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from local.failures import LocalError
-
-
-class NotPossible(LocalError):
-    """This machine cannot run the verb. The message says what is missing."""
+from local.failures import NotPossible
 
 
 def require(verb: str, programs: Mapping[str, str], *, is_root: bool | None = None) -> None:

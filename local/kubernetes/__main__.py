@@ -6,14 +6,13 @@ import sys
 import time
 from typing import Final
 
-from local.failures import LocalError
+from local.failures import exit_code
 from local.image.__main__ import build as build_image
-from local.image.requirements import NotPossible, require
+from local.image.requirements import require
 from local.kubernetes import binaries, sandbox
 from local.kubernetes.paths import ARCHIVE, ROOT, is_current
 from runtime.version import VERSION
 
-FAILED, UNAVAILABLE = 1, 69
 NEEDS: Final = {
     "etcd": "etcd-server",
     "containerd": "containerd",
@@ -29,20 +28,13 @@ NEEDS: Final = {
 
 
 def run(module: str, arguments: list[str]) -> int:
-    """Build what is missing, then run a module inside the sandbox; return the exit code."""
-    try:
-        require("make cluster", NEEDS)
-        began = time.monotonic()
-        programs = binaries.build()
-        if not is_current(ARCHIVE):
-            build_image(None, VERSION, ROOT / "dist")
-        print(f"the programs and the image are there after {time.monotonic() - began:.0f} s", flush=True)
-    except NotPossible as missing:
-        print(missing, file=sys.stderr)
-        return UNAVAILABLE
-    except LocalError as failed:
-        print(failed, file=sys.stderr)
-        return FAILED
+    """Build what is missing, then run a module inside the sandbox; return its exit code. Raises LocalError."""
+    require("make cluster", NEEDS)
+    began = time.monotonic()
+    programs = binaries.build()
+    if not is_current(ARCHIVE):
+        build_image(None, VERSION, ROOT / "dist")
+    print(f"the programs and the image are there after {time.monotonic() - began:.0f} s", flush=True)
     os.environ["COLLATE_GATEWAY_CLUSTER_PROGRAMS"] = str(programs)
     return sandbox.run(module, arguments)
 
@@ -52,7 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make cluster", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C, and print the kubeconfig")
     options = parser.parse_args()
-    return run("local.kubernetes.show", ["--keep"] if options.keep else [])
+    return exit_code(lambda: run("local.kubernetes.show", ["--keep"] if options.keep else []))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from local.failures import LocalError, StartFailed
+from local.failures import StartFailed, exit_code
 from local.npm.project import PROJECT, prepare, run_npm
 
 ROOT: Final = Path(__file__).parents[2]
-FAILED: Final = 1
 
 
 def checks(*, is_check: bool) -> tuple[tuple[str, ...], ...]:
@@ -35,6 +34,7 @@ def run(target: Path, *, is_check: bool) -> None:
         for arguments in checks(is_check=is_check):
             _npm(*arguments)
     build(target)
+    print(f"The clients are built: {target}")
 
 
 def build(target: Path) -> None:
@@ -69,13 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="fail if the types are stale, instead of writing them")
     parser.add_argument("--target", type=Path, default=ROOT / "dist", help="the directory of the packages")
     options = parser.parse_args(arguments)
-    try:
-        run(options.target, is_check=options.check)
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    print(f"The clients are built: {options.target}")
-    return 0
+    return exit_code(lambda: run(options.target, is_check=options.check))
 
 
 if __name__ == "__main__":

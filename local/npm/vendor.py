@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from local.failures import LocalError
+from local.failures import LocalError, exit_code
 from local.npm.packages import Package, integrity_of, pack, read_members
 
 CONSOLE: Final = Path(__file__).parents[2] / "gateway" / "console"
 LOCK: Final = CONSOLE / "vendor.lock.toml"
-FAILED: Final = 1
 _HEAD: Final = """\
 # The files of npm packages in static/vendor. `make assets` writes both; a test in tests/unit/console checks each
 # digest. `member` is the file's name in the package's archive, `path` its place below this directory.
@@ -126,12 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lock = read_lock()
     if unknown := upgrades.keys() - {package.name for package in lock.packages}:
         parser.error(f"{LOCK.name} has no package {', '.join(sorted(unknown))}")
-    try:
-        LOCK.write_text(fetch_again(lock, upgrades).text(), encoding="utf-8")
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    return 0
+    return exit_code(lambda: write_lock(lock, upgrades))
+
+
+def write_lock(lock: Lock, upgrades: dict[str, str]) -> None:
+    """Fetch the files again and write the lock. Raises DigestDiffers and NoPackage."""
+    LOCK.write_text(fetch_again(lock, upgrades).text(), encoding="utf-8")
 
 
 def _table(name: str, values: dict[str, str]) -> str:

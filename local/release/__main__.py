@@ -16,9 +16,8 @@ from typing import Final
 
 import helm_python
 
-from local.failures import LocalError, StartFailed
+from local.failures import StartFailed, exit_code
 from local.image.__main__ import build as build_image
-from local.image.requirements import NotPossible
 from local.npm.clients import build as build_clients
 from local.release.advisories import read, scan
 from local.release.provenance import Build, sha256, statement
@@ -26,8 +25,20 @@ from runtime.version import VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 TARGET: Final = ROOT / "dist" / "release"
-FAILED, VULNERABLE, UNAVAILABLE = 1, 3, 69
+VULNERABLE: Final = 3
 _CHART: Final = ROOT / "helm" / "gateway"
+
+
+def release(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Build the artifacts and print them; return the exit code. Raises LocalError."""
+    if options.advisories is not None:
+        read(options.advisories)
+    built = build(options, arguments)
+    code = report_vulnerabilities(TARGET / "sbom.json", options.advisories)
+    for path in built:
+        print(f"  {path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(ROOT)}")
+    print("nothing is signed: docs/before-you-publish.md#sign-and-verify")
+    return code
 
 
 def build(options: argparse.Namespace, arguments: Sequence[str]) -> list[Path]:
@@ -104,21 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--builder", default="urn:collate-gateway:somebodys-machine", help="a URI that names the builder"
     )
     options = parser.parse_args(given)
-    try:
-        if options.advisories is not None:
-            read(options.advisories)
-        built = build(options, given)
-        code = report_vulnerabilities(TARGET / "sbom.json", options.advisories)
-    except NotPossible as missing:
-        print(missing, file=sys.stderr)
-        return UNAVAILABLE
-    except LocalError as failed:
-        print(failed, file=sys.stderr)
-        return FAILED
-    for path in built:
-        print(f"  {path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(ROOT)}")
-    print("nothing is signed: docs/before-you-publish.md#sign-and-verify")
-    return code
+    return exit_code(lambda: release(options, given))
 
 
 if __name__ == "__main__":

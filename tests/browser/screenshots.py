@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from local.browser.launch import launched
-from local.failures import LocalError
+from local.failures import exit_code
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 from tests.browser.installed import PEOPLE_OF_TESTS, Installed, installed
@@ -22,7 +22,6 @@ WINDOW: Final = {"width": 1200, "height": 760}
 SCHEMES: Final = ("light", "dark")
 NAMES: Final = ("overview", "work", "authorization", "workbench", "dead-letter", "events")
 CREATE: Final = "manual-handoffs$"
-FAILED: Final = 1
 
 
 @contextmanager
@@ -76,16 +75,11 @@ async def take(gateway: Installed, addresses: dict[str, str]) -> None:
                     await page.screenshot(path=IMAGES / f"console-{name}-{scheme}.png")
 
 
-def main() -> int:
-    """Run the command; return the exit code."""
-    try:
-        with running() as gateway:
-            asyncio.run(take(gateway, tell_stories(gateway)))
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    return 0
+def run() -> None:
+    """Take all pictures of a gateway that runs meanwhile. Raises LocalError."""
+    with running() as gateway:
+        asyncio.run(take(gateway, tell_stories(gateway)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(run))
