@@ -32,7 +32,7 @@ from local.postgres import Postgres
 from local.sample_records import SampleRecord, sample_records
 from runtime.gc import tune_gc
 from runtime.health import Health
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
 from schemas.topics import catalogue, partition_for
 
@@ -66,7 +66,7 @@ async def project(settings: ProcessSettings) -> float:
     """Return the seconds that the projector takes for all records, including connecting to both servers."""
     async with open_source(settings.kafka, catalogue(settings.topics.prefix), PARTITIONS) as source:
         until = await source.ends()
-    metrics = create_metrics(CollectorRegistry()).readmodel
+    metrics = Metrics(CollectorRegistry()).readmodel
     context = ProjectorContext(
         settings, Health(), metrics, structlog.get_logger(), asyncio.Event(), Gauge("kafka_away", "", registry=None)
     )

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from runtime.environ import PREFIX, field_at, section_of, setting_paths, show_value, variable_name
 from runtime.exits import EXIT_MEANINGS
-from runtime.metrics import MetricDescription, create_metrics
+from runtime.metrics import AnyMetric, MetricDescription, Metrics
 from runtime.settings import Settings
 
 _MADE = "<!-- Made by `make docs`; don't edit. -->\n"
@@ -50,10 +50,10 @@ def configuration_page() -> str:
 
 def metrics_page() -> str:
     """Return docs/metrics.md."""
-    return "\n".join([_MADE, _METRICS, *map(_row, create_metrics(CollectorRegistry()).described)]) + "\n"
+    return "\n".join([_MADE, _METRICS, *map(_row, Metrics(CollectorRegistry()).described)]) + "\n"
 
 
-def _row(metric: MetricDescription) -> str:
+def _row(metric: MetricDescription[AnyMetric]) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.description} |"
 

@@ -23,7 +23,7 @@ from runtime.exits import Exit, StartupError
 from runtime.health import Health
 from runtime.http.server import limited_protocol
 from runtime.logs import Log, configure_logs, get_log
-from runtime.metrics import Metrics, create_metrics
+from runtime.metrics import Metrics
 from runtime.serving import serving
 from runtime.settings import ConsoleProcessSettings, DelivererProcessSettings, ProcessSettings, Settings
 from runtime.signals import ShutdownWatchdog, handling_signals
@@ -123,7 +123,7 @@ async def _run(
     process = Process(
         name=name,
         health=Health(settings.admin.stalled_after.total_seconds()),
-        metrics=create_metrics(registry),
+        metrics=Metrics(registry),
         registry=registry,
         log=get_log(),
     )

@@ -26,7 +26,7 @@ from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
 from runtime.gc import tune_gc
-from runtime.metrics import MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 
 
 @dataclass(slots=True)
@@ -138,7 +138,7 @@ def _engine(task: Task, handler: Handler) -> Engine:
         client=lambda: {"bootstrap_servers": task.bootstrap},
         concurrency=2_048,
     )
-    return Engine(settings, handler, create_engine_metrics(MetricFactory(CollectorRegistry())))
+    return Engine(settings, handler, EngineMetrics(CollectorRegistry()))
 
 
 class BareReading:

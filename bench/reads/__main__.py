@@ -27,7 +27,7 @@ from bench.reads.data import AFTERWARDS, SIZES, STATEMENTS
 from bench.reads.lists import reads
 from local.postgres import Postgres
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import ReadModelSettings
 
 _GOAL_MS = 100.0
@@ -58,7 +58,7 @@ async def measure(
     settings: ReadModelSettings, query: Callable[[random.Random], Any], times: int
 ) -> tuple[list[float], int]:
     """Return the milliseconds of each run, and the number of rows of the last one."""
-    reader = ReadModelReader(settings, create_metrics(CollectorRegistry()).readmodel, get_log())
+    reader = ReadModelReader(settings, Metrics(CollectorRegistry()).readmodel, get_log())
     task = asyncio.create_task(reader.run())
     chance = random.Random(7)
     found: list[float] = []

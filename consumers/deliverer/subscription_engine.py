@@ -26,7 +26,7 @@ from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
 from runtime.health import Health
 from runtime.logs import Log
-from runtime.metrics import DelivererMetrics, create_metrics
+from runtime.metrics import DelivererMetrics, Metrics
 from runtime.settings import DelivererProcessSettings
 from schemas.topics import SubscriptionTopics, catalogue, subscription_topics
 
@@ -75,7 +75,7 @@ class SubscriptionEngine:
         self._stored_stop = StoredStop(partial(write_stop, settings.kafka, self.topics.state.name), log)
         self.health = Health()
         # The engine's own metrics have no label for the subscription; `numbers` has what operators need.
-        hidden = create_metrics(CollectorRegistry()).engine
+        hidden = Metrics(CollectorRegistry()).engine
         self.engine = Engine(engine_settings(settings, subscription, self.topics), self.handler, hidden)
         self.has_topics = False
         self.problem: str | None = None  # why this subscription is stopped until the process starts again

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from consumers.engine import Done, Invocation, Output, Record
 from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
-from runtime.metrics import MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 
 
 class Balances:
@@ -48,7 +48,7 @@ async def main(bootstrap: str, prefix: str, member: str) -> None:
         client=lambda: {"bootstrap_servers": bootstrap},
         member=member,
     )
-    await Engine(settings, Balances(prefix), create_engine_metrics(MetricFactory(CollectorRegistry()))).run(stop)
+    await Engine(settings, Balances(prefix), EngineMetrics(CollectorRegistry())).run(stop)
 
 
 if __name__ == "__main__":

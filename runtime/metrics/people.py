@@ -1,13 +1,10 @@
 """Metrics of the work of people, and the closed sets of their labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
-
-from runtime.metrics.factory import WORK_SECONDS, MetricFactory
+from runtime.metrics.group import WORK_SECONDS, MetricGroup, counter, gauge, histogram
 
 
 class HandoffStage(StrEnum):
@@ -42,57 +39,41 @@ class PayerLabels:
         return payer if payer in self._named else self.OTHER
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleMetrics:
+class PeopleMetrics(MetricGroup):
     """Metrics of the work of people: the gauges are the projector's, the others the worker's."""
 
-    waiting: Gauge
-    waiting_payers: Gauge
-    waiting_oldest_seconds: Gauge
-    handoffs_open: Gauge
-    handoffs_at_risk: Gauge
-    stage_seconds: Histogram
-    agreements: Counter
-    overdue: Counter
-    settled_due: Counter
-
-
-def create_people_metrics(make: MetricFactory) -> PeopleMetrics:
-    """Create the metrics of the work of people."""
-    return PeopleMetrics(
-        waiting=make.gauge(
-            "people_waiting",
-            "Authorizations that wait for a person to open a handoff, by how long (15m: less than 15 minutes, 1h, 4h, "
-            "1d, longer).",
-            ("age",),
-        ),
-        waiting_payers=make.gauge(
-            "people_waiting_payers", "The same authorizations, by payer (as set, other, unknown).", ("payer",)
-        ),
-        waiting_oldest_seconds=make.gauge(
-            "people_waiting_oldest_seconds", "How long the first of them has waited; 0 if none waits."
-        ),
-        handoffs_open=make.gauge("handoffs_open", "Open handoffs."),
-        handoffs_at_risk=make.gauge("handoffs_at_risk", "Open handoffs at risk, by the latest reason.", ("risk",)),
-        stage_seconds=make.histogram(
-            "handoff_stage_seconds",
-            "Times of handoffs, by stage (need_to_open, open_to_close, close_to_truth) and payer. The truth is there "
-            "when Collate has reconciled the handoff.",
-            ("stage", "payer"),
-            WORK_SECONDS,
-        ),
-        agreements=make.counter(
-            "handoff_agreements",
-            "Reports compared with the payer's truth, by verdict (agrees, contradicts, undetermined, no_report), when "
-            "(reconciled, settled) and payer.",
-            ("agreement", "when", "payer"),
-        ),
-        overdue=make.counter(
-            "authorizations_overdue", "Authorizations whose due date passed before they settled, by payer.", ("payer",)
-        ),
-        settled_due=make.counter(
-            "authorizations_settled_due",
-            "Settled authorizations with a due date, by whether a read showed the end in time (yes, no) and payer.",
-            ("in_time", "payer"),
-        ),
+    waiting = gauge(
+        "people_waiting",
+        "Authorizations that wait for a person to open a handoff, by how long (15m: less than 15 minutes, 1h, 4h, "
+        "1d, longer).",
+        ("age",),
+    )
+    waiting_payers = gauge(
+        "people_waiting_payers", "The same authorizations, by payer (as set, other, unknown).", ("payer",)
+    )
+    waiting_oldest_seconds = gauge(
+        "people_waiting_oldest_seconds", "How long the first of them has waited; 0 if none waits."
+    )
+    handoffs_open = gauge("handoffs_open", "Open handoffs.")
+    handoffs_at_risk = gauge("handoffs_at_risk", "Open handoffs at risk, by the latest reason.", ("risk",))
+    stage_seconds = histogram(
+        "handoff_stage_seconds",
+        "Times of handoffs, by stage (need_to_open, open_to_close, close_to_truth) and payer. The truth is there "
+        "when Collate has reconciled the handoff.",
+        ("stage", "payer"),
+        WORK_SECONDS,
+    )
+    agreements = counter(
+        "handoff_agreements",
+        "Reports compared with the payer's truth, by verdict (agrees, contradicts, undetermined, no_report), when "
+        "(reconciled, settled) and payer.",
+        ("agreement", "when", "payer"),
+    )
+    overdue = counter(
+        "authorizations_overdue", "Authorizations whose due date passed before they settled, by payer.", ("payer",)
+    )
+    settled_due = counter(
+        "authorizations_settled_due",
+        "Settled authorizations with a due date, by whether a read showed the end in time (yes, no) and payer.",
+        ("in_time", "payer"),
     )

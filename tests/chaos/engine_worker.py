@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
-from runtime.metrics import EngineMetrics, MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 from tests.chaos.tally import Journal, TallyHandler
 
 _REPORT_SECONDS = 0.05
@@ -96,7 +96,7 @@ class Orders:
 
 def metrics() -> EngineMetrics:
     """Make the metrics of one engine."""
-    return create_engine_metrics(MetricFactory(CollectorRegistry()))
+    return EngineMetrics(CollectorRegistry())
 
 
 async def _report(engine: Engine) -> None:

@@ -8,7 +8,7 @@ import promql_parser
 import pytest
 from prometheus_client import CollectorRegistry
 
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
@@ -26,7 +26,7 @@ NAMESPACE, JOB = "payers", "prod-gateway-admin"
 def described():
     """Return every series of the gateway with its labels, by the name that Prometheus uses."""
     series = {}
-    for one in create_metrics(CollectorRegistry()).described:
+    for one in Metrics(CollectorRegistry()).described:
         endings = ("_bucket", "_sum", "_count") if one.kind == "histogram" else ("",)
         series |= {f"{one.name}{ending}": set(one.labels) for ending in endings}
     return series
@@ -250,7 +250,7 @@ def test_every_metric_is_on_a_panel_or_in_an_alert(alerts):
     shown = " ".join([*(expression for _, expression in TARGETS), *(alert["expr"] for alert in alerts.values())])
     unseen = [
         metric.name
-        for metric in create_metrics(CollectorRegistry()).described
+        for metric in Metrics(CollectorRegistry()).described
         if not re.search(rf"\b{metric.name}(_bucket|_sum|_count)?\b", shown)
     ]
     assert unseen == []

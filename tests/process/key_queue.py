@@ -24,7 +24,7 @@ from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
 from local.phi_keys import new_keys
-from runtime.metrics import PayerLabels, create_metrics
+from runtime.metrics import Metrics, PayerLabels
 from schemas.commands import HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import EventType
@@ -109,7 +109,7 @@ class KeyQueue:
     settings: ApplierSettings = field(default_factory=lambda: ApplierSettings(digest_key=b"k" * 32))
     keys: object = field(default_factory=new_keys)
     cadence: Cadence = field(default_factory=Cadence)
-    metrics: object = field(default_factory=lambda: create_metrics(CollectorRegistry()))
+    metrics: object = field(default_factory=lambda: Metrics(CollectorRegistry()))
     on_outputs: object = lambda outputs: None
     advance: object = None
     state: bytes | None = None

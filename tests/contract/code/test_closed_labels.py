@@ -16,7 +16,7 @@ from gateway.ingress.commands.waiters import _End
 from gateway.ingress.event_stream.stream import EndReason
 from runtime.admin import closed_labels
 from runtime.admin.closed_labels import show_zeros
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from schemas.enums import Effect, Outcome
 from tests.contract.code.product import nodes
 
@@ -79,7 +79,7 @@ ELSEWHERE = {
 @pytest.fixture
 def metrics():
     registry = CollectorRegistry()
-    metrics = create_metrics(registry)
+    metrics = Metrics(registry)
     for process in ("ingress", "worker", "projector", "deliverer"):
         show_zeros(metrics, process)
     metrics.engine.show_zeros(0)

@@ -16,7 +16,7 @@ from bench.__main__ import BENCHMARKS
 from gateway.cli.app import app
 from runtime.environ import setting_paths, variable_name
 from runtime.exits import Exit
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import Settings
 from schemas import commands as schema_commands
 from schemas.enums import DecisionReason
@@ -130,7 +130,7 @@ def bench_arguments(words):
 
 
 def test_every_documented_metric_exists():
-    known = {one.name for one in create_metrics(CollectorRegistry()).described}
+    known = {one.name for one in Metrics(CollectorRegistry()).described}
     named = {(page, name) for page, text in PAGES.items() for name in re.findall(r"`(collate_gateway_\w+)`", text)}
     assert {(page, name) for page, name in named if name not in known} == set()
 

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from adapters.collate.open_client import open_client
 from local.collate import Options, SimulatedCollate, named
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import CollateSettings
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest
 from schemas.enums import ReportedOutcome
@@ -64,7 +64,7 @@ async def connected(sim, tmp_path, collate_settings, monkeypatch):
         **collate_settings,
     )
     monkeypatch.setattr("adapters.collate.open_client.BREAKER_FAILURES", 1_000_000)
-    async with open_client(settings, create_metrics(CollectorRegistry()).collate, monotonic=sim.now) as client:
+    async with open_client(settings, Metrics(CollectorRegistry()).collate, monotonic=sim.now) as client:
         yield client
 
 

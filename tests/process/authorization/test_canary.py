@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from local.collate import Options
 from local.collate.simulation import Simulation
 from runtime.logs import configure_logs
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import LogSettings
 from schemas.commands import (
     AuthorizationWatch,
@@ -108,7 +108,7 @@ def make_queue(written, tmp_path):
         sim.clock.freeze()
         (authorization,) = sim.create()
         sim.act(authorization, "overlay", **OVERLAY)
-        metrics = create_metrics(written.registry)
+        metrics = Metrics(written.registry)
         written.queue = InMemoryKeyQueue(sim, key_file(tmp_path), authorization, metrics=metrics)
         written.queue.on_outputs = written.take
         return written.queue

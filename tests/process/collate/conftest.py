@@ -10,7 +10,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.open_client import open_client
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import CollateSettings
 
 Script = Callable[["Exchange"], Awaitable[None]]
@@ -123,7 +123,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def metrics():
-    return create_metrics(CollectorRegistry()).collate
+    return Metrics(CollectorRegistry()).collate
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.open_client import open_client
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
 
 @pytest.mark.parametrize("calls", ["get_authorization", "health"])
@@ -22,7 +22,7 @@ async def test_each_answer_of_collate_shows_the_skew_of_our_clock(serve, setting
             await exchange.send(f"HTTP/1.1 {status} OK\r\n{date}Content-Length: 2\r\n\r\n{{}}".encode())
 
     server = await serve(answer)
-    async with open_client(settings(server.port), create_metrics(registry).collate) as client:
+    async with open_client(settings(server.port), Metrics(registry).collate) as client:
         for _ in dates:
             async with asyncio.timeout(30):
                 await (client.health() if calls == "health" else client.get_authorization("auth_1"))

@@ -9,7 +9,7 @@ from adapters.collate.answers import Deferred
 from adapters.collate.call_policy import Priority
 from adapters.collate.open_client import open_client
 from local.collate import Options, SimulatedCollate
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import CollateSettings
 
 AUTHORIZATIONS = 20
@@ -25,8 +25,8 @@ async def test_calls_before_the_end_of_retry_after_are_bounded_per_process(tmp_p
         ids = sim.create(count=AUTHORIZATIONS)
         sim.fault("answer", method="GET", status=status, code="overloaded", retryAfter="30")
         async with (
-            open_client(settings, create_metrics(CollectorRegistry()).collate) as ingress,
-            open_client(settings, create_metrics(CollectorRegistry()).collate) as worker,
+            open_client(settings, Metrics(CollectorRegistry()).collate) as ingress,
+            open_client(settings, Metrics(CollectorRegistry()).collate) as worker,
         ):
             sent = 0
             for authorization_id in ids:

@@ -18,7 +18,7 @@ from consumers.deliverer.gate import DeliveryWait
 from consumers.deliverer.stored_stop import StoredStop, url_digest
 from consumers.engine import Record
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import load_deliverer_settings
 from tests.process.deliverer.conftest import event_record
 from tests.process.deliverer.test_handler import DeliveryQueue, QueueInvocation, subscription
@@ -147,7 +147,7 @@ SETTINGS = load_deliverer_settings(
         "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE": __file__,
     }
 )
-METRICS = create_metrics(CollectorRegistry()).deliverer
+METRICS = Metrics(CollectorRegistry()).deliverer
 NAMES = st.sampled_from(["one", "two"])
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["start", "crash", "gone", "resume"]), NAMES),

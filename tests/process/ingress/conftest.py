@@ -24,7 +24,7 @@ from runtime.health import Health
 from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.server import limited_protocol
 from runtime.logs import configure_logs, get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.process import Process
 from runtime.serving import serving
 from runtime.settings import LogSettings, load_settings
@@ -290,7 +290,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
         "ingress",
     )
     registry = CollectorRegistry()
-    process = Process("ingress", Health(), create_metrics(registry), registry, get_log())
+    process = Process("ingress", Health(), Metrics(registry), registry, get_log())
     sources = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_dead_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
         components = assemble(settings, process, CallersFile(callers_file), client, sources, keys=PHI_KEYS)

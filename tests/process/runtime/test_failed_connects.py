@@ -43,7 +43,7 @@ from gateway.console.person import SignedInPerson, SignInWay
 from gateway.ingress.commands.producers import Producers
 from runtime.http_client import HttpClient, HttpProxy
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import ConsoleSettings, KafkaSettings, ReadModelSettings
 from runtime.tracing.otlp import Sender
 
@@ -137,7 +137,7 @@ async def database(peer: Peer) -> None:
 
 
 async def reader(peer: Peer) -> None:
-    await ReadModelReader(peer.readmodel, create_metrics(CollectorRegistry()).readmodel, get_log()).run()
+    await ReadModelReader(peer.readmodel, Metrics(CollectorRegistry()).readmodel, get_log()).run()
 
 
 async def migration(peer: Peer) -> None:
@@ -214,7 +214,7 @@ async def synchronous_clients_stream(peer: Peer) -> None:
 
 
 async def traces(peer: Peer) -> None:
-    if Sender(peer.url, 0.2, create_metrics(CollectorRegistry()).process).export(()).name == "FAILURE":
+    if Sender(peer.url, 0.2, Metrics(CollectorRegistry()).process).export(()).name == "FAILURE":
         raise ConnectionError
 
 

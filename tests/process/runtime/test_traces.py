@@ -16,7 +16,7 @@ from gateway.http.methods import METHODS
 from gateway.http.middleware import RequestIds
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.tracing import RequestSpans
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import TraceSettings
 from runtime.tracing import otlp
 from runtime.tracing.attributes import ALLOWED_ATTRIBUTES, allowed_attributes
@@ -42,7 +42,7 @@ def registry():
 
 @pytest.fixture
 def tracing(collector, registry):
-    metrics = create_metrics(registry).process
+    metrics = Metrics(registry).process
 
     def tracing(**settings):
         return open_traces(TraceSettings(**({"endpoint": collector.url} | settings)), "worker", "test", metrics)
@@ -59,7 +59,7 @@ def test_without_traces_opentelemetry_is_not_imported():
 
 
 async def test_without_an_endpoint_there_are_no_traces(registry):
-    async with open_traces(TraceSettings(), "worker", "test", create_metrics(registry).process) as traces:
+    async with open_traces(TraceSettings(), "worker", "test", Metrics(registry).process) as traces:
         assert traces is None
 
 

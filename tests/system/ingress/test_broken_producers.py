@@ -11,7 +11,7 @@ from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appended, AppendFailure, Publisher
 from gateway.ingress.http.deadlines import Deadlines
 from local.kafka.nodes import Cluster
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings
 from tests.measured import value_of
 
@@ -53,7 +53,7 @@ async def forgetful(prefix, off_loop):
 @asynccontextmanager
 async def publishing(producers):
     """Run a publisher within the block; yield it and its metrics."""
-    metrics = create_metrics(CollectorRegistry()).ingress
+    metrics = Metrics(CollectorRegistry()).ingress
     deadlines = Deadlines()
     publisher = Publisher(producers._topic, producers, metrics, deadlines, deadline_seconds=5.0, max_in_flight=10)
     running = [asyncio.create_task(deadlines.run()), asyncio.create_task(publisher.run())]

@@ -13,7 +13,7 @@ from gateway.ingress.http.deadlines import Deadlines
 from local.judge.whole_topic import read_topic
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules
 from local.kafka.frames import Api
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings
 
 pytestmark = pytest.mark.three_brokers
@@ -34,7 +34,7 @@ async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_a
     rules = FrameRules([FrameRule(act, 0.1, (0.05, 2.0), {Api.PRODUCE}, "ingress") for act in ACTS], seed=3)
     proxied.proxies.rules = rules
     kafka = KafkaSettings(bootstrap=proxied.bootstrap, client_id="ingress", request_timeout="2s")
-    metrics, deadlines = create_metrics(CollectorRegistry()).ingress, Deadlines()
+    metrics, deadlines = Metrics(CollectorRegistry()).ingress, Deadlines()
     publisher = Publisher(
         topic, Producers(kafka, topic, linger_seconds=0.0), metrics, deadlines, deadline_seconds=1.0, max_in_flight=50
     )

@@ -15,7 +15,7 @@ from consumers.projector.loop import ProjectorContext, ProjectorLoop
 from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
 from schemas.topics import catalogue, partition_for
 
@@ -86,7 +86,7 @@ async def written(writer):
 
 
 def projector_context(settings, stop=None):
-    metrics = create_metrics(CollectorRegistry()).readmodel
+    metrics = Metrics(CollectorRegistry()).readmodel
     return ProjectorContext(
         settings, Health(), metrics, get_log(), stop or asyncio.Event(), Gauge("kafka_away", "", registry=None)
     )

@@ -13,7 +13,7 @@ from gateway.ingress.live.grants import CLAIM_SECONDS, GrantRequest, Grants
 from gateway.ingress.live.outcomes import ClaimCheckFailed
 from gateway.ingress.read_model import ReadModelClaims
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS
 from tests.unit.ingress.test_grants import Collate, Record
 
@@ -22,7 +22,7 @@ ASK = ("auth_1", "mhand_1", "people:sam")
 
 @pytest.fixture
 async def claims(settings, eventually):
-    reader = ReadModelReader(settings.readmodel, create_metrics(CollectorRegistry()).readmodel, get_log())
+    reader = ReadModelReader(settings.readmodel, Metrics(CollectorRegistry()).readmodel, get_log())
     task = asyncio.create_task(reader.run())
     claims = ReadModelClaims(reader)
 

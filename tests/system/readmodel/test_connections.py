@@ -8,12 +8,12 @@ from prometheus_client import CollectorRegistry
 from adapters.postgres.database import PARTS, connected
 from adapters.postgres.reader import ReadModelReader
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
 
 async def test_the_reader_counts_the_connections_of_each_part_and_of_other_programs(settings, eventually):
     registry = CollectorRegistry()
-    reader = ReadModelReader(settings.readmodel, create_metrics(registry).readmodel, get_log())
+    reader = ReadModelReader(settings.readmodel, Metrics(registry).readmodel, get_log())
     probing = asyncio.create_task(reader.run())
 
     def counted(part):

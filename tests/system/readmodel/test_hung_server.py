@@ -17,7 +17,7 @@ from consumers.projector import loop
 from local.postgres import Postgres
 from local.sample_records import sample_records
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import ReadModelSettings
 
 
@@ -71,7 +71,7 @@ async def test_a_statement_on_a_hung_server_ends(server, readmodel):
 
 async def test_a_read_from_a_hung_server_ends_with_its_time_limit(server, readmodel, eventually):
     """The limit is a second. psycopg alone would try for ten more to cancel the statement at the server."""
-    reader = ReadModelReader(readmodel, create_metrics(CollectorRegistry()).readmodel, get_log())
+    reader = ReadModelReader(readmodel, Metrics(CollectorRegistry()).readmodel, get_log())
     task = asyncio.create_task(reader.run())
     try:
         await eventually(lambda: answered(reader), within=20)

@@ -22,7 +22,7 @@ from local.postgres import Postgres
 from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.process import Process
 from schemas.topics import catalogue
 
@@ -138,7 +138,7 @@ async def test_the_database_ends_a_zombie_inside_its_transaction(settings, monke
 
 def rebuilding():
     registry = CollectorRegistry()
-    return Process("rebuild", Health(), create_metrics(registry), registry, get_log())
+    return Process("rebuild", Health(), Metrics(registry), registry, get_log())
 
 
 async def create_again(settings, name):

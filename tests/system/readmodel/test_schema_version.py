@@ -13,7 +13,7 @@ from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.schema_version import HEAD
 from adapters.postgres.views.overview import overview
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import ReadModelSettings
 
 # What a later version's migration does.
@@ -33,7 +33,7 @@ def run_sql(settings, *statements):
 
 @pytest.fixture
 async def reader(settings):
-    reader = ReadModelReader(settings.readmodel, create_metrics(CollectorRegistry()).readmodel, get_log())
+    reader = ReadModelReader(settings.readmodel, Metrics(CollectorRegistry()).readmodel, get_log())
     task = asyncio.create_task(reader.run())
     yield reader
     task.cancel()

@@ -10,7 +10,7 @@ from consumers.authorization.facts import CloseAnswered, CreateAnswered, DueStat
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.reducer import reduce
 from consumers.authorization.state import NEW, Closer, CommandRef
-from runtime.metrics import PayerLabels, create_metrics
+from runtime.metrics import Metrics, PayerLabels
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import CloseAnswer, ManualHandoff
 from schemas.times import format_time
@@ -25,7 +25,7 @@ class World:
 
     def __init__(self, payers=("payer_a",)):
         self.registry = CollectorRegistry()
-        self.numbers = HandoffNumbers(create_metrics(self.registry).people, PayerLabels(payers))
+        self.numbers = HandoffNumbers(Metrics(self.registry).people, PayerLabels(payers))
         self.state, self.version = NEW, 1
 
     def commit(self, *facts, now):

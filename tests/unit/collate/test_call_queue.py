@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.answers import Deferred, HoldReason
 from adapters.collate.call_policy import Bounds, Budget, Call, CallSignal, Priority, Ticket
 from adapters.collate.call_queue import CallQueue
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
 pytestmark = pytest.mark.virtual_time
 
@@ -30,7 +30,7 @@ async def make(registry):
         for _ in range(200):  # the mean duration of a call follows what calls take
             budget.in_flight[LIVE] += 1
             budget.release(loop.time(), Ticket(Call(LIVE, writes=False, subject="")), CallSignal.ANSWERED, seconds)
-        return CallQueue(budget, create_metrics(registry).collate, monotonic=loop.time)
+        return CallQueue(budget, Metrics(registry).collate, monotonic=loop.time)
 
     return build
 

@@ -14,7 +14,7 @@ from gateway.console.api import Api
 from gateway.console.app import create_app
 from gateway.console.middleware import page_recorder
 from gateway.console.page import PageContent, read_content
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import ConsoleProcessSettings
 
 ORIGIN = "http://127.0.0.1:8090"
@@ -41,7 +41,7 @@ def console_app(
     """Return the application. `answers` is the API; `routes` are further pages."""
     settings = settings or console_settings()
     api = Api(settings.console, httpx.AsyncClient(transport=httpx.MockTransport(answers)))
-    recorder = page_recorder(create_metrics(CollectorRegistry()).console)
+    recorder = page_recorder(Metrics(CollectorRegistry()).console)
     app = create_app(settings, api, recorder, now=lambda: NOW, content=_content())
     app.router.routes.extend(routes)
     return app

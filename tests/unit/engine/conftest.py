@@ -11,7 +11,7 @@ from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import Done, PartitionLost, Record
 from consumers.engine.state_store import StateStore
 from runtime.clocks import Clocks
-from runtime.metrics import MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 
 LIMITS = InvocationLimits(
     timeout_seconds=10.0, state_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
@@ -111,7 +111,7 @@ class Harness:
             state_topic="state",
             limits=LIMITS,
             clocks=Clocks(self.unix, self.clock, self.clock),
-            metrics=create_engine_metrics(MetricFactory(self.registry)),
+            metrics=EngineMetrics(self.registry),
         )
         self._offset = 0
 

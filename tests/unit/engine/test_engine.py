@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from consumers.engine.engine import ConsumerFailed, Engine
 from consumers.engine.kafka import clients
 from consumers.engine.settings import EngineSettings
-from runtime.metrics import MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 
 
 class Consumer:
@@ -23,7 +23,7 @@ class Consumer:
 
 async def test_a_connection_that_is_closed_under_aiokafka_ends_the_consumer_and_not_the_process(harness):
     settings = EngineSettings("commands", "state", 1, "group", dict)
-    engine = Engine(settings, harness.handler, create_engine_metrics(MetricFactory(CollectorRegistry())))
+    engine = Engine(settings, harness.handler, EngineMetrics(CollectorRegistry()))
     with pytest.raises(ConsumerFailed, match="the handler is closed"):
         await engine._read(Consumer(), SimpleNamespace(failure=None))
 
@@ -64,6 +64,6 @@ async def test_a_consumers_restart_during_an_outage_does_not_end_the_worker(harn
     monkeypatch.setattr("consumers.engine.engine._FIRST_RETRY_SECONDS", 0.001)
     monkeypatch.setattr(clients, "group_consumer", lambda settings: AwayConsumer(failure, begin))
     settings = EngineSettings("commands", "state", 1, "group", dict)
-    engine = Engine(settings, harness.handler, create_engine_metrics(MetricFactory(CollectorRegistry())))
+    engine = Engine(settings, harness.handler, EngineMetrics(CollectorRegistry()))
     await asyncio.wait_for(engine.run(stop), 5.0)
     assert len(begun) == (1 if failure is None else 3)

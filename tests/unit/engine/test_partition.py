@@ -27,7 +27,7 @@ from consumers.engine.startup import NotAMember, StartedPartition
 from consumers.engine.state_store import StateStore
 from consumers.engine.status import set_gauges
 from runtime.clocks import steady
-from runtime.metrics import MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 from tests.unit.engine.sessions import begin_session
 from tests.unit.engine.test_clock_jumps import suspended
 from tests.unit.engine.test_session import Consumer, Membership
@@ -43,7 +43,7 @@ async def assigned(harness):
         settings,
         harness.handler,
         ConcurrencyLimiter(1),
-        create_engine_metrics(MetricFactory(CollectorRegistry())),
+        EngineMetrics(CollectorRegistry()),
         LoopLag(),
     )
     source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
@@ -182,7 +182,7 @@ async def test_the_gauge_of_waiting_key_queues_goes_down_again(partition, harnes
     harness.handler.record = record
     registry = CollectorRegistry()
     settings = replace(partition._settings, wait_reasons=tuple(WaitReason))
-    engine = Engine(settings, harness.handler, create_engine_metrics(MetricFactory(registry)))
+    engine = Engine(settings, harness.handler, EngineMetrics(registry))
     engine.partitions[0] = partition
 
     def waiting():

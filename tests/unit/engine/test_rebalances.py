@@ -18,7 +18,7 @@ from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
-from runtime.metrics import MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 from tests.unit.engine.test_session import Consumer, Membership
 
 pytestmark = pytest.mark.virtual_time
@@ -46,7 +46,7 @@ class Life:
 
     def __init__(self, harness):
         settings = EngineSettings("commands", "state", 1, "group", dict, heartbeat_seconds=0.01)
-        metrics = create_engine_metrics(MetricFactory(CollectorRegistry()))
+        metrics = EngineMetrics(CollectorRegistry())
         context = EngineContext(settings, harness.handler, ConcurrencyLimiter(1), metrics, LoopLag())
         source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
         self.partition = Partition(source, state, Consumer(), Membership(), context)

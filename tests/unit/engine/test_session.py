@@ -21,7 +21,7 @@ from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
 from consumers.engine.status import key_queues_report, set_gauges
-from runtime.metrics import MetricFactory, create_engine_metrics
+from runtime.metrics import EngineMetrics
 from tests.unit.engine.sessions import begin_session
 
 SOURCE = TopicPartition("commands", 0)
@@ -88,7 +88,7 @@ class RunningPartition:
         self.engine = Engine(
             EngineSettings("commands", "state", 1, "group", dict, **settings),
             handler,
-            create_engine_metrics(MetricFactory(self.registry)),
+            EngineMetrics(self.registry),
         )
         self.partition = self.engine.add(SOURCE, self.consumer, Membership())
         self.partition.assigned(Generation(1, "member"))

@@ -15,7 +15,7 @@ from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.port import request_recorder
 from gateway.ingress.http.responses import error_response
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
 ROOMS = {
     "api": (RequestContext, lambda metrics: request_recorder(metrics.ingress), "requests"),
@@ -36,7 +36,7 @@ def registry():
 @pytest.fixture
 def serve(room, registry):
     begin, recorder_of, _ = ROOMS[room]
-    recorder = recorder_of(create_metrics(registry))
+    recorder = recorder_of(Metrics(registry))
 
     async def serve(app, method="GET"):
         scope = {"type": "http", "method": method, "path": "/", "headers": []}

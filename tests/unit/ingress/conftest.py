@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
 
 @pytest.fixture
@@ -11,4 +11,4 @@ def registry():
 
 @pytest.fixture
 def metrics(registry):
-    return create_metrics(registry).ingress
+    return Metrics(registry).ingress

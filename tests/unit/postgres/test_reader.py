@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from adapters.postgres.reader import ReadModelBusy, ReadModelReader
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import ReadModelSettings
 
 
@@ -28,7 +28,7 @@ class Reader(ReadModelReader):
     """A reader whose database is there, with connections to nothing."""
 
     def __init__(self, **settings):
-        super().__init__(ReadModelSettings(**settings), create_metrics(CollectorRegistry()).readmodel, get_log())
+        super().__init__(ReadModelSettings(**settings), Metrics(CollectorRegistry()).readmodel, get_log())
         self._problem = None
         self.running = []
         self.may_end = asyncio.Event()

@@ -10,7 +10,7 @@ from consumers.projector.lag_poller import Poll
 from consumers.projector.loop import CAUGHT_UP, ProjectorContext, ProjectorLoop
 from runtime.health import Health
 from runtime.logs import get_log
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
 KEY = ("events", 0)
 
@@ -39,7 +39,7 @@ class Topic:
 
 async def has_caught_up(*reports):
     """Report these positions and ends in order; return whether the projector has caught up then."""
-    metrics = create_metrics(CollectorRegistry()).readmodel
+    metrics = Metrics(CollectorRegistry()).readmodel
     away = Gauge("kafka_away", "", registry=None)
     context = ProjectorContext(None, Health(), metrics, get_log(), asyncio.Event(), away)
     loop, topic = ProjectorLoop(context, schema="model"), Topic()

@@ -2,13 +2,13 @@ from prometheus_client import CollectorRegistry
 
 from adapters.postgres.people_numbers import PeopleNumbers
 from consumers.projector.people_poller import PeoplePoller
-from runtime.metrics import PayerLabels, create_metrics
+from runtime.metrics import Metrics, PayerLabels
 from runtime.settings import ReadModelSettings
 
 
 def test_every_series_has_a_value_and_goes_back_to_zero():
     registry = CollectorRegistry()
-    poller = PeoplePoller(ReadModelSettings(), create_metrics(registry).people, PayerLabels(("payer_a",)))
+    poller = PeoplePoller(ReadModelSettings(), Metrics(registry).people, PayerLabels(("payer_a",)))
 
     def value(name, **labels):
         return registry.get_sample_value(f"collate_gateway_{name}", labels)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from local.kafka.secured import Authority
 from runtime.credentials.credential_lives import CredentialLives, Life, life_of
 from runtime.environ import section_of, setting_paths
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import ConsoleProcessSettings, DelivererProcessSettings, ProcessSettings, Settings
 
 NOW = 1_780_000_000.0
@@ -67,7 +67,7 @@ def test_every_setting_that_is_a_file_is_looked_at(model, tmp_path):
     for file in files.values():
         file.write_bytes(token(exp=NOW + DAY, iat=NOW))
     registry = CollectorRegistry()
-    CredentialLives(build(model, files), create_metrics(registry).process).look()
+    CredentialLives(build(model, files), Metrics(registry).process).look()
     assert files
     assert {file.name for file in files.values() if ends_of(registry, file.name) != NOW + DAY} == set()
 
@@ -77,7 +77,7 @@ def test_a_new_file_shows_its_end_and_a_lost_one_none(tmp_path, certificates):
     certificate = tmp_path / "certificate"
     certificate.write_bytes(certificates[0])
     files = {("kafka", "certificate_file"): certificate, ("kafka", "ca_file"): tmp_path / "missing"}
-    lives = CredentialLives(build(Settings, files), create_metrics(registry).process)
+    lives = CredentialLives(build(Settings, files), Metrics(registry).process)
     lives.look()
     first = ends_of(registry, "kafka.certificate_file")
     assert ends_of(registry, "kafka.ca_file") is None
@@ -106,7 +106,7 @@ def test_the_certificate_in_a_connection_string_is_looked_at(tmp_path, certifica
     (tmp_path / "certificate").write_bytes(certificates[0])
     (tmp_path / "dsn").write_text(connection.format(file=tmp_path / "certificate"))
     settings = build(Settings, {("readmodel", "dsn_file"): tmp_path / "dsn"})
-    lives = CredentialLives(settings, create_metrics(registry).process)
+    lives = CredentialLives(settings, Metrics(registry).process)
     lives.look()
     assert ends_of(registry, "readmodel.sslcert") == life_of(certificates[0]).ends
     (tmp_path / "dsn").write_text("host=db")

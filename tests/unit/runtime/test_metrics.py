@@ -3,17 +3,17 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 
-DESCRIBED = create_metrics(CollectorRegistry()).described
+DESCRIBED = Metrics(CollectorRegistry()).described
 # What would make as many time series as there are authorizations, people or errors.
 UNBOUNDED = {"authorization", "command", "handoff", "caller", "operator", "url", "path", "message", "error", "offset"}
 
 
 def test_each_registry_has_its_own_metrics():
     one, other = CollectorRegistry(), CollectorRegistry()
-    create_metrics(one).engine.rebalances.inc()
-    create_metrics(other)
+    Metrics(one).engine.rebalances.inc()
+    Metrics(other)
     assert one.get_sample_value("collate_gateway_rebalances_total") == 1
     assert other.get_sample_value("collate_gateway_rebalances_total") == 0
 
@@ -30,7 +30,7 @@ def test_a_metric_has_a_description_and_bounded_labels(metric):
 
 def test_a_revoked_partition_has_no_gauges():
     registry = CollectorRegistry()
-    engine = create_metrics(registry).engine
+    engine = Metrics(registry).engine
     for partition in ("3", "4"):
         engine.lag.labels(partition).set(7)
         engine.waiting.labels(partition, "breaker").set(2)

@@ -5,7 +5,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from runtime.environ import field_at, setting_paths, show_value, variable_name
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.settings import Settings
 
 STABLE = (Path(__file__).parent / "stable_names.txt").read_text().splitlines()
@@ -21,7 +21,7 @@ def default_of(path):
 
 
 def test_metrics_keep_their_names_kinds_and_labels():
-    described = create_metrics(CollectorRegistry()).described
+    described = Metrics(CollectorRegistry()).described
     current = [" ".join((metric.kind, metric.name, *metric.labels)) for metric in described]
     assert sorted(current) == sorted(line for line in STABLE if not line.startswith("GATEWAY_"))
 

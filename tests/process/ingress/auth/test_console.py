@@ -17,7 +17,7 @@ from gateway.console.app import create_app
 from gateway.console.middleware import page_recorder
 from gateway.console.page import console_of, person_of
 from local.issuer import LocalIssuer
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from tests.unit.console.app import ORIGIN, STAFF, console_settings
 
 JO = "jo.miller"
@@ -54,7 +54,7 @@ async def console(ingress, issuer, tmp_path):
         key_sign_in=True,
     )
     async with Api(settings.console) as api:
-        app = create_app(settings, api, page_recorder(create_metrics(CollectorRegistry()).console))
+        app = create_app(settings, api, page_recorder(Metrics(CollectorRegistry()).console))
         app.router.routes.append(Route("/open", open_handoff, methods=["POST"]))
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=OPENED) as browser:

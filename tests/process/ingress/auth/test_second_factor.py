@@ -15,7 +15,7 @@ from gateway.console.app import create_app
 from gateway.console.middleware import page_recorder
 from gateway.ingress.auth.callers_file import CallersInvalid, read_callers
 from local.issuer import LocalIssuer
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from schemas.commands import RecordAccess, RecordRead
 from tests.unit.console.app import ORIGIN, STAFF, console_settings
 
@@ -110,7 +110,7 @@ async def console(ingress, issuer, tmp_path, collate):
     )
     own = {"sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin", "accept": "text/html"}
     async with Api(settings.console) as api:
-        app = create_app(settings, api, page_recorder(create_metrics(CollectorRegistry()).console))
+        app = create_app(settings, api, page_recorder(Metrics(CollectorRegistry()).console))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, headers=own) as browser:
             yield browser
 

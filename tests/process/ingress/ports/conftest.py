@@ -17,7 +17,7 @@ from runtime.admin.port import admin_port as make_admin_port
 from runtime.health import Health
 from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.server import limited_protocol
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from runtime.serving import serving
 from tests.process.ingress.conftest import Door, QuickAsyncio
 from tests.unit.console.app import ORIGIN, console_app
@@ -109,7 +109,7 @@ async def served(name, app, port, **own):
 async def console_port(limits):
     registry, health = CollectorRegistry(), Health()
     limits = replace(limits, header_bytes=CONSOLE_LIMITS.header_bytes, head_bytes=CONSOLE_LIMITS.head_bytes)
-    metrics = create_metrics(registry)
+    metrics = Metrics(registry)
     connections, recorder = Connections("console", limits, metrics, health), page_recorder(metrics.console)
     port = make_console_port(connections, recorder, encrypted=False)
     async with served(
@@ -129,7 +129,7 @@ async def console_port(limits):
 async def admin_port(limits):
     registry, health = CollectorRegistry(), Health()
     health.set("all", "ok")
-    port = make_admin_port(create_metrics(registry), replace(limits, refuses_none=True))
+    port = make_admin_port(Metrics(registry), replace(limits, refuses_none=True))
     app = admin_app(health, registry, lambda: None, lambda: lambda _: {"resumed": [], "stopped": []})
     async with served(
         "admin",

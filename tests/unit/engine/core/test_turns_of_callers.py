@@ -17,7 +17,7 @@ from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import Done, Record, RetryAt, Turn
 from consumers.engine.state_store import StateStore
 from runtime.clocks import Clocks
-from runtime.metrics import MetricFactory, create_engine_metrics, create_metrics
+from runtime.metrics import EngineMetrics, Metrics
 
 pytestmark = pytest.mark.virtual_time
 
@@ -50,7 +50,7 @@ class Partition:
             state_topic="state",
             limits=LIMITS,
             clocks=Clocks(loop.time, loop.time, loop.time),
-            metrics=create_engine_metrics(MetricFactory(CollectorRegistry())),
+            metrics=EngineMetrics(CollectorRegistry()),
         )
 
     def add(self, caller, kind):
@@ -82,7 +82,7 @@ class Worker:
     def __init__(self, *, partitions, slots):
         bounds = Bounds(CALLS_PER_SECOND, 8, 0.25, 5, 5.0, 30.0)
         now = asyncio.get_running_loop().time()
-        metrics = create_metrics(CollectorRegistry()).collate
+        metrics = Metrics(CollectorRegistry()).collate
         self._calls = CallQueue(Budget(bounds, now, lambda: 0.5), metrics, monotonic=asyncio.get_running_loop().time)
         limiter = ConcurrencyLimiter(slots)
         self.partitions = [Partition(self, limiter, number) for number in range(partitions)]

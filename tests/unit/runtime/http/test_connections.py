@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from runtime.health import Health
 from runtime.http import server
 from runtime.http.connections import ConnectionLimits, Connections, ConnectionState, network_of
-from runtime.metrics import create_metrics
+from runtime.metrics import Metrics
 from tests.measured import value_of
 
 LIMITS = ConnectionLimits(
@@ -40,7 +40,7 @@ class Connection:
 
 @pytest.fixture
 def metrics():
-    return create_metrics(CollectorRegistry())
+    return Metrics(CollectorRegistry())
 
 
 @pytest.fixture
