@@ -9,6 +9,7 @@ wrong; the words of the alert; the first command.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -59,13 +60,12 @@ def put_into(page: str) -> str:
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
-    yield "fault", "first alert", "within", "first command", "drill"
-    yield ("---",) * 5
-    for fault in FAULTS:
-        yield (
-            fault.fault,
-            f"[`CollateGateway{fault.alert}`](#{fault.page}), {fault.severity}",
-            f"{fault.minutes} min",
-            f"`{fault.command}`",
-            fault.no_drill or "yes",
-        )
+    yield "fault", "first alert", "within", "first command"
+    yield ("---",) * 4
+    for answer, faults in groupby(FAULTS, _answer):
+        yield "; ".join(fault.fault for fault in faults), *answer
+
+
+def _answer(fault: Fault) -> tuple[str, str, str]:
+    alert = f"[`CollateGateway{fault.alert}`](#{fault.page}), {fault.severity}"
+    return alert, f"{fault.minutes} min", f"`{fault.command}`"
