@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adapters.collate.call_policy import Slowdown
+from adapters.collate.client import CollateClient
 from adapters.collate.open_client import open_client
 from adapters.kafka.clients import connection
 from adapters.kafka.exposure import log_exposure
@@ -48,7 +49,7 @@ from schemas.records import source
 from schemas.topics import Topics, catalogue
 
 if TYPE_CHECKING:
-    from adapters.collate.client import CollateClient
+    from adapters.collate.reader import CollateReader
     from consumers.engine import Done, Invocation, Record, RetryAt
     from runtime.admin.resume import ResumeRequest
     from schemas.sealing import Keys
@@ -142,7 +143,7 @@ class AuthorizationHandler:
 
 
 def _handler(
-    settings: Settings, topics: Topics, collate: CollateClient, process: Process, *, digest_key: bytes, keys: Keys
+    settings: Settings, topics: Topics, collate: CollateReader, process: Process, *, digest_key: bytes, keys: Keys
 ) -> AuthorizationHandler:
     numbers = HandoffNumbers(process.metrics.people, PayerLabels(settings.admin.payer_labels))
     event_writer = EventWriter(topics, source(settings.environment), numbers)
@@ -161,6 +162,7 @@ def _handler(
     )
     context = ApplierContext(
         collate=collate,
+        writes=collate if isinstance(collate, CollateClient) else None,
         event_writer=event_writer,
         settings=ApplierSettings.of(settings.worker, settings.collate, digest_key),
         keys=keys,

@@ -1,8 +1,4 @@
-"""The gateway's calls to Collate. Each returns a value of `answers`; no fault of Collate is raised.
-
-One call is at most one attempt; nothing is retried here:
-
-    ticket from the budget ─▶ send ─▶ parse the response ─▶ release the ticket ─▶ metrics, one log line
+"""The gateway's calls to Collate: the reads of `reader`, and the writes. Only this module sends a write.
 
 The caller decides the write's number n, idempotency key, If-Match and body (intent before effect). A setting limits the
 operations that send the key.
@@ -10,45 +6,36 @@ operations that send the key.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from types import TracebackType
-from typing import Final, Literal, Self, TypeVar
+from typing import Final, Literal
 
 import httpx
 
-from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused, Result
-from adapters.collate.attempt_report import AttemptReport, Ids
-from adapters.collate.call_policy import Call, CallSignal, Priority
+from adapters.collate.answers import Result
+from adapters.collate.call_policy import Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.credentials import ApiKey
 from adapters.collate.http.transport import CollateTransport
-from adapters.collate.operations import CLOSES, Operation, path_of
+from adapters.collate.operations import CLOSES, Operation
 from adapters.collate.operations import if_match as as_entity_tag
-from adapters.collate.response_parser import read
-from adapters.collate.response_parser import unless as parse_unless
-from adapters.http.connection import NoResponse
+from adapters.collate.reader import CollateReader
 from runtime.metrics import CollateMetrics
 from runtime.tracing.traces import Traces
-from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
-from schemas.collate.payer_evidence import AuthorizationEvidence
 
-Model = TypeVar("Model")
 Close = Literal[
     Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE, "complete", "unable-to-complete", "revoke"
 ]
+SentKeys = Literal["all", "create_only", "none"]
 
-_NO_KEY_SECONDS: Final = 5.0
 _KEYED: Final = {
     "all": CLOSES | {Operation.MINT_GRANT, Operation.CREATE_HANDOFF},
     "create_only": frozenset({Operation.CREATE_HANDOFF}),
     "none": frozenset[Operation](),
 }
-_PRIORITIES: Final = {priority: priority.name.lower() for priority in Priority}
 
 
-class CollateClient:
-    """A client with one call budget: create one per process. Use as an async context manager."""
+class CollateClient(CollateReader):
+    """A client that reads and writes."""
 
     def __init__(
         self,
@@ -58,101 +45,12 @@ class CollateClient:
         metrics: CollateMetrics,
         *,
         traces: Traces | None = None,
-        send_idempotency_key: Literal["all", "create_only", "none"] = "all",
+        send_idempotency_key: SentKeys = "all",
         unix: Callable[[], float] = time.time,
         environment: str | None = None,
     ) -> None:
-        """`environment` is for the log: Collate's support asks for it."""
-        self._transport = transport
-        self._key = key
-        self._queue = queue
-        self._report = AttemptReport(metrics, traces, environment)
+        super().__init__(transport, key, queue, metrics, traces=traces, unix=unix, environment=environment)
         self._keyed = _KEYED[send_idempotency_key]
-        self._unix = unix
-        self._has_called = False
-
-    async def __aenter__(self) -> Self:
-        """Open nothing: connections open when they are needed."""
-        return self
-
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
-        """Defer waiting calls and close every connection; a call under way ends as ambiguous."""
-        self._queue.close()
-        await self._transport.aclose()
-
-    @property
-    def trouble(self) -> HoldReason | None:
-        """The reason that defers calls now, for health; None if there is none."""
-        return HoldReason.CREDENTIALS if self._key.key is None and self._has_called else self._queue.budget.trouble
-
-    async def get_authorization(
-        self, authorization_id: str, *, priority: Priority = Priority.COMMAND, caller: str = ""
-    ) -> Result[PriorAuthorization]:
-        """Read an authorization. `caller`, here and below: whose live call or command it is."""
-        return await self._call(
-            Operation.GET_AUTHORIZATION,
-            priority,
-            authorization_id,
-            parse=PriorAuthorization.from_wire,
-            belongs=lambda it: it.id == authorization_id,
-            caller=caller,
-        )
-
-    async def get_payer_evidence(
-        self, authorization_id: str, *, priority: Priority = Priority.LIVE, caller: str = ""
-    ) -> Result[AuthorizationEvidence]:
-        """Read an authorization with the payer's receipt and decision: PHI."""
-        return await self._call(
-            Operation.GET_AUTHORIZATION,
-            priority,
-            authorization_id,
-            parse=AuthorizationEvidence.from_wire,
-            belongs=lambda it: it.id == authorization_id,
-            caller=caller,
-        )
-
-    async def get_handoff(
-        self, authorization_id: str, handoff_id: str, *, priority: Priority = Priority.COMMAND, caller: str = ""
-    ) -> Result[ManualHandoff]:
-        """Read a handoff."""
-        return await self._call(
-            Operation.GET_HANDOFF,
-            priority,
-            authorization_id,
-            handoff_id,
-            parse=ManualHandoff.from_wire,
-            belongs=lambda it: it.id == handoff_id and it.prior_authorization_id in (None, authorization_id),
-            caller=caller,
-        )
-
-    async def reread_authorization(
-        self, authorization_id: str, *, unless: bytes, priority: Priority
-    ) -> Result[PriorAuthorization | None]:
-        """Read an authorization again. A body with the digest `unless` is not decoded: the model is None."""
-        return await self._call(
-            Operation.GET_AUTHORIZATION,
-            priority,
-            authorization_id,
-            parse=parse_unless(unless, PriorAuthorization.from_wire),
-            belongs=lambda it: it is None or it.id == authorization_id,
-        )
-
-    async def reread_handoff(
-        self, authorization_id: str, handoff_id: str, *, unless: bytes, priority: Priority
-    ) -> Result[ManualHandoff | None]:
-        """Read a handoff again. A body with the digest `unless` is not decoded: the model is None."""
-        return await self._call(
-            Operation.GET_HANDOFF,
-            priority,
-            authorization_id,
-            handoff_id,
-            parse=parse_unless(unless, ManualHandoff.from_wire),
-            belongs=lambda it: (
-                it is None or (it.id == handoff_id and it.prior_authorization_id in (None, authorization_id))
-            ),
-        )
 
     async def create_handoff(
         self, authorization_id: str, *, if_match: int, key: str, body: bytes, caller: str = ""
@@ -167,8 +65,7 @@ class CollateClient:
             authorization_id,
             parse=ManualHandoff.from_wire,
             belongs=lambda it: it.prior_authorization_id in (None, authorization_id),
-            version=if_match,
-            key=key,
+            sent=self._write_headers(Operation.CREATE_HANDOFF, key, if_match),
             body=body,
             caller=caller,
         )
@@ -192,8 +89,7 @@ class CollateClient:
             handoff_id,
             parse=CloseAnswer.from_wire,
             belongs=lambda it: it.manual_handoff_id == handoff_id and it.authorization.id == authorization_id,
-            version=if_match,
-            key=key,
+            sent=self._write_headers(Operation(operation), key, if_match),
             body=body,
             caller=caller,
         )
@@ -209,79 +105,19 @@ class CollateClient:
             handoff_id,
             parse=AccessGrant.from_wire,
             belongs=lambda _: True,
-            key=key,
+            sent=self._write_headers(Operation.MINT_GRANT, key),
             body=b"",
             keep_body=False,
             caller=caller,
         )
 
-    async def health(self) -> Result[None]:
-        """Read /health, without the API key and without budget."""
-        began = time.monotonic()
-        response = await self._send("GET", path_of(Operation.HEALTH))
-        result, _ = read(response, lambda _: None, lambda _: True, keep_body=False, now=self._unix())
-        self._report.record(Operation.HEALTH, {}, result, time.monotonic() - began)
-        return result
+    def _write_headers(self, operation: Operation, key: str, version: int | None = None) -> list[tuple[str, str]]:
+        precondition = [] if version is None else [("If-Match", as_entity_tag(version))]
+        return [*precondition, ("Idempotency-Key", key)] if operation in self._keyed else precondition
 
-    async def _call(
-        self,
-        operation: Operation,
-        priority: Priority,
-        authorization_id: str,
-        handoff_id: str = "",
-        *,
-        parse: Callable[[bytes], Model],
-        belongs: Callable[[Model], bool],
-        version: int | None = None,
-        key: str | None = None,
-        body: bytes | None = None,
-        keep_body: bool = True,
-        caller: str = "",
-    ) -> Result[Model]:
-        path = path_of(operation, authorization_id, handoff_id)
-        # An observation reads the authorization first, then its handoff.
-        continues = priority is Priority.OBSERVATION and operation is Operation.GET_HANDOFF
-        call = Call(priority, operation.writes, authorization_id, caller, continues)
-        ids: Ids = {"authorization_id": authorization_id, "priority": _PRIORITIES[priority]}
-        if handoff_id:
-            ids["handoff_id"] = handoff_id
-        if self._key.refresh():
-            self._queue.key_changed()
-        self._has_called = True
-        if self._key.key is None:
-            return Deferred(_NO_KEY_SECONDS, HoldReason.CREDENTIALS)
-        ticket = await self._queue.take(call)
-        if isinstance(ticket, Deferred):
-            return ticket
-        headers = [("Authorization", f"Bearer {self._key.key.get_secret_value()}")]
-        if version is not None:
-            headers.append(("If-Match", as_entity_tag(version)))
-        if key is not None and operation in self._keyed:
-            headers.append(("Idempotency-Key", key))
-        began = time.monotonic()
-        try:
-            response = await self._send("POST" if call.writes else "GET", path, headers, body)
-        except BaseException:
-            self._queue.abandon(ticket)
-            self._report.record(operation, ids, None, time.monotonic() - began)
-            raise
-        seconds = time.monotonic() - began
-        about = (authorization_id, handoff_id) if handoff_id else (authorization_id,)
-        result, signal = read(response, parse, belongs, keep_body=keep_body, now=self._unix(), about=about)
-        retry_after = result.retry_after_seconds if isinstance(result, Refused | Ambiguous) else None
-        self._queue.done(ticket, signal, seconds, retry_after)
-        if isinstance(result, Refused) and signal in {CallSignal.KEY_REFUSED, CallSignal.FORBIDDEN}:
-            result = replace(result, suspended=self._queue.suspends(call))
-        self._report.record(operation, ids, result, seconds)
-        return result
-
-    async def _send(
-        self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), body: bytes | None = None
-    ) -> httpx.Response | NoResponse:
-        sent_at = self._unix()
-        try:
-            response = await self._transport.call(method, path, headers, body)
-        except NoResponse as failure:
-            return failure
-        self._report.compare_clocks(response.headers.get("date"), sent_at, self._unix())
-        return response
+    async def _request(
+        self, operation: Operation, path: str, headers: Sequence[tuple[str, str]], body: bytes | None
+    ) -> httpx.Response:
+        if operation.writes:
+            return await self._transport.call("POST", path, headers, body)
+        return await super()._request(operation, path, headers, None)

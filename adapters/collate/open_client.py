@@ -11,6 +11,7 @@ from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
 from adapters.collate.http.proxy import ProxyTunnel
 from adapters.collate.http.transport import CollateTransport
+from adapters.collate.reader import CollateReader
 from adapters.http.connection import Limits
 from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings
@@ -33,8 +34,11 @@ def open_client(
     *,
     monotonic: Callable[[], float] = time.monotonic,
     environment: str | None = None,
-) -> CollateClient:
-    """Build the client of a process. Rate and concurrency are the settings' divided by max_replicas."""
+) -> CollateReader:
+    """Build the client of a process: a `CollateClient`, or with `writes` off a reader, which can send no write.
+
+    Rate and concurrency are the settings' divided by max_replicas.
+    """
     bounds = Bounds(
         per_second=settings.calls_per_second / settings.max_replicas,
         concurrency=max(1, settings.concurrency // settings.max_replicas),
@@ -45,9 +49,12 @@ def open_client(
         live_wait_seconds=_LIVE_WAIT_SECONDS,
     )
     queue = CallQueue(Budget(bounds, monotonic(), random.random), metrics, monotonic=monotonic)
+    transport, key = open_transport(settings), ApiKey(settings.api_key_file)
+    if settings.writes == "off":
+        return CollateReader(transport, key, queue, metrics, traces=traces, environment=environment)
     return CollateClient(
-        open_transport(settings),
-        ApiKey(settings.api_key_file),
+        transport,
+        key,
         queue,
         metrics,
         traces=traces,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from schemas.sealing import Keys
 
 
-class CollateCalls(CollateReads, Protocol):
-    """The calls of the applier: no grants, no live sessions."""
+class HandoffWrites(Protocol):
+    """The writes of the applier: no grants, no live sessions."""
 
     async def create_handoff(
         self, authorization_id: str, *, if_match: int, key: str, body: bytes, caller: str
@@ -52,12 +52,14 @@ class ApplierContext:
     """The dependencies of the applier.
 
     Attributes:
+        writes: None in a shadow, which sends none (decision 0026).
         next_timer: the watcher's next observation, or the time to delete the state; None for never.
         chance: uniform in [0, 1), for jitter.
         lines: the writers of the log lines, one for each event name.
     """
 
-    collate: CollateCalls
+    collate: CollateReads
+    writes: HandoffWrites | None
     event_writer: EventWriter
     settings: ApplierSettings
     keys: Keys

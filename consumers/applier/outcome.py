@@ -19,6 +19,7 @@ from schemas.events import (
     ContentRead,
     RecentCommandsEmptied,
     VersionFloorLowered,
+    WouldSend,
 )
 
 
@@ -40,10 +41,11 @@ class AlreadyApplied:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The command cannot be applied."""
+    """The command cannot be applied. `would_send`: the write that a shadow did not send."""
 
     reason: OutcomeReason
     handoff_id: str | None = None
+    would_send: WouldSend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def finished(
         reason=None if reason is None else reason.value,
         advice=None if reason is None else reason.advice,
         handoff_id=None if isinstance(ending, Expired) else ending.handoff_id,
+        would_send=ending.would_send if isinstance(ending, Rejected) else None,
         version=version,
         redrive=task.redrive or None,
         decision=task.decision,

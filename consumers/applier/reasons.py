@@ -138,6 +138,10 @@ class OutcomeReason(AdvisedSlug):
         "opening_not_identified",
         "A handoff is open, but another actor may have opened it; use the id in the authorization's record.",
     )
+    WRITES_OFF = (
+        "writes_off",
+        "This gateway is a shadow: it sends no write to Collate; `wouldSend` has the write that it would have sent.",
+    )
     NOT_DEAD_LETTERED = (
         "not_dead_lettered",
         "The dead letter no longer exists: it was redriven, discarded, or is too old; send a new command.",

@@ -26,6 +26,7 @@ from consumers.authorization.retry_policy import MOST_WRITES, SAME_REFUSALS
 from consumers.authorization.wait_reasons import WaitReason
 from schemas.commands import HandoffClose
 from schemas.enums import Effect
+from schemas.events import WouldSend
 
 if TYPE_CHECKING:
     from consumers.applier.execution import CommandExecution
@@ -47,6 +48,7 @@ class CommandSteps:
     def __init__(self, execution: CommandExecution) -> None:
         self._execution = execution
         self._settings = execution.context.settings
+        self._writes = execution.context.writes
         self._invocation = execution.invocation
         self._task = execution.task
         self._unit_of_work = execution.unit_of_work
@@ -58,8 +60,8 @@ class CommandSteps:
         execution = self._execution
         if execution.work is None and self._task.inherited is not None:
             self._unit_of_work.change(work=self._task.inherited)
-        if (intent := execution.intent) is not None:
-            result = await CommandWrite(execution, intent).resend()
+        if (intent := execution.intent) is not None and self._writes is not None:
+            result = await CommandWrite(execution, self._writes, intent).resend()
             if result is not None:
                 return result
         for _ in range(_ROUNDS):
@@ -179,7 +181,7 @@ class CommandSteps:
         self._unit_of_work.apply(CreateInferred(handoff_id, self._task.ref))
 
     async def _write(self, decision_input: DecisionInput) -> Done | RetryAt | None:
-        """Commit an intent and send it."""
+        """Commit an intent and send it. A shadow ends the command instead."""
         execution, work, close = self._execution, self._execution.work, self._close
         if work is not None and work.n >= work.inherited_n + MOST_WRITES:
             return execution.dead_letter(DeadLetterCause.TOO_MANY_WRITES, decision_input.handoff_id)
@@ -195,7 +197,14 @@ class CommandSteps:
                 return await execution.wait(WaitReason.STALE_READ)  # the close needs the version of the handoff
             handoff_version = decision_input.handoff.version if decision_input.handoff else 0
             if_match = close_version(self._settings.if_match_on_close, version, handoff_version)
-        write = await CommandWrite.commit(execution, operation, handoff_id, if_match=if_match, version=version)
+        if self._writes is None:
+            if work is not None:  # sent before the writes were switched off: nothing shows that it has no effect
+                return execution.dead_letter(DeadLetterCause.OUTCOME_UNKNOWN, handoff_id)
+            would_send = WouldSend(operation=operation.value, version=if_match)
+            return execution.finish(Rejected(OutcomeReason.WRITES_OFF, handoff_id, would_send))
+        write = await CommandWrite.commit(
+            execution, self._writes, operation, handoff_id, if_match=if_match, version=version
+        )
         return await write.send()
 
 

@@ -36,6 +36,7 @@ from schemas.enums import Effect
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure, Result
     from adapters.collate.errors import Route
+    from consumers.applier.context import HandoffWrites
     from consumers.applier.execution import CommandExecution
     from consumers.engine import Done, RetryAt
     from schemas.collate.authorization import PriorAuthorization
@@ -48,8 +49,9 @@ MOST_CHECKS: Final = 3
 class CommandWrite:
     """A write of a command, identified by its intent."""
 
-    def __init__(self, execution: CommandExecution, intent: Intent) -> None:
+    def __init__(self, execution: CommandExecution, writes: HandoffWrites, intent: Intent) -> None:
         self._execution = execution
+        self._writes = writes
         self._context = execution.context
         self._settings = execution.context.settings
         self._invocation = execution.invocation
@@ -60,7 +62,14 @@ class CommandWrite:
 
     @classmethod
     async def commit(
-        cls, execution: CommandExecution, operation: Operation, handoff_id: str | None, *, if_match: int, version: int
+        cls,
+        execution: CommandExecution,
+        writes: HandoffWrites,
+        operation: Operation,
+        handoff_id: str | None,
+        *,
+        if_match: int,
+        version: int,
     ) -> Self:
         """Commit the intent of the command's next write. `version` is the authorization's. Raise PartitionLost."""
         task, invocation = execution.task, execution.invocation
@@ -81,7 +90,7 @@ class CommandWrite:
         execution.unit_of_work.change(work=work.replace(n=n, intent=intent))
         await execution.unit_of_work.checkpoint()
         execution.context.hints.begin(intent.key, invocation.since)
-        return cls(execution, intent)
+        return cls(execution, writes, intent)
 
     async def resend(self) -> Done | RetryAt | None:
         """Send the intent again, which may be in flight. None: it has ended, or only a read can resolve it."""
@@ -116,17 +125,17 @@ class CommandWrite:
 
     async def _call(self) -> Result[ManualHandoff] | Result[CloseAnswer]:
         intent, authorization_id = self._intent, self._task.authorization_id
-        collate, operation = self._context.collate, Operation(intent.operation)
+        writes, operation = self._writes, Operation(intent.operation)
         record, now = self._execution.attempts.record, lambda: self._invocation.now
         caller = self._execution.turn.source
         if intent.handoff_id is None:
-            create = collate.create_handoff(
+            create = writes.create_handoff(
                 authorization_id, if_match=intent.if_match, key=intent.key, body=self._body, caller=caller
             )
             return await record(operation, create, now, intent.n)
         if operation not in _CLOSES:
             raise ValueError("expected an intent whose operation is a close")
-        close = collate.close_handoff(
+        close = writes.close_handoff(
             authorization_id,
             intent.handoff_id,
             operation,

@@ -16,6 +16,7 @@ from starlette.routing import Router
 
 from adapters.collate.client import CollateClient
 from adapters.collate.open_client import open_client
+from adapters.collate.reader import CollateReader
 from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topic_reader import OpenReader, open_reader, partitions_of
 from adapters.kafka.topics import wanted_topics
@@ -173,7 +174,7 @@ def assemble(
     settings: Settings,
     process: Process,
     callers: CallersFile,
-    collate: CollateClient,
+    collate: CollateReader,
     kafka: KafkaSources,
     *,
     keys: Keys,
@@ -252,7 +253,7 @@ def assemble(
         life_seconds=own.stream_life.total_seconds(),
     )
     reads, lists, claims, reader = _reads(settings, process, access)
-    grants = Grants(collate, record, claims=claims)
+    grants = Grants(collate, record, claims=claims) if isinstance(collate, CollateClient) else None
     proxy = None if own.jwks_proxy is None else HttpProxy(own.jwks_proxy, own.jwks_proxy_credentials_file)
     tokens = Tokens(lambda: callers.current.issuers, partial(fetch, proxy=proxy))
     dead_letters = DeadLetterReader(kafka.dead_letters, partitions, process.health, metrics)

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from runtime.environ import Section
 from runtime.settings.addresses import HttpUrl, ProxyUrl
 from runtime.units import Duration
+
+_CALLS_PER_SECOND: Final = 20.0
 
 
 class CollateSettings(Section):
@@ -18,6 +20,11 @@ class CollateSettings(Section):
         description="URL of Collate's API, e.g. https://api.sandbox.trycollate.ai; each environment has its own keys."
     )
     api_key_file: Path = Field(description="File with the API key; the gateway rereads it after each change.")
+    writes: Literal["on", "off"] = Field(
+        "on",
+        description="Set off for a shadow: it decides commands and sends no write to Collate (docs/shadow.md). Its "
+        "environment, topic prefix and worker group contain `shadow`.",
+    )
     allow_plain_http: bool = Field(False, description="Accept an http:// `base_url`; only for the simulated Collate.")
     ca_file: Path | None = Field(
         None, description="PEM file with the trusted certificate authorities; by default, those of the system."
@@ -53,7 +60,9 @@ class CollateSettings(Section):
         description="How long Collate remembers an idempotency key; a read resolves older writes.",
     )
     calls_per_second: Annotated[float, Field(gt=0)] = Field(
-        20.0, description="Calls per second of all processes together; each process gets 1/`max_replicas` of them."
+        _CALLS_PER_SECOND,
+        description="Calls per second of all processes together; each process gets 1/`max_replicas` of them. A shadow "
+        "has a tenth of the default.",
     )
     concurrency: Annotated[int, Field(ge=1)] = Field(
         32, description="Calls in flight of all processes together; each process gets 1/`max_replicas` of them."
@@ -74,6 +83,13 @@ class CollateSettings(Section):
     ramp_up: Duration = Field(
         timedelta(seconds=30), description="Time from the end of an outage to the full call rate."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _slows_a_shadow(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Leave nine tenths of the default rate to the clients that write."""
+        slow = {"calls_per_second": _CALLS_PER_SECOND / 10} if values.get("writes") == "off" else {}
+        return slow | values
 
     def contradictions(self) -> list[str]:
         """Check that the key is encrypted in transit, and that `total_timeout` covers the other timeouts."""

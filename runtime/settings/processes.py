@@ -26,6 +26,9 @@ CALL_WAIT: Final = timedelta(seconds=5)
 # One caller fills at most a quarter of a partition's read-ahead, and half of it after all of ingress has restarted.
 PARTS_OF_READ_AHEAD: Final = 4
 
+# A part of the names of a shadow (decision 0026). It keeps the topics of a shadow away from workers that write.
+SHADOW: Final = "shadow"
+
 EnvironmentName = Annotated[
     str,
     Field(
@@ -44,6 +47,11 @@ class ClusterSettings(Section):
     log: LogSettings = LogSettings()
     deliverer: DelivererSettings = DelivererSettings()
 
+    @property
+    def is_shadow(self) -> bool:
+        """Whether these are the topics of a shadow."""
+        return SHADOW in self.topics.prefix
+
 
 class AccessSettings(ClusterSettings):
     """The settings of `gateway topics acls`: Kafka's, and the worker's names that permissions refer to."""
@@ -55,6 +63,13 @@ class DelivererProcessSettings(ClusterSettings):
     """The settings of the deliverer: Kafka's and its own, without Collate and the read model."""
 
     admin: AdminSettings = AdminSettings()
+
+    def contradictions(self) -> list[str]:
+        """A shadow has no deliverer: its events are about commands that nobody applied."""
+        if self.is_shadow or SHADOW in self.environment:
+            found = "GATEWAY_ENVIRONMENT or GATEWAY_TOPICS__PREFIX contains `shadow`"
+            return [f"{found}: a shadow delivers no webhooks; stop this deliverer, or use the names of production"]
+        return []
 
 
 class ProcessSettings(ClusterSettings):
@@ -100,7 +115,7 @@ class Settings(ProcessSettings):
 
     def contradictions(self) -> list[str]:
         """Check settings of different sections against each other."""
-        wrong = []
+        wrong = self._wrong_names()
         if self.worker.read_ahead < PARTS_OF_READ_AHEAD * self.ingress.max_replicas:
             wrong.append(
                 f"GATEWAY_WORKER__READ_AHEAD is {self.worker.read_ahead}, less than four commands for each of "
@@ -115,3 +130,23 @@ class Settings(ProcessSettings):
                 "begins again; shorten the retention or raise forget_after"
             )
         return wrong
+
+    def _wrong_names(self) -> list[str]:
+        """Check that exactly the names of a shadow contain `shadow`, so that no worker that writes reads its topics."""
+        names = {
+            "GATEWAY_ENVIRONMENT": self.environment,
+            "GATEWAY_TOPICS__PREFIX": self.topics.prefix,
+            "GATEWAY_WORKER__GROUP": self.worker.group,
+        }
+        if self.collate.writes == "off":
+            return [
+                f"{name}: expected a name of its own that contains `{SHADOW}`, because GATEWAY_COLLATE__WRITES is off"
+                for name, value in names.items()
+                if SHADOW not in value
+            ]
+        return [
+            f"{name} contains `{SHADOW}`, but GATEWAY_COLLATE__WRITES is on: a process that writes could apply the "
+            "commands of a shadow; set writes off, or use another name"
+            for name, value in names.items()
+            if SHADOW in value
+        ]

@@ -143,7 +143,7 @@ OPERATIONS: Final = (
         "person's first grant claims the handoff; another person gets 409 `handoff-claimed`, unless they send "
         "`takeOver: true`. `claimCheck: required`: 503 `claim-unknown` if claims are unknown. A service that has only "
         "its own handoffs gets 403 `not-the-opener` for another one, and 503 `opener-unknown` if the read model does "
-        "not show the opener. Keep the link in memory "
+        "not show the opener. A shadow answers 403 `writes-off`. Keep the link in memory "
         "only, and drop it at the event `handoff.closed`: no operator may work in the session after that. "
         "`handoff.at_risk` with `grant_expiring` says when a new link is needed.",
         permissions=(Permission.HANDOFF_GRANT,),

@@ -15,7 +15,13 @@ from schemas.events.authorization_events import (
     AuthorizationSettled,
     AuthorizationWatchEnded,
 )
-from schemas.events.command_events import CommandDeadLettered, CommandFinished, CommandKeyConflict, CommandWaiting
+from schemas.events.command_events import (
+    CommandDeadLettered,
+    CommandFinished,
+    CommandKeyConflict,
+    CommandWaiting,
+    WouldSend,
+)
 from schemas.events.event import Event, PayerTruth
 from schemas.events.handoff_events import (
     HandoffAccessChanged,
@@ -52,6 +58,7 @@ __all__ = [
     "PayerTruth",
     "RecentCommandsEmptied",
     "VersionFloorLowered",
+    "WouldSend",
 ]
 
 EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(

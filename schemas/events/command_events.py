@@ -9,7 +9,7 @@ from schemas.enums import AssertedBy, CommandType, Effect, EventType, Outcome
 from schemas.events.event import ACCEPTED_BY, ASSERTED_BY, METADATA, REPORTED_BY, REQUESTED_BY, VERSION, Event
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
-from schemas.model import Example, Public
+from schemas.model import Example, Model, Public
 from schemas.operator_decision import OperatorDecision
 from schemas.times import Time
 
@@ -23,6 +23,15 @@ class _CommandEvent(Event):
     command_id: Public[CommandId] = Field(description="The command's id.")
     command: Public[CommandType] = Field(description="The command's type.")
     caller: Public[Name] = Field(description="The caller that sent the command.")
+
+
+class WouldSend(Model):
+    """A write that a shadow would have sent to Collate."""
+
+    operation: Public[Word] = Field(
+        description="The call: `create`, `complete`, `unable-to-complete` or `revoke`, as in `attempts`."
+    )
+    version: Public[int] = Field(description="The version in its If-Match.")
 
 
 class CommandFinished(_CommandEvent):
@@ -66,6 +75,9 @@ class CommandFinished(_CommandEvent):
     reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
     advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the command names or created.")
+    would_send: Public[WouldSend | None] = Field(
+        default=None, description="For the reason `writes_off`: the write that the shadow would have sent."
+    )
     version: Public[int | None] = VERSION
     redrive: Public[int | None] = _REDRIVE
     decision: Public[OperatorDecision | None] = _DECISION

@@ -183,6 +183,12 @@ def test_severities_are_two_and_labels_are_passed_on(alerts):
     assert {alert["labels"]["team"] for alert in alerts.values()} == {"payers"}
 
 
+def test_no_alert_of_a_shadow_pages_anybody(render):
+    rules = {"monitoring": {"rules": {"enabled": True}}, "settings": {"collate": {"writes": "off"}}}
+    groups = render(rules).one("PrometheusRule")["spec"]["groups"]
+    assert {rule["labels"]["severity"] for group in groups for rule in group["rules"] if "alert" in rule} == {"info"}
+
+
 def test_an_alert_on_what_is_wrong_right_now_waits_a_moment(alerts):
     """A gauge that is bad for one scrape wakes nobody; a counter that moved does."""
     at_once = {name for name, alert in alerts.items() if "for" not in alert}

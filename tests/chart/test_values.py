@@ -92,6 +92,8 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
         ({"expose": {"httpRoute": {"timeouts": {"request": "15"}}}}, "request"),
         ({"extraObjects": [{"kind": "ConfigMap"}]}, "extraObjects"),
         ({"unknown": 1}, "unknown"),
+        ({"settings": {"collate": {"writes": False}}}, "writes"),  # a bare `off` in YAML
+        ({"settings": {"collate": {"writes": "off"}}, "deliverer": {"enabled": True}}, "deliverer.enabled"),
     ],
 )
 def test_a_wrong_value_is_rejected_and_named(render, values, expected):

@@ -110,6 +110,7 @@ class KeyQueue:
     keys: object = field(default_factory=new_keys)
     cadence: Cadence = field(default_factory=Cadence)
     metrics: object = field(default_factory=lambda: Metrics(CollectorRegistry()))
+    has_writes: bool = True
     on_outputs: object = lambda outputs: None
     advance: object = None
     state: bytes | None = None
@@ -151,7 +152,14 @@ class KeyQueue:
         self.watcher = Watcher(self.collate, writer, metrics, self.chance, self.cadence)
         self.applier = Applier(
             ApplierContext(
-                self.collate, writer, self.settings, self.keys, metrics, self.watcher.next_timer, self.chance
+                self.collate,
+                self.collate if self.has_writes else None,
+                writer,
+                self.settings,
+                self.keys,
+                metrics,
+                self.watcher.next_timer,
+                self.chance,
             )
         )
         self._next_record()

@@ -784,6 +784,15 @@ Effect = Literal["ours", "inferred", "none"]
 """Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not."""
 
 
+class WouldSend(TypedDict):
+    """A write that a shadow would have sent to Collate."""
+
+    operation: str
+    """The call: `create`, `complete`, `unable-to-complete` or `revoke`, as in `attempts`."""
+    version: int
+    """The version in its If-Match."""
+
+
 class CommandFinished(TypedDict):
     """A command, or a redrive of it, has ended. Published exactly once for each."""
 
@@ -803,6 +812,8 @@ class CommandFinished(TypedDict):
     """What to do, in one sentence."""
     handoffId: NotRequired[str]
     """The handoff that the command names or created."""
+    wouldSend: NotRequired[WouldSend]
+    """For the reason `writes_off`: the write that the shadow would have sent."""
     version: NotRequired[int]
     """Collate's version of the authorization that shows this fact."""
     redrive: NotRequired[int]

@@ -485,6 +485,8 @@ export interface components {
             advice?: string;
             /** @description The handoff that the command names or created. */
             handoffId?: string;
+            /** @description For the reason `writes_off`: the write that the shadow would have sent. */
+            wouldSend?: components["schemas"]["CommandFinished.WouldSend"];
             /** @description Collate's version of the authorization that shows this fact. */
             version?: number;
             /** @description The redrive's number; absent for the first execution. */
@@ -561,6 +563,16 @@ export interface components {
          * @enum {string}
          */
         "CommandFinished.DecisionReason": "collate_recovered" | "access_restored" | "deploy_rolled_back" | "fix_deployed" | "checked_by_hand" | "done_by_hand" | "caller_asked" | "no_longer_wanted" | "other";
+        /**
+         * WouldSend
+         * @description A write that a shadow would have sent to Collate.
+         */
+        "CommandFinished.WouldSend": {
+            /** @description The call: `create`, `complete`, `unable-to-complete` or `revoke`, as in `attempts`. */
+            operation: string;
+            /** @description The version in its If-Match. */
+            version: number;
+        };
         /**
          * Effect
          * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.

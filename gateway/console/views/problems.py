@@ -49,6 +49,7 @@ PROBLEMS: Final = _by_slug(
     ("not-found", "The gateway does not know this", "Check the id, or let the gateway watch the authorization."),
     ("authorization-not-found", "Collate does not know this authorization", "Check the id."),
     ("handoff-not-found", "Collate does not know this handoff", "Load the workbench: it shows the present handoff."),
+    ("writes-off", "This installation only looks on", "Get into the session the way you do now."),
     ("handoff-not-open", "The handoff is not open", "Load the workbench: it shows the present step."),
     ("handoff-claimed", "Another person has this handoff in hand", "Ask this person first."),
     ("claim-unknown", "It is not known now whether another person has this handoff", "Ask your team, then try again."),

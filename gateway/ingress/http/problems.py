@@ -4,7 +4,7 @@
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
     ├─ Unauthenticated (401)   SignatureNotAccepted
     ├─ StepUpRequired (401)
-    ├─ NotPermitted (403)
+    ├─ NotPermitted (403) · WritesOff (403)
     ├─ NotFound (404)          NoReadModel · NotADeadLetter
     ├─ MethodNotAllowed (405) · BodyTimedOut (408)
     ├─ BodyTooLarge (413) · UrlTooLong (414) · UnsupportedMediaType (415) · HeadersTooLarge (431)
@@ -78,6 +78,12 @@ class OpenedByAnother(Problem):
     """Another caller opened the handoff."""
 
     status, slug = 403, "not-the-opener"
+
+
+class WritesOff(Problem):
+    """This gateway is a shadow and sends no write to Collate."""
+
+    status, slug = 403, "writes-off"
 
 
 class NotFound(Problem):

@@ -18,6 +18,7 @@ from gateway.ingress.http.problems import (
     NoPayerEvidence,
     NoReviewSnapshot,
     NotPermitted,
+    WritesOff,
 )
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import parse, path_id, read_json
@@ -58,7 +59,7 @@ class LiveCalls:
     def __init__(
         self,
         access: AccessControl,
-        grants: Grants,
+        grants: Grants | None,
         reviews: Reviews,
         evidence: EvidenceReader,
         *,
@@ -78,6 +79,8 @@ class LiveCalls:
         The handoff id `active` means the active handoff of the authorization.
         """
         caller = self._access.admit(request)
+        if self._grants is None:
+            raise WritesOff("This gateway is a shadow. Ask the way of working that opened the handoff for a link.")
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
         context = context_of(request.scope)
         key = context.headers.get(b"idempotency-key")

@@ -267,3 +267,22 @@ async def test_a_link_with_a_backslash_is_refused_and_no_access_is_recorded(ingr
     assert (reply.status, reply.json["type"]) == (502, "urn:collate-gateway:problem:collate-broken")
     assert b"planted" not in reply.body
     assert kafka.commands == []
+
+
+class TestShadow:
+    @pytest.fixture
+    def settings_of(self):
+        return {
+            "GATEWAY_COLLATE__WRITES": "off",
+            "GATEWAY_ENVIRONMENT": "shadow",
+            "GATEWAY_TOPICS__PREFIX": "shadow.",
+            "GATEWAY_WORKER__GROUP": "shadow-worker",
+        }
+
+    async def test_a_shadow_refuses_a_grant_and_reads_on(self, ingress, kafka, collate, authorization):
+        reply = await grant(ingress, authorization)
+        assert (reply.status, reply.json["type"]) == (403, "urn:collate-gateway:problem:writes-off")
+        path = f"/v1/authorizations/{authorization}/handoffs/active?message=omit"
+        assert (await ingress.call("GET", path)).status == 200
+        assert not [call for call in collate.ledger.calls if call.method != "GET"]
+        assert kafka.read() == []

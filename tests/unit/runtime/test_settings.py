@@ -4,7 +4,13 @@ from datetime import timedelta
 import pytest
 
 from runtime.environ import SettingsInvalid
-from runtime.settings import load_cluster_settings, load_console_settings, load_settings, read_secret
+from runtime.settings import (
+    load_cluster_settings,
+    load_console_settings,
+    load_deliverer_settings,
+    load_settings,
+    read_secret,
+)
 
 OAUTH = {"GATEWAY_KAFKA__SECURITY": "SASL_SSL", "GATEWAY_KAFKA__MECHANISM": "OAUTHBEARER"}
 
@@ -41,6 +47,44 @@ def test_five_settings_are_enough_for_a_worker(good):
     assert settings.collate.base_url == "https://api.sandbox.trycollate.ai"
     assert settings.topics.partitions == 12
     assert settings.worker.session_timeout == timedelta(seconds=10)
+
+
+SHADOW = {
+    "GATEWAY_COLLATE__WRITES": "off",
+    "GATEWAY_ENVIRONMENT": "production-shadow",
+    "GATEWAY_TOPICS__PREFIX": "collate-gateway-shadow.",
+    "GATEWAY_WORKER__GROUP": "collate-gateway-shadow-worker",
+}
+
+
+@pytest.mark.parametrize("process", ["worker", "ingress"])
+@pytest.mark.parametrize("name", ["GATEWAY_ENVIRONMENT", "GATEWAY_TOPICS__PREFIX", "GATEWAY_WORKER__GROUP"])
+def test_a_shadow_with_a_name_of_the_installation_that_writes_is_refused(good, secret, process, name):
+    environ = good | SHADOW | {"GATEWAY_INGRESS__CALLERS_FILE": str(secret)}
+    assert load_settings(environ, process).collate.writes == "off"
+    default = {name: good[name]} if name in good else {}
+    (problem,) = problems_of({key: value for key, value in environ.items() if key != name} | default, process)
+    assert problem.startswith(f"{name}: expected a name of its own that contains `shadow`")
+
+
+@pytest.mark.parametrize("name", ["GATEWAY_ENVIRONMENT", "GATEWAY_TOPICS__PREFIX", "GATEWAY_WORKER__GROUP"])
+def test_a_process_that_writes_with_a_name_of_a_shadow_is_refused(good, name):
+    (problem,) = problems_of(good | {name: SHADOW[name]})
+    assert problem.startswith(f"{name} contains `shadow`, but GATEWAY_COLLATE__WRITES is on")
+
+
+@pytest.mark.parametrize("name", ["GATEWAY_ENVIRONMENT", "GATEWAY_TOPICS__PREFIX"])
+def test_a_shadow_has_no_deliverer(good, secret, name):
+    environ = good | {"GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE": str(secret)}
+    assert load_deliverer_settings(environ).is_shadow is False
+    with pytest.raises(SettingsInvalid, match="a shadow delivers no webhooks"):
+        load_deliverer_settings(environ | {name: SHADOW[name]})
+
+
+@pytest.mark.parametrize(("setting", "rate"), [({}, 2.0), ({"GATEWAY_COLLATE__CALLS_PER_SECOND": "7"}, 7.0)])
+def test_a_shadow_has_a_tenth_of_the_default_rate_unless_it_is_set(good, setting, rate):
+    assert load_settings(good, "worker").collate.calls_per_second == 20.0
+    assert load_settings(good | SHADOW | setting, "worker").collate.calls_per_second == rate
 
 
 def test_ingress_requires_the_callers_file(good, secret):
