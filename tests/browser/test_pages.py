@@ -51,6 +51,7 @@ PAGES = [
     "/events?show=list",
     "/developers",
     "/developers/http/closeHandoff",
+    "/developers/http/listCommands?limit=1&try=1",
     "/developers/messages/HandoffOpened",
     "/search?q={waiting}",
     "/search?q=case%3Dnothing",
@@ -97,6 +98,7 @@ WITHOUT_SCRIPT = [
     "/dead-letters",
     "/events?show=list",
     "/developers/messages/HandoffOpened",
+    "/developers/http/listCommands?limit=1&try=1",
 ]
 
 

@@ -48,7 +48,7 @@ export function read(path: string, query: Query = {}, metadata: Readonly<Record<
 }
 
 /** Return a POST with a key: the given one, or a new one. */
-export function post(path: string, body: object, key: string | undefined): Call {
+export function post(path: string, body: object, key?: string): Call {
   const idempotencyKey = key === undefined ? crypto.randomUUID() : checked(key);
   return { method: "POST", path, query: "", body: JSON.stringify(body), contentType: JSON_TYPE, idempotencyKey };
 }

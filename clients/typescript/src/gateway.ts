@@ -84,6 +84,11 @@ export class Gateway {
     this.#sender = new Sender(baseUrl, credential, retries, options.fetch ?? fetch);
   }
 
+  /** Send a call of `read` or `post`, for any operation of the API, and return the JSON of its answer. */
+  async send<Body = unknown>(call: Call, options: CallOptions = {}): Promise<Body> {
+    return (await this.#sender.send(call, { signal: options.signal })).body as Body;
+  }
+
   /** Request a manual handoff. */
   requestHandoff(authorizationId: string, body: HandoffRequest, options: WaitOptions): Promise<CommandOutcome>;
   requestHandoff(authorizationId: string, body?: HandoffRequest, options?: CommandOptions): Promise<CommandAccepted>;

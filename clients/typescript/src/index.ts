@@ -5,6 +5,7 @@
  *     const outcome = await gateway.requestHandoff("auth_7Q2M", {}, { wait: 30 });
  */
 
+export { pathOf, post, read, type Call } from "./calls.ts";
 export { Signer, type Credential } from "./credentials.ts";
 export { GatewayError, GatewayProblem, NotAnswered, NotFinished, type Fault } from "./errors.ts";
 export { EventStream, type StreamOptions } from "./event-stream.ts";

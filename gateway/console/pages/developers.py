@@ -1,8 +1,9 @@
-"""`/developers`: who you are, requests to paste, and the served OpenAPI and AsyncAPI documents for people."""
+"""`/developers`: who you are, code to paste, reads to try, and the served OpenAPI and AsyncAPI documents for people."""
 
 import asyncio
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,19 +15,24 @@ from starlette.routing import Route
 from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
 from gateway.console.page import console_of, person_of, render
-from gateway.console.views.curl import curl_of, first_requests
+from gateway.console.views.code import code_of
 from gateway.console.views.documents import (
     MessageLine,
     MessagePage,
     OperationLine,
     OperationPage,
+    ParameterRow,
     examples_of,
     message_page,
     messages_of,
     operation_page,
     operations_of,
 )
+from gateway.console.views.trial import MissingParameters, NotOffered, call_of, given_values, parameters_of, why_not
 
+_FIRST: Final = ("readMe", "watchAuthorization")
+# A page has at most 150 KiB.
+_MOST_SHOWN: Final = 24 << 10
 _DOCUMENTS: Final = {"openapi.json": operations.open_api(), "asyncapi.json": operations.async_api()}
 
 
@@ -45,12 +51,30 @@ class DevelopersPage:
 
 @dataclass(frozen=True, slots=True)
 class OperationDetails:
-    """One operation, its request as a curl command, and examples of bodies as indented JSON."""
+    """One operation, its code by language, and examples of bodies as indented JSON.
+
+    `not_offered`: why the page does not send it; `parameters` and `given`: the fields of its form, and their values.
+    """
 
     operation: OperationPage
-    curl: str
+    code: Mapping[str, str]
     body: str
     responses: Mapping[str, str]
+    not_offered: NotOffered | None
+    parameters: tuple[ParameterRow, ...]
+    given: Mapping[str, str]
+    trial: "Trial | MissingParameters | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the gateway answered: the status, or None if it did not answer, and the JSON as far as it is shown."""
+
+    outcome: Answer[object] | Failure
+    status: int | None
+    milliseconds: int
+    json: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +96,7 @@ async def developers(request: Request) -> Response:
     page = DevelopersPage(
         me=me.body if isinstance(me, Answer) else None,
         me_problem=_problem(me),
-        first_lines=first_requests(_base(request)),
+        first_lines=tuple(_first_lines(openapi.body, _base(request))) if isinstance(openapi, Answer) else (),
         operations=operations_of(openapi.body) if isinstance(openapi, Answer) else (),
         openapi_problem=_problem(openapi),
         messages=messages_of(asyncapi.body) if isinstance(asyncapi, Answer) else (),
@@ -88,14 +112,43 @@ async def operation(request: Request) -> Response:
     if found is None:
         raise HTTPException(404)
     examples = examples_of(openapi, id_)
-    body = examples.request if isinstance(examples.request, dict) else None
+    not_offered = why_not(id_)
+    given = given_values(found, {} if not_offered else request.query_params)
     details = OperationDetails(
         found,
-        curl_of(found, _base(request), body),
+        code_of(found, _base(request), examples.request, given),
         "" if examples.request is None else _indented(examples.request),
         {status: _indented(example) for status, example in examples.responses},
+        not_offered,
+        parameters_of(found),
+        request.query_params,
+        await _try(request, found, given) if "try" in request.query_params and not not_offered else None,
     )
     return render(request, "developers_operation.html", details)
+
+
+async def _try(request: Request, page: OperationPage, given: Mapping[str, object]) -> Trial | MissingParameters:
+    """Send an operation as the person: their rights, and the record of the API, are those of any other call."""
+    call = call_of(page, given)
+    if isinstance(call, MissingParameters):
+        return call
+    began = time.monotonic()
+    outcome = await console_of(request).api.send(person_of(request), call)
+    milliseconds = round(1000 * (time.monotonic() - began))
+    match outcome:
+        case Answer(status=status, body=body):
+            text = _indented(body)
+            return Trial(outcome, status, milliseconds, text[:_MOST_SHOWN], is_whole=len(text) <= _MOST_SHOWN)
+        case GatewayProblem(status=status):
+            return Trial(outcome, status, milliseconds)
+        case _:
+            return Trial(outcome, None, milliseconds)
+
+
+def _first_lines(openapi: dict[str, object], base: str) -> Iterator[str]:
+    for id_ in _FIRST:
+        if (page := operation_page(openapi, id_)) is not None:
+            yield code_of(page, base)["curl"]
 
 
 async def message(request: Request) -> Response:

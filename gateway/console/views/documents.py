@@ -25,13 +25,14 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class ParameterRow:
-    """One parameter of an operation."""
+    """One parameter of an operation. `words` are all its values, if it is one of a few words."""
 
     name: str
     place: str
     type: str
     is_required: bool
     description: str
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,20 @@ class OperationLine:
 
 @dataclass(frozen=True, slots=True)
 class OperationPage:
-    """One operation with all that a developer needs to call it."""
+    """One operation with all that a developer needs to call it. `answers` are the names of the 2xx bodies' schemas."""
 
     line: OperationLine
     description: str
     parameters: tuple[ParameterRow, ...]
     body: tuple[FieldRow, ...]
     responses: tuple[ResponseRow, ...]
+    answers: tuple[str, ...]
     is_public: bool
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of the path's parameters, in order."""
+        return tuple(part[1:-1] for part in self.line.path.split("/") if part.startswith("{"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +109,21 @@ def operation_page(openapi: JsonObject, operation_id: str) -> OperationPage | No
     """Return one operation; None if the document has no such id."""
     for line, operation in _operations(openapi):
         if line.id == operation_id:
+            responses = {
+                status: _resolve(openapi, response) for status, response in object_of(operation["responses"]).items()
+            }
+            named = (
+                text_of(_json_schema(response).get("$ref")).rpartition("/")[2]
+                for status, response in responses.items()
+                if status < "3"
+            )
             return OperationPage(
                 line=line,
                 description=text_of(operation.get("description")),
                 parameters=tuple(_parameters(openapi, operation)),
                 body=_fields(openapi, _json_schema(_resolve(openapi, operation.get("requestBody")))),
-                responses=tuple(
-                    _response(openapi, status, _resolve(openapi, response))
-                    for status, response in object_of(operation["responses"]).items()
-                ),
+                responses=tuple(_response(openapi, *one) for one in responses.items()),
+                answers=tuple(filter(None, named)),
                 is_public=operation.get("security") == [],
             )
     return None
@@ -193,13 +206,15 @@ def _operations(openapi: JsonObject) -> Iterator[tuple[OperationLine, JsonObject
 def _parameters(openapi: JsonObject, operation: JsonObject) -> Iterator[ParameterRow]:
     for one in list_of(operation.get("parameters")):
         parameter = _resolve(openapi, one)
+        schema = _resolve(openapi, parameter.get("schema"))
         if "name" in parameter:
             yield ParameterRow(
                 name=text_of(parameter["name"]),
                 place=text_of(parameter["in"]),
-                type=_type(_resolve(openapi, parameter.get("schema"))),
+                type=_type(schema),
                 is_required=bool(parameter.get("required")),
                 description=text_of(parameter.get("description")),
+                words=tuple(map(text_of, list_of(schema.get("enum")))),
             )
 
 

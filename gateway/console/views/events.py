@@ -29,7 +29,7 @@ class EventFrame:
 
 @dataclass(frozen=True, slots=True)
 class ListedEvent:
-    """An event in a list. `facts` are its public single values."""
+    """An event in a list. `facts` are its public single values; `caller` is that of the command, if there is one."""
 
     kind: str
     authorization_id: str
@@ -37,7 +37,12 @@ class ListedEvent:
     sequence: str | None
     command_id: str | None
     handoff_id: str | None
+    caller: str | None
     facts: tuple[tuple[str, str], ...]
+
+    def is_of(self, caller: str) -> bool:
+        """Whether the event is about a command of the caller, as a webhook's filter has it; "" is every caller."""
+        return caller in {"", self.caller}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class EventPage:
 
     types: tuple[EventTypeChoice, ...]
     authorization_id: str
+    caller: str
     query: str
     events: tuple[ListedEvent, ...] | None
     is_whole: bool = True
@@ -62,7 +68,7 @@ class EventPage:
     @property
     def is_filtered(self) -> bool:
         """Whether a filter is set."""
-        return bool(self.authorization_id) or any(choice.is_chosen for choice in self.types)
+        return bool(self.authorization_id or self.caller) or any(choice.is_chosen for choice in self.types)
 
 
 class EventFrames:
@@ -115,6 +121,7 @@ def listed_event(frame: EventFrame) -> ListedEvent | None:
         sequence=str(envelope["sequence"]) if "sequence" in envelope else None,
         command_id=text_of(data.get("commandId")) or None,
         handoff_id=text_of(data.get("handoffId")) or None,
+        caller=text_of(data.get("caller")) or None,
         facts=_facts(data),
     )
 

@@ -35,12 +35,12 @@ class PackedClients:
     def files(self, folder):
         return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
-    def check_types(self, program):
-        """Check the types of a program that imports the package, as a strict project does."""
+    def check_types(self, *programs):
+        """Check the types of programs that import the package, as a strict project does."""
         tsc, types = PROJECT / "node_modules/typescript/bin/tsc", PROJECT / "node_modules/@types"
         options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--typeRoots", types]
         done = subprocess.run(
-            [node_program(), tsc, *options, "--types", "node", program],
+            [node_program(), tsc, *options, "--types", "node", *programs],
             cwd=self.directory,
             capture_output=True,
             text=True,

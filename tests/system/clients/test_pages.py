@@ -87,7 +87,7 @@ async def test_every_block_of_the_typescript_guide_runs_and_has_the_right_types(
     packed.check_types(guide)
     output = await finish(await reader(*packed.node(guide), authorization))
     assert [number for number in range(len(written)) if MARK.format(number) not in output] == []
-    assert len(written) == 10
+    assert len(written) == 11
     assert "/result/reason" in output
     assert output.count("applied") >= 2
     assert "rag_" not in output, "no link is printed"

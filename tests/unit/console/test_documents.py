@@ -2,7 +2,6 @@
 
 import json
 
-from gateway.console.views.curl import curl_of
 from gateway.console.views.documents import examples_of, message_page, messages_of, operation_page, operations_of
 from schemas.published import read
 
@@ -14,7 +13,6 @@ def test_every_operation_and_message_has_a_page():
         page = operation_page(OPENAPI, line.id)
         assert page is not None
         assert page.responses
-        assert curl_of(page, "https://gateway.example/")
     for line in messages_of(ASYNCAPI):
         assert message_page(ASYNCAPI, line.id) is not None
 
@@ -26,18 +24,6 @@ def test_a_page_names_each_field_with_its_type_and_those_inside_it():
     fields = {(row.name, row.depth): row for row in page.body}
     assert fields["result", 0].is_required
     assert "reportedOutcome" in {row.name for row in page.body if row.depth == 1}
-
-
-def test_a_curl_command_holds_no_credential_and_quotes_the_body_for_a_shell():
-    [id_] = [line.id for line in operations_of(OPENAPI) if line.path.endswith("/watch")]
-    page = operation_page(OPENAPI, id_)
-    assert page is not None
-    assert curl_of(page, "https://gateway.example", {"note": "it's"}) == (
-        'curl --silent --show-error "https://gateway.example/v1/authorizations/$AUTHORIZATION_ID/watch" \\\n'
-        '  --header "Authorization: Bearer $COLLATE_GATEWAY_KEY" \\\n'
-        '  --header "Idempotency-Key: $(uuidgen)" \\\n'
-        """  --json '{"note": "it'\\''s"}'"""
-    )
 
 
 def test_a_message_shows_its_attributes_and_an_example_as_a_cloudevent():

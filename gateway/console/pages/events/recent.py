@@ -31,8 +31,8 @@ class RecentEvents:
     is_whole: bool
 
 
-async def recent_events(request: Request, query: operations.StreamEventsQuery) -> RecentEvents | Failure:
-    """Read the newest events that match."""
+async def recent_events(request: Request, query: operations.StreamEventsQuery, caller: str) -> RecentEvents | Failure:
+    """Read the newest events that match. The API's stream has no filter by caller."""
     api, person = console_of(request).api, person_of(request)
     call = operations.stream_events(query)
     async with api.stream(person, call) as opened:
@@ -41,13 +41,13 @@ async def recent_events(request: Request, query: operations.StreamEventsQuery) -
         end = await _position(opened)
     if end is None:
         return NotAnswered("the event stream has no position")
-    start = before(end, _BACK_FILTERED if any(query.values()) else _BACK)
+    start = before(end, _BACK_FILTERED if caller or any(query.values()) else _BACK)
     if start == end:
         return RecentEvents([], is_whole=True)
     async with api.stream(person, call, {"Last-Event-ID": start}) as opened:
         if isinstance(opened, Failure):
             return opened
-        return await _until_quiet(opened, end)
+        return await _until_quiet(opened, end, caller)
 
 
 async def _position(chunks: AsyncIterator[bytes]) -> str | None:
@@ -63,7 +63,7 @@ async def _position(chunks: AsyncIterator[bytes]) -> str | None:
     return None
 
 
-async def _until_quiet(chunks: AsyncIterator[bytes], end: str) -> RecentEvents:
+async def _until_quiet(chunks: AsyncIterator[bytes], end: str, caller: str) -> RecentEvents:
     """Read until the position is at the end, or no event arrives for a moment."""
     frames, found, pieces = EventFrames(), list[ListedEvent](), aiter(chunks)
     wait = _FIRST_SECONDS
@@ -74,7 +74,7 @@ async def _until_quiet(chunks: AsyncIterator[bytes], end: str) -> RecentEvents:
                     chunk = await anext(pieces)
                 for frame in frames.feed(chunk):
                     if (event := listed_event(frame)) is not None:
-                        found.append(event)
+                        found += [event] if event.is_of(caller) else []
                         wait = _QUIET_SECONDS
                     if frame.id is not None and is_position(frame.id) and has_reached(frame.id, end):
                         return RecentEvents(found, is_whole=True)

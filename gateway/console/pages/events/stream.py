@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from gateway.console.api import Failure, models, operations
 from gateway.console.page import console_of, person_of
-from gateway.console.views.events import EventFrames, is_position
-from schemas.enums import PREFIX, EventType
+from gateway.console.views.events import EventFrames, is_position, listed_event
+from schemas.enums import EventType
 from schemas.fields.scalars import is_id
 
 SHORTEST_SECONDS: Final = 1.0
@@ -35,6 +35,11 @@ def stream_query(request: Request) -> operations.StreamEventsQuery:
         "type": cast("list[models.EventType]", types),
         "authorizationId": [authorization_id] if is_id(authorization_id) else [],
     }
+
+
+def caller_of(request: Request) -> str:
+    """Return the caller whose events a page shows; "" for every caller."""
+    return request.query_params.get("caller", "").strip()
 
 
 async def stream(request: Request) -> Response:
@@ -65,7 +70,7 @@ async def _changes(request: Request, query: operations.StreamEventsQuery, last: 
             yield b"event: unavailable\ndata: \n\n"
             return
         latest = LatestChange()
-        reading = asyncio.create_task(_read(opened, latest))
+        reading = asyncio.create_task(_read(opened, latest, caller_of(request)))
         try:
             async for message in coalesced(latest):
                 yield message
@@ -75,13 +80,14 @@ async def _changes(request: Request, query: operations.StreamEventsQuery, last: 
                 await reading
 
 
-async def _read(chunks: AsyncIterator[bytes], latest: LatestChange) -> None:
+async def _read(chunks: AsyncIterator[bytes], latest: LatestChange, caller: str) -> None:
     frames = EventFrames()
     try:
         async for chunk in chunks:
             for frame in frames.feed(chunk):
                 latest.id = frame.id or latest.id
-                latest.has_changed = latest.has_changed or frame.name.startswith(PREFIX)
+                event = listed_event(frame)
+                latest.has_changed = latest.has_changed or (event is not None and event.is_of(caller))
                 if frame.id is not None or frame.name:
                     latest.news.set()
     except ValueError:

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.virtual_time
 KIND = "collate-gateway.handoff.closed.v1"
 
 
-def frame(number, subject="auth_1", kind=KIND, position="5.9"):
+def frame(number, subject="auth_1", kind=KIND, position="5.9", **data):
     event = {
         "subject": subject,
         "time": f"2026-11-26T03:10:{number:02}Z",
         "sequence": str(number),
-        "data": {"by": "us"},
+        "data": {"by": "us"} | data,
     }
     return f"id: {position}\nevent: {kind}\ndata: {json.dumps(event)}\n\n".encode()
 
@@ -59,6 +59,19 @@ async def test_the_list_reads_a_little_before_the_end_and_shows_the_newest_first
     page = await ask("/events?show=list", api)
     assert [call.headers.get("last-event-id") for call in api.sent("/v1/events")] == [None, "0.0"]
     assert page.text.index("auth_2") < page.text.index("auth_1")
+
+
+async def test_the_events_of_a_caller_are_listed_alone_and_the_page_follows_them_only():
+    own, other = frame(1, "auth_own", caller="intake", position="4.8"), frame(2, "auth_other", caller="billing")
+    page = await ask("/events?show=list&caller=intake", events_api(own, other, frame(3, "auth_of_nobody")))
+    assert "auth_own" in page.text
+    assert "auth_other" not in page.text
+    assert "auth_of_nobody" not in page.text
+    assert 'hx-sse:connect="/events/stream?caller=intake"' in page.text
+    assert '<noscript><a class="button" href="/events?show=list&amp;caller=intake">Refresh' in page.text
+    for frames, changes in (((own, other), 2), ((other,), 1)):
+        answer = await ask("/events/stream?caller=intake", events_api(*frames), {"last-event-id": "4.7"})
+        assert answer.text.count("event: console:refresh") == changes
 
 
 async def test_an_unknown_type_and_a_malformed_id_filter_nothing():
