@@ -1,6 +1,7 @@
 """The chart's README: every value with its default and its description, from values.yaml and values.schema.json."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,20 +14,15 @@ _HEAD: Final = """# The chart of the gateway
 <!-- Made by `make docs` from values.yaml and values.schema.json; don't edit. -->
 
 The chart installs ingress, workers and, as options, projector, deliverer and console, and Jobs that create topics and
-tables. It installs no Kafka, no PostgreSQL and no Secret.
-[docs/deploy.md](../../docs/deploy.md) leads from nothing to the first command; `gateway plan` calculates sizes
-([capacity](../../docs/capacity.md#gateway-plan)).
-
-    helm upgrade --install gateway helm/gateway --namespace gateway --values values.yaml --wait
-    helm test gateway --namespace gateway --logs
+tables. It installs no Kafka, no PostgreSQL and no Secret. [docs/deploy.md](../../docs/deploy.md) leads from nothing
+to the first command.
 
 These values have no default: `settings.environment`, `settings.kafka.bootstrap`, `settings.collate.base_url`,
 `secrets.existingSecret`. `ci/` has complete files:
 
 """
 _HABITS: Final = """
-**`ingress` is a process of the gateway, not access from outside.** For a Kubernetes Ingress set
-`expose.ingress`; the chart refuses `ingress.enabled`.
+**`ingress` is a process of the gateway.** For access from outside set `expose.ingress`.
 
 **Variables.** `settings` becomes the environment of every process. `extraEnv` is for variables of the platform,
 such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
@@ -34,10 +30,9 @@ such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
 **Security contexts.** The defaults meet the restricted Pod Security Standard. On OpenShift set
 `podSecurityContext.runAsUser`, `runAsGroup` and `fsGroup` to `null` (`ci/openshift-values.yaml`).
 
-**Networks.** A NetworkPolicy limits each process to its ports from the first installation on. Peers are yours
-to fill in; until then the notes of `helm install` list what is open.
-
 """
+_PROCESSES: Final = ("ingress", "worker", "projector", "deliverer", "console")
+_EACH: Final = f"PROCESS: {', '.join(_PROCESSES)}"
 _TABLE: Final = "| value | default | meaning |\n| --- | --- | --- |\n"
 _SETTINGS: Final = (
     "Settings of the gateway by section and name: [configuration](../../docs/configuration.md), in lower case."
@@ -66,10 +61,11 @@ def described(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[
             yield path, {}, _SETTINGS
             return
         if isinstance(default, dict) and default and whole.get("properties"):
-            # A shared definition says what its parts are; the value that uses it says what they are for.
+            # A shared definition says what its parts are; the value that uses it says once what they are for.
             use = shape.get("description", "") if "$ref" in shape else ""
             for name, value in default.items():
                 yield from walk(f"{path}.{name}" if path else name, whole["properties"].get(name, {}), value, use)
+                use = ""
             return
         if not whole.get("description"):
             raise ValueUndescribed(f"{path} has no description in values.schema.json")
@@ -79,13 +75,30 @@ def described(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[
 
 
 def _tables(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
-    sections: dict[str, list[str]] = {"Common": []}
-    for path, default, description in described(schema, values):
-        section = path.partition(".")[0] if "." in path else "Common"
-        row = f"| `{path}` | {_shown(default)} | {description} |\n"
-        sections.setdefault(section, []).append(row)
-    for section, rows in sections.items():
-        yield f"\n## {section}\n\n{_TABLE}{''.join(rows)}"
+    rows = list(described(schema, values))
+    defaults: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for path, default, description in rows:
+        process, _, name = path.partition(".")
+        if process in _PROCESSES:
+            defaults[name, description][process] = _shown(default)
+    alike = {key: of for key, of in defaults.items() if len(of) >= len(_PROCESSES) - 1}
+    sections: dict[str, list[str]] = {"Common": [], _EACH: [_row(*key, of) for key, of in alike.items()]}
+    for path, default, description in rows:
+        section, _, name = path.partition(".")
+        if section not in alike.get((name, description), ()):
+            row = f"| `{path}` | {_shown(default)} | {description} |\n"
+            sections.setdefault(section if name else "Common", []).append(row)
+    for section, lines in sections.items():
+        yield f"\n## {section}\n\n{_TABLE}{''.join(lines)}"
+
+
+def _row(name: str, description: str, of: Mapping[str, str]) -> str:
+    """Return the row of a value that all processes have, or all but one; `of` has the default of each."""
+    default = ", ".join(f"{process} {text}" for process, text in of.items())
+    if len(set(of.values())) == 1:
+        default = next(iter(of.values()))
+    others = "".join(f" Not of {process}." for process in _PROCESSES if process not in of)
+    return f"| `PROCESS.{name}` | {default} | {description}{others} |\n"
 
 
 def _shown(default: Any) -> str:
