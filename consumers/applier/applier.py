@@ -183,15 +183,16 @@ class Applier:
             fields = {"command_id": command_id, "record_id": task.record_id}
             unit_of_work.on_commit(self._log.warning, "command.discard_ignored", **fields)
             return ()
-        unit_of_work.emit(outcome.discarded(decision, task.caller, dead_letter), command_id, dead_letter.first)
+        decided = operator_decision(decision, task.caller)
+        ended = outcome.discarded(command_id, dead_letter, OutcomeReason.DISCARDED, decided)
+        unit_of_work.emit(ended, command_id, dead_letter.first)
         unit_of_work.remove_dead_letter(command_id)
         digest = task.digest if dead_letter.digest is None else bytes.fromhex(dead_letter.digest)
         unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED, dead_letter.caller)
         unit_of_work.on_commit(self._context.metrics.finished.labels(dead_letter.command, "discarded", "none").inc)
-        shown = _shown(operator_decision(decision, task.caller))
-        unit_of_work.on_commit(self._log.info, "command.discarded", command_id=command_id, **shown)
-        ended = dead_letters.discarded(command_id, dead_letter.redrive, invocation.now)
-        return (self._context.event_writer.dead_letter_ended(invocation.key, ended),)
+        unit_of_work.on_commit(self._log.info, "command.discarded", command_id=command_id, **_shown(decided))
+        record = dead_letters.discarded(command_id, dead_letter.redrive, invocation.now)
+        return (self._context.event_writer.dead_letter_ended(invocation.key, record),)
 
     def _empty_recent_commands(
         self, invocation: Invocation, unit_of_work: UnitOfWork, task: RecordTask, decision: EmptyRecentCommands

@@ -3,7 +3,6 @@
 A dead letter contains what an operator needs for a decision, and what a redrive needs for the next write.
 """
 
-from types import MappingProxyType
 from typing import Any, Final
 
 from consumers.applier.reasons import AdvisedSlug
@@ -57,26 +56,14 @@ class DeadLetterCause(AdvisedSlug):
     )
 
 
-# Whether a deployment or a change at Collate can be the cause. Such failures count towards the share of dead letters
-# above which a partition stops. `too_old` does not: after a long outage of Collate every waiting command is too old.
-COUNTS: Final = MappingProxyType(
-    {
-        DeadLetterCause.INVALID_RECORD: True,
-        DeadLetterCause.UNDECRYPTABLE: True,
-        DeadLetterCause.OUTCOME_UNKNOWN: True,
-        DeadLetterCause.RECORD_LOST: False,
-        DeadLetterCause.TOO_OLD: False,
-        DeadLetterCause.HANDLER_FAILED: True,
-        DeadLetterCause.TOO_MANY_WRITES: True,
-        DeadLetterCause.REQUEST_REFUSED: True,
-        DeadLetterCause.FORBIDDEN: True,
-    }
-)
+# Neither a deployment nor a change at Collate can be the cause, so these do not count towards the share of dead letters
+# above which a partition stops. After a long outage of Collate every waiting command is too old.
+NOT_COUNTED: Final = frozenset({DeadLetterCause.RECORD_LOST, DeadLetterCause.TOO_OLD})
 
 
 def failure(cause: DeadLetterCause) -> Failure:
     """Return what the engine counts of a dead letter."""
-    return Failure(cause.value, COUNTS[cause])
+    return Failure(cause.value, cause not in NOT_COUNTED)
 
 
 def dead_letter(

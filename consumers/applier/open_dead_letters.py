@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumers.applier import dead_letters, outcome
+from consumers.applier.reasons import OutcomeReason
 from consumers.authorization.recent_commands import CommandEnd
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def open_dead_letter(
     if displaced is None:
         return ()
     other_id, other = displaced
-    unit_of_work.emit(outcome.displaced(other_id, other), other_id, other.first)
+    unit_of_work.emit(outcome.discarded(other_id, other, OutcomeReason.TOO_MANY_DEAD_LETTERS), other_id, other.first)
     if other.digest is not None:
         unit_of_work.add_recent_command(other_id, bytes.fromhex(other.digest), CommandEnd.FINISHED, other.caller)
     unit_of_work.on_commit(context.metrics.finished.labels(other.command, "discarded", "none").inc)

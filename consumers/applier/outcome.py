@@ -9,7 +9,7 @@ from consumers.applier.reasons import OutcomeReason
 from consumers.applier.task import CommandTask, operator_decision
 from consumers.authorization.state import CommandWork, OpenDeadLetter
 from schemas.callers import vouching
-from schemas.commands import Discard, EmptyRecentCommands, HandoffClose, HandoffRequest, LowerVersionFloor, RecordRead
+from schemas.commands import EmptyRecentCommands, HandoffClose, HandoffRequest, LowerVersionFloor, RecordRead
 from schemas.dead_letter import DeadLetter
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import (
@@ -21,6 +21,7 @@ from schemas.events import (
     VersionFloorLowered,
     WouldSend,
 )
+from schemas.operator_decision import OperatorDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,25 +147,10 @@ def record_invalid(command_id: str, dead_letter: DeadLetter) -> CommandDeadLette
     )
 
 
-def discarded(decision: Discard, caller: str, dead_letter: OpenDeadLetter) -> CommandFinished:
-    """Return the event of a discarded command."""
-    return CommandFinished.model_construct(
-        command_id=decision.command_id,
-        command=CommandType(dead_letter.command),
-        caller=dead_letter.caller,
-        outcome=Outcome.DISCARDED,
-        effect=Effect.NONE,
-        reason=OutcomeReason.DISCARDED.value,
-        advice=OutcomeReason.DISCARDED.advice,
-        redrive=dead_letter.redrive or None,
-        decision=operator_decision(decision, caller),
-        metadata=dead_letter.metadata,
-    )
-
-
-def displaced(command_id: str, dead_letter: OpenDeadLetter) -> CommandFinished:
-    """Return the event of a dead letter that lost its place to newer ones."""
-    reason = OutcomeReason.TOO_MANY_DEAD_LETTERS
+def discarded(
+    command_id: str, dead_letter: OpenDeadLetter, reason: OutcomeReason, decision: OperatorDecision | None = None
+) -> CommandFinished:
+    """Return the event of a dead letter that an operator discarded, or that lost its place to newer ones."""
     return CommandFinished.model_construct(
         command_id=command_id,
         command=CommandType(dead_letter.command),
@@ -174,6 +160,7 @@ def displaced(command_id: str, dead_letter: OpenDeadLetter) -> CommandFinished:
         reason=reason.value,
         advice=reason.advice,
         redrive=dead_letter.redrive or None,
+        decision=decision,
         metadata=dead_letter.metadata,
     )
 

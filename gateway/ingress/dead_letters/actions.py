@@ -6,7 +6,6 @@ Invariant: the record describes the dead letter that the operator saw.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
@@ -22,14 +21,6 @@ from schemas.identity import request_id
 from schemas.records import RecordedCommand, UndecryptableRecord, UnreadableRecord, read_command
 from schemas.sealing import Keys
 from schemas.times import format_time
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterTarget:
-    """The command and the authorization of a dead letter."""
-
-    command_id: str
-    authorization_id: str
 
 
 def original_of(dead_letter: DeadLetter, keys: Keys) -> Original | UnreadableRecord:
@@ -117,19 +108,19 @@ class DeadLetterActions:
         self._commands = commands
 
     async def append(
-        self, context: RequestContext, target: DeadLetterTarget, caller: str, action: Redrive | Discard, redrive: int
+        self, context: RequestContext, authorization_id: str, caller: str, action: Redrive | Discard, redrive: int
     ) -> str:
         """Append the action and return its acceptance time (RFC 3339). `redrive` is the dead letter's redrive number.
 
         Raises an Unavailable problem if the action is not known to be in the topic.
         """
         accepted_at = acceptance_time()
-        record_id, number = _identity(target, action, redrive)
+        record_id, number = _identity(action, redrive)
         record = self._commands.serialize(
             RecordedCommand(
                 id=record_id,
                 caller=caller,
-                authorization_id=target.authorization_id,
+                authorization_id=authorization_id,
                 accepted_at=accepted_at,
                 data=action,
                 redrive=number,
@@ -143,7 +134,7 @@ class DeadLetterActions:
         return format_time(accepted_at)
 
 
-def _identity(target: DeadLetterTarget, action: Redrive | Discard, redrive: int) -> tuple[str, int]:
+def _identity(action: Redrive | Discard, redrive: int) -> tuple[str, int]:
     if isinstance(action, Redrive):
-        return request_id("redrive", target.command_id, action.redrive), action.redrive
-    return request_id("discard", target.command_id, redrive), 0
+        return request_id("redrive", action.command_id, action.redrive), action.redrive
+    return request_id("discard", action.command_id, redrive), 0

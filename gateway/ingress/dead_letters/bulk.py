@@ -14,13 +14,8 @@ from starlette.responses import Response
 from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
 from gateway.ingress.auth.names import parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.dead_letters.actions import (
-    DeadLetterActions,
-    DeadLetterTarget,
-    discard_of,
-    redrive_of,
-)
-from gateway.ingress.dead_letters.index import DeadLetterFilter, IndexEntry, digest_of
+from gateway.ingress.dead_letters.actions import DeadLetterActions, discard_of, redrive_of
+from gateway.ingress.dead_letters.index import IndexEntry, digest_of
 from gateway.ingress.dead_letters.reader import (
     DeadLetterGone,
     DeadLetterReader,
@@ -29,7 +24,7 @@ from gateway.ingress.dead_letters.reader import (
 )
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import DeadLettersChanged, DeadLettersUnread, InvalidCommand, NotRedrivable
+from gateway.ingress.http.problems import DeadLettersChanged, InvalidCommand, NotRedrivable
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import read_json
 from gateway.ingress.http.responses import ModelResponse
@@ -61,12 +56,8 @@ class BulkDecisions:
         body, operator = parse_with_operator(caller, DeadLetterDecisions, await read_json(request))
         context = context_of(request.scope)
         context.deadline.extend(LIVE_CALL_SECONDS)
-        if not self._reader.is_caught_up:
-            raise DeadLettersUnread(
-                "The dead letters are still being read, or Kafka is not available. Please try again in a few seconds.",
-                retry_after_seconds=2,
-            )
-        entries = self._reader.index.selected(_filter(body), _after(body), datetime.now(UTC))
+        self._reader.require_caught_up()
+        entries = self._reader.index.selected(body.selection, _after(body), datetime.now(UTC))
         if len(entries) != body.count or digest_of(entries) != body.digest:
             raise DeadLettersChanged(
                 "Nothing was decided. List the dead letters again, then decide.", members={"matching": len(entries)}
@@ -122,16 +113,8 @@ class BulkDecisions:
                 return "expired"
             except NotRedrivable:
                 return "not_redrivable"
-        target = DeadLetterTarget(summary.command_id, summary.authorization_id)
-        await self._actions.append(context, target, caller, action, summary.redrive)
+        await self._actions.append(context, summary.authorization_id, caller, action, summary.redrive)
         return None
-
-
-def _filter(body: DeadLetterDecisions) -> DeadLetterFilter:
-    chosen = body.selection
-    return DeadLetterFilter(
-        chosen.cause, chosen.command, chosen.caller, chosen.authorization_id, chosen.since, chosen.before
-    )
 
 
 def _after(body: DeadLetterDecisions) -> tuple[datetime, str] | None:

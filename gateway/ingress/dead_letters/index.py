@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.api.dead_letters import DeadLetterSummary
+from schemas.api.dead_letters import DeadLetterSelection, DeadLetterSummary
+from schemas.api.queries import DeadLettersQuery
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import PREFIX
 from schemas.fields.scalars import is_command_id, is_id
@@ -38,28 +39,8 @@ class IndexEntry:
         return self.summary.dead_at, self.summary.command_id
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetterFilter:
-    """Conditions on dead letters; None accepts all."""
-
-    cause: str | None = None
-    command: str | None = None
-    caller: str | None = None
-    authorization_id: str | None = None
-    since: datetime | None = None
-    before: datetime | None = None
-
-    def accepts(self, summary: DeadLetterSummary) -> bool:
-        """Whether a dead letter matches. The type may be short, such as `handoff.request`."""
-        types = {self.command, f"{PREFIX}{self.command}.v1"}
-        return (
-            self.cause in {None, summary.cause}
-            and (self.command is None or summary.command in types)
-            and self.caller in {None, summary.caller}
-            and self.authorization_id in {None, summary.authorization_id}
-            and (self.since is None or summary.dead_at >= self.since)
-            and (self.before is None or summary.dead_at < self.before)
-        )
+DeadLetterFilter = DeadLettersQuery | DeadLetterSelection
+"""The conditions of a list or of a decision; None accepts all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +102,24 @@ class DeadLetterIndex:
         self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, limit: int, now: datetime
     ) -> IndexPage:
         """Return the matching entries after a sort key, oldest first."""
-        self._sweep(now)
-        matching = [entry for entry in self._entries.values() if wanted.accepts(entry.summary)]
-        rest = matching if after is None else [entry for entry in matching if entry.order > after]
+        matching, rest = self._matching(wanted, after, now)
         found = heapq.nsmallest(limit + 1, rest, key=lambda entry: entry.order)
         return IndexPage(tuple(found[:limit]), len(matching), len(found) > limit)
 
     def selected(self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, now: datetime) -> list[IndexEntry]:
         """Return all matching entries after a sort key, oldest first."""
-        self._sweep(now)
-        matching = [entry for entry in self._entries.values() if wanted.accepts(entry.summary)]
-        rest = matching if after is None else [entry for entry in matching if entry.order > after]
+        _, rest = self._matching(wanted, after, now)
         return sorted(rest, key=lambda entry: entry.order)
 
-    def _sweep(self, now: datetime) -> None:
+    def _matching(
+        self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, now: datetime
+    ) -> tuple[list[IndexEntry], list[IndexEntry]]:
+        """Return all matching entries, and those of them after a sort key. Remove what has expired."""
         oldest = now - RETENTION
         for command_id in [key for key, entry in self._entries.items() if entry.summary.dead_at < oldest]:
             self._remove(command_id)
+        matching = [entry for entry in self._entries.values() if _accepts(wanted, entry.summary)]
+        return matching, matching if after is None else [entry for entry in matching if entry.order > after]
 
     def _oldest_of_fullest(self) -> str:
         ((fullest, _),) = self._by_caller.most_common(1)
@@ -148,6 +130,19 @@ class DeadLetterIndex:
         if entry is not None:
             self._by_caller[entry.summary.caller] -= 1
             self.open_by_cause[entry.summary.cause] -= 1
+
+
+def _accepts(wanted: DeadLetterFilter, summary: DeadLetterSummary) -> bool:
+    # The type may be short, such as `handoff.request`.
+    types = {wanted.command, f"{PREFIX}{wanted.command}.v1"}
+    return (
+        wanted.cause in {None, summary.cause}
+        and (wanted.command is None or summary.command in types)
+        and wanted.caller in {None, summary.caller}
+        and wanted.authorization_id in {None, summary.authorization_id}
+        and (wanted.since is None or summary.dead_at >= wanted.since)
+        and (wanted.before is None or summary.dead_at < wanted.before)
+    )
 
 
 def _summary(command_id: str, dead_letter: DeadLetter) -> DeadLetterSummary:

@@ -11,6 +11,7 @@ from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.topic_follower import TopicFollower
 from adapters.kafka.topic_reader import OpenReader, TopicReader, TopicRecord
 from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
+from gateway.ingress.http.problems import DeadLettersUnread
 from runtime.health import Health
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
@@ -55,6 +56,14 @@ class DeadLetterReader:
     def is_caught_up(self) -> bool:
         """Whether the index holds every dead letter."""
         return self._follower.is_caught_up
+
+    def require_caught_up(self) -> None:
+        """Raise DeadLettersUnread unless the index holds every dead letter."""
+        if not self.is_caught_up:
+            raise DeadLettersUnread(
+                "The dead letters are still being read, or Kafka is not available. Please try again in a few seconds.",
+                retry_after_seconds=2,
+            )
 
     async def run(self) -> None:
         """Follow the topic until cancelled."""

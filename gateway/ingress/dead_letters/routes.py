@@ -17,14 +17,13 @@ from gateway.ingress.commands.service import RESPONSE_MARGIN_SECONDS
 from gateway.ingress.commands.waiters import Finished, News, Waiters
 from gateway.ingress.dead_letters.actions import (
     DeadLetterActions,
-    DeadLetterTarget,
     discard_of,
     not_redrivable,
     original_of,
     redrive_of,
     traceparent_of,
 )
-from gateway.ingress.dead_letters.index import DeadLetterFilter, IndexEntry, digest_of
+from gateway.ingress.dead_letters.index import IndexEntry, digest_of
 from gateway.ingress.dead_letters.presenter import detail, situation
 from gateway.ingress.dead_letters.reader import (
     DeadLetterGone,
@@ -84,10 +83,8 @@ class DeadLetters:
         self._access.admit(request)
         query = read_query(request, DeadLettersQuery)
         now = datetime.now(UTC)
-        wanted = DeadLetterFilter(
-            query.cause, query.command, query.caller, query.authorization_id, query.since, query.before or now
-        )
-        self._require_caught_up()
+        wanted = query.model_copy(update={"before": query.before or now})
+        self._reader.require_caught_up()
         page = self._reader.index.page(wanted, read_after(query.cursor, datetime, str), query.limit, now)
         has_digest = query.digest is not None
         return ModelResponse(
@@ -122,7 +119,7 @@ class DeadLetters:
         # A record without an authorization has no place on the topic; then the log line is the only record.
         if (authorization_id := entry.summary.authorization_id) is not None:
             read = RecordRead(content=ReadContent.DEAD_LETTER_ORIGINAL, operator=operator, of_command=command_id)
-            await self._record.put_read(authorization_id, caller.name, read)
+            await self._record.put(authorization_id, caller.name, read)
         original = original_of(dead_letter, self._keys)
         data = original.data if isinstance(original, Original) else None
         return ModelResponse(DeadLetterOriginal(command_id=command_id, data=data, value=dead_letter.record.value))
@@ -134,7 +131,7 @@ class DeadLetters:
         context_of(request.scope).deadline.extend(LIVE_CALL_SECONDS)
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
-        authorization_id = _target(entry).authorization_id
+        authorization_id = _authorization_of(entry)
         original = original_of(dead_letter, self._keys)
         handoff_id = original.data.get("handoffId") if isinstance(original, Original) else None
         handoff_id = handoff_id if isinstance(handoff_id, str) else None
@@ -176,34 +173,27 @@ class DeadLetters:
 
     async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:
         """Append the action. Return 200 if it ends within the caller's `Prefer: wait`, else 202."""
-        context, target, summary = context_of(request.scope), _target(entry), entry.summary
+        context, authorization_id, summary = context_of(request.scope), _authorization_of(entry), entry.summary
         seconds = wait_seconds(context, self._max_wait_seconds)
         news: News | None = None
-        with self._waiters.register(target.command_id, caller) if seconds else nullcontext() as waiter:
-            accepted_at = await self._actions.append(context, target, caller, action, summary.redrive)
+        with self._waiters.register(summary.command_id, caller) if seconds else nullcontext() as waiter:
+            accepted_at = await self._actions.append(context, authorization_id, caller, action, summary.redrive)
             if waiter is not None:
                 context.deadline.extend(seconds + RESPONSE_MARGIN_SECONDS)
                 news = await self._waiters.wait(waiter, seconds, request.receive)
         receipt = CommandReceipt(
-            command_id=target.command_id,
+            command_id=summary.command_id,
             command_type=summary.command or "unrecognised",
-            authorization_id=target.authorization_id,
+            authorization_id=authorization_id,
             accepted_at=accepted_at,
             waited_seconds=0 if waiter is None else seconds,
             news=news if news is not None and _is_news_of(action, news) else None,
         )
         return command_response(receipt)
 
-    def _require_caught_up(self) -> None:
-        if not self._reader.is_caught_up:
-            raise DeadLettersUnread(
-                "The dead letters are still being read, or Kafka is not available. Please try again in a few seconds.",
-                retry_after_seconds=2,
-            )
-
     def _find(self, request: Request) -> IndexEntry:
         command_id = path_command_id(request)
-        self._require_caught_up()
+        self._reader.require_caught_up()
         entry = self._reader.index.find(command_id, datetime.now(UTC))
         if entry is None:
             raise NotADeadLetter("The command has no dead letter: it has ended, was decided, or has expired.")
@@ -229,9 +219,9 @@ def _is_news_of(action: Redrive | Discard, news: News) -> bool:
     return isinstance(news, Finished) and news.event.outcome == Outcome.DISCARDED
 
 
-def _target(entry: IndexEntry) -> DeadLetterTarget:
+def _authorization_of(entry: IndexEntry) -> str:
     if entry.summary.authorization_id is None:
         raise NotRedrivable(
             "The record names no authorization, so it can be neither redriven nor discarded. It expires after 30 days."
         )
-    return DeadLetterTarget(entry.summary.command_id, entry.summary.authorization_id)
+    return entry.summary.authorization_id

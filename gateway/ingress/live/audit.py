@@ -5,7 +5,6 @@ import uuid
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time
 from gateway.ingress.commands.publisher import Appended
 from gateway.ingress.http.problems import AuditUnavailable
-from gateway.ingress.live.outcomes import Access
 from schemas.commands import RecordAccess, RecordRead, ReleaseHandoff
 from schemas.records import RecordedCommand
 
@@ -21,38 +20,25 @@ class AccessRecord:
         """Whether Kafka accepts records now."""
         return self._commands.is_up
 
-    async def put(self, access: Access) -> float | None:
-        """Append the record. Return None once it is on all in-sync replicas, else the seconds before a retry."""
-        data = RecordAccess(
-            handoff_id=access.handoff_id,
-            operator=access.operator,
-            grant_expires_at=access.expires_at,
-            take_over=access.take_over or None,
-            claim_check=access.claim_check,
-        )
-        return await self._append(access.record_id, access.caller, access.authorization_id, data)
-
     def require_open(self) -> None:
         """Raise AuditUnavailable while Kafka accepts no records."""
         if not self.is_open:
             raise _unavailable(2.0)
 
-    async def put_read(self, authorization_id: str, caller: str, read: RecordRead) -> None:
-        """Append the record of a read. Raises AuditUnavailable unless it is on all in-sync replicas."""
-        retry_after = await self._append(str(uuid.uuid4()), caller, authorization_id, read)
+    async def put(self, authorization_id: str, caller: str, data: RecordRead | ReleaseHandoff) -> None:
+        """Append the record of a read or a release. Raises AuditUnavailable unless all in-sync replicas have it."""
+        retry_after = await self.append(authorization_id, caller, data)
         if retry_after is not None:
             raise _unavailable(retry_after)
 
-    async def put_release(self, authorization_id: str, caller: str, release: ReleaseHandoff) -> None:
-        """Append the record of a release. Raises AuditUnavailable unless it is on all in-sync replicas."""
-        retry_after = await self._append(str(uuid.uuid4()), caller, authorization_id, release)
-        if retry_after is not None:
-            raise _unavailable(retry_after)
-
-    async def _append(
-        self, record_id: str, caller: str, authorization_id: str, data: RecordAccess | RecordRead | ReleaseHandoff
+    async def append(
+        self, authorization_id: str, caller: str, data: RecordAccess | RecordRead | ReleaseHandoff
     ) -> float | None:
-        record = RecordedCommand(record_id, caller, authorization_id, acceptance_time(), data)
+        """Append a record. Return None once it is on all in-sync replicas, else the seconds before a retry.
+
+        Each record has an id of its own: a link that is returned again is another access.
+        """
+        record = RecordedCommand(str(uuid.uuid4()), caller, authorization_id, acceptance_time(), data)
         result = await self._commands.append(self._commands.serialize(record))
         return None if isinstance(result, Appended) else result.retry_after_seconds
 

@@ -13,7 +13,6 @@ import asyncio
 import random
 import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,9 +21,9 @@ from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
 from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause
+from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.claims import ClaimReader, ClaimsUnknown, NoClaims
 from gateway.ingress.live.outcomes import (
-    Access,
     ClaimCheckFailed,
     ClaimedByAnother,
     FailedCheck,
@@ -39,6 +38,7 @@ from gateway.ingress.live.outcomes import (
 from schemas.callers import asserted_by
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
+from schemas.commands import RecordAccess
 from schemas.enums import AssertedBy, ClaimCheck
 from schemas.identity import request_id
 
@@ -79,17 +79,6 @@ class GrantSource(Protocol):
         """Mint a grant."""
 
 
-class AccessLog(Protocol):
-    """The log of accesses."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the log accepts a record now."""
-
-    async def put(self, access: Access) -> float | None:
-        """Record an access. Return None when it is durable, else the seconds until a retry."""
-
-
 @dataclass(frozen=True, slots=True)
 class GrantRequest:
     """A caller's request for a grant. `retry_key` is its Idempotency-Key, the same for its retries."""
@@ -115,7 +104,7 @@ class Grants:
     def __init__(
         self,
         collate: GrantSource,
-        record: AccessLog,
+        record: AccessRecord,
         now: Callable[[], float] = time.time,
         *,
         claims: ClaimReader = NoClaims(),  # noqa: B008 - it has no state
@@ -151,18 +140,14 @@ class Grants:
             grant = answer.model
             if grant.expires_at.timestamp() - self._now() <= MIN_VALID_SECONDS:
                 continue
-            access = Access(
-                authorization_id=request.authorization_id,
+            access = RecordAccess(
                 handoff_id=handoff.id,
                 operator=request.operator,
-                caller=request.caller,
-                expires_at=grant.expires_at,
-                # A link that is returned again is another access, so its record has an id of its own.
-                record_id=str(uuid.uuid4()),
-                take_over=request.take_over,
+                grant_expires_at=grant.expires_at,
+                take_over=request.take_over or None,
                 claim_check=check,
             )
-            retry_after = await self._record.put(access)
+            retry_after = await self._record.append(request.authorization_id, request.caller, access)
             granted = Granted(handoff.id, grant, handoff.message, check)
             return granted if retry_after is None else Unrecorded(retry_after)
         return NotOpen(NoAccess.GRANTS_TOO_SHORT, handoff.id)

@@ -1,7 +1,6 @@
 """Outcomes of live calls, as values. `routes` and `problems` convert them to HTTP responses."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
 from adapters.collate.answers import CallFailure
@@ -107,17 +106,3 @@ class UpstreamError:
 
     operation: Operation
     answer: CallFailure
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """The record of an access, written before the link is returned. It never has the link or its id."""
-
-    authorization_id: str
-    handoff_id: str
-    operator: str
-    caller: str
-    expires_at: datetime
-    record_id: str
-    take_over: bool = False
-    claim_check: ClaimCheck | None = None

@@ -27,14 +27,10 @@ from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.evidence import EvidenceReader
 from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (
-    ClaimCheckFailed,
-    ClaimedByAnother,
     Granted,
     NoEvidence,
     NoSnapshot,
     NotOpen,
-    NotTheOpener,
-    OpenerUnknown,
     Snapshot,
     Unrecorded,
     UpstreamError,
@@ -110,12 +106,10 @@ class LiveCalls:
                 if outcome.claim_check is not None:
                     context.log_fields["claim_check"] = outcome.claim_check.value
                 return JSONResponse(_granted(outcome), 201)
-            case ClaimedByAnother() | ClaimCheckFailed() | NotTheOpener() | OpenerUnknown():
-                raise problem_of_check(outcome)
             case NotOpen():
                 if outcome.message is not None:
                     read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
-                    await self._record.put_read(authorization_id, caller.name, read)
+                    await self._record.put(authorization_id, caller.name, read)
                 raise problem_of_not_open(outcome)
             case Unrecorded(retry_after_seconds=seconds):
                 raise AuditUnavailable(
@@ -125,7 +119,7 @@ class LiveCalls:
             case UpstreamError():
                 raise problem_of(outcome)
             case _:
-                assert_never(outcome)
+                raise problem_of_check(outcome)
 
     async def release(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/release, for people only."""
@@ -138,7 +132,7 @@ class LiveCalls:
         context = context_of(request.scope)
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id}
         self._record.require_open()
-        await self._record.put_release(authorization_id, caller.name, ReleaseHandoff(handoff_id=handoff_id))
+        await self._record.put(authorization_id, caller.name, ReleaseHandoff(handoff_id=handoff_id))
         return ModelResponse(ReleaseAccepted(authorization_id=authorization_id, handoff_id=handoff_id), 202)
 
     async def handoff(self, request: Request) -> Response:
@@ -165,7 +159,7 @@ class LiveCalls:
             raise HandoffNotFound("Collate has no such handoff of this authorization. Read `active` instead.")
         if with_message and found.handoff is not None:
             read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
-            await self._record.put_read(authorization_id, caller.name, read)
+            await self._record.put(authorization_id, caller.name, read)
         return ModelResponse(live_handoff(found, with_message=with_message))
 
     async def review(self, request: Request) -> Response:
@@ -177,7 +171,7 @@ class LiveCalls:
                 read = RecordRead(
                     content=ReadContent.REVIEW_SNAPSHOT, operator=operator, review_snapshot_id=outcome.snapshot.id
                 )
-                await self._record.put_read(authorization_id, caller, read)
+                await self._record.put(authorization_id, caller, read)
                 head: dict[str, object] = {"authorizationId": outcome.authorization_id, "version": outcome.version}
                 if outcome.covers_review_snapshot_id is not None:
                     head["coversReviewSnapshotId"] = outcome.covers_review_snapshot_id
@@ -200,7 +194,7 @@ class LiveCalls:
         match outcome:
             case PayerEvidence():
                 read = RecordRead(content=ReadContent.PAYER_EVIDENCE, operator=operator)
-                await self._record.put_read(authorization_id, caller, read)
+                await self._record.put(authorization_id, caller, read)
                 return ModelResponse(outcome)
             case NoEvidence():
                 raise NoPayerEvidence("Read it again after `receiptSeen` or `decisionSeen` in an event.")

@@ -6,12 +6,13 @@ from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
-from gateway.ingress.dead_letters.index import MAX_ENTRIES, DeadLetterFilter, DeadLetterIndex
+from gateway.ingress.dead_letters.index import MAX_ENTRIES, DeadLetterIndex
+from schemas.api.queries import DeadLettersQuery
 from schemas.dead_letter import DeadLetter, OriginalRecord
 from schemas.records import write_dead_letter
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-ALL = DeadLetterFilter()
+ALL = DeadLettersQuery()
 
 
 def index_of(*minutes, callers=None, max_entries=MAX_ENTRIES):
