@@ -75,6 +75,14 @@ class TopicReader(Generic[Key]):
             batches = await self._consumer.getmany(timeout_ms=round(WAIT_SECONDS * 1_000), max_records=max_records)
         return {self._keys[partition]: records for partition, records in batches.items() if records}
 
+    async def read_until(self, ends: Mapping[Key, int]) -> AsyncIterator[tuple[Key, TopicRecord]]:
+        """Yield each record before these ends, with the key of its partition. Begin at the positions."""
+        while any(here < ends[key] for key, here in (await self.positions()).items()):
+            for key, records in (await self.read()).items():
+                for record in records:
+                    if record.offset < ends[key]:
+                        yield key, record
+
     async def topic_ids(self) -> dict[Key, str]:
         """Return the id of each partition's topic: a topic that is created again has another one."""
         async with answered_within(self._call_seconds):

@@ -1,10 +1,11 @@
 """Wanted and found topics: the differences as values, with a remedy each.
 
-Pure except `apply`. It never changes partitions, because that would spread an authorization over two partitions. It
-never changes replication, which is the cluster's task.
+Pure except the last two functions. `apply` never changes partitions, because that would spread an authorization over
+two partitions. It never changes replication, which is the cluster's task.
 """
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,6 +17,7 @@ Remedy = Literal["create", "alter", "by hand"]
 _CLEANUP = "cleanup.policy"
 _RETENTION = "retention.ms"
 _MIN_INSYNC = "min.insync.replicas"
+_VISIBLE_WITHIN_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,20 @@ def _differences(wanted: WantedTopic, found: FoundTopic) -> list[Difference]:
 
 def _keeps_longer(have: str, want: str) -> bool:
     return have == "-1" or (have.isdigit() and int(have) > int(want))
+
+
+async def compare_when_visible(
+    admin: TopicAdmin, wanted: Sequence[WantedTopic]
+) -> tuple[dict[str, FoundTopic], tuple[Difference, ...]]:
+    """Return the topics and their differences once changes are visible: another broker may show them with a delay."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _VISIBLE_WITHIN_SECONDS
+    while True:
+        found = await admin.find_topics(topic.name for topic in wanted)
+        left = compare(wanted, found)
+        if all(difference.remedy == "by hand" for difference in left) or loop.time() > deadline:
+            return found, left
+        await asyncio.sleep(0.1)
 
 
 async def apply(

@@ -5,19 +5,18 @@ that has the same key, an empty value and the header `delivery-ended`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
-from pydantic_core import from_json, to_json
+from pydantic import ValidationError
 
 from schemas.cloudevents import KafkaHeaders
+from schemas.model import OpenModel, Public
 
 _HEADER: Final = "delivery"
 _ENDED_HEADER: Final = "delivery-ended"
 
 
-@dataclass(frozen=True, slots=True)
-class FailedDelivery:
+class FailedDelivery(OpenModel):
     """Why an event became a dead letter.
 
     Attributes:
@@ -28,12 +27,12 @@ class FailedDelivery:
         status: of the last response; None without a response.
     """
 
-    partition: int
-    offset: int
-    since: float
-    dead_at: float
-    result: str
-    status: int | None = None
+    partition: Public[int]
+    offset: Public[int]
+    since: Public[float]
+    dead_at: Public[float]
+    result: Public[str]
+    status: Public[int | None] = None
 
     @property
     def position(self) -> str:
@@ -43,15 +42,10 @@ class FailedDelivery:
 
 def dead_letter_headers(headers: KafkaHeaders, failed: FailedDelivery) -> KafkaHeaders:
     """Return the headers of the dead letter of an event with these headers."""
-    own = {
-        "partition": failed.partition,
-        "offset": failed.offset,
-        "since": failed.since,
-        "deadAt": failed.dead_at,
-        "result": failed.result,
-        "status": failed.status,
-    }
-    return (*((name, value) for name, value in headers if name != _HEADER), (_HEADER, to_json(own)))
+    return (
+        *((name, value) for name, value in headers if name != _HEADER),
+        (_HEADER, failed.model_dump_json().encode()),
+    )
 
 
 def ended_headers(position: str) -> KafkaHeaders:
@@ -61,22 +55,11 @@ def ended_headers(position: str) -> KafkaHeaders:
 
 def read_failed_delivery(headers: Iterable[tuple[str, bytes]]) -> FailedDelivery | None:
     """Return why the record's event became a dead letter; None if the record is no dead letter."""
-    for name, value in headers:
-        if name != _HEADER:
-            continue
-        try:
-            own = from_json(value)
-            return FailedDelivery(
-                int(own["partition"]),
-                int(own["offset"]),
-                float(own["since"]),
-                float(own["deadAt"]),
-                str(own["result"]),
-                None if own["status"] is None else int(own["status"]),
-            )
-        except (ValueError, TypeError, KeyError):
-            return None
-    return None
+    value = next((value for name, value in headers if name == _HEADER), None)
+    try:
+        return None if value is None else FailedDelivery.from_record(value)
+    except ValidationError:
+        return None
 
 
 def read_ended(headers: Iterable[tuple[str, bytes]]) -> str | None:

@@ -143,7 +143,7 @@ class DeliveryHandler:
         if elapsed >= self.subscription.gives_up_after_seconds:
             return self._dead_letter(invocation, record, since, outcome)
         if pending is None:
-            await invocation.checkpoint(PendingDelivery(record.offset, since).encode())
+            await invocation.checkpoint(PendingDelivery(offset=record.offset, since=since).to_json())
         pause = pause_seconds(elapsed, self.chance(), wait)
         return RetryAt(invocation.now + pause, DeliveryWait.FAILED)
 
@@ -166,7 +166,14 @@ class DeliveryHandler:
             result=outcome.result,
             status=outcome.status,
         )
-        failed = FailedDelivery(record.partition, record.offset, since, invocation.now, outcome.result, outcome.status)
+        failed = FailedDelivery(
+            partition=record.partition,
+            offset=record.offset,
+            since=since,
+            dead_at=invocation.now,
+            result=outcome.result,
+            status=outcome.status,
+        )
         headers = dead_letter_headers(record.headers, failed)
         output = Output(self.dead_letters_topic, record.key, record.value, headers)
         # It does not count against the partition's failure ratio: later events must still be sent.

@@ -3,22 +3,16 @@
 Its JSON: `{"offset": 7, "since": 1700000000.0}`.
 """
 
-import math
-from dataclasses import dataclass
+from pydantic import FiniteFloat, ValidationError
 
-from pydantic_core import from_json, to_json
+from schemas.model import Model, Public
 
 
-@dataclass(frozen=True, slots=True)
-class PendingDelivery:
+class PendingDelivery(Model):
     """The event at `offset` was first tried at `since` (Unix seconds) without success."""
 
-    offset: int
-    since: float
-
-    def encode(self) -> bytes:
-        """Return the bytes that Kafka stores."""
-        return to_json({"offset": self.offset, "since": self.since})
+    offset: Public[int]
+    since: Public[FiniteFloat]
 
 
 def read_pending(state: bytes | None, offset: int) -> PendingDelivery | None:
@@ -26,11 +20,8 @@ def read_pending(state: bytes | None, offset: int) -> PendingDelivery | None:
 
     Without a state the time of the event begins again, so it is retried longer, never shorter.
     """
-    if state is None:
-        return None
     try:
-        members = from_json(state)
-        found = PendingDelivery(int(members["offset"]), float(members["since"]))
-    except (ValueError, TypeError, KeyError, AttributeError):
+        found = None if state is None else PendingDelivery.from_record(state)
+    except ValidationError:
         return None
-    return found if found.offset == offset and math.isfinite(found.since) else None
+    return found if found is not None and found.offset == offset else None

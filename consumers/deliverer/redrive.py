@@ -62,19 +62,14 @@ async def open_dead_letters(settings: DelivererProcessSettings, subscription: st
     topic = subscription_topics(settings.topics.prefix, subscription).dead_letters.name
     found: dict[str, UndeliveredEvent] = {}
 
-    def note(_: int, record: TopicRecord) -> None:
-        if (ended := read_ended(record.headers)) is not None:
-            found.pop(ended, None)
-        elif (failed := read_failed_delivery(record.headers)) is not None:
-            found[failed.position] = UndeliveredEvent(failed, _event(record.headers, record.value))
-
     async with open_reader(settings.kafka, partitions_of(topic, settings.topics.partitions)) as reader:
         ends = await reader.ends()
         reader.seek(await reader.beginnings())
-        while any(here < ends[partition] for partition, here in (await reader.positions()).items()):
-            for partition, records in (await reader.read()).items():
-                for record in records:
-                    note(partition, record)
+        async for _, record in reader.read_until(ends):
+            if (ended := read_ended(record.headers)) is not None:
+                found.pop(ended, None)
+            elif (failed := read_failed_delivery(record.headers)) is not None:
+                found[failed.position] = UndeliveredEvent(failed, _event(record.headers, record.value))
     return sorted(found.values(), key=lambda one: (one.failed.partition, one.failed.offset))
 
 

@@ -35,11 +35,9 @@ async def read_stop(kafka: KafkaSettings, topic: str) -> str | None:
         open_reader(kafka, {_PARTITION: (topic, _PARTITION)}, is_committed=False) as reader,
     ):
         reader.seek(await reader.beginnings())
-        end = (await reader.ends())[_PARTITION]
-        while (await reader.positions())[_PARTITION] < end:
-            for record in (await reader.read()).get(_PARTITION, ()):
-                if record.key == HANDLER_KEY:
-                    newest = record.value
+        async for _, record in reader.read_until(await reader.ends()):
+            if record.key == HANDLER_KEY:
+                newest = record.value
     return newest.decode("ascii", "replace") if newest else None
 
 

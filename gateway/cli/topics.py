@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from adapters.kafka import strimzi
 from adapters.kafka.acls import Process, acl_commands, acl_script, required_access
-from adapters.kafka.topics import Difference, WantedTopic, apply, compare, wanted_topics
+from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compare_when_visible, wanted_topics
 from gateway.cli.all_topics import all_topics
 from gateway.cli.migration import command
 from gateway.cli.rebuild import command as rebuild_command
@@ -20,10 +20,6 @@ from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
 
-if TYPE_CHECKING:
-    from adapters.kafka.cluster import KafkaCluster
-
-_VISIBLE_WITHIN_SECONDS = 15.0
 _NO_DIFFERENCE = "All topics are correct."
 Result = TypeVar("Result")
 
@@ -155,25 +151,10 @@ async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tup
 
     wanted = _wanted(settings)
     async with open_cluster(settings.kafka) as cluster:
-        before = await _compare(cluster, wanted)
+        before = compare(wanted, await cluster.find_topics(topic.name for topic in wanted))
         await apply(cluster, wanted, before)
-        left = await _compare_when_visible(cluster, wanted)
+        _, left = await compare_when_visible(cluster, wanted)
     return tuple(difference for difference in before if difference.remedy != "by hand"), left
-
-
-async def _compare_when_visible(cluster: "KafkaCluster", wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
-    """Compare until the changes are visible, because another broker may show them with a delay."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _VISIBLE_WITHIN_SECONDS
-    while True:
-        left = await _compare(cluster, wanted)
-        if all(difference.remedy == "by hand" for difference in left) or loop.time() > deadline:
-            return left
-        await asyncio.sleep(0.1)
-
-
-async def _compare(cluster: "KafkaCluster", wanted: tuple[WantedTopic, ...]) -> tuple[Difference, ...]:
-    return compare(wanted, await cluster.find_topics(topic.name for topic in wanted))
 
 
 def _wanted(settings: ClusterSettings) -> tuple[WantedTopic, ...]:

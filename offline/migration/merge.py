@@ -6,25 +6,19 @@ ones. The order follows from the records alone.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from adapters.kafka.topic_reader import TopicRecord
 
-class SourceRecord(Protocol):
+
+class SourceRecord(TopicRecord, Protocol):
     """The fields of a Kafka record that a migration copies."""
 
     @property
     def partition(self) -> int: ...  # noqa: D102 - see the class
     @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
     def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
 
 
 class Merge:

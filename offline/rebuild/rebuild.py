@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from adapters.kafka.topic_copy import RecordWriter, extents_of, open_writer
+from consumers.engine import Output
 from consumers.engine.core.progress import PROGRESS_KEY, encode
 from consumers.engine.state_store import state_record
 from offline.migration.plan import Extent
@@ -67,10 +68,11 @@ class Rebuild:
             async with open_writer(known.kafka) as writer:
                 written = 0
                 for output in state_outputs(sources, known):
-                    await _write(writer, output.topic, number, output.key, output.value, output.headers)
+                    await _write(writer, number, output)
                     written += 1
                 await writer.flush()
-                await _write(writer, known.topics.state.name, number, PROGRESS_KEY, encode(progress[0], known.topic_id))
+                value = encode(progress[0], known.topic_id)
+                await writer.write(known.topics.state.name, number, key=PROGRESS_KEY, value=value)
                 await writer.flush()
             states, unfinished, skipped = states + written, unfinished + progress[1], skipped + sources.skipped
             report(f"partition {number}: {written} states, {progress[1]} unfinished commands")
@@ -92,7 +94,7 @@ class Rebuild:
             return False
         output = state_record(known.topics.state.name, key, sources.state_of(key, known).encode(), known.now)
         async with open_writer(known.kafka) as writer:
-            await _write(writer, output.topic, number, output.key, output.value, output.headers)
+            await _write(writer, number, output)
             await writer.flush()
         return True
 
@@ -112,12 +114,5 @@ class Rebuild:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
-async def _write(  # noqa: PLR0917 - the parts of a record
-    writer: RecordWriter,
-    topic: str,
-    number: int,
-    key: bytes,
-    value: bytes | None,
-    headers: tuple[tuple[str, bytes], ...] = (),
-) -> None:
-    await writer.write(topic, number, key=key, value=value, headers=headers)
+async def _write(writer: RecordWriter, number: int, output: Output) -> None:
+    await writer.write(output.topic, number, key=output.key, value=output.value, headers=output.headers)

@@ -42,13 +42,10 @@ class EventReader:
             partitions = {only: partitions[only]}
         async with open_reader(self.settings.kafka, partitions) as reader:
             ends = await self._seek(reader)
-            while any(here < ends[partition] for partition, here in (await reader.positions()).items()):
-                for partition, records in (await reader.read()).items():
-                    for record in records:
-                        if record.offset < ends[partition]:
-                            event = self._read(record.headers, record.value)
-                            if event is not None:
-                                yield event
+            async for _, record in reader.read_until(ends):
+                event = self._read(record.headers, record.value)
+                if event is not None:
+                    yield event
 
     async def _seek(self, reader: TopicReader[int]) -> dict[int, int]:
         """Seek to the start of the span, and return its end by partition."""

@@ -74,47 +74,26 @@ def _others(process: Process | None, *, offline: bool) -> list[CheckResult]:
 
 
 async def _check_services(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
-    # In parallel, because each may take its whole timeout.
-    parts = await asyncio.gather(
-        _process(settings, process),
-        _kafka(settings, process),
-        _collate(settings, process),
-        _database(settings, process),
-    )
-    return [result for part in parts for result in part]
-
-
-async def _process(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
+    from gateway.cli.check.collate import check_collate  # noqa: PLC0415 - as above
+    from gateway.cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
     from gateway.cli.check.process import check_process  # noqa: PLC0415 - as above
 
-    if process in {None, "topics"} or not isinstance(settings, ProcessSettings | DelivererProcessSettings):
-        return []
-    return [await asyncio.to_thread(check_process, settings.admin, str(process))]
+    results = []
+    if process not in {None, "topics"} and isinstance(settings, ProcessSettings | DelivererProcessSettings):
+        results.append(await asyncio.to_thread(check_process, settings.admin, str(process)))
+    services = [check_kafka(settings, process)]
+    if isinstance(settings, Settings):
+        services.append(check_collate(settings.collate))
+    else:
+        results.append(skipped("collate", f"{process} does not call Collate"))
+    if isinstance(settings, ProcessSettings) and settings.readmodel.dsn_file is not None and process != "worker":
+        from gateway.cli.check.database import check_database  # noqa: PLC0415 - optional dependency
 
-
-async def _kafka(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
-    from gateway.cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
-
-    return await _all(check_kafka(settings, process))
-
-
-async def _collate(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
-    from gateway.cli.check.collate import check_collate  # noqa: PLC0415 - as above
-
-    if not isinstance(settings, Settings):
-        return [skipped("collate", f"{process} does not call Collate")]
-    return await _all(check_collate(settings.collate))
-
-
-async def _database(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
-    if not isinstance(settings, ProcessSettings) or settings.readmodel.dsn_file is None:
-        return []
-    if process == "worker":
-        return []
-    from gateway.cli.check.database import check_database  # noqa: PLC0415 - as above
-
-    ingresses = settings.ingress.max_replicas if isinstance(settings, Settings) else None
-    return await _all(check_database(settings.readmodel, ingresses))
+        ingresses = settings.ingress.max_replicas if isinstance(settings, Settings) else None
+        services.append(check_database(settings.readmodel, ingresses))
+    # In parallel, because each may take its whole timeout.
+    found = await asyncio.gather(*map(_all, services))
+    return [*results, *(result for of_service in found for result in of_service)]
 
 
 async def _all(results: AsyncIterator[CheckResult]) -> list[CheckResult]:

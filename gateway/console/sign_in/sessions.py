@@ -7,8 +7,8 @@ sign-in creates a new session, so an attacker cannot plant a session before it.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -166,19 +166,13 @@ def end_of_token(now: datetime, seconds: float | None) -> datetime | None:
 
 
 def _as_json(session: PersonSession) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "way": session.way.value,
-        "name": session.name,
-        "credential": session.credential.get_secret_value(),
-        "permissions": session.permissions,
-        "started_at": _second(session.started_at),
-        "seen_at": _second(session.seen_at),
-        "held_at": _second(session.held_at),
-        "token_ends_at": None if session.token_ends_at is None else _second(session.token_ends_at),
-        "renewal": None if session.renewal is None else session.renewal.get_secret_value(),
-    }
+    def stored(value: object) -> object:
+        match value:
+            case datetime():
+                return int(value.timestamp())
+            case SecretStr():
+                return value.get_secret_value()
+            case _:
+                return value
 
-
-def _second(at: datetime) -> int:
-    return int(at.astimezone(UTC).timestamp())
+    return {field.name: stored(getattr(session, field.name)) for field in fields(session)}

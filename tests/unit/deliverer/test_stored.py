@@ -16,12 +16,12 @@ from consumers.deliverer.pending import PendingDelivery, read_pending
 
 @given(st.integers(0, 2**62), st.floats(0, 1e11))
 def test_a_pending_delivery_is_read_as_written(offset, since):
-    pending = PendingDelivery(offset, since)
-    assert read_pending(pending.encode(), offset) == pending
+    pending = PendingDelivery(offset=offset, since=since)
+    assert read_pending(pending.to_json(), offset) == pending
 
 
 def test_the_bytes_of_a_pending_delivery_are_part_of_the_contract():
-    assert PendingDelivery(7, 1.5).encode() == b'{"offset":7,"since":1.5}'
+    assert PendingDelivery(offset=7, since=1.5).to_json() == b'{"offset":7,"since":1.5}'
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_an_unreadable_state_is_none(state):
 
 
 def test_a_state_of_another_event_is_none():
-    assert read_pending(PendingDelivery(7, 1.0).encode(), 8) is None
+    assert read_pending(PendingDelivery(offset=7, since=1.0).to_json(), 8) is None
 
 
 @given(st.binary(max_size=60))
@@ -43,8 +43,9 @@ def test_reading_any_bytes_raises_nothing(state):
 
 
 def test_a_dead_letter_keeps_the_events_headers():
-    failed = FailedDelivery(3, 17, 1.0, 2.0, "status_5xx", 503)
+    failed = FailedDelivery(partition=3, offset=17, since=1.0, dead_at=2.0, result="status_5xx", status=503)
     headers = dead_letter_headers((("ce_id", b"1"), ("delivery", b"old")), failed)
+    assert headers[1][1] == (b'{"partition":3,"offset":17,"since":1.0,"deadAt":2.0,"result":"status_5xx","status":503}')
     assert headers[0] == ("ce_id", b"1")
     assert read_failed_delivery(headers) == failed
     assert [name for name, _ in headers].count("delivery") == 1
