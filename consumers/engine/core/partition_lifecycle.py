@@ -15,8 +15,8 @@
 
     every state -- close requested --> CLOSING -- ended --> CLOSED
 
-A session continues after a rebalance if no other producer of the partition was initialised in between, which one marker
-proves that begins after the assignment. A second assignment of a running partition is proven alike.
+A session continues after a rebalance if no other producer of the partition was initialised in between. One marker
+transaction that begins after the assignment proves it. A second assignment is checked the same way.
 """
 
 from __future__ import annotations
