@@ -2,7 +2,7 @@
 
 Runs a real worker on real Kafka and the simulated Collate, on the first step of each class of the cadence, all classes
 together. Collate's ledger counts the calls; then each authorization is canceled at a random moment of its step. The
-formulas of docs/subscribing.md are shown beside them: they leave out the call and the transaction.
+formulas of `docs_build.cadence_page` are shown beside them: they leave out the call and the transaction.
 """
 
 import argparse
