@@ -11,10 +11,10 @@ has passed an end that was fetched earlier.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from adapters.kafka.clients import STOP_SECONDS, KafkaFailure
 from adapters.kafka.topic_reader import CALL_SECONDS, START_SECONDS, WAIT_SECONDS, OpenReader, TopicReader, TopicRecord
+from runtime.health import Beat
 from runtime.logs import get_log
 
 CHECK_EVERY_SECONDS = 1.0
@@ -27,13 +27,6 @@ OPENING_SECONDS = START_SECONDS + CALL_SECONDS + STOP_SECONDS
 READING_SECONDS = WAIT_SECONDS + 3 * CALL_SECONDS + STOP_SECONDS
 
 log = get_log()
-
-
-class Heartbeat(Protocol):
-    """The follower's heartbeat; see `runtime.health.Beat`."""
-
-    def __call__(self, wait_seconds: float = 0.0) -> None:
-        """Record that the follower runs and may now wait for up to `wait_seconds`."""
 
 
 class TopicFollower:
@@ -60,7 +53,7 @@ class TopicFollower:
         self._on_check = on_check
         self._problem: str | None = "not at the end of the topic yet"
 
-    async def run(self, beat: Heartbeat) -> None:
+    async def run(self, beat: Beat) -> None:
         """Follow the topic until cancelled; call `beat` before every wait for Kafka, with the longest duration."""
         while True:
             beat(OPENING_SECONDS)
@@ -76,7 +69,7 @@ class TopicFollower:
             beat(BACKOFF_SECONDS)
             await asyncio.sleep(BACKOFF_SECONDS)
 
-    async def _follow(self, reader: TopicReader[int], beat: Heartbeat) -> None:
+    async def _follow(self, reader: TopicReader[int], beat: Beat) -> None:
         """Return when the reader has been behind for REOPEN_SECONDS."""
         ends: dict[int, int] | None = None
         caught_up_at = checked_at = time.monotonic()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
 from adapters.collate.call_policy import Priority
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from adapters.collate.answers import Result
+    from adapters.collate.reader import CollateReader
     from consumers.engine import Turn
     from schemas.collate.authorization import PriorAuthorization
     from schemas.collate.handoff import ManualHandoff
@@ -86,26 +87,10 @@ class AttemptLog:
         return attempts
 
 
-class CollateReads(Protocol):
-    """The reads of a command. `caller` and `priority` decide when they get their turn."""
-
-    async def get_authorization(
-        self, authorization_id: str, *, priority: Priority, caller: str
-    ) -> Result[PriorAuthorization]:
-        """Read an authorization."""
-        ...
-
-    async def get_handoff(
-        self, authorization_id: str, handoff_id: str, *, priority: Priority, caller: str
-    ) -> Result[ManualHandoff]:
-        """Read a handoff."""
-        ...
-
-
 class RecordedReads:
     """Reads of a command, with its turn, whose attempts are recorded; `now` is Unix seconds."""
 
-    def __init__(self, collate: CollateReads, turn: Turn, attempts: Attempts, now: Callable[[], float]) -> None:
+    def __init__(self, collate: CollateReader, turn: Turn, attempts: Attempts, now: Callable[[], float]) -> None:
         self._collate = collate
         self._priority = Priority.URGENT if turn.is_urgent else Priority.COMMAND
         self._caller = turn.source

@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from consumers.applier.attempt_hints import AttemptHints
-from consumers.applier.attempts import AttemptLog, CollateReads
+from consumers.applier.attempts import AttemptLog
 from consumers.authorization.handoffs import RiskRules
 from runtime.logs import LineWriters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from adapters.collate.answers import Result
-    from adapters.collate.client import Close
+    from adapters.collate.client import CollateClient
+    from adapters.collate.reader import CollateReader
     from consumers.applier.settings import ApplierSettings
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.state import AuthorizationState
     from runtime.metrics import CommandMetrics
-    from schemas.collate.handoff import CloseAnswer, ManualHandoff
     from schemas.sealing import Keys
-
-
-class HandoffWrites(Protocol):
-    """The writes of the applier: no grants, no live sessions."""
-
-    async def create_handoff(
-        self, authorization_id: str, *, if_match: int, key: str, body: bytes, caller: str
-    ) -> Result[ManualHandoff]:
-        """Create a handoff."""
-        ...
-
-    async def close_handoff(
-        self,
-        authorization_id: str,
-        handoff_id: str,
-        operation: Close,
-        *,
-        if_match: int,
-        key: str,
-        body: bytes,
-        caller: str,
-    ) -> Result[CloseAnswer]:
-        """Close a handoff."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +33,8 @@ class ApplierContext:
         lines: the writers of the log lines, one for each event name.
     """
 
-    collate: CollateReads
-    writes: HandoffWrites | None
+    collate: CollateReader
+    writes: CollateClient | None
     event_writer: EventWriter
     settings: ApplierSettings
     keys: Keys

@@ -35,8 +35,8 @@ from schemas.enums import Effect
 
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure, Result
+    from adapters.collate.client import CollateClient
     from adapters.collate.errors import Route
-    from consumers.applier.context import HandoffWrites
     from consumers.applier.execution import CommandExecution
     from consumers.engine import Done, RetryAt
     from schemas.collate.authorization import PriorAuthorization
@@ -49,7 +49,7 @@ MOST_CHECKS: Final = 3
 class CommandWrite:
     """A write of a command, identified by its intent."""
 
-    def __init__(self, execution: CommandExecution, writes: HandoffWrites, intent: Intent) -> None:
+    def __init__(self, execution: CommandExecution, writes: CollateClient, intent: Intent) -> None:
         self._execution = execution
         self._writes = writes
         self._context = execution.context
@@ -64,7 +64,7 @@ class CommandWrite:
     async def commit(
         cls,
         execution: CommandExecution,
-        writes: HandoffWrites,
+        writes: CollateClient,
         operation: Operation,
         handoff_id: str | None,
         *,

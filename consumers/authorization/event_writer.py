@@ -5,9 +5,9 @@ Only this module increments `sequence`, so that it has no gaps. A caller must st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from consumers.authorization.event_factory import at, public_record
+from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.reduction import PendingEvent
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import Output
@@ -16,22 +16,13 @@ from schemas.records import publish, write_authorization, write_dead_letter, wri
 from schemas.topics import Topics
 
 
-class EventNumbers(Protocol):
-    """Counts the events of a commit for metrics."""
-
-    def count(
-        self, before: AuthorizationState, after: AuthorizationState, events: Sequence[PendingEvent], now: float
-    ) -> None:
-        """Count events."""
-
-
 @dataclass(frozen=True, slots=True)
 class EventWriter:
     """Writes to the topics, under the CloudEvents `source` of this environment."""
 
     topics: Topics
     source: str
-    numbers: EventNumbers | None = None
+    numbers: HandoffNumbers | None = None
 
     def outputs(
         self,

@@ -9,9 +9,7 @@ A redirect is not followed. A 2xx with a body above the bound counts as delivere
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
-
-import httpx
+from typing import Final
 
 from adapters.http.cause import Cause
 from adapters.http.connection import NoResponse
@@ -25,13 +23,6 @@ _ASKS_TO_WAIT: Final = frozenset({429, 503})
 _SERVER_ERROR: Final = 500
 FORBIDDEN_ADDRESS: Final = "forbidden_address"
 REDIRECT: Final = "redirect"
-
-
-class Post(Protocol):
-    """Sends one request (`WebhookTransport.post`)."""
-
-    async def __call__(self, headers: list[tuple[str, str]], body: bytes) -> httpx.Response:
-        """Return the response; raises NoResponse."""
 
 
 @dataclass(frozen=True, slots=True)

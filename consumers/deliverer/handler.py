@@ -16,7 +16,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -24,6 +24,7 @@ from consumers.deliverer.backoff import pause_seconds
 from consumers.deliverer.dead_letter import FailedDelivery, dead_letter_headers
 from consumers.deliverer.delivery import Delivered, NotDelivered, Outcome, ReceiverGone, WebhookMessage, write_message
 from consumers.deliverer.gate import DeliveryWait, Gate
+from consumers.deliverer.numbers import SubscriptionNumbers
 from consumers.deliverer.pending import PendingDelivery, read_pending
 from consumers.deliverer.subscription import Subscription
 from consumers.engine import UNCHANGED, Done, Failure, Invocation, Output, Record, RetryAt
@@ -36,19 +37,6 @@ _ID: Final = re.compile(r"[!-~]{1,255}")
 _UNREADABLE: Final = "unreadable"
 
 Deliver = Callable[[WebhookMessage, float], Awaitable[Outcome]]
-
-
-class DeliveryNumbers(Protocol):
-    """The metrics of one subscription."""
-
-    def answered(self, result: str, seconds: float) -> None:
-        """Count a request and its time."""
-
-    def delivered(self, age_seconds: float) -> None:
-        """Count a delivered event, and its age."""
-
-    def dead_lettered(self) -> None:
-        """Count a dead letter."""
 
 
 @dataclass(slots=True)
@@ -70,7 +58,7 @@ class DeliveryHandler:
     subscription: Subscription
     deliver: Deliver
     gate: Gate
-    numbers: DeliveryNumbers
+    numbers: SubscriptionNumbers
     dead_letters_topic: str
     chance: Callable[[], float]
     store_stop: Callable[[], Awaitable[bool]]

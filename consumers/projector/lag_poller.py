@@ -6,8 +6,9 @@ Waiting for it in the loop would delay every batch.
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from adapters.kafka.topic_reader import TopicReader
 from adapters.postgres.store import PartitionKey
 
 POLL_SECONDS = 1.0
@@ -20,22 +21,10 @@ class Poll(NamedTuple):
     ends: Mapping[PartitionKey, int]
 
 
-class PolledTopics(Protocol):
-    """The methods of a reader that are used."""
-
-    async def topic_ids(self) -> Mapping[PartitionKey, str]:
-        """Return the id of each partition's topic."""
-        ...
-
-    async def ends(self) -> Mapping[PartitionKey, int]:
-        """Return the last stable offset of each partition."""
-        ...
-
-
 class LagPoller:
     """Polls every POLL_SECONDS, one request at a time."""
 
-    def __init__(self, source: PolledTopics) -> None:
+    def __init__(self, source: TopicReader[PartitionKey]) -> None:
         self._source = source
         self._fetching: asyncio.Task[Poll] | None = None
         self._fetched_at = float("-inf")

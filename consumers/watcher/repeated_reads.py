@@ -9,7 +9,7 @@ states at one version (consumers/authorization/known.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from adapters.collate.answers import Answered
 from adapters.collate.call_policy import Priority
@@ -19,6 +19,7 @@ from schemas.collate.handoff import ManualHandoff
 
 if TYPE_CHECKING:
     from adapters.collate.answers import Result
+    from adapters.collate.reader import CollateReader
     from consumers.watcher.cadence import Pace
 
 Body = TypeVar("Body", PriorAuthorization, ManualHandoff)
@@ -26,30 +27,6 @@ Body = TypeVar("Body", PriorAuthorization, ManualHandoff)
 # An entry takes about 400 bytes, which a rare observation does not repay.
 _LONGEST_STEP_SECONDS: Final = 300.0
 _MOST_REMEMBERED: Final = 50_000
-
-
-class ObservationCalls(Protocol):
-    """The calls of the watcher. With `unless`, a body with this digest is not decoded: the model is None."""
-
-    async def get_authorization(self, authorization_id: str, *, priority: Priority) -> Result[PriorAuthorization]:
-        """Read an authorization."""
-        ...
-
-    async def get_handoff(self, authorization_id: str, handoff_id: str, *, priority: Priority) -> Result[ManualHandoff]:
-        """Read a handoff."""
-        ...
-
-    async def reread_authorization(
-        self, authorization_id: str, *, unless: bytes, priority: Priority
-    ) -> Result[PriorAuthorization | None]:
-        """Read an authorization again."""
-        ...
-
-    async def reread_handoff(
-        self, authorization_id: str, handoff_id: str, *, unless: bytes, priority: Priority
-    ) -> Result[ManualHandoff | None]:
-        """Read a handoff again."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +81,7 @@ class LastObservations:
 class ObservationReads:
     """The reads of one observation, with the digests of their bodies. Commands and live calls have priority."""
 
-    def __init__(self, collate: ObservationCalls) -> None:
+    def __init__(self, collate: CollateReader) -> None:
         self._collate = collate
         self._digest: bytes | None = None
         self._handoff_digests: dict[str, bytes] = {}

@@ -35,9 +35,9 @@ from runtime.logs import get_log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from adapters.collate.reader import CollateReader
     from consumers.authorization.event_writer import EventWriter
     from consumers.engine import Invocation
-    from consumers.watcher.repeated_reads import ObservationCalls
     from runtime.metrics import CommandMetrics
 
 _DELETION_SPREAD_SECONDS: Final = 3600.0
@@ -51,7 +51,7 @@ _BUDGET_TOO_SMALL: Final = (HoldReason.BUDGET, HoldReason.RATE_LIMITED)
 class Watcher:
     """The handler of timers."""
 
-    collate: ObservationCalls
+    collate: CollateReader
     event_writer: EventWriter
     metrics: CommandMetrics
     chance: Callable[[], float]

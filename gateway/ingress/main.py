@@ -50,9 +50,7 @@ from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.port import api_port, request_recorder
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.claims import ClaimReader, NoClaims
-from gateway.ingress.live.evidence import EvidenceReader
 from gateway.ingress.live.grants import Grants
-from gateway.ingress.live.review import Reviews
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.me import WhoAmI
@@ -265,8 +263,7 @@ def assemble(
             LiveCalls(
                 access,
                 grants,
-                Reviews(collate),
-                EvidenceReader(collate),
+                collate,
                 situations=SharedSituations(situations),
                 record=record,
             ),

@@ -15,10 +15,10 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
 from adapters.collate.call_policy import Priority
+from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause
 from gateway.ingress.live.audit import AccessRecord
@@ -36,7 +36,6 @@ from gateway.ingress.live.outcomes import (
     UpstreamError,
 )
 from schemas.callers import asserted_by
-from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, HandoffState, ManualHandoff
 from schemas.commands import RecordAccess
 from schemas.enums import AssertedBy, ClaimCheck
@@ -58,25 +57,6 @@ _WITH_MESSAGE = (NoAccess.HANDOFF_NOT_ACTIVE_YET, NoAccess.ACCESS_NOT_AVAILABLE)
 CLAIM_SECONDS = 1.5
 # A timer may expire some milliseconds early, and the budget would then defer the call.
 _MARGIN_SECONDS = 0.05
-
-
-class GrantSource(Protocol):
-    """The calls to Collate that a grant needs."""
-
-    async def get_authorization(
-        self, authorization_id: str, *, priority: Priority, caller: str
-    ) -> Result[PriorAuthorization]:
-        """Read an authorization."""
-
-    async def get_handoff(
-        self, authorization_id: str, handoff_id: str, *, priority: Priority, caller: str
-    ) -> Result[ManualHandoff]:
-        """Read a handoff."""
-
-    async def mint_grant(
-        self, authorization_id: str, handoff_id: str, *, key: str, priority: Priority, caller: str
-    ) -> Result[AccessGrant]:
-        """Mint a grant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +83,7 @@ class Grants:
 
     def __init__(
         self,
-        collate: GrantSource,
+        collate: CollateClient,
         record: AccessRecord,
         now: Callable[[], float] = time.time,
         *,

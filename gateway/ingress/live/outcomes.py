@@ -6,7 +6,6 @@ from enum import StrEnum
 from adapters.collate.answers import CallFailure
 from adapters.collate.operations import Operation
 from schemas.authorization import HandoffClaim
-from schemas.collate.authorization import ReviewSnapshot
 from schemas.collate.handoff import AccessGrant
 from schemas.enums import ClaimCheck
 
@@ -69,28 +68,6 @@ class NotOpen:
     handoff_id: str | None = None
     result: str | None = None
     message: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The review snapshot that a reviewer must read, and the one that the next action refers to."""
-
-    authorization_id: str
-    version: int
-    snapshot: ReviewSnapshot
-    covers_review_snapshot_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class NoSnapshot:
-    """The authorization has no review snapshot."""
-
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class NoEvidence:
-    """Collate shows neither a receipt nor a decision of the payer."""
 
 
 @dataclass(frozen=True, slots=True)

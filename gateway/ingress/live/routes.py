@@ -1,11 +1,15 @@
 """The live routes: access grants, a handoff now, review snapshot, evidence. A UI can act on each of their problems."""
 
 import json
-from typing import assert_never
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from adapters.collate.answers import Answered, Result
+from adapters.collate.call_policy import Priority
+from adapters.collate.operations import Operation
+from adapters.collate.reader import CollateReader
 from gateway.ingress.auth.names import operator_in_query, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.idempotency import read_key
@@ -24,20 +28,15 @@ from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import parse, path_id, read_json
 from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.audit import AccessRecord
-from gateway.ingress.live.evidence import EvidenceReader
 from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (
     Granted,
-    NoEvidence,
-    NoSnapshot,
     NotOpen,
-    Snapshot,
     Unrecorded,
     UpstreamError,
 )
 from gateway.ingress.live.presenter import live_handoff
 from gateway.ingress.live.problems import problem_of, problem_of_check, problem_of_not_open
-from gateway.ingress.live.review import Reviews
 from gateway.ingress.live.situations import SharedSituations
 from runtime.http.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody
@@ -46,6 +45,7 @@ from schemas.commands import RecordRead, ReleaseHandoff
 from schemas.enums import ReadContent
 from schemas.times import format_time
 
+Model = TypeVar("Model")
 _FOR_PEOPLE = "expected no such field from a service: only people claim handoffs"
 
 
@@ -56,16 +56,14 @@ class LiveCalls:
         self,
         access: AccessControl,
         grants: Grants | None,
-        reviews: Reviews,
-        evidence: EvidenceReader,
+        collate: CollateReader,
         *,
         situations: SharedSituations,
         record: AccessRecord,
     ) -> None:
         self._access = access
         self._grants = grants
-        self._reviews = reviews
-        self._evidence = evidence
+        self._collate = collate
         self._situations = situations
         self._record = record
 
@@ -165,43 +163,42 @@ class LiveCalls:
     async def review(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}/review-snapshot?operator=…: PHI, so the read is recorded first."""
         caller, authorization_id, operator = self._begin_read(request)
-        outcome = await self._reviews.read(authorization_id, caller)
-        match outcome:
-            case Snapshot():
-                read = RecordRead(
-                    content=ReadContent.REVIEW_SNAPSHOT, operator=operator, review_snapshot_id=outcome.snapshot.id
-                )
-                await self._record.put(authorization_id, caller, read)
-                head: dict[str, object] = {"authorizationId": outcome.authorization_id, "version": outcome.version}
-                if outcome.covers_review_snapshot_id is not None:
-                    head["coversReviewSnapshotId"] = outcome.covers_review_snapshot_id
-                # Collate's own bytes of the snapshot: a reviewer must see exactly the content that was sent.
-                body = json.dumps(head).encode()[:-1] + b', "reviewSnapshot": ' + outcome.snapshot.to_json() + b"}"
-                return Response(body, media_type="application/json")
-            case NoSnapshot():
-                raise NoReviewSnapshot(
-                    "Nothing is to be reviewed now. Read the snapshot again when the authorization requires an action."
-                )
-            case UpstreamError():
-                raise problem_of(outcome)
-            case _:
-                assert_never(outcome)
+        authorization = _answered(
+            await self._collate.get_authorization(authorization_id, priority=Priority.LIVE, caller=caller)
+        )
+        snapshot = authorization.review_snapshot
+        if snapshot is None:
+            raise NoReviewSnapshot(
+                "Nothing is to be reviewed now. Read the snapshot again when the authorization requires an action."
+            )
+        read = RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator=operator, review_snapshot_id=snapshot.id)
+        await self._record.put(authorization_id, caller, read)
+        head: dict[str, object] = {"authorizationId": authorization.id, "version": authorization.version}
+        if authorization.covers_review_snapshot_id is not None:
+            head["coversReviewSnapshotId"] = authorization.covers_review_snapshot_id
+        # Collate's own bytes of the snapshot: a reviewer must see exactly the content that was sent.
+        body = json.dumps(head).encode()[:-1] + b', "reviewSnapshot": ' + snapshot.to_json() + b"}"
+        return Response(body, media_type="application/json")
 
     async def evidence(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}/payer-evidence?operator=…: PHI, so the read is recorded first."""
         caller, authorization_id, operator = self._begin_read(request)
-        outcome = await self._evidence.read(authorization_id, caller)
-        match outcome:
-            case PayerEvidence():
-                read = RecordRead(content=ReadContent.PAYER_EVIDENCE, operator=operator)
-                await self._record.put(authorization_id, caller, read)
-                return ModelResponse(outcome)
-            case NoEvidence():
-                raise NoPayerEvidence("Read it again after `receiptSeen` or `decisionSeen` in an event.")
-            case UpstreamError():
-                raise problem_of(outcome)
-            case _:
-                assert_never(outcome)
+        found = _answered(await self._collate.get_payer_evidence(authorization_id, caller=caller))
+        receipt, decision = found.submission.payer_receipt, found.submission.decision
+        if receipt is None and decision is None:
+            raise NoPayerEvidence("Read it again after `receiptSeen` or `decisionSeen` in an event.")
+        read = RecordRead(content=ReadContent.PAYER_EVIDENCE, operator=operator)
+        await self._record.put(authorization_id, caller, read)
+        return ModelResponse(
+            PayerEvidence(
+                authorization_id=found.id,
+                version=found.version,
+                status=found.status,
+                outcome=found.outcome,
+                payer_receipt=receipt,
+                decision=decision,
+            )
+        )
 
     def _begin_read(self, request: Request) -> tuple[str, str, str | None]:
         """Return the caller, the authorization and the operator of a read of PHI."""
@@ -213,6 +210,13 @@ class LiveCalls:
         self._record.require_open()
         context.deadline.extend(LIVE_CALL_SECONDS)
         return caller.name, authorization_id, operator
+
+
+def _answered(result: Result[Model]) -> Model:
+    """Return the authorization. Raise the problem of a read without a 2xx."""
+    if not isinstance(result, Answered):
+        raise problem_of(UpstreamError(Operation.GET_AUTHORIZATION, result))
+    return result.model
 
 
 def _granted(granted: Granted) -> dict[str, str]:

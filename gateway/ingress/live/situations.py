@@ -4,29 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
-from adapters.collate.answers import Answered, Deferred, NotSent, Refused, Result
+from adapters.collate.answers import Answered, Deferred, NotSent, Refused
 from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation
+from adapters.collate.reader import CollateReader
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.shared_reads import SharedReads
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
-
-
-class SituationSource(Protocol):
-    """The calls to Collate that a situation needs."""
-
-    async def get_authorization(
-        self, authorization_id: str, *, priority: Priority, caller: str
-    ) -> Result[PriorAuthorization]:
-        """Read an authorization."""
-
-    async def get_handoff(
-        self, authorization_id: str, handoff_id: str, *, priority: Priority, caller: str
-    ) -> Result[ManualHandoff]:
-        """Read a handoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +31,7 @@ class Situation:
 class Situations:
     """Reads situations: first the authorization, so that the handoff is never older."""
 
-    def __init__(self, collate: SituationSource, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, collate: CollateReader, now: Callable[[], float] = time.time) -> None:
         self._collate = collate
         self._now = now
 
