@@ -22,7 +22,8 @@ These values have no default: `settings.environment`, `settings.kafka.bootstrap`
 
 """
 _HABITS: Final = """
-**`ingress` is a process of the gateway.** For access from outside set `expose.ingress`.
+**`ingress` is a process of the gateway.** For access from outside set `expose.ingress`. `console.expose` has the same
+values as `expose`, and sets no timeouts by default.
 
 **Variables.** `settings` becomes the environment of every process. `extraEnv` is for variables of the platform,
 such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
@@ -76,6 +77,7 @@ def described(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[
 
 def _tables(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     rows = list(described(schema, values))
+    told = {(path, description) for path, _, description in rows}
     defaults: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for path, default, description in rows:
         process, _, name = path.partition(".")
@@ -85,7 +87,7 @@ def _tables(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
     sections: dict[str, list[str]] = {"Common": [], _EACH: [_row(*key, of) for key, of in alike.items()]}
     for path, default, description in rows:
         section, _, name = path.partition(".")
-        if section not in alike.get((name, description), ()):
+        if section not in alike.get((name, description), ()) and (name, description) not in told:
             row = f"| `{path}` | {_shown(default)} | {description} |\n"
             sections.setdefault(section if name else "Common", []).append(row)
     for section, lines in sections.items():
