@@ -11,8 +11,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -56,19 +55,6 @@ class WebhookTransport:
             f"POST {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nUser-Agent: collate-gateway/{VERSION}\r\n"
             "Accept: */*\r\nAccept-Encoding: identity\r\n"
         ).encode("ascii")
-
-    async def __aenter__(self) -> Self:
-        """Open nothing: connections open when they are needed."""
-        return self
-
-    async def __aexit__(
-        self,
-        _type: type[BaseException] | None = None,
-        _error: BaseException | None = None,
-        _at: TracebackType | None = None,
-    ) -> None:
-        """Close every connection."""
-        await self.aclose()
 
     async def post(self, headers: Sequence[tuple[str, str]], body: bytes) -> httpx.Response:
         """Send the request and return the response within the total deadline.

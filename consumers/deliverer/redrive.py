@@ -10,6 +10,7 @@ After a crash an operator runs it again: a dead letter ends only after its deliv
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -102,7 +103,7 @@ async def redrive_dead_letters(
             async with asyncio.timeout(_SEND_SECONDS):
                 await producer.send_and_wait(topic, None, key=key, headers=headers, partition=event.partition)
 
-        async with _transport(subscription) as transport:
+        async with aclosing(_transport(subscription)) as transport:
             sender = _Sender(transport, subscription, result, on_event, end)
             await asyncio.gather(*(sender.send(events) for events in by_partition.values()))
     finally:
@@ -131,7 +132,7 @@ async def redrive_from(
         partitions = {number: place for number, place in partitions.items() if number == own}
     if not partitions:
         return result
-    async with open_reader(settings.kafka, partitions) as reader, _transport(subscription) as transport:
+    async with open_reader(settings.kafka, partitions) as reader, aclosing(_transport(subscription)) as transport:
         ends, beginnings = await reader.ends(), await reader.beginnings()
         if isinstance(start, tuple):
             reader.seek({start[0]: min(max(start[1], beginnings[start[0]]), ends[start[0]])})

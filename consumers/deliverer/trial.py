@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 import uuid
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -41,7 +42,7 @@ async def try_subscription(subscription: Subscription, source: str) -> list[Tria
     transport = WebhookTransport(
         subscription.target, subscription.limits, subscription.policy, ca_file=subscription.ca_file, resolver=resolver
     )
-    async with transport:
+    async with aclosing(transport):
         if not await _addresses(subscription, resolver, steps):
             return steps
         event = test_event(subscription.name, source)

@@ -9,12 +9,20 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.console.api import Failure, GatewayProblem
 from gateway.console.page import console_of, is_fragment, render
 
 
 def etag_of(*shown: Any) -> str:
     """Return the ETag of immutable values: frozen dataclasses, tuples, texts and numbers."""
     return f'"{hashlib.sha256(repr(shown).encode()).hexdigest()[:24]}"'
+
+
+def status_of(failure: Failure | None) -> int:
+    """Return the status of a page that could not read what it shows."""
+    if failure is None:
+        return 200
+    return failure.status if isinstance(failure, GatewayProblem) else 503
 
 
 def page_or_part(

@@ -11,8 +11,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -46,19 +45,6 @@ class CollateTransport(httpx.AsyncBaseTransport):
         self._proxy = proxy
         self._limits = limits
         self._kept = KeptConnections()
-
-    async def __aenter__(self) -> Self:
-        """Open nothing: connections open when they are needed."""
-        return self
-
-    async def __aexit__(
-        self,
-        _type: type[BaseException] | None = None,
-        _error: BaseException | None = None,
-        _at: TracebackType | None = None,
-    ) -> None:
-        """Close every connection."""
-        await self.aclose()
 
     async def call(
         self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), content: bytes | None = None

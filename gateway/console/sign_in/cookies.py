@@ -5,12 +5,20 @@ is only for this machine, browsers refuse the prefix and `Secure`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
+
+from starlette.responses import Response
 
 PART_CHARACTERS: Final = 3_800
 MOST_PARTS: Final = 4
 _COUNTED: Final = re.compile(r"([1-4])~(.*)")
+
+
+def set_cookies(response: Response, cookies: Iterable[str]) -> None:
+    """Add Set-Cookie headers to a response."""
+    for cookie in cookies:
+        response.headers.append("set-cookie", cookie)
 
 
 class CookieTooLarge(Exception):

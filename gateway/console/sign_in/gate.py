@@ -19,13 +19,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.oidc.code_flow import FlowFailed
-from gateway.console.api import GatewayProblem, NotAnswered
+from gateway.console.api import GatewayProblem
 from gateway.console.errors import PageError, SignInUnchecked, error_page
 from gateway.console.forms import read_form
 from gateway.console.page import console_of, is_fragment, render
 from gateway.console.person import SignedInPerson, SignInWay
 from gateway.console.sign_in.cookies import CookieTooLarge
-from gateway.console.sign_in.people import Identities, KnownIdentity
+from gateway.console.sign_in.people import Identities, KnownIdentity, unavailable
 from gateway.console.sign_in.renewal import Renewals
 from gateway.console.sign_in.return_path import safe_return_path
 from gateway.console.sign_in.sessions import PersonSession, Sessions
@@ -145,12 +145,8 @@ class SignInGate:
                     "The gateway does not accept the proxy's token",
                     "Sign in again at the proxy. An operator compares its issuer and audience with the callers file.",
                 )
-            case GatewayProblem(slug="credentials-unchecked"):
-                raise SignInUnchecked("Load the page again in a minute.")
-            case GatewayProblem() as refusal:
-                raise PageError(503, refusal.title, refusal.detail)
-            case NotAnswered(reason=reason):
-                raise PageError(503, "The gateway is not reached", f"Its API gave no answer: {reason}. Try again.")
+            case failure:
+                raise unavailable(failure, "Load the page again in a minute.")
 
 
 def bearer(request: Request) -> SecretStr | None:

@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from gateway.console.api import Answer, Api, Failure, GatewayProblem, NotAnswered, operations
+from gateway.console.errors import PageError, SignInUnchecked
 
 FRESH_SECONDS: Final = 15.0
 MOST_REMEMBERED: Final = 5_000
@@ -25,6 +26,17 @@ class KnownIdentity:
     caller: str
     person: str | None
     permissions: frozenset[str]
+
+
+def unavailable(failure: Failure, advice: str) -> PageError:
+    """Return the page of a credential that the API could not look up; `advice` is for one that it could not check."""
+    match failure:
+        case GatewayProblem(slug="credentials-unchecked"):
+            return SignInUnchecked(advice)
+        case GatewayProblem():
+            return PageError(503, failure.title, failure.detail)
+        case NotAnswered(reason=reason):
+            return PageError(503, "The gateway is not reached", f"Its API gave no answer: {reason}. Try again.")
 
 
 class Identities:

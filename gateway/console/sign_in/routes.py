@@ -13,14 +13,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, PendingSignIn, TokenSet
-from gateway.console.api import GatewayProblem, NotAnswered
-from gateway.console.errors import PageError, SignInUnchecked
+from gateway.console.api import GatewayProblem
+from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
 from gateway.console.page import console_of, render
 from gateway.console.person import SignInWay
-from gateway.console.sign_in.cookies import CookieJar, CookieTooLarge
+from gateway.console.sign_in.cookies import CookieJar, CookieTooLarge, set_cookies
 from gateway.console.sign_in.links import OneTimeLinks
-from gateway.console.sign_in.people import Identities, KnownIdentity
+from gateway.console.sign_in.people import Identities, KnownIdentity, unavailable
 from gateway.console.sign_in.return_path import safe_return_path
 from gateway.console.sign_in.sealing import Sealer
 from gateway.console.sign_in.sessions import PersonSession, Sessions, new_session
@@ -132,10 +132,8 @@ class SignIn:
             "until": console_of(request).now().timestamp() + PENDING_SECONDS,
         }
         response = RedirectResponse(pending.url, 303)
-        for cookie in self._pending.write(
-            self._sealer.seal(_PENDING, content), request.cookies, seconds=PENDING_SECONDS
-        ):
-            response.headers.append("set-cookie", cookie)
+        sealed = self._sealer.seal(_PENDING, content)
+        set_cookies(response, self._pending.write(sealed, request.cookies, seconds=PENDING_SECONDS))
         return response
 
     async def callback(self, request: Request) -> Response:
@@ -181,8 +179,7 @@ class SignIn:
             renewal=tokens.refresh_token,
         )
         response = self._signed_in(request, session, safe_return_path(begun["return"]))
-        for cookie in self._pending.clear(request.cookies):
-            response.headers.append("set-cookie", cookie)
+        set_cookies(response, self._pending.clear(request.cookies))
         return response
 
     async def _finish(self, flow: CodeFlow, pending: PendingSignIn, query: dict[str, str]) -> TokenSet | FlowFailed:
@@ -231,8 +228,7 @@ class SignIn:
     async def sign_out(self, request: Request) -> Response:
         """POST /sign-out: remove the session's cookies."""
         response = RedirectResponse("/signed-out", 303)
-        for cookie in self._sessions.clear(request.cookies):
-            response.headers.append("set-cookie", cookie)
+        set_cookies(response, self._sessions.clear(request.cookies))
         return response
 
     async def signed_out(self, request: Request) -> Response:
@@ -251,12 +247,8 @@ class SignIn:
                     "A key may be wrong or revoked. For a token an operator compares its issuer and audience with the "
                     "callers file.",
                 )
-            case GatewayProblem(slug="credentials-unchecked"):
-                raise SignInUnchecked("Begin again in a minute. Your sessions in other tabs are not affected.")
-            case GatewayProblem() as refusal:
-                raise PageError(503, refusal.title, refusal.detail)
-            case NotAnswered(reason=reason):
-                raise PageError(503, "The gateway is not reached", f"Its API gave no answer: {reason}. Try again.")
+            case failure:
+                raise unavailable(failure, "Begin again in a minute. Your sessions in other tabs are not affected.")
 
     def _signed_in(self, request: Request, session: PersonSession, return_path: str) -> Response:
         response = RedirectResponse(return_path, 303)
@@ -268,8 +260,7 @@ class SignIn:
                 "The identity provider's token is too large",
                 f"It has {error}. An operator removes claims, such as groups, from the access token.",
             ) from None
-        for cookie in cookies:
-            response.headers.append("set-cookie", cookie)
+        set_cookies(response, cookies)
         log.info("console.person_signed_in", person=session.name, way=session.way.value)
         return response
 

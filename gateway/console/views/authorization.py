@@ -64,7 +64,7 @@ def authorization_of(
         actions = AuthorizationActions(can_work=False, can_watch=True, can_release=False)
         situation, tone, since, is_mine = AuthorizationSituation.NOT_WATCHED, Tone.PLAIN, None, False
     else:
-        is_mine = _holder(record) == me
+        is_mine = holder_of(record) == me
         situation, tone, since = _situation(record, is_mine=is_mine)
         actions = AuthorizationActions(
             can_work=situation in _WORK,
@@ -74,7 +74,8 @@ def authorization_of(
     return AuthorizationView(authorization_id, situation, tone, since, record, is_mine, actions, timeline)
 
 
-def _holder(record: models.AuthorizationStatus) -> str | None:
+def holder_of(record: models.AuthorizationStatus) -> str | None:
+    """Return the person who has claimed the open handoff."""
     active = record.get("activeHandoff")
     claim = None if active is None else active.get("claim")
     return None if claim is None else claim["by"]

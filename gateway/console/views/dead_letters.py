@@ -16,19 +16,6 @@ MOST_DECISIONS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetterListView:
-    """A page of the list. `filters` holds those that are set."""
-
-    answer: models.DeadLetterList
-    filters: Mapping[str, str]
-
-    @property
-    def causes(self) -> tuple[tuple[str, int], ...]:
-        """The causes on this page with their numbers, the most frequent first."""
-        return causes_of(self.answer)
-
-
-@dataclass(frozen=True, slots=True)
 class ShownForecast:
     """The expected result of a decision. `kind` is the verdict's first word, `reason` what follows it."""
 

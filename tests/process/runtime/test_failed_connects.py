@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -158,7 +158,7 @@ async def collate_through_a_proxy(peer: Peer) -> None:
 async def receiver(peer: Peer) -> None:
     policy = AddressPolicy((ip_network("127.0.0.0/8"), ip_network("::1")))
     target = read_target(peer.url, allow_plain_http=True)
-    async with WebhookTransport(target, LIMITS, policy, ca_file=peer.ca) as transport:
+    async with aclosing(WebhookTransport(target, LIMITS, policy, ca_file=peer.ca)) as transport:
         await transport.post([], b"{}")
 
 

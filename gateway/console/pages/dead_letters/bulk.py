@@ -19,7 +19,7 @@ from gateway.console.forms import Form, read_form
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.dead_letters.decisions import OPERATE, REASONS, reason_of_form, text_of_form
 from gateway.console.pages.dead_letters.reading import address, filters_of, forecasts, selection_of
-from gateway.console.updating_part import page_or_part
+from gateway.console.updating_part import page_or_part, status_of
 from gateway.console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenDeadLetters, bulk_plan
 
 ALL: Final = "/dead-letters/all"
@@ -62,7 +62,7 @@ class BulkPage:
 async def show(request: Request) -> Response:
     """GET /dead-letters/all?…: how many match, what a redrive of the next ones does, and the form."""
     page = await _read(request, dict(request.query_params))
-    return _response(request, page, 200 if page.failure is None else _status(page.failure))
+    return _response(request, page, status_of(page.failure))
 
 
 async def decide(request: Request) -> Response:
@@ -95,7 +95,7 @@ async def decide(request: Request) -> Response:
     if isinstance(outcome, GatewayProblem) and outcome.slug == "dead-letters-changed":
         return RedirectResponse(address(ALL, filters, {"changed": "yes"}), 303)
     if not isinstance(outcome, Answer):
-        return _response(request, await _read(request, fields, problem=outcome), _status(outcome))
+        return _response(request, await _read(request, fields, problem=outcome), status_of(outcome))
     run = _run_of(fields)
     rest = {
         "sinceTime": selection.get("since"),
@@ -183,10 +183,6 @@ def _run_of(fields: dict[str, str]) -> BulkRun:
 
 def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0
-
-
-def _status(failure: Failure) -> int:
-    return failure.status if isinstance(failure, GatewayProblem) else 503
 
 
 ROUTES = [

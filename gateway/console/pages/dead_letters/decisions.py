@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from consumers.applier.dry_run import forecast_of_discard
-from gateway.console.api import Answer, Failure, GatewayProblem, models, operations
+from gateway.console.api import Answer, Failure, models, operations
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
 from gateway.console.own_action import read_own_action
@@ -27,11 +27,11 @@ from gateway.console.pages.dead_letters.reading import (
 )
 from gateway.console.sign_in.own_click import require_own_click
 from gateway.console.sign_in.step_up import go_if_demanded
-from gateway.console.updating_part import etag_of, page_or_part
+from gateway.console.updating_part import etag_of, page_or_part, status_of
 from gateway.console.views.content import Content, content
 from gateway.console.views.dead_letters import (
-    DeadLetterListView,
     DeadLetterView,
+    causes_of,
     dead_letter_view,
 )
 from schemas.enums import CommandType, DecisionReason
@@ -53,10 +53,15 @@ class DeadLetterListPage:
     here: str
     next: str | None = None
     is_first: bool = True
-    dead_letters: DeadLetterListView | None = None
+    dead_letters: models.DeadLetterList | None = None
     failure: Failure | None = None
     commands: tuple[str, ...] = COMMANDS
     ages: tuple[str, ...] = tuple(AGES)
+
+    @property
+    def causes(self) -> tuple[tuple[str, int], ...]:
+        """The causes on this page with their numbers, the most frequent first."""
+        return () if self.dead_letters is None else causes_of(self.dead_letters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +110,14 @@ async def show_list(request: Request) -> Response:
     outcome = await console_of(request).api.send(person, call)
     if not isinstance(outcome, Answer):
         failed = DeadLetterListPage(filters, page.here, is_first=page.is_first, failure=outcome)
-        return page_or_part(request, LIST, LIST_PART, failed, _status(outcome))
+        return page_or_part(request, LIST, LIST_PART, failed, status_of(outcome))
     listed, following = outcome.body, outcome.body.get("next")
     shown = DeadLetterListPage(
         filters,
         page.here,
         next=None if following is None else address("/dead-letters", filters, {"cursor": following}),
         is_first=page.is_first,
-        dead_letters=DeadLetterListView(listed, filters),
+        dead_letters=listed,
     )
     etag = etag_of(listed["deadLetters"], listed["matching"], listed["leftOut"])
     return page_or_part(request, LIST, LIST_PART, shown, etag=etag)
@@ -122,7 +127,7 @@ async def show_one(request: Request) -> Response:
     """GET /dead-letters/{commandId}. `decided` names the decision that the person has just sent."""
     decided = request.query_params.get("decided", "")
     page = await _read(request, decided=decided if decided in {"redrive", "discard"} else "")
-    return render(request, ONE, page, 200 if page.decided else _status(page.failure))
+    return render(request, ONE, page, 200 if page.decided else status_of(page.failure))
 
 
 async def redrive(request: Request) -> Response:
@@ -146,7 +151,7 @@ async def reveal(request: Request) -> Response:
     go_if_demanded(request, outcome)
     if not isinstance(outcome, Answer):
         failed = RevealedDeadLetter(command_id, failure=outcome)
-        return render(request, "dead_letters/reveal.html", failed, _status(outcome))
+        return render(request, "dead_letters/reveal.html", failed, status_of(outcome))
     data = outcome.body.get("data")
     shown = RevealedDeadLetter(command_id, content(data), None if data is not None else outcome.body["value"])
     return render(request, "dead_letters/reveal.html", shown)
@@ -181,7 +186,7 @@ async def _decide(request: Request, verb: str) -> Response:
     decide = operations.redrive_dead_letter if verb == "redrive" else operations.discard_dead_letter
     outcome = await console_of(request).api.send(person, decide(command_id, body), wait=WAIT_SECONDS)
     if not isinstance(outcome, Answer):
-        return render(request, ONE, await _read(request, typed=typed, problem=outcome), _status(outcome))
+        return render(request, ONE, await _read(request, typed=typed, problem=outcome), status_of(outcome))
     read = partial(console_of(request).api.send, person, operations.read_dead_letter(command_id))
     await read_own_action(read, lambda found: found["redrive"] != int(number))
     return RedirectResponse(address(f"/dead-letters/{command_id}", {"decided": verb}), 303)
@@ -221,12 +226,6 @@ async def _read(
     return replace(
         page, dead_letter=dead_letter, situation_failure=None if isinstance(situation, Answer) else situation
     )
-
-
-def _status(failure: Failure | None) -> int:
-    if failure is None:
-        return 200
-    return failure.status if isinstance(failure, GatewayProblem) else 503
 
 
 ROUTES = [

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.console.api import Answer, Failure, GatewayProblem, operations
+from gateway.console.api import Answer, operations
 from gateway.console.page import console_of, is_fragment, person_of, render
 from gateway.console.pages.workbench.confirmation import PATH
 from gateway.console.pages.workbench.reading import (
@@ -16,7 +16,7 @@ from gateway.console.pages.workbench.reading import (
 )
 from gateway.console.sign_in.own_click import require_own_click
 from gateway.console.sign_in.step_up import go_if_demanded
-from gateway.console.updating_part import page_or_part
+from gateway.console.updating_part import page_or_part, status_of
 from gateway.console.views.workbench.evidence import shown_evidence
 from gateway.console.views.workbench.step import TYPED
 
@@ -45,13 +45,6 @@ async def show(request: Request) -> Response:
 def page_response(request: Request, page: WorkbenchPage, status: int | None = None) -> Response:
     """Return the whole page."""
     return render(request, TEMPLATE, page, status or status_of(page.failure), opens_sessions=True)
-
-
-def status_of(failure: Failure | None) -> int:
-    """Return the status of a page that could not read what it shows."""
-    if failure is None:
-        return 200
-    return failure.status if isinstance(failure, GatewayProblem) else 503
 
 
 async def evidence(request: Request) -> Response:
