@@ -13,13 +13,13 @@ from typing import Annotated, Final, NotRequired, TypedDict, TypeVar, cast
 import typer
 
 from collate_gateway_client import Call, Gateway, GatewayProblem, NotAnswered, RetryPolicy, models, operations
-from collate_gateway_client.calls import batch
+from collate_gateway_client.calls import batch, event
 from collate_gateway_client.errors import is_retried
 from gateway.cli.terminal import fail, user_name
 from runtime.exits import Exit
 from runtime.http_client import is_local
 
-__all__ = ["Call", "RetryPolicy", "batch", "models", "operations"]
+__all__ = ["Call", "RetryPolicy", "batch", "event", "models", "operations"]
 
 KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE = (
     "COLLATE_GATEWAY_KEY",

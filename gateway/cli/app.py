@@ -71,6 +71,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.cli.lists.commands": ("commands",),
     "gateway.cli.dead_letters.commands": ("dead-letters",),
     "gateway.cli.audit.export": ("audit",),
+    "gateway.cli.shadow.command": ("shadow",),
     "gateway.cli.authorization_decisions": ("recent-commands", "version-floor"),
     "gateway.cli.local": ("demo", "dev", "drill", "soak", "local"),
 }

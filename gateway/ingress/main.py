@@ -282,7 +282,7 @@ def assemble(
             lists=lists,
             bulk=BulkDecisions(access, dead_letters, actions, keys),
             decisions=OperatorDecisions(access, command_log),
-            who_am_i=WhoAmI(access, own),
+            who_am_i=WhoAmI(access, own, is_shadow=grants is None),
         ),
         middleware(
             own,

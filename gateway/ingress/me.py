@@ -16,9 +16,10 @@ from schemas.enums import AssertedBy
 class WhoAmI:
     """The endpoint."""
 
-    def __init__(self, access: AccessControl, settings: IngressSettings) -> None:
+    def __init__(self, access: AccessControl, settings: IngressSettings, *, is_shadow: bool) -> None:
         self._access = access
         self._settings = settings
+        self._is_shadow = is_shadow
 
     async def me(self, request: Request) -> Response:
         """GET /v1/me."""
@@ -40,6 +41,7 @@ class WhoAmI:
                 kind=kind,
                 person=caller.person,
                 permissions=sorted(caller.permissions),
+                shadow=self._is_shadow or None,
                 limits=limits,
             )
         )

@@ -54,7 +54,11 @@ def write_callers(path: Path, *others: str, permissions: Sequence[str] = PERMISS
 class Callers:
     """All callers, their accepted commands and the received outcomes."""
 
-    def __init__(self, sim: Simulation, urls: list[str], keys: dict[str, str], seed: int) -> None:
+    def __init__(
+        self, sim: Simulation, urls: list[str], keys: dict[str, str], seed: int, *, is_shadow: bool = False
+    ) -> None:
+        """`is_shadow`: the gateway opens no handoff, so another way of working does it."""
+        self._is_shadow = is_shadow
         self.accepted: dict[str, float] = {}  # command id: when (monotonic seconds)
         self.ended: dict[str, float] = {}
         self.granted: set[str] = set()
@@ -143,12 +147,19 @@ class Callers:
             await self._send_command(chance, f"{number}-watch", authorization, "watch", {})
         for round_ in range(chance.choice([1, 1, 2])):
             handoff = await self._request(chance, f"{number}-{round_}", authorization)
+            if handoff is None and self._is_shadow:
+                handoff = self._opened_otherwise(authorization)
             if handoff is None:
                 continue
             await asyncio.sleep(chance.uniform(0, 1.0))
             if chance.random() < 0.3:
                 await self._grant(f"{number}-{round_}", authorization, handoff)
             await self._close(chance, f"{number}-{round_}", authorization, handoff)
+
+    def _opened_otherwise(self, authorization: str) -> str | None:
+        self._sim.act(authorization, do="open_handoff")
+        opened = self._sim.state.authorizations[authorization].open_handoff
+        return None if opened is None else opened.id
 
     async def _request(self, chance: random.Random, name: str, authorization: str) -> str | None:
         """Request a handoff, sometimes from two callers; return its id, if there is one."""

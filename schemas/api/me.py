@@ -28,4 +28,7 @@ class Me(OpenModel):
     permissions: Public[list[Word]] = Field(
         description="What the caller may do. Empty for a person in none of the groups that the gateway knows."
     )
+    shadow: Public[bool | None] = Field(
+        default=None, description="true: this gateway is a shadow, which sends no write to Collate."
+    )
     limits: Public[CallerLimits] = Field(description="The bounds of this caller.")

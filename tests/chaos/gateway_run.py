@@ -1,6 +1,7 @@
 """A seeded run of the whole gateway with faults: callers over HTTP, 2 ingress, 3 workers, 3 brokers, a faulty Collate.
 
     make chaos SECONDS=120 SEED=7
+    make chaos SECONDS=120 SEED=7 ARGS=--shadow    # the same load and faults; no write may reach Collate
 
 The seed determines the faults, other actors, kills, frozen processes and broker restarts. When they end, all commands
 must end, and `local.judge` compares the events with the effects at Collate. If a promise was broken, the run exits 1
@@ -36,6 +37,7 @@ from local.installation import Installation
 from local.judge.checks import BrokenPromise
 from local.judge.effects import effects_of
 from local.judge.evidence import PastStates
+from local.judge.shadow import find_broken_by_shadow
 from local.judge.suspicions import explain
 from local.judge.verdict import Judge
 from local.kafka import frame_rules
@@ -59,6 +61,8 @@ START_AND_END_SECONDS: Final = 420.0
 PREFIX: Final = "chaos."
 # The profiles that need other settings than the default, one for a whole run. If-Match alone prevents a second effect.
 SETTINGS_OF: Final = {"v3_refuses_keys": {"GATEWAY_COLLATE__SEND_IDEMPOTENCY_KEY": "none"}}
+SHADOW_PREFIX: Final = "chaos-shadow."
+SHADOW_SETTINGS: Final = {"GATEWAY_COLLATE__WRITES": "off", "GATEWAY_ENVIRONMENT": "local-shadow"}
 RUN_SETTINGS: Final = SETTINGS | {
     "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
     "GATEWAY_COLLATE__MAX_REPLICAS": str(WORKERS + INGRESSES),
@@ -77,9 +81,11 @@ class Chaos:
         keep: bool = False,
         has_read_model: bool = False,
         greedy: int = 0,
+        is_shadow: bool = False,
     ) -> None:
         """`greedy`: callers that send watches beside the others, with fewer calls to Collate than they need."""
         self._greedy = [f"greedy-{number}" for number in range(greedy)]
+        self._is_shadow, self._prefix = is_shadow, SHADOW_PREFIX if is_shadow else PREFIX
         self._seconds, self._seed, self._profiles, self._keep = seconds, seed, profiles, keep
         self._database = Postgres() if has_read_model else None
         self._network = bad_network("collate-gateway", seed)
@@ -112,6 +118,7 @@ class Chaos:
         settings = (
             RUN_SETTINGS
             | SETTINGS_OF.get(self._profiles[0], {})
+            | (SHADOW_SETTINGS if self._is_shadow else {})
             | ({"GATEWAY_COLLATE__CALLS_PER_SECOND": GREEDY_CALLS_PER_SECOND} if self._greedy else {})
             | {
                 "GATEWAY_INGRESS__CALLERS_FILE": str(processes.directory / "services.toml"),
@@ -121,7 +128,7 @@ class Chaos:
             processes,
             bootstrap=cluster.bootstrap,
             collate_url=sim.url,
-            prefix=PREFIX,
+            prefix=self._prefix,
             replication=3,
             database=None if self._database is None else self._database.conninfo,
             settings=settings,
@@ -136,7 +143,7 @@ class Chaos:
         await asyncio.gather(*(asyncio.to_thread(program.await_ready) for program in programs.values()))
         past = PastStates(sim)
         urls = [program.url for name, program in programs.items() if name.startswith("ingress")]
-        callers = Callers(sim, urls, keys, self._seed)
+        callers = Callers(sim, urls, keys, self._seed, is_shadow=self._is_shadow)
         faults = FaultInjector(
             sim,
             cluster,
@@ -147,14 +154,16 @@ class Chaos:
             log=self._log,
         )
         self._log(f"{len(programs)} processes of the gateway are ready")
-        async with listening(cluster.bootstrap, PREFIX, callers.on_event) as listener:
+        async with listening(cluster.bootstrap, self._prefix, callers.on_event) as listener:
             background = [
                 asyncio.create_task(one) for one in (_listen(listener), self._report_progress(callers, faults))
             ]
             try:
                 await self._inject_faults(callers, faults, sim)
                 keys = installation.phi_keys
-                judge = Judge(cluster.bootstrap, PREFIX, PARTITIONS, sim, past, callers, keys, processes.directory)
+                judge = Judge(
+                    cluster.bootstrap, self._prefix, PARTITIONS, sim, past, callers, keys, processes.directory
+                )
                 run, violations = await judge.judge(DRAIN_SECONDS, self._log)
             finally:
                 for task in background:
@@ -162,6 +171,8 @@ class Chaos:
                 await asyncio.gather(*background, return_exceptions=True)
                 await callers.close()
         self._log("checked")
+        if self._is_shadow:
+            violations += find_broken_by_shadow(run, [(call.method, call.path) for call in sim.ledger.calls])
         violations += [BrokenPromise("a process ended unexpectedly", ended) for ended in faults.unexpected_ends]
         violations += [
             BrokenPromise("a caller got an unexpected response", response) for response in callers.unexpected
@@ -237,6 +248,8 @@ class Chaos:
             "  by type", Counter(command.type for command in {command.id: command for command in run.commands}.values())
         )
         _table("outcomes by effect", Counter(f"{end['outcome']}, {end['effect']}" for end in finished))
+        if self._is_shadow:
+            _table("would send", Counter(end["wouldSend"]["operation"] for end in finished if "wouldSend" in end))
         _table("dead letters", Counter(run.dead_letters.values()))
         _table("effects of the gateway", Counter(one.kind for effects in ours.values() for one in effects))
         _table("events", Counter(event.kind for event in run.events))
@@ -294,6 +307,7 @@ def main() -> int:
     parser.add_argument("--greedy", type=int, default=0, help="callers that send watches without a pause")
     parser.add_argument("--slow", action="store_true", help="a tenth of the processor time instead of faults")
     parser.add_argument("--cycles", type=int, default=1, help="with --slow: how often, each with 60 s at full speed")
+    parser.add_argument("--shadow", action="store_true", help="a shadow: writes are off")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     profiles = [options.profile] if options.profile else random.Random(seed).sample(PROFILES, len(PROFILES))
@@ -318,6 +332,7 @@ def main() -> int:
                 keep=options.keep,
                 has_read_model=options.read_model,
                 greedy=options.greedy,
+                is_shadow=options.shadow,
             ).run()
 
     try:

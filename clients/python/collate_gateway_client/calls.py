@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 from collate_gateway_client.errors import NotAnswered, reason_of
-from collate_gateway_client.models import BatchedCommands
+from collate_gateway_client.models import BatchedCommands, CommandAccepted
 
 Times = datetime | str | None
 """A time: a datetime with an offset, or the text of RFC 3339."""
@@ -100,7 +100,9 @@ def post(path: str, body: Mapping[str, Any] | None, key: str | None = None) -> C
     return Call("POST", path, body=_encoded(body or {}), idempotency_key=new_key() if key is None else _checked(key))
 
 
-def event(kind: str, authorization_id: str, data: Mapping[str, Any], *, source: str, event_id: str | None) -> Call[Any]:
+def event(
+    kind: str, authorization_id: str, data: Mapping[str, Any], *, source: str, event_id: str | None
+) -> Call[CommandAccepted]:
     """Return a command as a structured CloudEvent. `source` and `event_id` are its key."""
     key = new_key() if event_id is None else _checked(event_id)
     document = {

@@ -1555,6 +1555,8 @@ class Me(TypedDict):
     """For a person: the name that the gateway writes as operator."""
     permissions: list[str]
     """What the caller may do. Empty for a person in none of the groups that the gateway knows."""
+    shadow: NotRequired[bool]
+    """true: this gateway is a shadow, which sends no write to Collate."""
     limits: CallerLimits
     """The bounds of this caller."""
 

@@ -2474,6 +2474,8 @@ export interface components {
             person?: string;
             /** @description What the caller may do. Empty for a person in none of the groups that the gateway knows. */
             permissions: string[];
+            /** @description true: this gateway is a shadow, which sends no write to Collate. */
+            shadow?: boolean;
             /** @description The bounds of this caller. */
             limits: components["schemas"]["CallerLimits"];
         };

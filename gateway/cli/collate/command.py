@@ -71,6 +71,8 @@ def probe(
         fail(Exit.USAGE, "--walk writes at Collate: give --confirm with the same id")
     if walk and (urlsplit(settings.collate.base_url).hostname or "").rstrip(".") == _PRODUCTION:
         fail(Exit.USAGE, "--walk: this is Collate's production; use its test environment")
+    if walk and settings.collate.writes == "off":
+        fail(Exit.USAGE, "--walk writes at Collate: GATEWAY_COLLATE__WRITES is off")
     findings = Findings()
     try:
         asyncio.run(run_probe(settings.collate, authorization, findings, walk=walk, accepted=accepted))

@@ -168,6 +168,24 @@ def test_a_walk_is_asked_twice_and_never_in_production(tmp_path, monkeypatch, ar
     assert message in ended.output
 
 
+def test_a_shadow_walks_nowhere(tmp_path, monkeypatch):
+    (tmp_path / "key").write_text("k")
+    settings = {
+        "ENVIRONMENT": "shadow",
+        "KAFKA__BOOTSTRAP": "127.0.0.1:1",
+        "TOPICS__PREFIX": "shadow.",
+        "WORKER__GROUP": "shadow-worker",
+        "COLLATE__BASE_URL": "https://api.sandbox.trycollate.ai",
+        "COLLATE__API_KEY_FILE": str(tmp_path / "key"),
+        "COLLATE__WRITES": "off",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"GATEWAY_{name}", value)
+    arguments = ["collate", "probe", "--authorization", "auth_1", "--walk", "--confirm", "auth_1"]
+    ended = CliRunner().invoke(app, arguments)
+    assert (ended.exit_code, "GATEWAY_COLLATE__WRITES is off" in ended.output) == (2, True)
+
+
 def test_the_report_marks_a_setting_that_should_change(tmp_path, capsys):
     (tmp_path / "key").write_text("local-collate-key")
     settings = CollateSettings(

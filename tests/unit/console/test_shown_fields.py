@@ -175,7 +175,7 @@ SHOWN = {
     ),
     "Me": (
         "me",
-        {"developers.html": "caller kind person permissions limits", "people.py": "caller person permissions"},
+        {"developers.html": "caller kind person permissions limits shadow", "people.py": "caller person permissions"},
     ),
     "MinuteCounts": ("", {"charts.py": "at accepted finished"}),
     "NotDecided": ("", {"not shown: the page counts them; the command's page says why": "commandId problem"}),

@@ -1,0 +1,1 @@
+"""`gateway shadow`: feed mirrored commands to a shadow, and compare its decisions with what then happened."""
