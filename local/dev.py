@@ -42,7 +42,8 @@ def run(port: int | None = None) -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         held = hold_or(PORT) if port is None else hold(port)
-        with until_interrupted(), local_stack(console, port=held, console_port=hold_or(CONSOLE_PORT)) as stack:
+        pages = hold_or(CONSOLE_PORT)
+        with until_interrupted(), local_stack(console, port=held, console_port=pages, with_webhooks=True) as stack:
             _prepare(stack)
             _introduce(console, stack, write_environment(stack))
             asyncio.run(_show_events(console, stack))
@@ -98,6 +99,10 @@ def _introduce(console: Console, stack: LocalStack, environment: Path) -> None:
         ("Collate", f"{stack.collate_url} (simulated; see local/collate/README.md for faults and its ledger)"),
         ("Kafka", stack.cluster.bootstrap),
         ("PostgreSQL", stack.database.conninfo),
+        (
+            "webhooks",
+            "" if stack.webhooks is None else f"{stack.webhooks.url} gets each event; see {stack.webhooks.file}",
+        ),
         ("topics", "  ".join(topic.name for topic in topics)),
         ("logs", str(stack.ingress.log.parent / "*.log")),
         ("API key", f"{installation.caller_key} (caller {CALLER}, with all permissions)"),
@@ -130,7 +135,8 @@ def sign_in_link(stack: LocalStack) -> str:
 
 
 def _programs(stack: LocalStack) -> tuple[Program, ...]:
-    return (stack.ingress, stack.worker, stack.projector, *([] if stack.console is None else [stack.console]))
+    optional = (stack.deliverer, stack.console)
+    return (stack.ingress, stack.worker, stack.projector, *(one for one in optional if one is not None))
 
 
 def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, ...]:
@@ -158,6 +164,7 @@ def reads_to_paste(environment: Path, authorization_id: str) -> tuple[str, ...]:
         f"gateway watch {authorization_id}",
         "gateway top",
         "GATEWAY_ADMIN__PORT=${WORKER_ADMIN##*:} gateway check --for worker",
+        f"tail -F {environment.parent}/receiver.log     # what the webhook receiver gets",
         "kill -9 $KAFKA_PID     # see what `gateway top` says; also $INGRESS_PID, $WORKER_PID, $PROJECTOR_PID",
     )
 

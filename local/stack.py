@@ -16,6 +16,7 @@ from local.installation import GATEWAY, Installation, Program, start_collate
 from local.issuer import LocalIssuer
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
+from local.practice.webhooks import LocalWebhooks, start_receiver
 from local.processes.logs import failure
 from local.processes.patience import Patience
 from local.processes.ports import HeldPort
@@ -43,6 +44,8 @@ class LocalStack:
     projector: Program
     issuer: LocalIssuer
     console: Program | None = None
+    deliverer: Program | None = None
+    webhooks: LocalWebhooks | None = None
 
     def require_running(self) -> None:
         """Raise StartFailed, with the end of the log, if a server or process has ended."""
@@ -85,6 +88,7 @@ def local_stack(
     settings: Mapping[str, str] | None = None,
     port: HeldPort | None = None,
     console_port: HeldPort | None = None,
+    with_webhooks: bool = False,
 ) -> Iterator[LocalStack]:
     """Start the stack and print each part when it is ready. Raises LocalError if a part could not start.
 
@@ -113,11 +117,14 @@ def local_stack(
             people=issuer.callers_file_entry(PEOPLE),
             settings=settings,
         )
+        webhooks = start_receiver(run, installation) if with_webhooks else None
         starts.begin("topics")
         installation.apply_topics()
         starts.end("topics", "created")
         starts.begin("ingress", "worker", "projector")
-        ingress = installation.start("ingress", port=port.release() if port else None)
+        deliverer = None if webhooks is None else installation.start("deliverer")
+        seen = {} if deliverer is None else {"GATEWAY_DELIVERER__ADMIN_URLS": deliverer.admin_url}
+        ingress = installation.start("ingress", port=port.release() if port else None, settings=seen)
         worker = installation.start("worker")
         projector = installation.start("projector")
         installation.migrate()
@@ -127,10 +134,26 @@ def local_stack(
         starts.end("worker", f"health and metrics at {worker.admin_url}")
         projector.await_ready()
         starts.end("projector", "status and timelines")
+        if deliverer is not None and webhooks is not None:
+            starts.begin("deliverer")
+            deliverer.await_ready()
+            starts.end("deliverer", f"posts events to {webhooks.url}")
         pages = None
         if console_port is not None:
             starts.begin("console")
             pages = installation.start_console(ingress, issuer.url, console_port.release())
             pages.await_ready()
             starts.end("console", pages.url)
-        yield LocalStack(cluster, collate_url, installation, ingress, worker, database, projector, issuer, pages)
+        yield LocalStack(
+            cluster,
+            collate_url,
+            installation,
+            ingress,
+            worker,
+            database,
+            projector,
+            issuer,
+            pages,
+            deliverer,
+            webhooks,
+        )

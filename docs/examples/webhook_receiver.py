@@ -1,6 +1,6 @@
-"""A webhook receiver: verifies the signature, stores each event once, then answers. pip install standardwebhooks.
+"""A webhook receiver: verifies the signature, stores each event once, then answers. `make dev` runs it.
 
-python webhook_receiver.py 8000 secret.txt events.db
+python webhook_receiver.py 8000 secret.txt events.db    # needs the Python client
 """
 
 import json
@@ -8,9 +8,8 @@ import sqlite3
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from collate_gateway_client import Event, WebhookRefused, webhook_event
 
 MOST_BYTES = 1_000_000
 
@@ -26,9 +25,10 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=5)
 
-    def add(self, event: dict[str, Any]) -> tuple[bool, bool]:
+    def add(self, event: Event) -> tuple[bool, bool]:
         """Store the event; return whether it is new, and whether the event before it is missing."""
-        row = event["id"], event["subject"], int(event["sequence"]), json.dumps(event)
+        whole = json.dumps(event.attributes | {"data": event.data})
+        row = event.id, event.authorization_id, event.sequence, whole
         with self._open() as database:
             added = database.execute("insert or ignore into events values (?, ?, ?, ?)", row).rowcount
             found = database.execute("select max(sequence) from events where subject = ? and sequence < ?", row[1:3])
@@ -38,7 +38,6 @@ class Store:
 
 def handler_of(secret: str, store: Store) -> type[BaseHTTPRequestHandler]:
     """Return the handler of requests."""
-    webhook = Webhook(secret)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -52,13 +51,14 @@ def handler_of(secret: str, store: Store) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(size)
             try:
                 # The bytes as they came: parsing and writing them again would change them.
-                event = webhook.verify(body, dict(self.headers))
-            except WebhookVerificationError:
+                event = webhook_event(secret, dict(self.headers), body)
+            except WebhookRefused as refused:
+                print("refused:", refused, flush=True)
                 self._answer(401)
                 return
             is_new, has_gap = store.add(event)
             words = "new" if is_new else "again", "after a gap" if has_gap else ""
-            print(event["type"], event["subject"], int(event["sequence"]), *words, flush=True)
+            print(event.type, event.authorization_id, event.sequence, *words, flush=True)
             self._answer(204)  # only now: the event is stored
 
         def _answer(self, status: int) -> None:

@@ -22,6 +22,7 @@ from collate_gateway_client.synchronous.authorize import Credential
 from collate_gateway_client.synchronous.client import Gateway
 from collate_gateway_client.synchronous.event_stream import EventStream
 from collate_gateway_client.version import VERSION
+from collate_gateway_client.webhooks import WebhookRefused, webhook_event
 
 __all__ = [
     "VERSION",
@@ -43,7 +44,9 @@ __all__ = [
     "RetryPolicy",
     "SecretText",
     "Signer",
+    "WebhookRefused",
     "completed",
     "revoked",
     "unable_to_complete",
+    "webhook_event",
 ]

@@ -35,7 +35,7 @@ class Signer:
 
     def __post_init__(self) -> None:
         """Raises ValueError, without the value."""
-        self._key()
+        _key(self.secret)
 
     @property
     def query(self) -> str:
@@ -45,13 +45,19 @@ class Signer:
     def headers(self, message_id: str, body: bytes, now: float) -> dict[str, str]:
         """Return the headers that sign a body. `now` is the present time in seconds since 1970."""
         timestamp = str(int(now))
-        signed = f"{message_id}.{timestamp}.".encode() + body
-        signature = base64.b64encode(hmac.digest(self._key(), signed, hashlib.sha256)).decode()
-        return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
+        signed = signature(self.secret, message_id, timestamp, body)
+        return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signed}
 
-    def _key(self) -> bytes:
-        try:
-            key = base64.b64decode(self.secret.strip().removeprefix(_PREFIX), validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("the signing secret has to be whsec_ and base64") from None
-        return key
+
+def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of a message (Standard Webhooks). Raises ValueError, without the secret."""
+    signed = f"{message_id}.{timestamp}.".encode(errors="replace") + body
+    return f"v1,{base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()}"
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.strip().removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("the signing secret has to be whsec_ and base64") from None
+    return key

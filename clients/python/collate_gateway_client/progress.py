@@ -2,7 +2,8 @@
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from collate_gateway_client.sse import Frame
@@ -12,7 +13,7 @@ _REMEMBERED: Final = 20_000
 
 
 class UnreadableEvent(Exception):
-    """A frame that is not a CloudEvent."""
+    """A frame or a body that is not a CloudEvent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Event:
         sequence: The number of the event within its authorization, from 1, without gaps.
         time: When it was published (RFC 3339).
         data: The event's fields. `models.EventData` has the type for each `type`.
-        position: Give it to `events(after=…)` to resume behind this event, also in another process.
+        position: Give it to `events(after=…)` to resume behind this event, also in another process. A webhook has none.
         missing: The number of events of this authorization that are absent between the last one and this one. 0 for
             the first event of an authorization, and for a stream with a filter by type.
         attributes: All attributes of the CloudEvent.
@@ -40,7 +41,7 @@ class Event:
     sequence: int
     time: str
     data: Any = field(repr=False)
-    position: str
+    position: str = ""
     missing: int = 0
     attributes: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -65,31 +66,16 @@ class StreamProgress:
             self.position = frame.position
         if frame.data is None:
             return None
-        document = _read(frame.data)
+        document = document_of(frame.data)
         if frame.type == ENDED:
             self.end_reason = str(document.get("reason", ""))
             return None
-        try:
-            identity = (str(document["source"]), str(document["id"]))
-            authorization_id, sequence = str(document["subject"]), int(document["sequence"])
-            kind, time = str(document["type"]), str(document["time"])
-        except (KeyError, ValueError, TypeError):
-            raise UnreadableEvent from None
-        if identity in self._seen:
+        event = event_of(document)
+        if (identity := (event.source, event.id)) in self._seen:
             return None
         _remember(self._seen, identity, None)
-        return Event(
-            identity[1],
-            identity[0],
-            kind,
-            authorization_id,
-            sequence,
-            time,
-            document.get("data"),
-            self.position or "",
-            self._missing(authorization_id, sequence),
-            {name: value for name, value in document.items() if name != "data"},
-        )
+        missing = self._missing(event.authorization_id, event.sequence)
+        return replace(event, position=self.position or "", missing=missing)
 
     def _missing(self, authorization_id: str, sequence: int) -> int:
         last = self._sequences.get(authorization_id)
@@ -100,7 +86,25 @@ class StreamProgress:
         return max(0, sequence - last - 1)
 
 
-def _read(data: str) -> dict[str, Any]:
+def event_of(document: Mapping[str, Any]) -> Event:
+    """Return the event of a CloudEvent in structured mode, without a position. Raises UnreadableEvent."""
+    try:
+        return Event(
+            str(document["id"]),
+            str(document["source"]),
+            str(document["type"]),
+            str(document["subject"]),
+            int(document["sequence"]),
+            str(document["time"]),
+            document.get("data"),
+            attributes={name: value for name, value in document.items() if name != "data"},
+        )
+    except (KeyError, ValueError, TypeError):
+        raise UnreadableEvent from None
+
+
+def document_of(data: str | bytes) -> dict[str, Any]:
+    """Return the JSON object of an event. Raises UnreadableEvent."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
