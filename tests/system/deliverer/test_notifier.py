@@ -105,7 +105,7 @@ async def test_work_and_risk_become_one_chat_message_and_one_mail_each(webhooks,
     assert sorted(mail.get_content().strip() for mail in sinks.mails) == expected
     assert sorted(mail["subject"] for mail in sinks.mails) == [text.partition(":")[0] for text in expected]
     assert {(mail["from"], mail["to"]) for mail in sinks.mails} == {("gateway@clinic.example", "staff@clinic.example")}
-    assert log.read_text() == "not sent: SMTPSenderRefused\n" * 2
+    assert log.read_text().count("not sent: SMTPSenderRefused") == 2
 
 
 async def test_a_stranger_gets_401_and_nothing_is_sent(notifier, sinks, eventually):
