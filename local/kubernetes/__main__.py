@@ -27,14 +27,17 @@ NEEDS: Final = {
 }
 
 
-def run(module: str, arguments: list[str]) -> int:
-    """Build what is missing, then run a module inside the sandbox; return its exit code. Raises LocalError."""
+def run(module: str, arguments: list[str], *, has_images: bool = False) -> int:
+    """Build what is missing, then run a module inside the sandbox; return its exit code. Raises LocalError.
+
+    `has_images`: the module loads other images than this tree's.
+    """
     require("make cluster", NEEDS)
     began = time.monotonic()
     programs = binaries.build()
-    if not is_current(ARCHIVE):
+    if not has_images and not is_current(ARCHIVE):
         build_image(None, VERSION, ROOT / "dist")
-    print(f"the programs and the image are there after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"the programs and the images are there after {time.monotonic() - began:.0f} s", flush=True)
     os.environ["COLLATE_GATEWAY_CLUSTER_PROGRAMS"] = str(programs)
     return sandbox.run(module, arguments)
 

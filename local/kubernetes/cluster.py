@@ -17,6 +17,7 @@ from local.kubernetes import sandbox
 from local.kubernetes.control_plane import ControlPlane
 from local.kubernetes.deployment import Deployment
 from local.kubernetes.node import NAME, Node
+from local.kubernetes.paths import Artifacts
 from local.kubernetes.servers import Servers
 from local.kubernetes.tools import CommandFailed, Tools
 from local.processes.run import Run
@@ -40,9 +41,12 @@ class Kubernetes:
 
 @asynccontextmanager
 async def kubernetes(
-    programs: Path, images: Sequence[Path], report: Callable[[str], None], *, addresses: Sequence[str] = ()
+    programs: Path, artifacts: Sequence[Artifacts], report: Callable[[str], None], *, addresses: Sequence[str] = ()
 ) -> AsyncIterator[Kubernetes]:
-    """Start everything; stop it in order afterwards. Only inside the sandbox. Raises LocalError."""
+    """Start everything; stop it in order afterwards. Only inside the sandbox. Raises LocalError.
+
+    The node gets the images of all artifacts; the deployment installs the first ones.
+    """
     with Run("k8s", sandbox.work_directory() / "tmp") as run:
         run.directory.chmod(0o711)
         plane = ControlPlane(run, programs, addresses)
@@ -57,7 +61,7 @@ async def kubernetes(
             await asyncio.to_thread(node.start)
 
         async with asyncio.TaskGroup() as tasks:
-            loading = tasks.create_task(asyncio.to_thread(node.start_containers, images))
+            loading = tasks.create_task(asyncio.to_thread(node.start_containers, {one.archive for one in artifacts}))
             loading.add_done_callback(lambda _: report("the images are loaded"))
             tasks.create_task(start_cluster())
             entering = tasks.create_task(servers.__aenter__())
@@ -69,7 +73,7 @@ async def kubernetes(
             report("the node is ready")
             keys = write_callers(run.directory / "callers.toml")
             callers = (run.directory / "callers.toml").read_text()
-            deployment = Deployment(tools, servers, run.directory, callers, COLLATE_KEYS[0])
+            deployment = Deployment(tools, servers, artifacts[0], callers, COLLATE_KEYS[0])
             yield Kubernetes(plane, node, tools, servers, deployment, keys, run.directory)
         finally:
             await servers.__aexit__(None, None, None)

@@ -10,12 +10,11 @@ import helm_python
 
 from local.chaos.settings import SETTINGS
 from local.kubernetes.inside import NODE_ADDRESS
+from local.kubernetes.paths import Artifacts
 from local.kubernetes.receiver import NAME as RECEIVER
 from local.kubernetes.servers import USERS, Servers
 from local.kubernetes.tools import NAMESPACE, Tools
-from runtime.version import VERSION
 
-CHART: Final = Path(__file__).parents[2] / "helm" / "gateway"
 RELEASE: Final = "gateway"
 IMAGE: Final = "localhost/collate-gateway"
 PARTITIONS: Final = 6
@@ -28,10 +27,10 @@ WAIT: Final = "watcher"
 
 
 class Deployment:
-    """One release. `values` are those of the next `install`."""
+    """One release, made of `artifacts`. `values` are those of the next `install`."""
 
-    def __init__(self, tools: Tools, servers: Servers, directory: Path, callers: str, collate_key: str) -> None:
-        self._tools, self._servers, self._directory = tools, servers, directory
+    def __init__(self, tools: Tools, servers: Servers, artifacts: Artifacts, callers: str, collate_key: str) -> None:
+        self._tools, self._servers, self.artifacts = tools, servers, artifacts
         self.collate_key = collate_key
         self.callers = callers
         self.phi_keys = secrets.token_urlsafe(32)
@@ -40,7 +39,7 @@ class Deployment:
     @property
     def image(self) -> str:
         """The image of the pods."""
-        return f"{IMAGE}:{VERSION}"
+        return f"{IMAGE}:{self.artifacts.tag}"
 
     def prepare(self) -> None:
         """Create the namespace, with Pod Security `restricted`, and all Secrets."""
@@ -73,9 +72,11 @@ class Deployment:
         """Replace some keys of a Secret."""
         self._tools.kubectl("patch", "secret", name, "--patch", json.dumps({"stringData": dict(content)}))
 
-    def install(self, values: Mapping[str, Any] | None = None, *, seconds: int = 600, chart: Path = CHART) -> None:
+    def install(
+        self, values: Mapping[str, Any] | None = None, *, seconds: int = 600, chart: Path | None = None
+    ) -> None:
         """Install or upgrade the release and wait until it is ready. `values` are merged into the release's own."""
-        merged = merge(self.values, values or {})
+        merged, chart = merge(self.values, values or {}), chart or self.artifacts.chart
         with self._tools.helm() as helm:
             try:
                 helm.status(RELEASE)
@@ -112,7 +113,7 @@ class Deployment:
         }
         servers = [{"ipBlock": {"cidr": f"{NODE_ADDRESS}/32"}}]
         return {
-            "image": {"repository": IMAGE, "pullPolicy": "Never"},
+            "image": {"repository": IMAGE, "tag": self.artifacts.tag, "pullPolicy": "Never"},
             "settings": {
                 "environment": "local",
                 "kafka": {"bootstrap": [self._servers.bootstrap_of_pods], "security": "SASL_SSL"},

@@ -6,7 +6,7 @@ import json
 import subprocess
 import tarfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -76,7 +76,7 @@ class Node:
         self.directory.mkdir()
         self.socket = self.directory / "containerd.sock"
 
-    def start_containers(self, images: Sequence[Path]) -> None:
+    def start_containers(self, images: Iterable[Path]) -> None:
         """Start containerd and load images; return when they are loaded. Raises StartFailed."""
         plugins = [
             {

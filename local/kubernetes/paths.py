@@ -1,8 +1,10 @@
-"""Where the programs and the image of a run are."""
+"""Where the programs of a run are, and what it installs."""
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+from runtime.version import VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 ARCHIVE: Final = ROOT / "dist" / "image.tar"
@@ -19,6 +21,17 @@ SOURCES: Final = (
     "gateway",
     "clients/python",
 )
+
+
+class Artifacts(NamedTuple):
+    """What an installation is made of: a chart (a directory or a package), and an archive of the image with its tag."""
+
+    chart: Path
+    archive: Path
+    tag: str
+
+
+OF_THIS_TREE: Final = Artifacts(ROOT / "helm" / "gateway", ARCHIVE, VERSION)
 
 
 def programs() -> Path:

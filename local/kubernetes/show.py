@@ -8,7 +8,7 @@ import time
 from local.failures import LocalError
 from local.kubernetes.cluster import kubernetes
 from local.kubernetes.control_plane import PORT
-from local.kubernetes.paths import ARCHIVE, programs
+from local.kubernetes.paths import OF_THIS_TREE, programs
 from local.kubernetes.sandbox import INSIDE_ADDRESS
 from local.kubernetes.tools import NAMESPACE
 
@@ -22,7 +22,7 @@ async def show(*, keep: bool) -> None:
     def report(what: str) -> None:
         print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
 
-    async with kubernetes(programs(), [ARCHIVE], report, addresses=[INSIDE_ADDRESS]) as cluster:
+    async with kubernetes(programs(), [OF_THIS_TREE], report, addresses=[INSIDE_ADDRESS]) as cluster:
         await asyncio.to_thread(cluster.deployment.prepare)
         await asyncio.to_thread(cluster.deployment.install)
         report("the chart is installed, and every pod is ready")

@@ -1,18 +1,16 @@
 """Cases that replace, kill, move and count pods."""
 
 import asyncio
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from helm_python import HelmError
 
-from local.kubernetes.deployment import CHART, IMAGE
 from local.kubernetes.tools import CommandFailed
-from runtime.version import VERSION
 from tests.cluster.scene import CaseFailed, require, row_of
 
-NEXT = f"{IMAGE}:next"
 NEW_OBJECT = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: gateway-new\n"
 WORKERS = {"gateway-worker-0", "gateway-worker-1"}
 # docs/upgrade.md: a worker releases its partitions within 20 s of SIGTERM. docs/operations.md: the partitions of a
@@ -23,18 +21,16 @@ ROUTED_AWAY_SECONDS = 5
 
 
 async def rolling_upgrade(scene):
-    """A rolling upgrade to another image, and `helm rollback` to the first."""
-    node = scene.cluster.node
-    await asyncio.to_thread(node.tag, scene.deployment.image, NEXT)
+    """A rolling upgrade to the later build, and `helm rollback` to the first."""
     first, _ = (await scene.revisions())[-1]
     before = await scene.members()
     require(before == WORKERS, f"the workers have static ids: {sorted(before)}")
     async with scene.undisturbed(), scene.owned(RELEASED_SECONDS + SESSION_SECONDS + RESTORED_SECONDS):
-        await scene.upgrade({"image": {"tag": "next"}})
-        await require_image(scene, NEXT)
-        scene.note("every pod runs the new image")
+        await scene.upgrade_to_later()
+        await require_image(scene, scene.later.tag)
+        scene.note("every pod runs the later image")
         await scene.roll_back(first)
-        await require_image(scene, scene.deployment.image)
+        await require_image(scene, scene.first.tag)
         scene.note("every pod runs the first image")
     scene.note(f"the fewest ready pods at any time: {scene.least_ready}")
     require(scene.least_ready["ingress"] >= 2, "maxUnavailable of ingress is 0")
@@ -45,29 +41,25 @@ async def rolling_upgrade(scene):
     scene.note(f"static ids before and after: {', '.join(sorted(after))}")
 
 
-async def require_image(scene, image, of_ingress=None):
+async def require_image(scene, tag, of_ingress=None):
     await scene.until_ready()
     images = {name: pod["spec"]["containers"][0]["image"] for name, pod in (await scene.pods()).items()}
-    wrong = {
-        name: one
-        for name, one in images.items()
-        if one != (of_ingress if of_ingress and "-ingress-" in name else image)
-    }
+    tags = {name: (of_ingress or tag) if "-ingress-" in name else tag for name in images}
+    wrong = {name: one for name, one in images.items() if one.rpartition(":")[2] != tags[name]}
     require(not wrong, f"every pod has its image: {wrong}")
 
 
 async def two_steps_rolled_back(scene):
     """An upgrade in two steps, and its roll-back in two: ingress first, then the other processes."""
     first, _ = (await scene.revisions())[-1]
-    old = scene.deployment.image
-    await asyncio.to_thread(scene.cluster.node.tag, old, NEXT)
+    old, new = scene.first.tag, scene.later.tag
     async with scene.undisturbed(), scene.owned(RELEASED_SECONDS + SESSION_SECONDS + RESTORED_SECONDS):
-        await scene.upgrade({"image": {"tag": "next"}, "ingress": {"imageTag": old.rpartition(":")[2]}})
-        await require_image(scene, NEXT, of_ingress=old)
-        await scene.upgrade({"image": {"tag": "next"}})
-        await require_image(scene, NEXT)
+        await scene.upgrade_to_later({"ingress": {"imageTag": old}})
+        await require_image(scene, new, of_ingress=old)
+        await scene.upgrade_to_later()
+        await require_image(scene, new)
         await scene.roll_back(first + 1)
-        await require_image(scene, NEXT, of_ingress=old)
+        await require_image(scene, new, of_ingress=old)
         await scene.roll_back(first)
         await require_image(scene, old)
     require([one for one, _ in await scene.revisions()][-1] == first + 4, "each command made one revision")
@@ -84,24 +76,25 @@ async def failed_upgrade_rolled_back(scene):
             scene.note(f"Helm: {str(failed)[:300]}")
         require((await scene.revisions())[-1] == (first + 1, "failed"), "the last revision has failed")
         await scene.roll_back(first)
-        await require_image(scene, scene.deployment.image)
+        await require_image(scene, scene.first.tag)
 
 
 async def other_chart_rolled_back(scene):
     """An upgrade with another version of the chart, which has one more object, is rolled back."""
     first, _ = (await scene.revisions())[-1]
+    before = await scene.charts()
     with tempfile.TemporaryDirectory() as directory:
-        chart = Path(shutil.copytree(CHART, Path(directory) / "gateway"))
+        chart = Path(shutil.copytree(scene.first.chart, Path(directory) / "gateway"))
         described = chart / "Chart.yaml"
-        described.write_text(described.read_text().replace(f"version: {VERSION}\n", "version: 99.0.0\n", 1))
+        described.write_text(re.sub(r"(?m)^version: .*", "version: 99.0.0", described.read_text()))
         (chart / "templates" / "new.yaml").write_text(NEW_OBJECT)
         async with scene.undisturbed():
             await scene.upgrade(chart=chart)
+            require(await scene.charts() == {"gateway-99.0.0"}, "every pod is of the new chart")
             require("gateway-new" in await scene.kubectl("get", "configmaps"), "the new chart's object is there")
             await scene.roll_back(first)
             await scene.until_ready()
-    labels = {pod["metadata"]["labels"]["helm.sh/chart"] for pod in (await scene.pods()).values()}
-    require(labels == {f"gateway-{VERSION}"}, f"every pod is of the first chart: {labels}")
+    require(await scene.charts() == before, f"every pod is of the first chart: {before}")
     require("gateway-new" not in await scene.kubectl("get", "configmaps"), "the new chart's object is gone")
 
 

@@ -3,17 +3,21 @@
 Runs inside the sandbox of `local.kubernetes`. A transcript of each case goes to dist/cluster.
 """
 
+import argparse
 import asyncio
 import logging
 import signal
 import sys
 import time
+from pathlib import Path
 
 from local.event_listener import listening
+from local.failures import exit_code
 from local.judge.evidence import PastStates
 from local.kubernetes.__main__ import run as run_in_sandbox
 from local.kubernetes.cluster import kubernetes
-from local.kubernetes.paths import ARCHIVE, ROOT, programs
+from local.kubernetes.deployment import IMAGE
+from local.kubernetes.paths import OF_THIS_TREE, ROOT, Artifacts, programs
 from local.kubernetes.servers import PREFIX
 from tests.cluster import scene as scenes
 from tests.cluster.cases import CASES
@@ -21,18 +25,20 @@ from tests.cluster.cases import CASES
 TRANSCRIPTS = ROOT / "dist" / "cluster"
 
 
-async def run_cases(names):
+async def run_cases(names, first, later):
     began, failed = time.monotonic(), []
 
     def report(what):
         print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
 
-    async with kubernetes(programs(), [ARCHIVE], report) as cluster:
+    async with kubernetes(programs(), [first, later], report) as cluster:
+        if later.archive == first.archive:
+            await asyncio.to_thread(cluster.node.tag, f"{IMAGE}:{first.tag}", f"{IMAGE}:{later.tag}")
         past = PastStates(cluster.servers.collate)
         await asyncio.to_thread(cluster.deployment.prepare)
         await asyncio.to_thread(cluster.deployment.install)
         report("the chart is installed, and every pod is ready")
-        scene = await asyncio.to_thread(scenes.make, cluster, past)
+        scene = await asyncio.to_thread(scenes.make, cluster, later, past)
         async with listening(cluster.servers.bootstrap, PREFIX, scene.callers.on_event) as listener:
             listener_task = asyncio.create_task(listen(listener))
             try:
@@ -75,13 +81,31 @@ async def listen(listener):
         await listener.take(0.5)
 
 
+def artifacts(words):
+    chart, image, tag = words
+    return Artifacts(Path(chart), Path(image), tag)
+
+
 def main():
-    if sys.argv[1:2] == ["--inside"]:
+    given = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="make cluster-test", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("cases", nargs="*", help="all, if none is given")
+    made_of = {"nargs": 3, "metavar": ("CHART", "IMAGE", "TAG")}
+    parser.add_argument("--install", **made_of, default=OF_THIS_TREE, help="install these instead of this tree's")
+    parser.add_argument("--upgrade-to", **made_of, help="let the cases that upgrade take these")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(given)
+    if unknown := set(options.cases) - CASES.keys():
+        parser.error(f"there is no case {', '.join(sorted(unknown))}; choose from: {', '.join(CASES)}")
+    if options.inside:
         # The first process of a namespace gets only signals that it handles; Ctrl-C arrives as SIGTERM.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a stopped broker is expected here
-        return asyncio.run(run_cases(sys.argv[2:] or list(CASES)))
-    return run_in_sandbox("tests.cluster.run", ["--inside", *sys.argv[1:]])
+        first = artifacts(options.install)
+        later = artifacts(options.upgrade_to) if options.upgrade_to else first._replace(tag="next")
+        return asyncio.run(run_cases(options.cases or list(CASES), first, later))
+    has_images = options.install != OF_THIS_TREE
+    return exit_code(lambda: run_in_sandbox("tests.cluster.run", ["--inside", *given], has_images=has_images))
 
 
 if __name__ == "__main__":

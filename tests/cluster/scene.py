@@ -10,6 +10,7 @@ import httpx
 
 from local.judge.verdict import Judge
 from local.kubernetes.deployment import PARTITIONS
+from local.kubernetes.paths import Artifacts
 from local.kubernetes.servers import PREFIX
 from local.phi_keys import keys_of
 from tests.cluster.callers import CountingCallers
@@ -33,9 +34,13 @@ def require(is_true, what):
 
 @dataclass
 class Scene:
-    """`log` has the lines of the transcript: what was done, and each change of the pods."""
+    """`log` has the lines of the transcript: what was done, and each change of the pods.
+
+    `later` are the artifacts of the build to which a case upgrades.
+    """
 
     cluster: object
+    later: Artifacts
     callers: CountingCallers
     judge: Judge
     log: list = field(default_factory=list)
@@ -62,6 +67,11 @@ class Scene:
         return self.cluster.deployment
 
     @property
+    def first(self):
+        """The artifacts that are installed when a case begins and ends."""
+        return self.deployment.artifacts
+
+    @property
     def url(self):
         return self.callers._urls[0]
 
@@ -81,6 +91,9 @@ class Scene:
         )
         await asyncio.to_thread(lambda: self.deployment.install(values, **options))
 
+    async def upgrade_to_later(self, values=None):
+        await self.upgrade({"image": {"tag": self.later.tag}} | (values or {}), chart=self.later.chart)
+
     async def revisions(self):
         """Return what `helm history` shows: each revision with its status, oldest first."""
         found = await asyncio.to_thread(self.deployment.history)
@@ -95,6 +108,10 @@ class Scene:
         """Return the pods of Deployments and StatefulSets by name."""
         listed = await asyncio.to_thread(self.tools.pods)
         return {one["metadata"]["name"]: one for one in listed if is_lasting(one)}
+
+    async def charts(self):
+        """Return the charts of the pods, each with its version."""
+        return {pod["metadata"]["labels"]["helm.sh/chart"] for pod in (await self.pods()).values()}
 
     async def restarts(self):
         return sum(row[3] for row in map(row_of, (await self.pods()).values()))
@@ -242,11 +259,11 @@ def row_of(pod):
     return pod["metadata"]["name"], f"{ready}/{len(pod['spec']['containers'])}", shown, restarts
 
 
-def make(cluster, past):
+def make(cluster, later, past):
     """Return a scene for an installed release."""
     address = cluster.tools.service_address("gateway-ingress")
     callers = CountingCallers(cluster.servers.collate, [f"http://{address}"], cluster.keys, 7)
     phi_keys = keys_of(cluster.deployment.phi_keys)
     servers = cluster.servers
     judge = Judge(servers.bootstrap, PREFIX, PARTITIONS, servers.collate, past, callers, phi_keys)
-    return Scene(cluster, callers, judge)
+    return Scene(cluster, later, callers, judge)

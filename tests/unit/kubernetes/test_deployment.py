@@ -4,22 +4,23 @@ import helm_python as helm
 import pytest
 import yaml
 
-from local.kubernetes.deployment import CHART, Deployment
+from local.kubernetes.deployment import Deployment
+from local.kubernetes.paths import OF_THIS_TREE
 
 
 @pytest.fixture
-def values(tmp_path):
+def values():
     servers = SimpleNamespace(
         bootstrap_of_pods="10.244.0.1:9093",
         collate=SimpleNamespace(url="http://10.244.0.1:8000"),
         receiver=SimpleNamespace(port=8001),
         dsn_of_pods="dsn",
     )
-    return Deployment(None, servers, tmp_path, "", "key").values
+    return Deployment(None, servers, OF_THIS_TREE, "", "key").values
 
 
 def rendered(values):
-    with helm.Chart.load(CHART) as chart:
+    with helm.Chart.load(OF_THIS_TREE.chart) as chart:
         chart.validate_schema(values)
         texts = chart.render(values, name="gateway", namespace="gateway")
     return [one for name, text in texts.items() if not name.endswith(".txt") for one in yaml.safe_load_all(text) if one]
