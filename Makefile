@@ -10,7 +10,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test requirements lock clean
+.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test rehearsal requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -104,6 +104,9 @@ cluster: dev-packages ## Run a real Kubernetes with the chart installed (root, D
 
 cluster-test: dev-packages ## Run the cases of tests/cluster on a real Kubernetes; ARGS="pod-killed secret-rotated" selects
 	@$(BIN)/python -m tests.cluster.run $(ARGS)
+
+rehearsal: dev-packages ## Build a release, install it on a fresh cluster, upgrade an earlier build to it; ARGS="--before REV"
+	@$(BIN)/python -m tests.cluster.rehearsal $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate $(ARGS)
 # The words behind a key of pyproject.toml, one a line.
