@@ -64,7 +64,7 @@ def feed(
           the gateway is no shadow, or rejects the key
       69  the gateway is unavailable; feed the file again
     """
-    from gateway.cli.shadow.mirror import WrongLine, read_line  # noqa: PLC0415 - imported by the verb that needs it
+    from gateway.cli.shadow.mirror import UnusableLine, read_line  # noqa: PLC0415 - imported by the verb that needs it
 
     accepted = late = wrong = 0
     with connected(url, key_file, _RETRIES) as gateway:
@@ -75,7 +75,7 @@ def feed(
             if not text.strip():
                 continue
             line = read_line(text)
-            if isinstance(line, WrongLine):
+            if isinstance(line, UnusableLine):
                 wrong += 1
                 _say(f"line {number}: {line.expected}")
                 continue

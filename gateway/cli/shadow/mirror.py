@@ -44,22 +44,24 @@ class MirroredCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class WrongLine:
+class UnusableLine:
     """A line that has no command. `expected` repeats nothing of the line."""
 
     expected: str
 
 
-def read_line(text: bytes) -> MirroredCommand | WrongLine:
+def read_line(text: bytes) -> MirroredCommand | UnusableLine:
     """Read one line."""
     try:
         line = _Line.from_caller(text)
     except ValidationError as error:
-        return WrongLine("; ".join(f"{fault.pointer or 'line'}: expected {fault.expected}" for fault in faults(error)))
+        return UnusableLine(
+            "; ".join(f"{fault.pointer or 'line'}: expected {fault.expected}" for fault in faults(error))
+        )
     data = line.data or {}
     metadata = data.get("metadata") or {}
     if not isinstance(metadata, dict) or len(metadata) >= METADATA_PAIRS:
-        return WrongLine(f"/data/metadata: expected an object of at most {METADATA_PAIRS - 1} pairs")
+        return UnusableLine(f"/data/metadata: expected an object of at most {METADATA_PAIRS - 1} pairs")
     return MirroredCommand(
         id=line.id or hashlib.sha256(text.strip()).hexdigest(),
         at=line.time,

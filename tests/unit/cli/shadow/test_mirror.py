@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gateway.cli.shadow.mirror import MirroredCommand, WrongLine, read_line
+from gateway.cli.shadow.mirror import MirroredCommand, UnusableLine, read_line
 
 LINE = {
     "time": "2026-06-02T14:06:00Z",
@@ -43,10 +43,10 @@ def test_the_same_line_is_the_same_command_and_a_given_id_wins():
 )
 def test_a_wrong_line_names_the_field_and_repeats_nothing(changes, expected):
     found = read(**changes)
-    assert isinstance(found, WrongLine)
+    assert isinstance(found, UnusableLine)
     assert expected in found.expected
     assert not any(word in found.expected for word in ("Jo", "yesterday", "../x", "redrive"))
 
 
 def test_a_line_that_is_no_json_is_wrong():
-    assert isinstance(read_line(b"{"), WrongLine)
+    assert isinstance(read_line(b"{"), UnusableLine)
