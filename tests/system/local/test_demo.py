@@ -100,8 +100,8 @@ def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processe
     assert granted["handoffId"] == opened["handoffId"]
     assert re.match(r"http://127\.0\.0\.1:\d+/", granted["url"])
     (received,) = temporary.rglob("receiver.log")
-    opening = "collate-gateway.handoff.opened.v1 auth_one"
-    eventually_blocking(lambda: any(re.match(f"{opening} [0-9]+ new", line) for line in received.open()), 90)
+    opening = re.compile(r"collate-gateway\.handoff\.opened\.v1 auth_one [0-9]+ new")
+    eventually_blocking(lambda: opening.search(received.read_text()), 90)
     assert "refused" not in received.read_text(), "each signature is right"
     (environment,) = temporary.rglob("env.sh")
     assert environment.stat().st_mode & 0o077 == 0
