@@ -268,6 +268,8 @@ class Claimant(OpenModel):
 
 MOST_COUNTED: Final = 1_000
 """A list is not counted beyond this."""
+MOST_CLAIMANTS: Final = 100
+"""The overview names at most so many people."""
 
 
 class PeopleWork(OpenModel):
@@ -275,7 +277,13 @@ class PeopleWork(OpenModel):
 
     person: Public[int] = Field(description="The authorizations that need a person; 1000 means 1000 or more.")
     contradicted: Public[int] = Field(description="The contradicted reports; 1000 means 1000 or more.")
-    claims: Public[list[Claimant]] = Field(description="Who has open handoffs in hand, by name; at most 100 people.")
+    waiting_since: Public[Time | None] = Field(
+        default=None, description="Since when the authorization that waits longest needs a person; absent without one."
+    )
+    at_risk: Public[int] = Field(description="The open handoffs at risk.")
+    claims: Public[list[Claimant]] = Field(
+        description=f"Who has open handoffs in hand, by name; at most {MOST_CLAIMANTS} people."
+    )
 
 
 class Overview(OpenModel):

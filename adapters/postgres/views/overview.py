@@ -9,11 +9,19 @@ from psycopg import AsyncConnection
 from adapters.postgres.queries import fetch_all, fetch_one
 from adapters.postgres.rows import Rank
 from adapters.postgres.serializers import full_caller, unfinished_command
-from schemas.api.reads import MOST_COUNTED, Claimant, MinuteCounts, Overview, PeopleWork, Projector, Rates
+from schemas.api.reads import (
+    MOST_CLAIMANTS,
+    MOST_COUNTED,
+    Claimant,
+    MinuteCounts,
+    Overview,
+    PeopleWork,
+    Projector,
+    Rates,
+)
 
 Row = Mapping[str, Any]
 MAX_UNFINISHED = 10
-MAX_CLAIMANTS = 100
 _UNFINISHED = """
 SELECT command_id, authorization_id, type, caller, accepted_at, status, reason, advice, until
 FROM commands WHERE status <> 'finished' AND {} ORDER BY accepted_at NULLS FIRST, command_id LIMIT {}
@@ -43,11 +51,16 @@ SELECT
     (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,
     (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE coalesce(action_required_at, active_since) IS NOT NULL
         LIMIT {MOST_COUNTED}) p) AS person,
+    (SELECT min(coalesce(action_required_at, active_since)) FROM authorizations
+        WHERE coalesce(action_required_at, active_since) IS NOT NULL) AS waiting_since,
+    (SELECT count(*) FROM handoffs h
+        JOIN authorizations a ON a.authorization_id = h.authorization_id AND a.active_handoff_id = h.handoff_id
+        WHERE h.risk IS NOT NULL) AS at_risk,
     (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE contradicted_at IS NOT NULL
         LIMIT {MOST_COUNTED}) c) AS contradicted,
     (SELECT coalesce(json_agg(c), '[]') FROM (
         SELECT claimed_by AS caller, min(record->'activeHandoff'->'claim'->>'by') AS by, count(*) AS handoffs
-        FROM authorizations WHERE claimed_by IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {MAX_CLAIMANTS}) c) AS claims,
+        FROM authorizations WHERE claimed_by IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {MOST_CLAIMANTS}) c) AS claims,
     (SELECT at FROM pulse) AS heartbeat_at,
     (SELECT behind FROM pulse) AS lag
 """  # noqa: S608 - all parts are constants
@@ -95,6 +108,8 @@ def _overview(row: Row, history: list[MinuteCounts] | None) -> Overview:
         work=PeopleWork(
             person=row["person"],
             contradicted=row["contradicted"],
+            waiting_since=row["waiting_since"],
+            at_risk=row["at_risk"],
             claims=[Claimant(**one) for one in row["claims"]],
         ),
         history=history,

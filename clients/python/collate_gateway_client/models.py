@@ -1619,6 +1619,10 @@ class PeopleWork(TypedDict):
     """The authorizations that need a person; 1000 means 1000 or more."""
     contradicted: int
     """The contradicted reports; 1000 means 1000 or more."""
+    waitingSince: NotRequired[str]
+    """Since when the authorization that waits longest needs a person; absent without one."""
+    atRisk: int
+    """The open handoffs at risk."""
     claims: list[Claimant]
     """Who has open handoffs in hand, by name; at most 100 people."""
 

@@ -2629,6 +2629,13 @@ export interface components {
             person: number;
             /** @description The contradicted reports; 1000 means 1000 or more. */
             contradicted: number;
+            /**
+             * Format: date-time
+             * @description Since when the authorization that waits longest needs a person; absent without one.
+             */
+            waitingSince?: string;
+            /** @description The open handoffs at risk. */
+            atRisk: number;
             /** @description Who has open handoffs in hand, by name; at most 100 people. */
             claims: components["schemas"]["Claimant"][];
         };

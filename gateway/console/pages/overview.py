@@ -1,6 +1,5 @@
 """`/`: what is stuck, and why."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +10,7 @@ from starlette.routing import Route
 from gateway.console.api import Answer, Failure, operations
 from gateway.console.page import console_of, person_of
 from gateway.console.updates import respond
-from gateway.console.views.overview import PEOPLE_READ, OverviewView, overview_of
+from gateway.console.views.overview import OverviewView, overview_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +24,8 @@ class OverviewPage:
 async def overview(request: Request) -> Response:
     """GET /."""
     api, person = console_of(request).api, person_of(request)
-    answer, work = await asyncio.gather(
-        api.send(person, operations.read_overview({"history": "1h"})),
-        api.send(person, operations.list_authorizations({"needs": "person", "limit": PEOPLE_READ})),
-    )
-    if isinstance(answer, Answer):
-        page = OverviewPage(overview_of(answer.body, work.body if isinstance(work, Answer) else None))
-    else:
-        page = OverviewPage(None, answer)
+    answer = await api.send(person, operations.read_overview({"history": "1h"}))
+    page = OverviewPage(overview_of(answer.body)) if isinstance(answer, Answer) else OverviewPage(None, answer)
     return respond(request, "overview.html", "overview_part.html", page, outcome=answer)
 
 

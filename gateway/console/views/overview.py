@@ -11,12 +11,10 @@ from gateway.console.times import seconds_between
 from gateway.console.views import guide
 from gateway.console.views.freshness import Freshness, freshness_of
 from gateway.console.views.words import Tone
+from schemas.api.reads import MOST_COUNTED
 
 DEAD_LETTERS_SHOWN = 5
 """Dead letters of the overview; their page has all."""
-PEOPLE_READ = 100
-"""The overview reads this many authorizations that need a person; with more it shows `100 or more`."""
-
 _SLOW_SECONDS = 120.0
 _PERSON_WAITS_SECONDS = 4 * 3600.0  # as the alert CollateGatewayPersonWaits
 # Reasons that end without an operator: Collate finishes a change, or a limit is reached for a time.
@@ -63,26 +61,15 @@ class WaitRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleCount:
-    """The authorizations that need a person. `is_more`: the list has more than `count`, and a wait may be longer."""
-
-    count: int
-    is_more: bool
-    since: str | None
-    unclaimed: int
-    at_risk: int
-
-
-@dataclass(frozen=True, slots=True)
 class OverviewView:
-    """The overview with what is computed from it. `people` is None if the work list could not be read."""
+    """The overview with what is computed from it."""
 
     overview: models.Overview
     waits: tuple[WaitRow, ...]
-    people: PeopleCount | None
     chart: ThroughputChart | None
     freshness: Freshness
     findings: tuple[OverviewFinding, ...] = ()
+    most_counted: int = MOST_COUNTED
 
     @property
     def dead_letters(self) -> int:
@@ -100,12 +87,11 @@ class OverviewView:
         return self.overview["deadLetters"][:DEAD_LETTERS_SHOWN]
 
 
-def overview_of(overview: models.Overview, work: models.AuthorizationList | None) -> OverviewView:
-    """Return the view of `GET /v1/overview?history=1h` and of the first page of `GET /v1/authorizations`."""
+def overview_of(overview: models.Overview) -> OverviewView:
+    """Return the view of `GET /v1/overview?history=1h`."""
     view = OverviewView(
         overview=overview,
         waits=_waits(overview["waiting"], overview["oldest"]),
-        people=None if work is None else _people(work),
         chart=throughput(overview.get("history") or ()),
         freshness=freshness_of(overview),
     )
@@ -120,9 +106,9 @@ def _findings(view: OverviewView, now: datetime) -> tuple[OverviewFinding, ...]:
         for row in view.waits
         if row.reason not in _ORDINARY
     ]
-    people = view.people
-    if people is not None and people.at_risk:
-        found.append(OverviewFinding(FindingKind.AT_RISK, Tone.WARN, people.at_risk))
+    work = view.overview["work"]
+    if work["atRisk"]:
+        found.append(OverviewFinding(FindingKind.AT_RISK, Tone.WARN, work["atRisk"]))
     if view.dead_letters:
         since = view.dead[0].get("acceptedAt") if view.dead else None
         found.append(
@@ -137,11 +123,9 @@ def _findings(view: OverviewView, now: datetime) -> tuple[OverviewFinding, ...]:
         found.append(OverviewFinding(FindingKind.COMMANDS_SLOW, Tone.WARN, len(slow), reason, since, anchor))
     if full := view.overview.get("fullCallers"):
         found.append(OverviewFinding(FindingKind.CALLER_FULL, Tone.WARN, len(full), anchor=guide.CALLER_FULL))
-    if people is not None and people.since and seconds_between(people.since, now) > _PERSON_WAITS_SECONDS:
+    if (since := work.get("waitingSince")) and seconds_between(since, now) > _PERSON_WAITS_SECONDS:
         found.append(
-            OverviewFinding(
-                FindingKind.PERSON_WAITS, Tone.WARN, people.count, since=people.since, anchor=guide.PERSON_WAITS
-            )
+            OverviewFinding(FindingKind.PERSON_WAITS, Tone.WARN, work["person"], since=since, anchor=guide.PERSON_WAITS)
         )
     return tuple(found)
 
@@ -172,15 +156,3 @@ def _waits(counts: Mapping[str, int], oldest: Sequence[models.UnfinishedCommand]
 
 def _place(row: WaitRow) -> tuple[bool, int, str]:
     return row.reason in _ORDINARY, -row.count, row.reason
-
-
-def _people(work: models.AuthorizationList) -> PeopleCount:
-    items = work["authorizations"]
-    handoffs = [item.get("handoff") for item in items]
-    return PeopleCount(
-        count=len(items),
-        is_more=work.get("next") is not None,
-        since=min((item["waitingSince"] for item in items), default=None),
-        unclaimed=sum(1 for handoff in handoffs if handoff is None or not handoff.get("claim")),
-        at_risk=sum(1 for handoff in handoffs if handoff is not None and handoff.get("risk")),
-    )

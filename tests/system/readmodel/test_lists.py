@@ -356,9 +356,11 @@ async def test_the_overview_counts_the_work_and_names_who_has_it_in_hand(databas
         authorization("c", action_required_at=minutes(1)),
         authorization("d", contradicted_at=minutes(1)),
         authorization("e"),
+        HandoffRow("a", "mhand_1", risk="not_entered"),
+        HandoffRow("b", "mhand_0", risk="grant_expired"),  # not the open one
     )
     work = (await overview(database.connection)).work
-    assert (work.person, work.contradicted) == (3, 1)
+    assert (work.person, work.contradicted, work.waiting_since, work.at_risk) == (3, 1, minutes(1), 1)
     assert [(one.caller, one.by, one.handoffs) for one in work.claims] == [("people:jo", "jo", 2)]
 
 

@@ -167,7 +167,10 @@ TABLE = {
             "history": "the page does not ask for it",
             "fullCallers.lastAt": "the count is of the last ten minutes",
             **dict.fromkeys(
-                ("work.person", "work.contradicted", *(f"work.claims.{name}" for name in ("by", "caller", "handoffs"))),
+                (
+                    *(f"work.{name}" for name in ("person", "contradicted", "waitingSince", "atRisk")),
+                    *(f"work.claims.{name}" for name in ("by", "caller", "handoffs")),
+                ),
                 "`gateway work` lists them",
             ),
             "webhooks": "--admin URL of a deliverer shows them as they are now",

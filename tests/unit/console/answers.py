@@ -63,6 +63,8 @@ def overview(**fields: Any) -> Json:
         "work": {
             "person": 12,
             "contradicted": 1,
+            "waitingSince": ago(minutes=31),
+            "atRisk": 0,
             "claims": [
                 {"caller": "people:jo.miller", "by": "jo.miller", "handoffs": 2},
                 {"caller": "people:sam.ng", "by": "sam.ng", "handoffs": 1},
@@ -77,6 +79,7 @@ def overview_in_trouble() -> Json:
     return overview(
         unfinished={"accepted": 2, "waiting": 41, "dead_lettered": 2},
         waiting={"closing": 3, "breaker": 38},
+        work=overview()["work"] | {"waitingSince": ago(hours=5), "atRisk": 1},
         oldest=[
             command(1, authorizationId=LONG_ID, waiting=BREAKER),
             command(2, waiting=BREAKER),

@@ -201,7 +201,10 @@ SHOWN = {
         "lastMinute",
         {OVERVIEW: "accepted finished attempts", "not shown: events are no work of an operator": "events"},
     ),
-    "PeopleWork": ("", {"work_list.py": "person contradicted claims", "work.py": "claims"}),
+    "PeopleWork": (
+        "work",
+        {"work_list.py": "person contradicted claims", OVERVIEW: "person waitingSince atRisk", "work.py": "claims"},
+    ),
     "ReleaseAccepted": ("", {KNOWN: "authorizationId handoffId"}),
     "Review": (
         "",

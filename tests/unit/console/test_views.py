@@ -61,7 +61,7 @@ def test_a_sentence_is_split_at_its_times():
 
 # Overview
 def test_the_worst_finding_comes_first_and_each_leads_to_its_part_of_the_guide():
-    view = overview_of(answers.overview_in_trouble(), answers.work())
+    view = overview_of(answers.overview_in_trouble())
     assert [(one.kind, one.tone) for one in view.findings] == [
         (FindingKind.COMMANDS_WAIT, Tone.BAD),
         (FindingKind.AT_RISK, Tone.WARN),
@@ -76,33 +76,23 @@ def test_the_worst_finding_comes_first_and_each_leads_to_its_part_of_the_guide()
 
 
 def test_an_installation_at_rest_has_one_good_finding():
-    view = overview_of(answers.overview(), {"authorizations": []})
+    view = overview_of(answers.overview())
     assert [(one.kind, one.tone) for one in view.findings] == [(FindingKind.QUIET, Tone.GOOD)]
 
 
 def test_a_command_that_waits_for_collate_to_finish_a_change_is_no_finding_at_once():
     waiting = answers.command(1, waiting=answers.CLOSING, acceptedAt=ago(seconds=100))
-    view = overview_of(answers.overview(waiting={"closing": 1}, oldest=[waiting]), None)
+    view = overview_of(answers.overview(waiting={"closing": 1}, oldest=[waiting]))
     assert [one.kind for one in view.findings] == [FindingKind.QUIET]
 
 
 def test_a_reason_that_is_not_among_the_oldest_is_younger_than_all_of_them():
     oldest = [answers.command(1, waiting=answers.BREAKER)]
-    view = overview_of(answers.overview(waiting={"breaker": 9, "credentials": 2}, oldest=oldest), None)
+    view = overview_of(answers.overview(waiting={"breaker": 9, "credentials": 2}, oldest=oldest))
     assert [(row.reason, row.since, row.shorter_than) for row in view.waits] == [
         ("breaker", oldest[0]["acceptedAt"], None),
         ("credentials", None, oldest[0]["acceptedAt"]),
     ]
-
-
-def test_the_overview_stands_without_the_work_list():
-    assert overview_of(answers.overview(), None).people is None
-
-
-def test_a_full_page_of_people_means_that_there_may_be_more():
-    view = overview_of(answers.overview(), answers.work() | {"next": "cursor"})
-    assert view.people is not None
-    assert (view.people.count, view.people.is_more, view.people.at_risk) == (6, True, 1)
 
 
 def test_every_part_of_the_guide_exists_and_every_reason_has_one():
