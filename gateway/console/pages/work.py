@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import Answer, Failure, Outcome, models, operations
+from gateway.console.api import Answer, Call, Failure, Outcome, models, operations
 from gateway.console.errors import PageError
 from gateway.console.page import console_of, is_fragment, person_of
 from gateway.console.updates import read_changed, read_overview, respond, unchanged
@@ -33,7 +33,10 @@ from gateway.console.views.lists.work_list import (
     since_of,
 )
 from schemas.api.queries import METADATA
+from schemas.api.reads import MOST_CLAIMANTS
 from schemas.fields.scalars import is_id
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +63,13 @@ class WorkPage:
 async def work(request: Request) -> Response:
     """GET /work?tab=todo|mine|open|closed|contradicted."""
     person, now = person_of(request), console_of(request).now()
-    overview = await read_overview(request) if person.may("authorization:read") else None
+    overview = await _overview(request)
     counts = request.state.counts = counts_of(overview, person.name)
     columns = [column.key for column in console_of(request).settings.case_columns]
     filter_ = filter_of(request.query_params, columns)
-    outcome: Outcome[object] | None
-    list_ = None
-    if filter_.tab in OF_HANDOFFS:
-        handoffs, freshness = await read_changed(request, handoffs_call(filter_, now))
-        outcome = handoffs
-        if isinstance(handoffs, Answer):
-            list_ = handoffs_view(handoffs.body, filter_, person.name, now)
-    else:
-        call = authorizations_call(filter_, await _caller(request) if filter_.tab is Tab.MINE else "")
-        items, freshness = await read_changed(request, call)
-        outcome = items
-        if isinstance(items, Answer):
-            list_ = authorizations_view(items.body, person.name, now)
+    (outcome, list_, freshness), own = await asyncio.gather(
+        _list(request, filter_), _own(request, None if is_fragment(request) else overview)
+    )
     if outcome is None:
         return unchanged(request)
     page = WorkPage(
@@ -88,7 +81,7 @@ async def work(request: Request) -> Response:
         next=address_of(filter_, list_.next) if list_ is not None and list_.next else None,
         counts=counts,
         claims=[] if overview is None else overview["work"]["claims"],
-        own=() if is_fragment(request) else await _own(request),
+        own=own,
         work=list_,
         problem=None if isinstance(outcome, Answer) else outcome,
     )
@@ -97,22 +90,56 @@ async def work(request: Request) -> Response:
 
 async def own(request: Request) -> Response:
     """GET /work/own: the part of the list with the person's own handoffs in trouble."""
-    page = await _own(request)
+    page = await _own(request, await _overview(request))
     return page_or_part(request, "work_own.html", "work_own.html", page, etag=etag_of(page))
 
 
-async def _own(request: Request) -> tuple[OwnTrouble, ...]:
-    """Return the person's own handoffs in trouble, as far as they can be read: the list itself says what cannot."""
+async def _overview(request: Request) -> models.Overview | None:
+    return await read_overview(request) if person_of(request).may("authorization:read") else None
+
+
+async def _list(request: Request, filter_: WorkFilter) -> tuple[Outcome[object] | None, WorkView | None, Freshness]:
+    """Read the page of the list. Return the outcome, the view of an answer, and how far the read model is."""
+    person, now = person_of(request), console_of(request).now()
+    view = None
+    if filter_.tab in OF_HANDOFFS:
+        handoffs, freshness = await read_changed(request, handoffs_call(filter_, now))
+        if isinstance(handoffs, Answer):
+            view = handoffs_view(handoffs.body, filter_, person.name, now)
+        return handoffs, view, freshness
+    call = authorizations_call(filter_, await _caller(request) if filter_.tab is Tab.MINE else "")
+    items, freshness = await read_changed(request, call)
+    if isinstance(items, Answer):
+        view = authorizations_view(items.body, person.name, now)
+    return items, view, freshness
+
+
+async def _own(request: Request, overview: models.Overview | None) -> tuple[OwnTrouble, ...]:
+    """Return the person's own handoffs in trouble, as far as they can be read: the list itself says what cannot.
+
+    The overview tells which lists are empty; without it none is read.
+    """
+    if overview is None:
+        return ()
     api, person, now = console_of(request).api, person_of(request), console_of(request).now()
+    work = overview["work"]
+    caller = next((one["caller"] for one in work["claims"] if one["by"] == person.name), "")
+    if not caller and len(work["claims"]) == MOST_CLAIMANTS:
+        caller = await _caller(request)
+
+    async def answer(call: Call[T], *, is_needed: bool = True) -> T | None:
+        outcome = await api.send(person, call) if is_needed else None
+        return outcome.body if isinstance(outcome, Answer) else None
+
     mine, wrong, ended = await asyncio.gather(
-        api.send(person, authorizations_call(WorkFilter(Tab.MINE), await _caller(request))),
-        api.send(person, authorizations_call(WorkFilter(Tab.CONTRADICTED), "")),
-        api.send(person, handoffs_call(WorkFilter(Tab.CLOSED, days_back=1), now)),
+        answer(authorizations_call(WorkFilter(Tab.MINE), caller), is_needed=bool(caller)),
+        answer(authorizations_call(WorkFilter(Tab.CONTRADICTED), ""), is_needed=work["contradicted"] > 0),
+        answer(handoffs_call(WorkFilter(Tab.CLOSED, days_back=1), now)),
     )
     return own_troubles(
-        mine.body["authorizations"] if isinstance(mine, Answer) else [],
-        wrong.body["authorizations"] if isinstance(wrong, Answer) else [],
-        ended.body["handoffs"] if isinstance(ended, Answer) else [],
+        mine["authorizations"] if mine else [],
+        wrong["authorizations"] if wrong else [],
+        ended["handoffs"] if ended else [],
         person.name,
     )
 

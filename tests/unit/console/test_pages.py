@@ -9,6 +9,7 @@ import pytest
 from gateway.console.updates import FRESH_SECONDS, OverviewReader
 from gateway.console.views.lists.command_list import commands_call, filters_of
 from gateway.console.views.lists.work_list import ROWS
+from schemas.api.reads import MOST_CLAIMANTS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
 from tests.unit.console.app import NOW, browser, console_app, console_settings
@@ -480,6 +481,33 @@ async def test_a_refused_action_shows_the_problem_above_the_page():
 async def test_a_search_with_one_hit_leads_to_its_page():
     api = scripted({"/v1/authorizations/auth_7Q2M": answers.record() | {"authorizationId": "auth_7Q2M"}})
     assert (await get(api, "/search?q=auth_7Q2M")).headers["location"] == "/authorizations/auth_7Q2M"
+
+
+def claims_of(*names):
+    return [{"caller": f"people:{name}", "by": name, "handoffs": 1} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("claims", "contradicted", "asked"),
+    [
+        (claims_of("sam.ng"), 0, {"closed"}),
+        (claims_of("jo.miller"), 0, {"closed", "people:jo.miller"}),
+        (claims_of("sam.ng"), 1, {"closed", "contradicted"}),
+        # The overview names no more people, so it does not say who is not among them.
+        (claims_of(*(f"p{number}" for number in range(MOST_CLAIMANTS))), 0, {"closed", "people:jo.miller"}),
+    ],
+)
+async def test_the_own_part_asks_only_for_lists_that_have_rows(claims, contradicted, asked):
+    work, found = answers.overview()["work"] | {"claims": claims, "contradicted": contradicted}, set()
+
+    def list_(request: httpx.Request) -> httpx.Response:
+        query = request.url.params
+        found.add(query.get("claimedBy") or query.get("state") or query["needs"])
+        return httpx.Response(200, json={"authorizations": [], "handoffs": []})
+
+    api = scripted({"/v1/overview": answers.overview(work=work), "/v1/authorizations": list_, "/v1/handoffs": list_})
+    await get(api, "/work/own")
+    assert found == asked
 
 
 async def test_the_tab_mine_asks_for_the_persons_own_claims():
