@@ -15,15 +15,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from prometheus_client import CollectorRegistry
 
-from adapters.postgres.database import connected
-from adapters.postgres.migrate import migrate
 from adapters.postgres.reader import ReadModelReader
-from adapters.postgres.store import Store
-from bench.harness import console, options, show
-from bench.reads.data import AFTERWARDS, SIZES, STATEMENTS
+from bench.harness import options, show
+from bench.reads.data import fill
 from bench.reads.lists import reads
 from local.postgres import Postgres
 from runtime.logs import get_log
@@ -31,27 +27,6 @@ from runtime.metrics import Metrics
 from runtime.settings import ReadModelSettings
 
 _GOAL_MS = 100.0
-
-
-async def _fill(conninfo: str, settings: ReadModelSettings, authorizations: int) -> None:
-    """Write the rows and the labels, and let PostgreSQL count them, as autovacuum does."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(f"SET search_path TO {settings.schema_name}")
-        for name, statement in STATEMENTS.items():
-            began = time.perf_counter()
-            count = connection.execute(statement, {"authorizations": authorizations}).rowcount
-            console.print(f"{name}: {count:,} rows in {time.perf_counter() - began:.0f} s")
-        connection.execute("VACUUM ANALYZE")
-        for afterwards in AFTERWARDS:
-            connection.execute(afterwards)
-        async with connected(settings, settings.schema_name, "check database", statement_seconds=60.0) as own:
-            for what in ("written", "compared"):
-                began = time.perf_counter()
-                rows = await Store(own).repair_labels()
-                console.print(f"labels {what} in {time.perf_counter() - began:.1f} s, {rows:,} rows changed")
-        connection.execute("VACUUM ANALYZE")
-        for name, table, indexes in connection.execute(SIZES):
-            console.print(f"{name}: {table}, indexes {indexes}")
 
 
 async def measure(
@@ -83,8 +58,7 @@ def _run(given: argparse.Namespace) -> None:
         dsn = Path(directory, "dsn")
         dsn.write_text(postgres.conninfo)
         settings = ReadModelSettings(dsn_file=dsn, read_timeout=timedelta(seconds=30))
-        migrate(settings)
-        asyncio.run(_fill(postgres.conninfo, settings, given.authorizations))
+        asyncio.run(fill(postgres.conninfo, settings, given.authorizations))
         rows = []
         for name, query in reads(given.authorizations):
             found, count = asyncio.run(measure(settings, query, given.times))

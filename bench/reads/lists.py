@@ -9,7 +9,7 @@ from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import HandoffPage, TimelinePage
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage
 from adapters.postgres.views.overview import overview, overview_with_history
-from bench.reads.data import CALLERS, PAYERS
+from bench.reads.data import CALLERS, EVERY
 from gateway.ingress.descriptions import describe
 from schemas.api.lists import Needs
 
@@ -25,7 +25,7 @@ def _ago(chance: random.Random) -> datetime:
 
 
 def _payer(chance: random.Random) -> str:
-    return f"payer_{chance.randrange(PAYERS)}"
+    return f"payer_{chance.randrange(EVERY)}"
 
 
 def _caller(chance: random.Random) -> str:
