@@ -296,9 +296,9 @@ async def test_a_hidden_list_shows_that_it_grew_and_notifies_who_wants_it_withou
         await hide(True)
         numbers["work"] |= {"person": 13}
         await asyncio.sleep(FRESH_SECONDS)
-        await page.clock.run_for(50_000)
+        await page.clock.fast_forward(50_000)
         assert (await page.title()).startswith("(12) Work")
-        await page.clock.run_for(30_000)
+        await page.clock.fast_forward(30_000)
         await expect(page).to_have_title(re.compile(r"^\(13\) Work"))
         assert await icon() != plain
         assert await page.evaluate("notified") == [], "nobody is notified unasked"
@@ -309,7 +309,7 @@ async def test_a_hidden_list_shows_that_it_grew_and_notifies_who_wants_it_withou
         await hide(True)
         numbers["work"] |= {"person": 14}
         await asyncio.sleep(FRESH_SECONDS)
-        await page.clock.run_for(80_000)
+        await page.clock.fast_forward(80_000)
         await expect(page).to_have_title(re.compile(r"^\(14\) Work"))
         assert await page.evaluate("notified") == [["More work waits for a person"]]
 
