@@ -11,7 +11,7 @@ import random
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.collate.call_policy import Slowdown
 from adapters.collate.client import CollateClient
@@ -51,6 +51,7 @@ from schemas.topics import Topics, catalogue
 if TYPE_CHECKING:
     from adapters.collate.reader import CollateReader
     from consumers.engine import Done, Invocation, Record, RetryAt
+    from runtime.admin.answers import Resumed, StillStopped
     from runtime.admin.resume import ResumeRequest
     from schemas.sealing import Keys
 
@@ -218,13 +219,13 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     )
 
 
-async def _resume(engine: Engine, process: Process, command: ResumeRequest) -> dict[str, Any]:
+async def _resume(engine: Engine, process: Process, command: ResumeRequest) -> Resumed:
     """Resume stopped partitions. A partition whose progress is in doubt must be named: it may repeat work."""
     stopped = {number: partition for number, partition in sorted(engine.partitions.items()) if partition.is_stopped}
     tripped = tuple(number for number, partition in stopped.items() if partition.is_tripped)
     wanted = tripped if command.partitions is None else command.partitions
     resumed = [number for number in stopped if number in wanted and stopped[number].resume()]
-    left = [
+    left: list[StillStopped] = [
         {"partition": number, "detail": partition.detail}
         for number, partition in stopped.items()
         if number not in resumed

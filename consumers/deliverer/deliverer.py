@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
-from consumers.deliverer.report import report_subscription, show_gauges
+from consumers.deliverer.report import report_subscription
 from consumers.deliverer.subscription_engine import SubscriptionEngine
 from consumers.deliverer.subscriptions_file import SubscriptionsFile, SubscriptionsInvalid
 from consumers.engine.engine import PartitionCountChanged
-from consumers.engine.status import is_kafka_away, kafka_problem, readiness
+from consumers.engine.status import is_kafka_away, kafka_problem, key_queues_report, readiness
 from runtime.clocks import steady
 from runtime.exits import StartupError
 from runtime.gc import tune_gc
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from consumers.deliverer.subscription import Subscription
+    from runtime.admin.answers import Resumed, StillStopped
     from runtime.admin.resume import ResumeRequest
     from runtime.settings import DelivererProcessSettings
 
@@ -126,11 +127,12 @@ class Deliverer:
         return {
             "file": {"problem": self._file.problem},
             "subscriptions": [
-                report_subscription(running).to_json(running) for _, running in sorted(self._running.items())
+                {**report_subscription(running), "engine": key_queues_report(running.engine)}
+                for _, running in sorted(self._running.items())
             ],
         }
 
-    async def resume(self, request: "ResumeRequest") -> dict[str, Any]:
+    async def resume(self, request: "ResumeRequest") -> "Resumed":
         """Resume the named subscription, for every later start too, and its named partitions that need an operator."""
         resumed: list[str] = []
         was_stopped = is_stored = False
@@ -142,7 +144,7 @@ class Deliverer:
                 for number, partition in sorted(named.engine.partitions.items())
                 if number in wanted and partition.is_stopped and partition.resume()
             ]
-        left = [
+        left: list[StillStopped] = [
             {"partition": f"{name}/{number}", "detail": partition.detail}
             for name, running in sorted(self._running.items())
             for number, partition in sorted(running.engine.partitions.items())
@@ -198,9 +200,9 @@ class Deliverer:
         process, problems, away = self._process, [], []
         for name, running in sorted(self._running.items()):
             report = report_subscription(running)
-            show_gauges(running, report)
+            running.numbers.show(report, running.handler.gate)
             if not running.has_topics:
-                problems.append(f"{name} {report.state}" + (f" ({report.detail})" if report.detail else ""))
+                problems.append(f"{name} {report['state']}" + (f" ({report['detail']})" if report["detail"] else ""))
                 continue
             if problem := kafka_problem(running.engine):
                 away.append(problem)

@@ -6,8 +6,8 @@ from consumers.deliverer.gate import DeliveryWait
 from consumers.engine import HandlerFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from consumers.deliverer.gate import Gate
+    from runtime.admin.answers import SubscriptionState
     from runtime.metrics import DelivererMetrics
 
 
@@ -40,27 +40,17 @@ class SubscriptionNumbers:
         self.total_dead_lettered += 1
         self._dead_letters.inc()
 
-    def show(
-        self,
-        *,
-        waiting: "Mapping[str, int]",
-        unfinished: int,
-        oldest_seconds: float,
-        lag: int,
-        partitions_not_running: int,
-        is_down: bool,
-        is_stopped: bool,
-    ) -> None:
+    def show(self, state: "SubscriptionState", gate: "Gate") -> None:
         """Set the gauges."""
         metrics, name = self._metrics, self._name
         for reason in (*DeliveryWait, *HandlerFailure):
-            metrics.waiting.labels(name, reason.value).set(waiting.get(reason.value, 0))
-        metrics.unfinished.labels(name).set(unfinished)
-        metrics.oldest_unfinished_seconds.labels(name).set(oldest_seconds)
-        metrics.lag.labels(name).set(lag)
-        metrics.partitions_not_running.labels(name).set(partitions_not_running)
-        metrics.down.labels(name).set(is_down)
-        metrics.stopped.labels(name).set(is_stopped)
+            metrics.waiting.labels(name, reason.value).set(state["waiting"].get(reason.value, 0))
+        metrics.unfinished.labels(name).set(state["unfinished"])
+        metrics.oldest_unfinished_seconds.labels(name).set(state["oldestSeconds"])
+        metrics.lag.labels(name).set(state["lag"])
+        metrics.partitions_not_running.labels(name).set(state["partitionsNotRunning"])
+        metrics.down.labels(name).set(gate.is_down)
+        metrics.stopped.labels(name).set(gate.is_stopped)
 
     def forget(self) -> None:
         """Remove the subscription's series."""

@@ -1,65 +1,18 @@
-"""The state of a subscription for operators: /lanes, `gateway top`, the console and the gauges.
-
-It shows only the receiver's origin, because a path or a query may contain a token.
-"""
+"""The state of a subscription for operators: /lanes, `gateway top`, the console and the gauges."""
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.lag import lag, oldest_unfinished
-from consumers.engine.status import key_queues_report
 from runtime.clocks import steady
 
 if TYPE_CHECKING:
     from consumers.deliverer.subscription_engine import SubscriptionEngine
+    from runtime.admin.answers import SubscriptionState
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionReport:
-    """The state of one subscription in this process.
-
-    `state`: starting, delivering, retrying (an event waits), held (Retry-After), down, stopped (410) or halted (a
-    partition needs an operator).
-    """
-
-    name: str
-    origin: str
-    state: str
-    detail: str
-    oldest_seconds: float
-    unfinished: int
-    lag: int
-    waiting: dict[str, int]
-    partitions_not_running: int
-
-    def to_json(self, running: "SubscriptionEngine") -> dict[str, Any]:
-        """Return the report in JSON values."""
-        answer, numbers = running.handler.last_answer, running.numbers
-        return {
-            "name": self.name,
-            "url": self.origin,
-            "state": self.state,
-            "detail": self.detail,
-            "oldestSeconds": round(self.oldest_seconds, 1),
-            "unfinished": self.unfinished,
-            "lag": self.lag,
-            "waiting": self.waiting,
-            "lastAnswer": None
-            if answer.at is None
-            else {
-                "result": answer.result,
-                "status": answer.status,
-                "agoSeconds": round(max(0.0, time.time() - answer.at), 1),
-            },
-            "delivered": numbers.total_delivered,
-            "deadLetters": numbers.total_dead_lettered,
-            "engine": key_queues_report(running.engine),
-        }
-
-
-def report_subscription(running: "SubscriptionEngine") -> SubscriptionReport:
+def report_subscription(running: "SubscriptionEngine") -> "SubscriptionState":
     """Return the state of a subscription; its cost does not depend on the number of events that wait."""
     partitions = running.engine.partitions
     waiting: dict[str, int] = {}
@@ -74,31 +27,27 @@ def report_subscription(running: "SubscriptionEngine") -> SubscriptionReport:
     halted = [f"partition {number}: {one.detail}" for number, one in sorted(partitions.items()) if one.is_stopped]
     not_running = sum(one.status is not PartitionStatus.RUNNING or one.is_stopped for one in partitions.values())
     state, detail = _state(running, waiting, not_running, halted)
-    return SubscriptionReport(
-        name=running.subscription.name,
-        origin=running.subscription.target.origin,
-        state=state,
-        detail=detail,
-        oldest_seconds=max(0.0, time.time() - min(oldest)) if oldest else 0.0,
-        unfinished=unfinished,
-        lag=sum(lag(one) or 0 for one in partitions.values()),
-        waiting=waiting,
-        partitions_not_running=not_running,
-    )
-
-
-def show_gauges(running: "SubscriptionEngine", report: SubscriptionReport) -> None:
-    """Set the gauges of a subscription."""
-    gate = running.handler.gate
-    running.numbers.show(
-        waiting=report.waiting,
-        unfinished=report.unfinished,
-        oldest_seconds=report.oldest_seconds,
-        lag=report.lag,
-        partitions_not_running=report.partitions_not_running,
-        is_down=gate.is_down,
-        is_stopped=gate.is_stopped,
-    )
+    now, answer, numbers = time.time(), running.handler.last_answer, running.numbers
+    return {
+        "name": running.subscription.name,
+        "url": running.subscription.target.origin,
+        "state": state,
+        "detail": detail,
+        "oldestSeconds": round(max(0.0, now - min(oldest)), 1) if oldest else 0.0,
+        "unfinished": unfinished,
+        "lag": sum(lag(one) or 0 for one in partitions.values()),
+        "waiting": waiting,
+        "partitionsNotRunning": not_running,
+        "lastAnswer": None
+        if answer.at is None
+        else {
+            "result": answer.result,
+            "status": answer.status,
+            "agoSeconds": round(max(0.0, now - answer.at), 1),
+        },
+        "delivered": numbers.total_delivered,
+        "deadLetters": numbers.total_dead_lettered,
+    }
 
 
 def _state(

@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Mapping
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import httpx
 import typer
 
 from gateway.cli.terminal import AsOneJson, Operator, fail, print_json, user_name
+from runtime.admin.answers import Resumed
 from runtime.exits import Exit
 from runtime.http_client import HttpClient, reason_of
 
@@ -21,22 +22,6 @@ Why = Annotated[str, typer.Option(help="Your reason. It is logged: never write a
 Admin = Annotated[
     str | None, typer.Option(help="URL of the admin port; by default http://127.0.0.1 and GATEWAY_ADMIN__PORT.")
 ]
-
-
-class StillStopped(TypedDict):
-    """What an operator has not resumed, and why it is stopped."""
-
-    partition: int | str
-    detail: str
-
-
-class Resumed(TypedDict):
-    """The answer of an admin port: what is resumed, and what is still stopped. The flags are a deliverer's."""
-
-    resumed: list[int | str]
-    wasStopped: NotRequired[bool]
-    isStored: NotRequired[bool]
-    stopped: list[StillStopped]
 
 
 def resume(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 
+from runtime.admin.answers import SubscriptionState
 from runtime.http_client import HttpClient
 from schemas.api.reads import LastDelivery, Webhooks, WebhookSubscription
 
@@ -63,7 +64,7 @@ class WebhookStates:
 def combined(found: Iterable[Json | None]) -> Webhooks:
     """Combine the reports of several deliverers, which share the partitions of a subscription. Pure."""
     unreachable = 0
-    by_name: dict[str, list[Json]] = {}
+    by_name: dict[str, list[SubscriptionState]] = {}
     for report in found:
         if report is None:
             unreachable += 1
@@ -75,10 +76,10 @@ def combined(found: Iterable[Json | None]) -> Webhooks:
     )
 
 
-def _combined(name: str, reports: Sequence[Json]) -> WebhookSubscription:
+def _combined(name: str, reports: Sequence[SubscriptionState]) -> WebhookSubscription:
     worst = min(reports, key=lambda one: _BY_URGENCY.index(one["state"]) if one["state"] in _BY_URGENCY else 0)
     answers = [one["lastAnswer"] for one in reports if one["lastAnswer"] is not None]
-    last = min(answers, key=lambda answer: float(answer["agoSeconds"])) if answers else None
+    last = min(answers, key=lambda answer: answer["agoSeconds"]) if answers else None
     return WebhookSubscription(
         name=name,
         url=worst["url"],

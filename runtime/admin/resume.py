@@ -5,12 +5,13 @@
 Only a program on the worker's machine may call it (kubectl exec), so there is no secret to rotate.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
+from runtime.admin.answers import Resumed
 from schemas.fields.visible_text import FROM_CALLER, SentName, Why
 
 _LOCAL_ADDRESSES = frozenset({"127.0.0.1", "::1"})
@@ -33,11 +34,11 @@ class ResumeRequest(BaseModel):
     subscription: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None = None
 
 
-Resume = Callable[[ResumeRequest], Awaitable[dict[str, Any]]]
+Resume = Callable[[ResumeRequest], Awaitable[Resumed]]
 """Resumes partitions; returns the resumed partitions and the partitions that are still stopped."""
 
 
-async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, dict[str, Any]]:
+async def handle_resume(request: Request, resume: Resume | None) -> tuple[int, Mapping[str, Any]]:
     """Return the status and the body of the response. `BodyBound` bounds the body of the request."""
     if resume is None:
         return 404, {"summary": "this process has no partitions to resume"}

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from gateway.cli.deliverer.subscriptions import Name
-from gateway.cli.resume import Admin, Resumed, Why, post_resume
+from gateway.cli.resume import Admin, Why, post_resume
 from gateway.cli.terminal import AsOneJson, Operator, print_json, user_name
+from runtime.admin.answers import Resumed
 from runtime.exits import Exit
 
 

@@ -9,7 +9,8 @@ from rich.text import Text
 from gateway.cli.api_client import models
 from gateway.cli.formatting import WIDE, age
 from gateway.cli.lists.listing import Cells, Columns
-from gateway.cli.top.processes import ProcessState, SubscriptionState
+from gateway.cli.top.processes import ProcessState
+from runtime.admin.answers import SubscriptionState
 from schemas.enums import PREFIX
 
 

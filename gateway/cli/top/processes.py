@@ -14,6 +14,7 @@ from typing import NotRequired, TypedDict
 
 import httpx
 
+from runtime.admin.answers import SubscriptionState
 from runtime.http_client import Fetched, HttpClient, reason_of
 
 _SAMPLE = re.compile(r"^collate_gateway_(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
@@ -37,29 +38,6 @@ class PartitionRow(TypedDict):
     oldestUnfinishedSeconds: float | None
     running: int
     waiting: dict[str, int]
-
-
-class ReceiverAnswer(TypedDict):
-    """The last answer of a webhook receiver."""
-
-    result: str
-    status: int | None
-    agoSeconds: float
-
-
-class SubscriptionState(TypedDict):
-    """A webhook subscription of a deliverer. `engine` has its partitions, which are not shown."""
-
-    name: str
-    url: str
-    state: str
-    detail: str
-    oldestSeconds: float
-    lag: int
-    lastAnswer: ReceiverAnswer | None
-    delivered: int
-    deadLetters: int
-    engine: NotRequired[object]
 
 
 class ProcessState(TypedDict):
