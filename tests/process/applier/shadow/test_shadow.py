@@ -15,24 +15,6 @@ RESULTS = {
 }
 
 
-@pytest.fixture
-def collate_settings():
-    return {"writes": "off"}
-
-
-@pytest.fixture
-def make_shadow(make_queue, connected):
-    assert not isinstance(connected, CollateClient)
-
-    def make(*arguments, **options):
-        queue = make_queue(*arguments, **options)
-        queue.has_writes = False
-        queue.restart()
-        return queue
-
-    return make
-
-
 def posts(queue):
     return [call for call in queue.sim.ledger.calls if call.method != "GET"]
 
