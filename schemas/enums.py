@@ -5,6 +5,11 @@ from schemas.fields.scalars import Vocabulary
 PREFIX = "collate-gateway."
 
 
+def short_type(type_: str) -> str:
+    """Return the type of a command or event without the common prefix and the version: `handoff.close`."""
+    return type_.removeprefix(PREFIX).rpartition(".")[0] or type_
+
+
 class CommandType(Vocabulary):
     """The type of a command from a service, an operator or the gateway itself."""
 

@@ -28,6 +28,15 @@ def parse_time(text: str) -> datetime:
 
 # Several headers and fields of the records of one invocation have the same time.
 @lru_cache(maxsize=256)
+def span(seconds: float) -> str:
+    """Return a duration in one unit, such as `12 min`. A negative duration is `0 s`: clocks differ a little."""
+    whole = max(0, round(seconds))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if whole >= 2 * length:
+            return f"{whole // length} {unit}"
+    return f"{whole} s"
+
+
 def format_time(time: datetime) -> str:
     """Return RFC 3339 with `Z`. Microseconds are written only if they are not zero."""
     return (time if time.tzinfo is UTC else time.astimezone(UTC)).isoformat()[:-6] + "Z"

@@ -17,8 +17,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from schemas.enums import PREFIX
 from schemas.fields.visible_text import escaped
+from schemas.times import span
 
 WIDE = 110
 """Minimum width of the terminal for a table; a narrower terminal gets a few lines per entry."""
@@ -93,20 +93,6 @@ def age(since: str | None, now: str) -> str:
     if since is None:
         return "?"
     return span((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds())
-
-
-def span(of_seconds: float) -> str:
-    """Return a number of seconds in one unit, such as `12 min`."""
-    seconds = max(0, round(of_seconds))
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
-
-
-def short_type(type_: str) -> str:
-    """Return a type without its prefix and version."""
-    return type_.removeprefix(PREFIX).removesuffix(".v1")
 
 
 @contextmanager

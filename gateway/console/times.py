@@ -8,19 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from schemas.times import parse_time
+from schemas.times import parse_time, span
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 _TIME_IN_TEXT = re.compile(r"(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)")
-
-
-def span(seconds: float) -> str:
-    """Return a duration in one unit, such as `12 min`. A negative duration is `0 s`: clocks differ a little."""
-    whole = max(0, round(seconds))
-    for unit, length in _UNITS:
-        if whole >= 2 * length:
-            return f"{whole // length} {unit}"
-    return f"{whole} s"
 
 
 def age(since: str, now: datetime) -> str:

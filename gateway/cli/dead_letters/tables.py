@@ -11,8 +11,9 @@ from rich.text import Text
 
 from gateway.cli.api_client import models
 from gateway.cli.dead_letters.decisions import AtCollate, DeadLetter, DecisionResult, DryRunResult
-from gateway.cli.formatting import age, short_type, table_of, with_local_times
+from gateway.cli.formatting import age, table_of, with_local_times
 from gateway.cli.lists.listing import Cells, Columns, Listing
+from schemas.enums import short_type
 
 _COLOURS = {"finished": "green", "accepted": "blue", "dead_lettered": "red", "refused": "red", "ended": "dim"}
 NONE_MATCHES = "No dead letter matches. `gateway dead-letters list` without filters shows all dead letters."

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from gateway.cli.api_client import DEFAULT_URL, KeyFile, Url, models, operations
-from gateway.cli.formatting import age, short_type
+from gateway.cli.formatting import age
 from gateway.cli.lists.listing import (
     PAGE,
     Cells,
@@ -18,6 +18,7 @@ from gateway.cli.lists.listing import (
     parse_since,
 )
 from gateway.cli.terminal import AsJson
+from schemas.enums import short_type
 
 _COLOURS = {"finished": "green", "accepted": "blue", "waiting": "yellow", "dead_lettered": "red"}
 

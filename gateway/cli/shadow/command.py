@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gateway.cli.api_client import DEFAULT_URL, KeyFile, RequestRejected, RetryPolicy, Url, connected, event, operations
-from gateway.cli.formatting import console, short_type, table_of
+from gateway.cli.formatting import console, table_of
 from gateway.cli.lists.listing import parse_since
 from gateway.cli.terminal import AsOneJson, fail, group_of, print_json
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
+from schemas.enums import short_type
 from schemas.fields.visible_text import escaped
 from schemas.times import format_time, parse_time
 

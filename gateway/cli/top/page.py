@@ -11,7 +11,7 @@ from gateway.cli.formatting import WIDE, age
 from gateway.cli.lists.listing import Cells, Columns
 from gateway.cli.top.processes import ProcessState
 from runtime.admin.answers import SubscriptionState
-from schemas.enums import PREFIX
+from schemas.enums import short_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,6 @@ def _full_caller(full: models.FullCaller) -> Text:
     return Text.assemble((full["authorizationId"], "bold"), f"  {full['caller']}  ", (rejected, "yellow"))
 
 
-def _type(command: models.UnfinishedCommand) -> str:
-    return command["type"].removeprefix(PREFIX).rpartition(".")[0]
-
-
 def _reason(command: models.UnfinishedCommand) -> Text:
     """Return why a command waits, or its status if no event gives a reason."""
     waiting = command.get("waiting")
@@ -130,7 +126,7 @@ COMMANDS: Columns[models.UnfinishedCommand] = Columns(
     cells={
         "age": lambda command, now: age(command.get("acceptedAt"), now),
         "authorization": lambda command, _: Text(command["authorizationId"], "bold"),
-        "type": lambda command, _: _type(command),
+        "type": lambda command, _: short_type(command["type"]),
         "caller": lambda command, _: command["caller"],
         "command": lambda command, _: Text(command["commandId"][:8], "dim"),
         "reason": lambda command, _: _reason(command),

@@ -10,8 +10,7 @@ from typing import Final
 
 from gateway.console.views.content import is_single, single
 from gateway.console.views.json_values import JsonObject, is_object, object_of, parsed, text_of
-from gateway.console.views.words import short_type
-from schemas.enums import PREFIX, EventType
+from schemas.enums import PREFIX, EventType, short_type
 
 _MOST_PENDING: Final = 1 << 20
 _MOST_FACTS: Final = 8

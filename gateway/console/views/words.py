@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.console.api import models
 from gateway.console.views.problems import faulty_fields, problem_words
-from schemas.enums import PREFIX
+from schemas.enums import short_type
 
 
 class Tone(StrEnum):
@@ -19,11 +19,6 @@ class Tone(StrEnum):
 
 
 _WEBHOOK_TONES = {"delivering": Tone.GOOD, "retrying": Tone.WARN, "held": Tone.WARN, "starting": Tone.WARN}
-
-
-def short_type(type_: str) -> str:
-    """Return the type of a command or event without the common prefix and the version: `handoff.close`."""
-    return type_.removeprefix(PREFIX).rpartition(".")[0] or type_
 
 
 def reason_of(command: models.CommandStatus) -> str | None:

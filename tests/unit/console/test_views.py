@@ -7,7 +7,7 @@ import pytest
 
 from consumers.authorization.wait_reasons import WaitReason
 from gateway.console.charts import HEIGHT, round_up, throughput
-from gateway.console.times import age, clock, left, span, split_times
+from gateway.console.times import age, clock, left, split_times
 from gateway.console.views import guide
 from gateway.console.views.authorization import AuthorizationSituation, authorization_of
 from gateway.console.views.freshness import FreshnessState, freshness_of
@@ -24,6 +24,7 @@ from gateway.console.views.overview import FindingKind, overview_of
 from gateway.console.views.search import questions_of, search_of
 from gateway.console.views.timeline import timeline_of
 from gateway.console.views.words import Tone, delivery, webhook_tone
+from schemas.times import span
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago
 from tests.unit.console.app import NOW
