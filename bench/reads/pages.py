@@ -23,8 +23,9 @@ import psycopg
 from bench.floors.bare_calls import BareCalls
 from bench.harness import append, options, show
 from bench.installed import PARTITIONS, UNLIMITED, fixed_collate, post
+from bench.processes import seconds_of
 from bench.reads.data import CALLERS, EVERY, fill
-from local.installation import Installation
+from local.installation import Installation, Program
 from local.issuer import LocalIssuer
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
@@ -86,14 +87,20 @@ _IDS: Final = {
 
 @dataclass(slots=True)
 class Size:
-    """A read model of one size, the console in front of it, and the milliseconds and rows of each page."""
+    """A read model of one size, its ingress and console, and of each page the milliseconds, rows and processor time."""
 
     authorizations: int
     every: int
     console: BareCalls
+    processes: tuple[Program, ...]
     ids: Mapping[str, list[str]]
     times: dict[str, list[float]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    used: dict[str, float] = field(default_factory=dict)
+
+    def processor_seconds(self) -> float:
+        """Return the processor time that the ingress and the console have used."""
+        return sum(seconds_of(program.process.pid) for program in self.processes)
 
     def address(self, template: str, chance: random.Random, letters: list[str]) -> str:
         """Return the address of a page with values by chance."""
@@ -171,7 +178,7 @@ async def _sizes(exits: ExitStack, installed: Installation, large: int) -> list[
         await asyncio.to_thread(console.await_ready)
         calls = BareCalls(console.url)
         exits.callback(calls.close)
-        found.append(Size(authorizations, every, calls, ids))
+        found.append(Size(authorizations, every, calls, (ingress, console), ids))
     return found
 
 
@@ -205,9 +212,12 @@ async def _run(given: argparse.Namespace) -> None:
         chance = random.Random(7)
         await asyncio.sleep(_LETTERS_READ_SECONDS)
         for name, template in _PAGES.items():
+            before = [size.processor_seconds() for size in sizes]
             for _ in range(given.times + _WARM_UP):
                 for size in sizes:
                     await size.visit(name, size.address(template, chance, letters), headers)
+            for size, seconds in zip(sizes, before, strict=True):
+                size.used[name] = (size.processor_seconds() - seconds) / (given.times + _WARM_UP) * 1_000
     _show(*sizes)
 
 
@@ -218,9 +228,16 @@ def _show(small: Size, large: Size) -> None:
         p95 = statistics.quantiles(large.times[name][_WARM_UP:], n=20)[-1]
         ratio = p50[1] / p50[0]
         verdict = "yes" if p50[1] <= _GOAL_MS and ratio <= _GOAL_RATIO else "NO"
-        shown = (f"{small.rows[name]}", f"{p50[0]:.1f}", f"{large.rows[name]}", f"{p50[1]:.1f}", f"{p95:.1f}")
+        shown = (
+            f"{small.rows[name]}",
+            f"{p50[0]:.1f}",
+            f"{large.rows[name]}",
+            f"{p50[1]:.1f}",
+            f"{p95:.1f}",
+            f"{large.used[name]:.1f}",
+        )
         rows.append((name, *shown, f"{ratio:.2f}", verdict))
-    columns = ("page", "rows", "p50 ms", "rows", "p50 ms", "p95 ms", "ratio", "goal")
+    columns = ("page", "rows", "p50 ms", "rows", "p50 ms", "p95 ms", "processor ms", "ratio", "goal")
     show(f"Pages with {small.authorizations:,} and with {large.authorizations:,} authorizations", columns, rows)
 
 
