@@ -33,7 +33,9 @@ WHERE status = 'finished' AND reason = 'too_many_commands' AND changed_at > now(
 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MAX_UNFINISHED}
 """  # noqa: S608 - all parts are constants
 OVERVIEW = f"""
-WITH unfinished AS (SELECT status, reason, count(*) AS n FROM commands WHERE status <> 'finished' GROUP BY 1, 2)
+WITH unfinished AS (SELECT status, reason, count(*) AS n FROM commands WHERE status <> 'finished' GROUP BY 1, 2),
+last_minute AS (SELECT count(*) FILTER (WHERE rank = {Rank.EVENT:d}) AS events,
+    count(*) FILTER (WHERE rank = {Rank.ATTEMPT:d}) AS attempts FROM timeline WHERE at > now() - interval '1 minute')
 SELECT
     (SELECT coalesce(json_object_agg(status, n), '{{}}')
         FROM (SELECT status, sum(n) AS n FROM unfinished GROUP BY 1) s) AS unfinished,
@@ -46,8 +48,8 @@ SELECT
     (SELECT coalesce(json_agg(f), '[]') FROM ({_FULL}) f) AS full_callers,
     (SELECT count(*) FROM commands WHERE accepted_at > now() - interval '1 minute') AS accepted,
     (SELECT count(*) FROM commands WHERE status = 'finished' AND changed_at > now() - interval '1 minute') AS finished,
-    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.EVENT:d}) AS events,
-    (SELECT count(*) FROM timeline WHERE at > now() - interval '1 minute' AND rank = {Rank.ATTEMPT:d}) AS attempts,
+    (SELECT events FROM last_minute) AS events,
+    (SELECT attempts FROM last_minute) AS attempts,
     (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,
     (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE coalesce(action_required_at, active_since) IS NOT NULL
         LIMIT {MOST_COUNTED}) p) AS person,

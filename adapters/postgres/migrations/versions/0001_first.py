@@ -105,6 +105,8 @@ CREATE INDEX authorizations_updated ON authorizations (updated_at);
 CREATE INDEX authorizations_person
     ON authorizations (due_at, (coalesce(action_required_at, active_since)), authorization_id)
     WHERE coalesce(action_required_at, active_since) IS NOT NULL;
+CREATE INDEX authorizations_waiting ON authorizations ((coalesce(action_required_at, active_since)))
+    WHERE coalesce(action_required_at, active_since) IS NOT NULL;
 CREATE INDEX authorizations_payer
     ON authorizations (payer_id, due_at, (coalesce(action_required_at, active_since)), authorization_id)
     WHERE coalesce(action_required_at, active_since) IS NOT NULL;
