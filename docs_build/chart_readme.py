@@ -32,8 +32,8 @@ such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
 `podSecurityContext.runAsUser`, `runAsGroup` and `fsGroup` to `null` (`ci/openshift-values.yaml`).
 
 """
-_PROCESSES: Final = ("ingress", "worker", "projector", "deliverer", "console")
-_EACH: Final = f"PROCESS: {', '.join(_PROCESSES)}"
+PROCESSES: Final = ("ingress", "worker", "projector", "deliverer", "console")
+_EACH: Final = f"PROCESS: {', '.join(PROCESSES)}"
 _TABLE: Final = "| value | default | meaning |\n| --- | --- | --- |\n"
 _SETTINGS: Final = (
     "Settings of the gateway by section and name: [configuration](../../docs/configuration.md), in lower case."
@@ -81,9 +81,9 @@ def _tables(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
     defaults: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for path, default, description in rows:
         process, _, name = path.partition(".")
-        if process in _PROCESSES:
+        if process in PROCESSES:
             defaults[name, description][process] = _shown(default)
-    alike = {key: of for key, of in defaults.items() if len(of) >= len(_PROCESSES) - 1}
+    alike = {key: of for key, of in defaults.items() if len(of) >= len(PROCESSES) - 1}
     sections: dict[str, list[str]] = {"Common": [], _EACH: [_row(*key, of) for key, of in alike.items()]}
     for path, default, description in rows:
         section, _, name = path.partition(".")
@@ -99,7 +99,7 @@ def _row(name: str, description: str, of: Mapping[str, str]) -> str:
     default = ", ".join(f"{process} {text}" for process, text in of.items())
     if len(set(of.values())) == 1:
         default = next(iter(of.values()))
-    others = "".join(f" Not of {process}." for process in _PROCESSES if process not in of)
+    others = "".join(f" Not of {process}." for process in PROCESSES if process not in of)
     return f"| `PROCESS.{name}` | {default} | {description}{others} |\n"
 
 

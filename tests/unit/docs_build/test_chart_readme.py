@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from docs_build.chart_readme import CHART, ValueUndescribed, described, page
+from docs_build.chart_readme import CHART, PROCESSES, ValueUndescribed, described, page
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -15,6 +15,18 @@ def test_every_top_level_value_and_every_file_of_ci_is_on_the_page():
     text = page()
     assert [name for name in VALUES if f"`{name}" not in text] == []
     assert [file.name for file in (CHART / "ci").iterdir() if f"`{file.name}`" not in text] == []
+
+
+def test_every_value_has_a_row_of_its_own_or_one_of_the_processes():
+    text = page()
+
+    def shown(path):
+        section, _, name = path.partition(".")
+        common = f"PROCESS.{name}" if section in PROCESSES else path
+        return any(f"| `{one}` |" in text for one in (path, common, path.removeprefix("console.")))
+
+    assert [path for path, _, _ in described(SCHEMA, VALUES) if not shown(path)] == []
+    assert "| `PROCESS.stopSeconds` | ingress `20`, worker `20`, projector `20`, deliverer `20`, console `10` |" in text
 
 
 def test_a_value_of_a_shared_definition_says_what_it_is_for():
