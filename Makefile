@@ -60,7 +60,7 @@ bench: test-packages ## Measure ingress and worker, and the floor of each
 	$(BIN)/python -m bench $(ARGS)
 
 SECONDS ?= 120
-chaos: test-packages ## Run the whole gateway with faults, then check its promises: SECONDS=600 SEED=7; ARGS=--slow: on a slow machine
+chaos: test-packages ## Run the whole gateway with faults, then check its promises: SECONDS=600 SEED=7; ARGS=--slow: on a slow machine, --shadow: without writes
 	$(BIN)/python -m tests.chaos.gateway_run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 chaos-engine: test-packages ## Kill the engine's workers and brokers, then check the history: SECONDS=600 SEED=7
