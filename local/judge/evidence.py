@@ -1,8 +1,9 @@
 """The evidence of a run: its topics, its logs, and the ledger and past states of the simulated Collate."""
 
+import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from aiokafka import ConsumerRecord
 
 from local.collate.http import wire
+from local.collate.ledger import Call
 from local.collate.model.effect import Effect
 from local.collate.simulation import Simulation
 from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
@@ -21,6 +23,7 @@ from schemas.records import UnreadableRecord, read_authorization, read_command, 
 from schemas.sealing import Keys
 from schemas.topics import catalogue
 
+_START: Final = 16
 # The collections of the authorizations and of their handoffs, in a path.
 _READ: Final = {"prior-authorizations", "manual-handoffs"}
 
@@ -73,25 +76,31 @@ async def gather(
     events = await read_topic(bootstrap, topics.events.name, partitions)
     dead_letters = await read_topic(bootstrap, topics.dead_letters.name, partitions)
     records = await read_topic(bootstrap, topics.authorizations.name, partitions)
-    return Evidence(
-        commands=[_command(record, keys) for record in commands],
-        events=[_event(record) for record in events],
-        effects=[_effect(effect) for _, effect in sim.ledger.effects],
-        requests=[
-            CollateRequest(call.key, (call.method, call.path, call.digest, call.if_match))
-            for call in sim.ledger.calls
-            if call.key is not None and not call.path.endswith("/access-grants")
-        ],
-        dead_letters=dict(filter(None, map(_dead_letter, dead_letters))),
-        shown=dict(shown),  # Collate goes through further states while the evidence is checked
-        reads=_reads(sim),
-        records=dict(map(_record, records)),
-    )
+    # Copies: Collate goes through further states while the evidence is checked.
+    effects, calls, past = list(sim.ledger.effects), list(sim.ledger.calls), dict(shown)
+
+    def evidence() -> Evidence:
+        return Evidence(
+            commands=[_command(record, keys) for record in commands],
+            events=[_event(record) for record in events],
+            effects=[_effect(effect) for _, effect in effects],
+            requests=[
+                CollateRequest(call.key, (call.method, call.path, call.digest, call.if_match))
+                for call in calls
+                if call.key is not None and not call.path.endswith("/access-grants")
+            ],
+            dead_letters=dict(filter(None, map(_dead_letter, dead_letters))),
+            shown=past,
+            reads=_reads(calls),
+            records=dict(map(_record, records)),
+        )
+
+    return await asyncio.to_thread(evidence)  # the simulated Collate in this process answers meanwhile
 
 
-def _reads(sim: Simulation) -> dict[str, list[float]]:
+def _reads(calls: Iterable[Call]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
-    for call in sim.ledger.calls:
+    for call in calls:
         *_, collection, id_ = call.path.split("/")
         if call.method == "GET" and call.status == HTTPStatus.OK and collection in _READ:
             found[id_].append(call.at)
@@ -104,7 +113,9 @@ def find_leaks(logs: Path | None, run: Evidence, secrets: list[str]) -> list[str
     texts = [(log.name, log.read_text(errors="replace")) for log in logs.glob("*.log")] if logs else []
     texts.append(("events", "\n".join(json.dumps(dict(event.data)) for event in run.events)))
     for name, text in texts:
-        found += [f"{name}: {word[:8]}…" for word in secrets if word in text]
+        # Thousands of links begin alike, and a log has hundreds of megabytes.
+        starts = {start for start in {word[:_START] for word in secrets} if start in text}
+        found += [f"{name}: {word[:8]}…" for word in secrets if word[:_START] in starts and word in text]
     return found
 
 

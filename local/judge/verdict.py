@@ -51,9 +51,11 @@ class Judge:
                 accepted=frozenset(self.callers.accepted),
                 granted=frozenset(self.callers.granted),
             )
-            broken = find_broken_promises(evidence)
+            # In a thread: the simulated Collate in this process answers meanwhile.
+            broken = await asyncio.to_thread(find_broken_promises, evidence)
             if not broken or time.monotonic() > deadline:
-                evidence = replace(evidence, leaks=find_leaks(self.logs, evidence, self.callers.secrets))
+                leaks = await asyncio.to_thread(find_leaks, self.logs, evidence, self.callers.secrets)
+                evidence = replace(evidence, leaks=leaks)
                 return evidence, [*broken, *leaked_secrets(evidence)]
             log(f"{len(broken)} promises are not kept yet, such as: {broken[0].rule}: {broken[0].where}")
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
