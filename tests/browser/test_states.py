@@ -183,8 +183,11 @@ async def test_a_page_in_a_state_is_readable_and_usable_in_every_way(browser, na
                 assert await axe_violations(page, ("target-size", "scrollable-region-focusable")) == [], way
                 await picture(page, way)
             await page.set_viewport_size(WINDOW)
-            for _ in range(await page.evaluate(REMEMBER_FOCUS) + 2):
+            # A page that loads itself again meanwhile has the focus at its beginning.
+            for _ in range(3 * (await page.evaluate(REMEMBER_FOCUS) + 2)):
                 await page.keyboard.press("Tab")
+                if not await page.evaluate("window.unreached.size"):
+                    break
             assert await page.evaluate(UNREACHED) == []
             await use(page, cell, press)
         async with person_at(browser, console.url, token="scripted", java_script_enabled=False) as plain:

@@ -171,6 +171,8 @@ EXAMPLES: Final[Mapping[str, Json]] = {
         "work": {
             "person": 12,
             "contradicted": 1,
+            "waitingSince": "2026-06-02T14:06:01Z",
+            "atRisk": 1,
             "claims": [{"caller": "people:jo.miller", "by": "jo.miller", "handoffs": 2}],
         },
         "projector": {"at": "2026-06-02T14:59:58Z", "behind": 0},

@@ -41,6 +41,7 @@ RUN_ELSEWHERE = {
     ("kubectl", "--namespace", "gateway", "scale"): "tests/system/upgrade/test_migrate_topics.py",
     ("gateway", "topics", "migrate"): "tests/system/upgrade/test_migrate_topics.py",
     ("gateway", "audit"): "tests/system/runtime/test_audit_export.py",
+    ("gateway", "shadow"): "tests/system/shadow/test_shadow.py",
     ("gateway", "support-bundle"): "tests/system/runtime/test_support_bundle.py",
     ("python", "-m"): "tests/system/documents/test_collate_readme.py",
     ("curl", "-s"): "tests/system/documents/test_collate_readme.py",
