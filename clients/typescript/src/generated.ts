@@ -2550,6 +2550,8 @@ export interface components {
          *       "work": {
          *         "person": 12,
          *         "contradicted": 1,
+         *         "waitingSince": "2026-06-02T14:06:01Z",
+         *         "atRisk": 1,
          *         "claims": [
          *           {
          *             "caller": "people:jo.miller",
