@@ -24,11 +24,12 @@ FROM (
 """  # noqa: S608 - all parts are constants
 _OPEN: Final = "SELECT count(*) AS n FROM authorizations WHERE active_handoff_id IS NOT NULL"
 # The end of a handoff removes its risk.
-_AT_RISK: Final = """
-SELECT h.risk AS risk, count(*) AS n FROM handoffs h
-JOIN authorizations a ON a.authorization_id = h.authorization_id AND a.active_handoff_id = h.handoff_id
-WHERE h.risk IS NOT NULL GROUP BY 1
+AT_RISK: Final = """
+handoffs h JOIN authorizations a ON a.authorization_id = h.authorization_id AND a.active_handoff_id = h.handoff_id
+WHERE h.risk IS NOT NULL
 """
+"""The open handoffs at risk, as the rest of a SELECT after its FROM."""
+_AT_RISK: Final = f"SELECT h.risk AS risk, count(*) AS n FROM {AT_RISK} GROUP BY 1"  # noqa: S608 - constants
 STATEMENTS: Final = (_WAITING, _OPEN, _AT_RISK)
 
 

@@ -23,6 +23,7 @@ from schemas.records import UnreadableRecord, read_authorization, read_command, 
 from schemas.sealing import Keys
 from schemas.topics import catalogue
 
+# The characters of a secret that are looked for first. Thousands of links begin alike, and most logs have no link.
 _START: Final = 16
 # The collections of the authorizations and of their handoffs, in a path.
 _READ: Final = {"prior-authorizations", "manual-handoffs"}
@@ -113,7 +114,6 @@ def find_leaks(logs: Path | None, run: Evidence, secrets: list[str]) -> list[str
     texts = [(log.name, log.read_text(errors="replace")) for log in logs.glob("*.log")] if logs else []
     texts.append(("events", "\n".join(json.dumps(dict(event.data)) for event in run.events)))
     for name, text in texts:
-        # Thousands of links begin alike, and a log has hundreds of megabytes.
         starts = {start for start in {word[:_START] for word in secrets} if start in text}
         found += [f"{name}: {word[:8]}…" for word in secrets if word[:_START] in starts and word in text]
     return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from adapters.postgres.people_numbers import AT_RISK
 from adapters.postgres.queries import fetch_all, fetch_one
 from adapters.postgres.rows import Rank
 from adapters.postgres.serializers import full_caller, unfinished_command
@@ -55,9 +56,7 @@ SELECT
         LIMIT {MOST_COUNTED}) p) AS person,
     (SELECT min(coalesce(action_required_at, active_since)) FROM authorizations
         WHERE coalesce(action_required_at, active_since) IS NOT NULL) AS waiting_since,
-    (SELECT count(*) FROM handoffs h
-        JOIN authorizations a ON a.authorization_id = h.authorization_id AND a.active_handoff_id = h.handoff_id
-        WHERE h.risk IS NOT NULL) AS at_risk,
+    (SELECT count(*) FROM {AT_RISK}) AS at_risk,
     (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE contradicted_at IS NOT NULL
         LIMIT {MOST_COUNTED}) c) AS contradicted,
     (SELECT coalesce(json_agg(c), '[]') FROM (
