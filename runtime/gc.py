@@ -1,4 +1,4 @@
-"""Tuning of Python's garbage collector for a process with many long-lived objects."""
+"""Python's garbage collector in a process with many long-lived objects."""
 
 import gc
 from typing import Final
@@ -13,3 +13,11 @@ def tune_gc(threshold: int = _THRESHOLD) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(threshold)
+
+
+def collect_after_outage() -> None:
+    """Free the clients that an outage broke, with their buffers. They are in cycles, which the threshold leaves.
+
+    Each restart of PostgreSQL or a broker left 2 to 7 MiB in an idle projector, for hours.
+    """
+    gc.collect()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from runtime.gc import collect_after_outage
 from runtime.outages.line_limit import current_limit
 
 System = Literal["kafka", "database"]
@@ -18,7 +19,10 @@ EVERY_SECONDS = 60.0
 
 
 class Outage:
-    """The outages of one system, as one part of the process sees them. `report` may be called at any rate."""
+    """The outages of one system, as one part of the process sees them. `report` may be called at any rate.
+
+    At the end of an outage the garbage of the clients that it broke is collected.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Outage:
                 limit = current_limit()
                 hidden = {} if limit is None else _count(limit.outage_ended(self._system))
                 self._write_end(seconds=round(now - self._began_at, 1), **hidden)
+                collect_after_outage()
             self._began_at = self._written_at = None
             return
         if self._began_at is None:

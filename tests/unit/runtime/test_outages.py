@@ -1,6 +1,7 @@
 """The lines of an outage: one at its begin, one a minute, one at its end, and few of everything that it causes."""
 
 import logging
+import weakref
 
 from runtime.logs import get_log
 from runtime.outages.line_limit import LineLimit
@@ -89,3 +90,15 @@ def test_lines_about_a_subject_of_their_own_are_never_hidden(lines):
     for number in range(3):
         get_log().error("engine.invocation_failed", offset=number)
     assert [line["event"] for line in lines()][1:] == ["engine.invocation_failed"] * 3
+
+
+def test_the_clients_that_an_outage_broke_are_freed_at_its_end():
+    class Client:
+        pass
+
+    outage, client = Outage("database"), Client()
+    client.itself, alive = client, weakref.ref(client)
+    outage.report("the server does not respond in time")
+    del client
+    outage.report(None)
+    assert alive() is None
