@@ -2,8 +2,9 @@
 
 Rows are written in the order of their times, as the projector writes them. One of `every` authorizations needs a
 person; a quarter as many have an open handoff, and half as many are contradicted. One of 20 times `every` commands
-waits. There are `every` payers, two fifths as many people and teams, and a fifth as many reasons. With
-`every` = 50, no authorization with a command of the team `archive`, a fifth of them, needs a person.
+waits, for one of ten reasons. There are `every` payers, two fifths as many people and teams, and a fifth as many
+reasons of rejections. With `every` = 50, no authorization with a command of the team `archive`, a fifth of them, needs
+a person.
 """
 
 import time
@@ -80,7 +81,8 @@ SELECT gen_random_uuid()::text, {_AUTHORIZATION},
     jsonb_build_object('case', 'case-' || (n::bigint * 7919 %% %(authorizations)s),
         'team', CASE WHEN n %% 50 BETWEEN 10 AND 19 THEN 'archive' ELSE 'team-' || {_OTHER_CHANCE} %% {_TEAMS} END),
     0, 3, status, 0, CASE WHEN status = 'finished' THEN CASE WHEN n %% 20 = 0 THEN 'rejected' ELSE 'applied' END END,
-    'ours', CASE WHEN status <> 'finished' OR n %% 20 = 0 THEN 'reason_' || {_OTHER_CHANCE} / 32 %% (%(every)s / 5) END,
+    'ours', CASE WHEN status <> 'finished' THEN 'reason_' || {_OTHER_CHANCE} / 32 %% 10
+        WHEN n %% 20 = 0 THEN 'reason_' || {_OTHER_CHANCE} / 32 %% (%(every)s / 5) END,
     CASE WHEN n %% 20 = 0 THEN 'Read the authorization, then decide whether to send the command again.' END,
     'mhand_' || n, 27, NULL, at + interval '1 second'
 FROM (SELECT n, {_COMMAND_AT} AS at, CASE WHEN n %% (20 * %(every)s) = 1 THEN 'waiting'
