@@ -99,7 +99,7 @@ image: dev-packages ## Build the image with buildah (root, Debian): dist/image.t
 newcomer: dev-packages ## Run README's lines on a bare Debian, as a user with an empty home (root, Debian); ARGS=--with-tests
 	@$(BIN)/python -m tests.newcomer $(ARGS)
 
-cluster: dev-packages ## Run a real Kubernetes with the chart installed (root, Debian, Go); ARGS=--keep leaves it running
+cluster: dev-packages ## Run a real Kubernetes with the chart installed (root, Debian, Go); ARGS="--nodes 3 --keep" leaves it running
 	@$(BIN)/python -m local.kubernetes $(ARGS)
 
 cluster-test: dev-packages ## Run the cases of tests/cluster on a real Kubernetes; ARGS="pod-killed secret-rotated" selects

@@ -18,12 +18,13 @@ from runtime.version import VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 NAME: Final = "localhost/collate-gateway"
-_PROGRAMS: Final = {"buildah": "buildah", "chroot": "coreutils"}
+PROGRAMS: Final = {"buildah": "buildah", "chroot": "coreutils"}
+OF_THE_BASES: Final = {"debootstrap": "debootstrap"}
 
 
 def build(base: str | None, tag: str, target: Path) -> None:
     """Build the image and write its archive, its bill of materials and its licences. Raises LocalError."""
-    require("make image", _PROGRAMS | ({} if base else {"debootstrap": "debootstrap"}))
+    require("make image", PROGRAMS | ({} if base else OF_THE_BASES))
     buildah, began = Buildah(), time.monotonic()
     if base is None:
         make_bases(buildah)

@@ -1,16 +1,16 @@
 """`make cluster`: a real Kubernetes with the chart installed, and everything that the gateway needs beside it."""
 
-import argparse
 import os
 import sys
 import time
 from typing import Final
 
 from local.failures import exit_code
-from local.image.__main__ import build as build_image
+from local.image import __main__ as image
 from local.image.requirements import require
 from local.kubernetes import binaries, sandbox
 from local.kubernetes.paths import ARCHIVE, ROOT, is_current
+from local.kubernetes.show import parser
 from runtime.version import VERSION
 
 NEEDS: Final = {
@@ -24,6 +24,7 @@ NEEDS: Final = {
     "ip": "iproute2",
     "unshare": "util-linux",
     "mount": "mount",
+    "nsenter": "util-linux",
 }
 
 
@@ -32,11 +33,13 @@ def run(module: str, arguments: list[str], *, has_images: bool = False) -> int:
 
     `has_images`: the module loads other images than this tree's.
     """
-    require("make cluster", NEEDS)
+    builds_image = not has_images and not is_current(ARCHIVE)
+    of_the_image = image.PROGRAMS | image.OF_THE_BASES if builds_image else {}
+    require("make cluster", NEEDS | of_the_image, others=binaries.needs())
     began = time.monotonic()
     programs = binaries.build()
-    if not has_images and not is_current(ARCHIVE):
-        build_image(None, VERSION, ROOT / "dist")
+    if builds_image:
+        image.build(None, VERSION, ROOT / "dist")
     print(f"the programs and the images are there after {time.monotonic() - began:.0f} s", flush=True)
     os.environ["COLLATE_GATEWAY_CLUSTER_PROGRAMS"] = str(programs)
     return sandbox.run(module, arguments)
@@ -44,10 +47,8 @@ def run(module: str, arguments: list[str], *, has_images: bool = False) -> int:
 
 def main() -> int:
     """Run the cluster; return the exit code."""
-    parser = argparse.ArgumentParser(prog="make cluster", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C, and print the kubeconfig")
-    options = parser.parse_args()
-    return exit_code(lambda: run("local.kubernetes.show", ["--keep"] if options.keep else []))
+    parser("make cluster").parse_args()
+    return exit_code(lambda: run("local.kubernetes.show", sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -39,13 +39,18 @@ class NotBuilt(LocalError):
     """A program could not be built. The message has the end of the compiler's output."""
 
 
+def needs() -> list[str]:
+    """Return what the build needs and this machine does not have."""
+    if directory().exists() or shutil.which("go"):
+        return []
+    return ["Go 1.24 or newer, which builds Kubernetes from its module; Debian 12 has an older one"]
+
+
 def build() -> Path:
     """Return the directory of the programs; build them if the cache has none. Raises NotBuilt."""
-    built = cache_directory() / "kubernetes" / digest()
+    built = directory()
     if built.exists():
         return built
-    if shutil.which("go") is None:
-        raise NotBuilt("Kubernetes is built from its Go module. Install Go 1.24 or newer; Debian 12 has an older one.")
     built.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="building-", dir=built.parent))
     try:
@@ -61,6 +66,11 @@ def build() -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return built
+
+
+def directory() -> Path:
+    """Return where the programs of these inputs are, or will be."""
+    return cache_directory() / "kubernetes" / digest()
 
 
 def digest() -> str:

@@ -1,4 +1,4 @@
-"""Starts the whole cluster: a control plane, a node with the image, the servers beside them, kubectl and Helm."""
+"""Starts the whole cluster: a control plane, nodes with the image, the servers beside them, kubectl and Helm."""
 
 import asyncio
 import json
@@ -16,7 +16,8 @@ from local.failures import StartFailed
 from local.kubernetes import sandbox
 from local.kubernetes.control_plane import ControlPlane
 from local.kubernetes.deployment import Deployment
-from local.kubernetes.node import NAME, Node
+from local.kubernetes.machine import Machine
+from local.kubernetes.node import Node
 from local.kubernetes.paths import Artifacts
 from local.kubernetes.servers import Servers
 from local.kubernetes.tools import CommandFailed, Tools
@@ -31,7 +32,7 @@ class Kubernetes:
     """The running cluster. `keys` are the API keys of the callers, by name."""
 
     control_plane: ControlPlane
-    node: Node
+    nodes: list[Node]
     tools: Tools
     servers: Servers
     deployment: Deployment
@@ -41,16 +42,25 @@ class Kubernetes:
 
 @asynccontextmanager
 async def kubernetes(
-    programs: Path, artifacts: Sequence[Artifacts], report: Callable[[str], None], *, addresses: Sequence[str] = ()
+    programs: Path,
+    artifacts: Sequence[Artifacts],
+    report: Callable[[str], None],
+    *,
+    nodes: int = 1,
+    addresses: Sequence[str] = (),
 ) -> AsyncIterator[Kubernetes]:
     """Start everything; stop it in order afterwards. Only inside the sandbox. Raises LocalError.
 
-    The node gets the images of all artifacts; the deployment installs the first ones.
+    Each node gets the images of all artifacts; the deployment installs the first ones.
     """
     with Run("k8s", sandbox.work_directory() / "tmp") as run:
         run.directory.chmod(0o711)
         plane = ControlPlane(run, programs, addresses)
-        node = Node(run, programs, plane.kubeconfig)
+        machines = [Machine(number) for number in range(1, nodes + 1)]
+        # Before any pod runs: the mounts of a further machine begin as a copy of the sandbox's.
+        for machine in machines:
+            await asyncio.to_thread(machine.start, run)
+        started = [Node(run, programs, plane.kubeconfig, machine) for machine in machines]
         servers_directory = run.directory / "servers"
         servers_directory.mkdir(mode=0o711)
         servers = Servers(servers_directory, COLLATE_KEYS, dict(READINGS))
@@ -58,33 +68,43 @@ async def kubernetes(
         async def start_cluster() -> None:
             await asyncio.to_thread(plane.start)
             report("the API server is ready")
-            await asyncio.to_thread(node.start)
+            for node in started:
+                await asyncio.to_thread(node.start)
+
+        async def load_images() -> None:
+            archives = {one.archive for one in artifacts}
+            async with asyncio.TaskGroup() as loads:
+                for node in started:
+                    loads.create_task(asyncio.to_thread(node.start_containers, archives))
+            report("the images are loaded")
 
         async with asyncio.TaskGroup() as tasks:
-            loading = tasks.create_task(asyncio.to_thread(node.start_containers, {one.archive for one in artifacts}))
-            loading.add_done_callback(lambda _: report("the images are loaded"))
+            tasks.create_task(load_images())
             tasks.create_task(start_cluster())
             entering = tasks.create_task(servers.__aenter__())
             entering.add_done_callback(lambda _: report("Kafka, PostgreSQL and the simulated Collate are ready"))
         try:
             tools = Tools(programs, plane, run.directory)
-            await asyncio.to_thread(_await_node, tools)
-            await asyncio.to_thread(node.start_policies)
-            report("the node is ready")
+            for node in started:
+                await asyncio.to_thread(_await_node, tools, node.machine.name)
+                await asyncio.to_thread(node.start_policies)
+                report(f"{node.machine.name} is ready")
             keys = write_callers(run.directory / "callers.toml")
             callers = (run.directory / "callers.toml").read_text()
             deployment = Deployment(tools, servers, artifacts[0], callers, COLLATE_KEYS[0])
-            yield Kubernetes(plane, node, tools, servers, deployment, keys, run.directory)
+            yield Kubernetes(plane, started, tools, servers, deployment, keys, run.directory)
         finally:
             await servers.__aexit__(None, None, None)
+            for machine in machines:
+                await asyncio.to_thread(machine.stop)
             await asyncio.to_thread(_unmount, run.directory)
 
 
-def _await_node(tools: Tools) -> None:
+def _await_node(tools: Tools, name: str) -> None:
     deadline, seen = time.monotonic() + _NODE_WITHIN_SECONDS, ""
     while time.monotonic() < deadline:
         try:
-            conditions = json.loads(tools.run("kubectl", "get", "node", NAME, "--output", "json"))["status"]
+            conditions = json.loads(tools.run("kubectl", "get", "node", name, "--output", "json"))["status"]
             ready = next(one for one in conditions.get("conditions", []) if one["type"] == "Ready")
             if ready["status"] == "True":
                 return
@@ -92,7 +112,7 @@ def _await_node(tools: Tools) -> None:
         except (CommandFailed, StopIteration) as missing:
             seen = str(missing)
         time.sleep(0.5)
-    raise StartFailed(f"The node is not ready after {_NODE_WITHIN_SECONDS:.0f} s: {seen}")
+    raise StartFailed(f"{name} is not ready after {_NODE_WITHIN_SECONDS:.0f} s: {seen}")
 
 
 def _unmount(directory: Path) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.kafka.secured import Authority
-from local.kubernetes.inside import NODE_ADDRESS
+from local.kubernetes.inside import NODE_ADDRESS, POD_NETWORK
 from local.processes.logs import failure
 from local.processes.run import Run
 
@@ -104,7 +104,7 @@ class ControlPlane:
                 "--controllers=*",
                 # A node that stops is one of the cases: five minutes would be long.
                 "--node-monitor-grace-period=20s",
-                f"--cluster-cidr={NODE_ADDRESS[:-1]}0/24",
+                f"--cluster-cidr={POD_NETWORK}",
             ],
         )
         self._spawn("kube-scheduler", [self._programs / "kube-scheduler", *common])

@@ -13,11 +13,11 @@ from typing import Final
 from local.failures import StartFailed
 from local.kubernetes import sandbox
 from local.kubernetes.control_plane import SERVICE_NETWORK
-from local.kubernetes.inside import BRIDGE, NODE_ADDRESS, POD_NETWORK
+from local.kubernetes.inside import BRIDGE, POD_NETWORK
+from local.kubernetes.machine import Machine
 from local.processes.logs import failure
 from local.processes.run import Run
 
-NAME: Final = "node1"
 PAUSE: Final = "localhost/pause:1"
 _CNI_PROGRAMS: Final = "/usr/lib/cni"
 _STARTED_WITHIN_SECONDS: Final = 30.0
@@ -32,7 +32,7 @@ state = "/run/containerd"
   restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{cni}"
-  conf_dir = "/etc/cni/net.d"
+  conf_dir = "{networks}"
 """
 _KUBELET: Final = """apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -68,16 +68,18 @@ _COREFILE: Final = """.:53 {{
 
 
 class Node:
-    """Starts the node's processes on the sandbox's bridge."""
+    """Starts the node's processes on its machine."""
 
-    def __init__(self, run: Run, programs: Path, kubeconfig: Path) -> None:
-        self._run, self._programs, self._kubeconfig = run, programs, kubeconfig
-        self.directory = run.directory / "node"
+    def __init__(self, run: Run, programs: Path, kubeconfig: Path, machine: Machine) -> None:
+        self._run, self._programs, self._kubeconfig, self.machine = run, programs, kubeconfig, machine
+        self.directory = run.directory / machine.name
         self.directory.mkdir()
         self.socket = self.directory / "containerd.sock"
 
     def start_containers(self, images: Iterable[Path]) -> None:
         """Start containerd and load images; return when they are loaded. Raises StartFailed."""
+        network, _, _ = self.machine.address.rpartition(".")
+        addresses = {"rangeStart": f"{network}.2", "rangeEnd": f"{network}.254", "gateway": self.machine.address}
         plugins = [
             {
                 "type": "bridge",
@@ -87,18 +89,19 @@ class Node:
                 "hairpinMode": True,
                 "ipam": {
                     "type": "host-local",
-                    "ranges": [[{"subnet": POD_NETWORK}]],
+                    "ranges": [[{"subnet": POD_NETWORK} | addresses]],
                     "routes": [{"dst": "0.0.0.0/0"}],
                 },
             },
             {"type": "portmap", "capabilities": {"portMappings": True}},
         ]
-        network = Path("/etc/cni/net.d/10-bridge.conflist")
-        network.parent.mkdir(parents=True)
-        network.write_text(json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": plugins}))
+        networks = self.directory / "networks"
+        networks.mkdir()
+        pods = {"cniVersion": "1.0.0", "name": "pods", "plugins": plugins}
+        (networks / "10-bridge.conflist").write_text(json.dumps(pods))
         configuration = self.directory / "containerd.toml"
         configuration.write_text(
-            _CONTAINERD.format(at=self.directory, socket=self.socket, pause=PAUSE, cni=_CNI_PROGRAMS)
+            _CONTAINERD.format(at=self.directory, socket=self.socket, pause=PAUSE, cni=_CNI_PROGRAMS, networks=networks)
         )
         self._spawn("containerd", ["containerd", "--config", configuration])
         deadline = time.monotonic() + _STARTED_WITHIN_SECONDS
@@ -116,8 +119,9 @@ class Node:
     def start(self) -> None:
         """Start the other processes."""
         configuration = self.directory / "kubelet.yaml"
+        name, address = self.machine.name, self.machine.address
         configuration.write_text(
-            _KUBELET.format(socket=self.socket, address=NODE_ADDRESS, group=sandbox.control_group())
+            _KUBELET.format(socket=self.socket, address=address, group=sandbox.control_group(name))
         )
         login = f"--kubeconfig={self._kubeconfig}"
         self._spawn(
@@ -126,8 +130,8 @@ class Node:
                 self._programs / "kubelet",
                 login,
                 f"--config={configuration}",
-                f"--hostname-override={NAME}",
-                f"--node-ip={NODE_ADDRESS}",
+                f"--hostname-override={name}",
+                f"--node-ip={address}",
             ],
         )
         self._spawn(
@@ -135,7 +139,7 @@ class Node:
             [
                 self._programs / "kube-proxy",
                 login,
-                f"--hostname-override={NAME}",
+                f"--hostname-override={name}",
                 "--proxy-mode=iptables",
                 f"--cluster-cidr={POD_NETWORK}",
                 # The machine's table of connections keeps its size.
@@ -145,12 +149,12 @@ class Node:
             ],
         )
         corefile = self.directory / "Corefile"
-        corefile.write_text(_COREFILE.format(address=NODE_ADDRESS, kubeconfig=self._kubeconfig))
+        corefile.write_text(_COREFILE.format(address=address, kubeconfig=self._kubeconfig))
         self._spawn("dns", [self._programs / "dns", "-conf", corefile])
 
     def start_policies(self) -> None:
         """Start to enforce NetworkPolicies. The node must be registered."""
-        command = ["--kubeconfig", str(self._kubeconfig), "--services", SERVICE_NETWORK, "--node", NAME]
+        command = ["--kubeconfig", str(self._kubeconfig), "--services", SERVICE_NETWORK, "--node", self.machine.name]
         self._spawn("policies", [self._programs / "policies", *command])
 
     def tag(self, name: str, other: str) -> None:
@@ -164,11 +168,11 @@ class Node:
         return sorted(self.directory.glob("*.log"))
 
     def _ctr(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["ctr", "--address", str(self.socket), "--namespace", "k8s.io", *arguments]
+        command = [*self.machine.enter, "ctr", "--address", str(self.socket), "--namespace", "k8s.io", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def _spawn(self, name: str, command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
-        return self._run.spawn(command, log=self.directory / f"{name}.log")
+        return self._run.spawn([*self.machine.enter, *command], log=self.directory / f"{name}.log")
 
 
 def write_image(target: Path, name: str, program: Path) -> None:

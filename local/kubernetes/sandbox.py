@@ -1,7 +1,8 @@
 """Runs a program of this repository in namespaces of its own, and removes what is left of it afterwards.
 
-The kernel ends all processes of a process namespace when its first one ends. Mounts, the bridge and iptables rules are
-in namespaces too. So only directories and control groups are left, and this process removes them.
+The kernel ends all processes of a process namespace when its first one ends, also those of the namespaces within.
+Mounts, the bridge and iptables rules are in namespaces too. So only directories and control groups are left, and this
+process removes them.
 """
 
 import contextlib
@@ -18,8 +19,9 @@ from typing import Final
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 WORK: Final = "COLLATE_GATEWAY_CLUSTER_WORK"
-# Places with fixed names that a node writes to. Inside, each is a directory of the run.
-PRIVATE: Final = ("/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log", "/etc/cni")
+PREPARED: Final = "prepared"  # in the directory of a node: its namespaces can be used
+# Places with fixed names that a node writes to; every Linux has them. Inside, each is a directory of the node.
+PRIVATE: Final = ("/run", "/var/lib", "/var/log")
 # A kubelet sets these. Inside, they are files that have the values already, so the machine's own do not change.
 KERNEL: Final = {
     "vm/overcommit_memory": "1",
@@ -43,10 +45,8 @@ _STARTED_WITHIN_SECONDS: Final = 10.0
 def run(module: str, arguments: Sequence[str]) -> int:
     """Run `python -m module` in the sandbox until it ends; return its exit code."""
     with _directories() as work, _control_groups(work.name):
-        command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        inner = [sys.executable, "-m", "local.kubernetes.inside", module, *arguments]
         child = subprocess.Popen(
-            [*command, "--propagation", "private", *inner],
+            node_command(1, module, *arguments),
             env=os.environ | {WORK: str(work), "TMPDIR": str(work / "tmp")},
             # Ctrl-C must reach only the inner program, which then stops in order.
             process_group=0,
@@ -66,10 +66,16 @@ def run(module: str, arguments: Sequence[str]) -> int:
                 subprocess.run(["ip", "link", "delete", _OUTSIDE_NAME], check=False, stderr=subprocess.DEVNULL)
 
 
+def node_command(number: int, *module: str) -> list[str]:
+    """Return the command that runs a module, or only waits, as the first process in the namespaces of a node."""
+    namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+    return ["unshare", *namespaces, sys.executable, "-m", "local.kubernetes.inside", str(number), *module]
+
+
 def _connect(child: subprocess.Popen[bytes]) -> bool:
     """Connect the machine with the node, unless another cluster has the addresses; return whether it did."""
     deadline = time.monotonic() + _STARTED_WITHIN_SECONDS
-    while not (inner := _children(child.pid)) and time.monotonic() < deadline and child.poll() is None:
+    while not (inner := children(child.pid)) and time.monotonic() < deadline and child.poll() is None:
         time.sleep(0.01)
     if not inner or Path("/sys/class/net", _OUTSIDE_NAME).exists():
         return False
@@ -91,11 +97,12 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def _end_inner(pid: int) -> None:
     """Ask the inner program to end. A signal for `unshare` would kill it instead."""
-    for inner in _children(pid):
+    for inner in children(pid):
         os.kill(int(inner), signal.SIGTERM)
 
 
-def _children(pid: int) -> list[str]:
+def children(pid: int) -> list[str]:
+    """Return the ids of a process's children."""
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
@@ -104,9 +111,12 @@ def work_directory() -> Path:
     return Path(os.environ[WORK])
 
 
-def control_group() -> str:
-    """Return the name of the run's control group, inside the sandbox."""
-    return f"/{work_directory().name}"
+def control_group(node: str) -> str:
+    """Make the control group of a node in the run's own, inside the sandbox; return its name."""
+    name = f"{work_directory().name}/{node}"
+    for root in hierarchies():
+        _make_group(root, name)
+    return f"/{name}"
 
 
 @contextlib.contextmanager
@@ -115,15 +125,10 @@ def _directories() -> Iterator[Path]:
     work = Path(tempfile.mkdtemp(prefix="cgk-", dir="/tmp"))
     work.chmod(0o711)
     (work / "tmp").mkdir(mode=0o711)
-    made = [Path(place) for place in PRIVATE if not Path(place).exists()]
-    for place in made:
-        place.mkdir(parents=True)
     try:
         yield work
     finally:
         _remove(work)
-        for place in made:
-            place.rmdir()
 
 
 def _remove(work: Path) -> None:
@@ -138,12 +143,7 @@ def _remove(work: Path) -> None:
 def _control_groups(name: str) -> Iterator[None]:
     roots = hierarchies()
     for root in roots:
-        group = root / name
-        group.mkdir()
-        # Without these a group of version 1 accepts no process.
-        for file in ("cpuset.cpus", "cpuset.mems"):
-            if (root / file).exists() and root.name == "cpuset":
-                (group / file).write_text((root / file).read_text())
+        group = _make_group(root, name)
         for file, value in SHARES.items():
             if (group / file).exists():
                 (group / file).write_text(value)
@@ -153,6 +153,16 @@ def _control_groups(name: str) -> Iterator[None]:
         deadline = time.monotonic() + _REMOVED_WITHIN_SECONDS
         while time.monotonic() < deadline and [one for one in roots if remove_group(one / name)]:
             time.sleep(0.1)
+
+
+def _make_group(root: Path, name: str) -> Path:
+    group = root / name
+    group.mkdir()
+    # Without these a group of version 1 accepts no process.
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if (root / file).exists() and root.name == "cpuset":
+            (group / file).write_text((root / file).read_text())
+    return group
 
 
 def hierarchies() -> list[Path]:

@@ -1,5 +1,6 @@
 """Inside the sandbox: start the cluster, install the chart, show the pods, and leave it running if wished."""
 
+import argparse
 import asyncio
 import signal
 import sys
@@ -13,16 +14,18 @@ from local.kubernetes.sandbox import INSIDE_ADDRESS
 from local.kubernetes.tools import NAMESPACE
 
 FAILED, INTERRUPTED = 1, 130
+MOST_NODES = 9
 
 
-async def show(*, keep: bool) -> None:
+async def show(*, nodes: int, keep: bool) -> None:
     """Run until the pods are shown, or until a signal."""
     began = time.monotonic()
 
     def report(what: str) -> None:
         print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
 
-    async with kubernetes(programs(), [OF_THIS_TREE], report, addresses=[INSIDE_ADDRESS]) as cluster:
+    reached = [INSIDE_ADDRESS]
+    async with kubernetes(programs(), [OF_THIS_TREE], report, nodes=nodes, addresses=reached) as cluster:
         await asyncio.to_thread(cluster.deployment.prepare)
         await asyncio.to_thread(cluster.deployment.install)
         report("the chart is installed, and every pod is ready")
@@ -45,12 +48,21 @@ async def _signal() -> None:
     await stopped.wait()
 
 
+def parser(program: str) -> argparse.ArgumentParser:
+    """Return the parser of the arguments, which `make cluster` passes on."""
+    words = argparse.ArgumentParser(prog=program, description="Run a real Kubernetes with the chart installed.")
+    words.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C, and print the kubeconfig")
+    words.add_argument("--nodes", type=int, choices=range(1, MOST_NODES + 1), default=1, help="how many (default: 1)")
+    return words
+
+
 def main() -> int:
     """Show the cluster; return the exit code."""
     code = 0
+    options = parser("show").parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        asyncio.run(show(keep="--keep" in sys.argv))
+        asyncio.run(show(nodes=options.nodes, keep=options.keep))
     except* LocalError as failed:
         for one in failed.exceptions:
             print(one, file=sys.stderr)

@@ -33,7 +33,8 @@ async def run_cases(names, first, later):
 
     async with kubernetes(programs(), [first, later], report) as cluster:
         if later.archive == first.archive:
-            await asyncio.to_thread(cluster.node.tag, f"{IMAGE}:{first.tag}", f"{IMAGE}:{later.tag}")
+            for node in cluster.nodes:
+                await asyncio.to_thread(node.tag, f"{IMAGE}:{first.tag}", f"{IMAGE}:{later.tag}")
         past = PastStates(cluster.servers.collate)
         await asyncio.to_thread(cluster.deployment.prepare)
         await asyncio.to_thread(cluster.deployment.install)
