@@ -4,7 +4,7 @@ A query is an object that holds its arguments; `ReadModelReader.fetch` runs it o
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -19,8 +19,8 @@ from adapters.postgres.serializers import (
     handoff_status,
     timeline_entry,
 )
-from schemas.api.queries import HandoffState, Order
-from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS, CommandStatus, HandoffList, HandoffStatus, Timeline
+from schemas.api.queries import HandoffsQuery, TimelineQuery
+from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS, CommandStatus, HandoffList, Timeline
 
 Connection = AsyncConnection[Any]
 Row = Mapping[str, Any]
@@ -116,39 +116,35 @@ _TIMELINE_KEY: tuple[LiteralString, ...] = ("at", "rank", "ordinal")
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """A page of an authorization's timeline; `after` is the sort key from a cursor. `since` is the earliest time.
+    """A page of an authorization's timeline; `after` is the sort key from a cursor.
 
     `describe` returns an entry's sentence from its kind and its data.
     """
 
     authorization_id: str
     describe: Callable[[str, Row], str]
-    limit: int
+    query: TimelineQuery
     after: tuple[datetime, int, int] | None = None
-    order: Order = "oldest"
-    since: datetime | None = None
 
     async def __call__(self, connection: Connection) -> Timeline:
         """Return the page."""
-        statement, values = self.statement()
-        rows = await fetch_all(connection, statement, **values)
-        rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
+        rows, following = await fetch_page(connection, *self.statement(), self.query.limit, _TIMELINE_KEY)
         return Timeline(
             authorization_id=self.authorization_id,
             entries=[timeline_entry(row, self.describe) for row in rows],
-            next=write_cursor(last["at"], last["rank"], last["ordinal"]) if last else None,
+            next=following,
         )
 
     def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
         """Return the statement and its parameters."""
         conditions = Conditions()
         conditions.add("authorization_id = %(authorization_id)s", authorization_id=self.authorization_id)
-        conditions.between("at", self.since, None)
-        conditions.after(_TIMELINE_KEY, self.after, self.order)
+        conditions.between("at", self.query.since, None)
+        conditions.after(_TIMELINE_KEY, self.after, self.query.order)
         select: LiteralString = "SELECT at, rank, ordinal, kind, command_id, data FROM timeline WHERE "
         return (
-            f"{select}{conditions.sql} ORDER BY {ordered(_TIMELINE_KEY, self.order)} LIMIT %(limit)s",
-            conditions.values | {"limit": self.limit + 1},
+            f"{select}{conditions.sql} ORDER BY {ordered(_TIMELINE_KEY, self.query.order)} LIMIT %(limit)s",
+            conditions.values,
         )
 
 
@@ -178,36 +174,33 @@ _CLOSED_KEY: tuple[LiteralString, ...] = ("h.closed_at", "h.authorization_id", "
 
 @dataclass(frozen=True, slots=True)
 class HandoffPage:
-    """A page of the open or closed handoffs; `after` is the sort key from a cursor.
+    """A page of the open or closed handoffs; `after` is the sort key from a cursor."""
 
-    `since` is the earliest time of the opening or the end.
-    """
-
-    state: HandoffState
-    limit: int
+    query: HandoffsQuery
     after: tuple[datetime, str, str] | None = None
-    order: Order = "oldest"
-    since: datetime | None = None
 
     async def __call__(self, connection: Connection) -> HandoffList:
         """Return the page."""
-        statement, values = self.statement()
-        rows = await fetch_all(connection, statement, **values)
-        rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
-        found: list[HandoffStatus] = [handoff_status(row) for row in rows]
-        following = write_cursor(last["since"], last["authorization_id"], last["handoff_id"]) if last else None
-        return HandoffList(handoffs=found, next=following)
+        key = "since", "authorization_id", "handoff_id"
+        rows, following = await fetch_page(connection, *self.statement(), self.query.limit, key)
+        return HandoffList(handoffs=[handoff_status(row) for row in rows], next=following)
 
     def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
         """Return the statement and its parameters."""
-        select, key = (_ACTIVE, _ACTIVE_KEY) if self.state == "active" else (_CLOSED, _CLOSED_KEY)
-        conditions = Conditions()
-        conditions.between(key[0], self.since, None)
-        conditions.after(key, self.after, self.order)
-        return (
-            f"{select}{conditions.sql} ORDER BY {ordered(key, self.order)} LIMIT %(limit)s",
-            conditions.values | {"limit": self.limit + 1},
-        )
+        query, conditions = self.query, Conditions()
+        select, key = (_ACTIVE, _ACTIVE_KEY) if query.state == "active" else (_CLOSED, _CLOSED_KEY)
+        conditions.between(key[0], query.since, None)
+        conditions.after(key, self.after, query.order)
+        return f"{select}{conditions.sql} ORDER BY {ordered(key, query.order)} LIMIT %(limit)s", conditions.values
+
+
+async def fetch_page(
+    connection: Connection, statement: LiteralString, values: Row, limit: int, key: Iterable[str]
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the first `limit` rows, and a cursor of the columns of `key` if there are more rows."""
+    rows = await fetch_all(connection, statement, **values, limit=limit + 1)
+    following = write_cursor(*(rows[limit - 1][column] for column in key)) if len(rows) > limit else None
+    return rows[:limit], following
 
 
 async def fetch_all(connection: Connection, statement: Any, **values: Any) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from adapters.postgres.views.overview import overview, overview_with_history
 from bench.reads.data import CALLERS, EVERY
 from gateway.ingress.descriptions import describe
 from schemas.api.lists import Needs
+from schemas.api.queries import AuthorizationsQuery, CommandsQuery, HandoffsQuery, TimelineQuery
 
 Query = Callable[[random.Random], Any]
 
@@ -55,16 +56,20 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
     def work_cursor(chance: random.Random) -> tuple[datetime, datetime, str]:
         return _ago(chance) + timedelta(days=10), *cursor(chance)  # a due date, then a wait
 
-    def page(kind: type, given: dict[str, Any]) -> Query:
-        return lambda chance: kind(
-            _LIMIT, **{key: value(chance) if callable(value) else value for key, value in given.items()}
-        )
+    def page(kind: type, query: Any, given: dict[str, Any], *of: Any) -> Query:
+        def made(chance: random.Random) -> Any:
+            values = {key: value(chance) if callable(value) else value for key, value in given.items()}
+            after = values.pop("after", None)
+            args = [part(chance) if part is one else part for part in of]
+            return kind(*args, query.model_construct(**{"limit": _LIMIT, "metadata": {}} | values), after)
 
-    all_of_them = {"payer_id": _payer, "caller": _caller, "metadata": _team}
+        return made
+
+    all_of_them = {"payer": _payer, "caller": _caller, "metadata": _team}
     work: list[tuple[str, dict[str, Any]]] = [
         ("authorizations, needs=person", {}),
         ("  at a cursor", {"after": work_cursor}),
-        ("  by payer", {"payer_id": _payer}),
+        ("  by payer", {"payer": _payer}),
         ("  by caller", {"caller": _caller}),
         ("  by a caller with 30 commands", {"caller": "rare"}),
         ("  by metadata, a case", {"metadata": case}),
@@ -73,7 +78,7 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
         ("  by caller and team", {"caller": _caller, "metadata": _team}),
         ("  by caller and a case", {"caller": _caller, "metadata": case}),
         ("  by a team of which none waits", {"metadata": _ARCHIVE}),
-        ("  by payer and that team", {"payer_id": _payer, "metadata": _ARCHIVE}),
+        ("  by payer and that team", {"payer": _payer, "metadata": _ARCHIVE}),
         ("  that wait since before", {"before": _ago}),
         ("authorizations, needs=handoff", {"needs": Needs.HANDOFF}),
         ("  by payer, caller and team", {"needs": Needs.HANDOFF} | all_of_them),
@@ -102,13 +107,13 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
         ("  by metadata and caller", {"metadata": _team, "caller": _caller}),
     ]
     return [
-        *((name, page(AuthorizationPage, given)) for name, given in work),
-        *((name, page(CommandPage, given)) for name, given in commands),
-        ("timeline", lambda chance: TimelinePage(one(chance), describe, _LIMIT)),
-        ("  newest, since", lambda chance: TimelinePage(one(chance), describe, _LIMIT, None, "newest", _ago(chance))),
-        ("handoffs, active", lambda _: HandoffPage("active", _LIMIT)),
-        ("handoffs, closed, newest", lambda _: HandoffPage("closed", _LIMIT, order="newest")),
-        ("  since", lambda chance: HandoffPage("closed", _LIMIT, since=_ago(chance))),
+        *((name, page(AuthorizationPage, AuthorizationsQuery, given)) for name, given in work),
+        *((name, page(CommandPage, CommandsQuery, given)) for name, given in commands),
+        ("timeline", page(TimelinePage, TimelineQuery, {}, one, describe)),
+        ("  newest, since", page(TimelinePage, TimelineQuery, {"order": "newest", "since": _ago}, one, describe)),
+        ("handoffs, active", page(HandoffPage, HandoffsQuery, {})),
+        ("handoffs, closed, newest", page(HandoffPage, HandoffsQuery, {"state": "closed", "order": "newest"})),
+        ("  since", page(HandoffPage, HandoffsQuery, {"state": "closed", "since": _ago})),
         ("numbers of the people's work", lambda _: people_numbers),
         ("overview", lambda _: overview),
         ("overview, history=1h", lambda _: overview_with_history),

@@ -25,17 +25,7 @@ class Lists:
         """GET /v1/authorizations?needs=person|handoff|contradicted: the work list, by due date and wait."""
         self._access.admit(request)
         query = read_query(request, AuthorizationsQuery)
-        page = AuthorizationPage(
-            limit=query.limit,
-            needs=query.needs,
-            payer_id=query.payer,
-            claimed_by=query.claimed_by,
-            caller=query.caller,
-            metadata=query.metadata,
-            since=query.since,
-            before=query.before,
-            after=read_after(query.cursor, datetime, datetime, str),
-        )
+        page = AuthorizationPage(query, read_after(query.cursor, datetime, datetime, str))
         return respond(request, await fetch(request, self._reader, "authorizations", page))
 
     async def ids(self, request: Request) -> Response:
@@ -48,22 +38,9 @@ class Lists:
         """GET /v1/commands: commands by acceptance. Without `authorization:read` the caller's own."""
         caller = self._access.admit(request)
         query = read_query(request, CommandsQuery)
-        whose = query.caller
         if Permission.AUTHORIZATION_READ not in caller.permissions:
-            if whose not in {None, caller.name}:
+            if query.caller not in {None, caller.name}:
                 self._access.require(caller, Permission.AUTHORIZATION_READ)
-            whose = caller.name
-        page = CommandPage(
-            limit=query.limit,
-            order=query.order,
-            authorization_id=query.authorization_id,
-            status=query.status,
-            kind=query.kind,
-            reason=query.reason,
-            caller=whose,
-            metadata=query.metadata,
-            since=query.since,
-            before=query.before,
-            after=read_after(query.cursor, datetime, str),
-        )
+            query = query.model_copy(update={"caller": caller.name})
+        page = CommandPage(query, read_after(query.cursor, datetime, str))
         return respond(request, await fetch(request, self._reader, "commands", page))

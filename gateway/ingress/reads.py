@@ -67,17 +67,14 @@ class Reads:
         """GET /v1/authorizations/{authorizationId}/timeline."""
         authorization_id = self._admit(request)
         query = read_query(request, TimelineQuery)
-        after = read_after(query.cursor, datetime, int, int)
-        page = TimelinePage(authorization_id, describe, query.limit, after, query.order, query.since)
+        page = TimelinePage(authorization_id, describe, query, read_after(query.cursor, datetime, int, int))
         return respond(request, await fetch(request, self._reader, "timeline", page))
 
     async def handoffs(self, request: Request) -> Response:
         """GET /v1/handoffs?state=active|closed: Those longest in this state come first."""
         self._access.admit(request)
         query = read_query(request, HandoffsQuery)
-        page = HandoffPage(
-            query.state, query.limit, read_after(query.cursor, datetime, str, str), query.order, query.since
-        )
+        page = HandoffPage(query, read_after(query.cursor, datetime, str, str))
         return respond(request, await fetch(request, self._reader, "handoffs", page))
 
     async def overview(self, request: Request) -> Response:

@@ -6,18 +6,17 @@ or repeated because other rows were written between two pages.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-from adapters.postgres.cursor import write_cursor
 from adapters.postgres.filters import Conditions, label_json, metadata_json, ordered
-from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one
+from adapters.postgres.queries import OF_HANDOFF, fetch_one, fetch_page
 from adapters.postgres.serializers import command_status, work_item
 from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs
-from schemas.api.queries import CommandKind, CommandState, Order
+from schemas.api.queries import AuthorizationsQuery, CommandsQuery, CommandState
 from schemas.enums import PREFIX
 
 _WAITING_SINCE: LiteralString = "coalesce(a.action_required_at, a.active_since)"
@@ -27,54 +26,42 @@ _TIMES: Mapping[Needs, LiteralString] = {
     Needs.CONTRADICTED: "a.contradicted_at",
 }
 UNCLAIMED = "none"
-"""The value of `claimed_by` for what is not claimed. The name of a person has a colon."""
+"""The value of `claimed_by` for an unclaimed handoff. The name of a person has a colon."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationPage:
-    """A page of the work list; `after` is the sort key from a cursor. None accepts all.
+    """A page of the work list; `after` is the sort key from a cursor.
 
-    `claimed_by` is a person as a caller, or UNCLAIMED. `since` and `before` bound `waitingSince`.
     `caller` and `metadata` are those of one command of the authorization (adapters/postgres/labels.py).
     The earliest due date comes first, then the longest wait.
     """
 
-    limit: int
-    needs: Needs = Needs.PERSON
-    payer_id: str | None = None
-    claimed_by: str | None = None
-    caller: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    since: datetime | None = None
-    before: datetime | None = None
+    query: AuthorizationsQuery
     after: tuple[datetime, datetime, str] | None = None
 
     async def __call__(self, connection: AsyncConnection[Any]) -> AuthorizationList:
         """Return the page."""
-        statement, values = self.statement()
-        rows = await fetch_all(connection, statement, **values)
-        rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
-        return AuthorizationList(
-            authorizations=[work_item(row) for row in rows],
-            next=write_cursor(last["due_at"], last["since"], last["authorization_id"]) if last else None,
-        )
+        key = "due_at", "since", "authorization_id"
+        rows, following = await fetch_page(connection, *self.statement(), self.query.limit, key)
+        return AuthorizationList(authorizations=[work_item(row) for row in rows], next=following)
 
     def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
         """Return the statement and its parameters."""
-        column = _TIMES[self.needs]
+        query = self.query
+        column = _TIMES[query.needs]
         conditions, key = Conditions(), ("a.due_at", column, "a.authorization_id")
         conditions.add(f"{column} IS NOT NULL")
-        if self.needs is Needs.HANDOFF:
+        if query.needs is Needs.HANDOFF:
             conditions.add("a.active_handoff_id IS NULL")
             conditions.add("a.record->>'nextAction' = 'complete_payer_interaction'")
-        conditions.add("a.payer_id = %(payer_id)s", payer_id=self.payer_id)
-        if self.claimed_by == UNCLAIMED:
+        conditions.add("a.payer_id = %(payer_id)s", payer_id=query.payer)
+        if query.claimed_by == UNCLAIMED:
             conditions.add("a.claimed_by IS NULL")
         else:
-            conditions.add("a.claimed_by = %(claimed_by)s", claimed_by=self.claimed_by)
-        conditions.between(column, self.since, self.before)
-        label = label_json(self.caller, self.metadata)
-        conditions.add("a.command_labels @> %(label)s::jsonb", label=label)
+            conditions.add("a.claimed_by = %(claimed_by)s", claimed_by=query.claimed_by)
+        conditions.between(column, query.since, query.before)
+        conditions.add("a.command_labels @> %(label)s::jsonb", label=label_json(query.caller, query.metadata))
         conditions.after(key, self.after)
         return (
             f"""
@@ -94,7 +81,7 @@ class AuthorizationPage:
             ) m ON true
             ORDER BY p.due_at, p.since, p.authorization_id
             """,  # noqa: S608 - all parts are constants
-            conditions.values | {"limit": self.limit + 1},
+            conditions.values,
         )
 
 
@@ -134,47 +121,30 @@ _COMMAND_KEY: tuple[LiteralString, ...] = ("accepted_at", "command_id")
 
 @dataclass(frozen=True, slots=True)
 class CommandPage:
-    """A page of commands; `after` is the sort key from a cursor. None accepts all.
+    """A page of commands; `after` is the sort key from a cursor."""
 
-    `since` and `before` bound `acceptedAt`.
-    """
-
-    limit: int
-    order: Order = "oldest"
-    authorization_id: str | None = None
-    status: CommandState | None = None
-    kind: CommandKind | None = None
-    reason: str | None = None
-    caller: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    since: datetime | None = None
-    before: datetime | None = None
+    query: CommandsQuery
     after: tuple[datetime, str] | None = None
 
     async def __call__(self, connection: AsyncConnection[Any]) -> CommandList:
         """Return the page."""
-        statement, values = self.statement()
-        rows = await fetch_all(connection, statement, **values)
-        rows, last = rows[: self.limit], rows[self.limit - 1] if len(rows) > self.limit else None
-        return CommandList(
-            commands=[command_status(row) for row in rows],
-            next=write_cursor(last["accepted_at"], last["command_id"]) if last else None,
-        )
+        rows, following = await fetch_page(connection, *self.statement(), self.query.limit, _COMMAND_KEY)
+        return CommandList(commands=[command_status(row) for row in rows], next=following)
 
     def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
         """Return the statement and its parameters."""
-        conditions = Conditions()
+        query, conditions = self.query, Conditions()
         # A command whose record the projector has not read yet has no time.
         conditions.add("accepted_at IS NOT NULL")
-        if self.status is not None:
-            conditions.add(_STATUSES[self.status])
-        conditions.add("authorization_id = %(authorization_id)s", authorization_id=self.authorization_id)
-        conditions.add("type = %(type)s", type=self.kind and f"{PREFIX}{self.kind}.v1")
-        conditions.add("reason = %(reason)s", reason=self.reason)
-        conditions.add("caller = %(caller)s", caller=self.caller)
-        conditions.add("metadata @> %(metadata)s::jsonb", metadata=metadata_json(self.metadata))
-        conditions.between("accepted_at", self.since, self.before)
-        conditions.after(_COMMAND_KEY, self.after, self.order)
-        order = ordered(_COMMAND_KEY, self.order)
+        if query.status is not None:
+            conditions.add(_STATUSES[query.status])
+        conditions.add("authorization_id = %(authorization_id)s", authorization_id=query.authorization_id)
+        conditions.add("type = %(type)s", type=query.kind and f"{PREFIX}{query.kind}.v1")
+        conditions.add("reason = %(reason)s", reason=query.reason)
+        conditions.add("caller = %(caller)s", caller=query.caller)
+        conditions.add("metadata @> %(metadata)s::jsonb", metadata=metadata_json(query.metadata))
+        conditions.between("accepted_at", query.since, query.before)
+        conditions.after(_COMMAND_KEY, self.after, query.order)
+        order = ordered(_COMMAND_KEY, query.order)
         statement: LiteralString = f"SELECT * FROM commands WHERE {conditions.sql} ORDER BY {order} LIMIT %(limit)s"  # noqa: S608 - all parts are constants
-        return statement, conditions.values | {"limit": self.limit + 1}
+        return statement, conditions.values

@@ -21,6 +21,7 @@ from adapters.postgres.views.overview import overview, overview_with_history
 from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
 from schemas.api.lists import Needs
+from schemas.api.queries import AuthorizationsQuery, CommandsQuery, HandoffsQuery, TimelineQuery
 from schemas.authorization import ActiveHandoff, AuthorizationRecord
 from schemas.public_fields import public_json
 
@@ -38,6 +39,20 @@ async def readmodel(postgres, tmp_path):
     settings = ReadModelSettings(dsn_file=dsn)
     await asyncio.to_thread(migrate, settings)
     return settings
+
+
+def work_list(limit, needs=Needs.PERSON, **query):
+    return AuthorizationPage(
+        AuthorizationsQuery.model_construct(**{"limit": limit, "needs": needs, "metadata": {}} | query)
+    )
+
+
+def commands_page(limit, **query):
+    return CommandPage(CommandsQuery.model_construct(**{"limit": limit, "metadata": {}} | query))
+
+
+def changed(page, **query):
+    return replace(page, query=page.query.model_copy(update=query))
 
 
 class Database:
@@ -129,13 +144,13 @@ async def test_the_longest_wait_comes_first_and_an_open_handoff_stays_on_the_wor
         authorization("wrong", contradicted_at=minutes(2)),
         HandoffRow("opened", "mhand_1", grants=2, operator="jo", grant_expires_at=minutes(8), risk="open_too_long"),
     )
-    assert await database.all(AuthorizationPage(10)) == ["first", "opened", "later"]
-    assert await database.all(AuthorizationPage(10, Needs.HANDOFF)) == ["first", "later"]
-    assert await database.all(AuthorizationPage(10, Needs.CONTRADICTED)) == ["wrong"]
-    assert await database.all(AuthorizationPage(10, payer_id="payer_1")) == ["opened", "later"]
-    assert await database.all(AuthorizationPage(10, since=minutes(5))) == ["opened", "later"]
-    assert await database.all(AuthorizationPage(10, before=minutes(5))) == ["first"]
-    opened = (await AuthorizationPage(10)(database.connection)).authorizations[1]
+    assert await database.all(work_list(10)) == ["first", "opened", "later"]
+    assert await database.all(work_list(10, Needs.HANDOFF)) == ["first", "later"]
+    assert await database.all(work_list(10, Needs.CONTRADICTED)) == ["wrong"]
+    assert await database.all(work_list(10, payer="payer_1")) == ["opened", "later"]
+    assert await database.all(work_list(10, since=minutes(5))) == ["opened", "later"]
+    assert await database.all(work_list(10, before=minutes(5))) == ["first"]
+    opened = (await work_list(10)(database.connection)).authorizations[1]
     assert opened.waiting_since == minutes(5)
     assert (opened.handoff.last_grant.operator, opened.handoff.grants) == ("jo", 2)
     assert opened.handoff.risk.reason == "open_too_long"
@@ -163,13 +178,13 @@ async def test_the_earliest_due_date_comes_first_then_the_longest_wait(database)
             for row in rows
         ),
     )
-    for page in (AuthorizationPage(2), AuthorizationPage(2, Needs.HANDOFF), AuthorizationPage(2, payer_id="payer_1")):
+    for page in (work_list(2), work_list(2, Needs.HANDOFF), work_list(2, payer="payer_1")):
         found, after = await database.ids(page)
         while after is not None:
             more, after = await database.ids(replace(page, after=after))
             found += more
         assert found == ["c", "d", "b", "e", "a"], page
-    assert await database.all(AuthorizationPage(9, Needs.CONTRADICTED)) == ["xc", "xd", "xb", "xe", "xa"]
+    assert await database.all(work_list(9, Needs.CONTRADICTED)) == ["xc", "xd", "xb", "xe", "xa"]
 
 
 async def test_the_work_list_is_filtered_by_one_command_of_the_authorization(database):
@@ -180,14 +195,14 @@ async def test_the_work_list_is_filtered_by_one_command_of_the_authorization(dat
         command(3, "c", caller="portal", metadata='{"case": "c-8"}'),
         command(4, "c", metadata='{"case": "c-7"}'),
     )
-    assert await database.all(AuthorizationPage(10, caller="portal")) == ["b", "c"]
-    assert await database.all(AuthorizationPage(10, metadata={"case": "c-7"})) == ["a", "b", "c"]
-    assert await database.all(AuthorizationPage(10, metadata={"case": "c-7", "team": "x"})) == ["a"]
-    assert await database.all(AuthorizationPage(10, caller="portal", metadata={"case": "c-7"})) == ["b"]
-    assert await database.all(AuthorizationPage(10, caller="intake", metadata={"case": "c-8"})) == []
+    assert await database.all(work_list(10, caller="portal")) == ["b", "c"]
+    assert await database.all(work_list(10, metadata={"case": "c-7"})) == ["a", "b", "c"]
+    assert await database.all(work_list(10, metadata={"case": "c-7", "team": "x"})) == ["a"]
+    assert await database.all(work_list(10, caller="portal", metadata={"case": "c-7"})) == ["b"]
+    assert await database.all(work_list(10, caller="intake", metadata={"case": "c-8"})) == []
     await database.write(command(5, "a", accepted_at=minutes(1)), authorization("d", action_required_at=minutes(2)))
     await database.write(command(6, "b", accepted_at=minutes(1), metadata='{"case": "c-9"}'))
-    page = await AuthorizationPage(10)(database.connection)
+    page = await work_list(10)(database.connection)
     shown = {one.authorization_id: one.metadata for one in page.authorizations}
     # The newest command that has some.
     assert shown == {"a": {"case": "c-7", "team": "x"}, "b": {"case": "c-9"}, "c": {"case": "c-7"}, "d": None}
@@ -202,15 +217,15 @@ async def labelled(database):
 
 
 async def test_the_filters_follow_commands_and_waits_in_any_order(database):
-    by_portal = AuthorizationPage(10, caller="portal")
+    by_portal = work_list(10, caller="portal")
     await database.write(command(1, "a", caller="portal"), authorization("b", action_required_at=minutes(1)))
     await database.write(authorization("a", action_required_at=minutes(2)))
     await database.write(command(2, "b", caller="portal"), command(3, "b", caller="portal"))
     assert await database.all(by_portal) == ["b", "a"]
-    assert await database.all(replace(by_portal, needs=Needs.CONTRADICTED)) == []
+    assert await database.all(changed(by_portal, needs=Needs.CONTRADICTED)) == []
     await database.write(authorization("b"), authorization("a", contradicted_at=minutes(3)))
     assert await database.all(by_portal) == []
-    assert await database.all(replace(by_portal, needs=Needs.CONTRADICTED)) == ["a"]
+    assert await database.all(changed(by_portal, needs=Needs.CONTRADICTED)) == ["a"]
     assert await labelled(database) == {"a": 1}, "one that is on no list has no labels"
 
 
@@ -219,9 +234,9 @@ async def test_the_filters_know_the_newest_commands_of_an_authorization(database
         authorization("a", action_required_at=minutes(1)),
         *(command(one, "a", caller=f"caller-{one}", accepted_at=minutes(one)) for one in range(MAX_COMMANDS + 1)),
     )
-    assert await database.all(AuthorizationPage(10, caller=f"caller-{MAX_COMMANDS}")) == ["a"]
-    assert await database.all(AuthorizationPage(10, caller="caller-1")) == ["a"]
-    assert await database.all(AuthorizationPage(10, caller="caller-0")) == []
+    assert await database.all(work_list(10, caller=f"caller-{MAX_COMMANDS}")) == ["a"]
+    assert await database.all(work_list(10, caller="caller-1")) == ["a"]
+    assert await database.all(work_list(10, caller="caller-0")) == []
 
 
 async def test_labels_that_are_missing_are_repaired_in_pieces(database, monkeypatch):
@@ -248,7 +263,7 @@ async def test_pages_repeat_and_lose_nothing_while_rows_are_written(database, or
     commands = [command(one, "auth_0", accepted_at=minutes(one // 3)) for one in range(9)]
     await database.write(*waiting, *commands)
     numbers = list(range(9)) if order == "oldest" else list(range(8, -1, -1))
-    pages = (AuthorizationPage(2), [row.authorization_id for row in waiting]), (CommandPage(2, order), numbers)
+    pages = (work_list(2), [row.authorization_id for row in waiting]), (commands_page(2, order=order), numbers)
     for page, expected in pages:
         found, after = await database.ids(page)
         while after is not None:
@@ -291,7 +306,7 @@ async def test_commands_are_found_by_each_filter(database):
         ({"metadata": {"case": "c-7"}}, "5"),
         ({"since": minutes(2), "before": minutes(4)}, "23"),
     ):
-        assert await database.all(CommandPage(10, **filters)) == [int(one) for one in expected], filters
+        assert await database.all(commands_page(10, **filters)) == [int(one) for one in expected], filters
 
 
 async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_time(database):
@@ -306,18 +321,16 @@ async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_tim
             return [one.sequence for one in found.entries], found.next
         return [int(one.handoff_id[1]) for one in found.handoffs], found.next
 
+    newest = {"limit": 3, "order": "newest"}
     for page, types in (
-        (TimelinePage("a", describe, 3, order="newest"), (datetime, int, int)),
-        (
-            HandoffPage("closed", 3, order="newest"),
-            (datetime, str, str),
-        ),
+        (TimelinePage("a", describe, TimelineQuery.model_construct(**newest)), (datetime, int, int)),
+        (HandoffPage(HandoffsQuery.model_construct(state="closed", **newest)), (datetime, str, str)),
     ):
         found, following = await numbers(page)
         assert found == [3, 2, 1]
         assert (await numbers(replace(page, after=read_cursor(following, *types))))[0] == [0]
-        assert (await numbers(replace(page, since=minutes(2))))[0] == [3, 2]
-        assert (await numbers(replace(page, order="oldest", since=minutes(2))))[0] == [2, 3]
+        assert (await numbers(changed(page, since=minutes(2))))[0] == [3, 2]
+        assert (await numbers(changed(page, order="oldest", since=minutes(2))))[0] == [2, 3]
 
 
 async def test_ids_are_found_by_their_beginning_in_the_order_of_their_bytes(database):
