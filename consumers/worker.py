@@ -23,7 +23,6 @@ from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.settings import ApplierSettings
 from consumers.applier.task import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.handoffs import RiskRules
@@ -61,9 +60,6 @@ _SUSPENDED_SECONDS = 3.0
 # The most bytes of a partition's unfinished records (`gateway plan` uses it), and of an authorization's state.
 READ_AHEAD_BYTES = 16 << 20
 STATE_BYTES = 256 << 10
-# How long before the end of its last access grant, or before Collate ends it, a handoff is at risk.
-_GRANT_EXPIRING_SECONDS = 60.0
-_ABANDONMENT_WARNING_SECONDS = 300.0
 
 
 class DigestKeyRefused(StartupError):
@@ -165,7 +161,9 @@ def _handler(
         collate=collate,
         writes=collate if isinstance(collate, CollateClient) else None,
         event_writer=event_writer,
-        settings=ApplierSettings.of(settings.worker, settings.collate, digest_key),
+        worker=settings.worker,
+        contract=settings.collate,
+        digest_key=digest_key,
         keys=keys,
         metrics=metrics,
         next_timer=watcher.next_timer,
@@ -179,9 +177,7 @@ def _risk_rules(settings: Settings) -> RiskRules:
     watch, abandonment = settings.watch, settings.collate.abandonment_after.total_seconds()
     return RiskRules(
         not_entered_seconds=watch.not_entered_after.total_seconds(),
-        grant_expiring_seconds=_GRANT_EXPIRING_SECONDS,
         abandonment_seconds=abandonment or None,
-        abandonment_warning_seconds=_ABANDONMENT_WARNING_SECONDS,
         open_too_long_seconds=watch.open_too_long.total_seconds(),
     )
 
@@ -205,7 +201,6 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         read_ahead_records=worker.read_ahead,
         read_ahead_bytes=READ_AHEAD_BYTES,
         dead_letter_share=worker.dead_letter_share,
-        dead_letter_window=worker.dead_letter_window,
         session_seconds=session,
         heartbeat_seconds=session / 10,
         transaction_timeout_seconds=transaction,

@@ -87,7 +87,7 @@ def idempotent_producer(
     """Create a producer that writes each record once (acks=all). After a failed send, create a new producer."""
     producer = AIOKafkaProducer(
         **connection(kafka),
-        **timeouts(kafka),
+        **timeouts(),
         enable_idempotence=True,
         acks="all",
         linger_ms=_milliseconds(linger_seconds),
@@ -102,7 +102,7 @@ def groupless_consumer(
     """Create a consumer without a group, of committed records or of all; the caller assigns partitions and seeks."""
     return AIOKafkaConsumer(
         **connection(kafka),
-        **timeouts(kafka),
+        **timeouts(),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset=reset,
@@ -111,16 +111,15 @@ def groupless_consumer(
     )
 
 
+# The client retries a request that a broker does not answer within this time.
+REQUEST_SECONDS: Final = 10.0
 # Age of the client's metadata about brokers and leaders.
 _METADATA_MAX_AGE_MS: Final = 30_000
 
 
-def timeouts(kafka: KafkaSettings) -> dict[str, int]:
+def timeouts() -> dict[str, int]:
     """Return the arguments for the request timeout and the maximum age of metadata."""
-    return {
-        "request_timeout_ms": _milliseconds(kafka.request_timeout.total_seconds()),
-        "metadata_max_age_ms": _METADATA_MAX_AGE_MS,
-    }
+    return {"request_timeout_ms": _milliseconds(REQUEST_SECONDS), "metadata_max_age_ms": _METADATA_MAX_AGE_MS}
 
 
 # The longest duration of `bounded_stop`: an orderly stop, two cancellations, the close of the connections.

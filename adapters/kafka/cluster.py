@@ -158,7 +158,7 @@ async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> A
     servers = ",".join(kafka.bootstrap)
     with _ErrorCollector() as errors:
         try:
-            admin = AIOKafkaAdminClient(**connection(kafka), **timeouts(kafka))
+            admin = AIOKafkaAdminClient(**connection(kafka), **timeouts())
         except OSError as error:
             raise KafkaAway(f"{servers}: {_message(error)}") from error
         try:

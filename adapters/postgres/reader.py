@@ -29,6 +29,7 @@ from runtime.outages.outage import Outage
 from runtime.settings import ReadModelSettings
 
 PROBE_SECONDS = 1.0
+READ_SECONDS = 2.0  # with the wait for a connection; a caller retries a 503 sooner than it waits longer
 _PROBE = ""  # no caller has this name
 Result = TypeVar("Result")
 Query = Callable[[AsyncConnection[Any]], Awaitable[Result]]
@@ -47,11 +48,13 @@ class _Share:
 class ReadModelReader:
     """Runs queries on the read model. `run` must run as a task."""
 
-    def __init__(self, settings: ReadModelSettings, metrics: ReadModelMetrics, log: Log) -> None:
+    def __init__(
+        self, settings: ReadModelSettings, metrics: ReadModelMetrics, log: Log, *, seconds: float = READ_SECONDS
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._log = log
-        self._seconds = settings.read_timeout.total_seconds()
+        self._seconds = seconds
         self._slots = asyncio.Semaphore(settings.connections)
         self._share = (settings.connections + 1) // 2
         self._shares: dict[str, _Share] = {}

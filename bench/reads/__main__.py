@@ -11,7 +11,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ async def measure(
     settings: ReadModelSettings, query: Callable[[random.Random], Any], times: int
 ) -> tuple[list[float], int]:
     """Return the milliseconds of each run, and the number of rows of the last one."""
-    reader = ReadModelReader(settings, Metrics(CollectorRegistry()).readmodel, get_log())
+    reader = ReadModelReader(settings, Metrics(CollectorRegistry()).readmodel, get_log(), seconds=30.0)
     task = asyncio.create_task(reader.run())
     chance = random.Random(7)
     found: list[float] = []
@@ -57,7 +56,7 @@ def _run(given: argparse.Namespace) -> None:
     with Postgres() as postgres, tempfile.TemporaryDirectory() as directory:
         dsn = Path(directory, "dsn")
         dsn.write_text(postgres.conninfo)
-        settings = ReadModelSettings(dsn_file=dsn, read_timeout=timedelta(seconds=30))
+        settings = ReadModelSettings(dsn_file=dsn)
         asyncio.run(fill(postgres.conninfo, settings, given.authorizations))
         rows = []
         for name, query in reads(given.authorizations):

@@ -63,7 +63,7 @@ class Applier:
             # state.
             self._log.error("command.state_unreadable", detail=str(unreadable), partition=record.partition)
             return RetryAt(invocation.now + UNREADABLE_STATE_SECONDS, WaitReason.STATE_UNREADABLE)
-        task = read(record, self._context.settings.digest_key, self._context.keys)
+        task = read(record, self._context.digest_key, self._context.keys)
         result = await self._handle(invocation, record, task, state)
         return result if isinstance(result, RetryAt) else result._replace(source=_sender(task))
 
@@ -171,7 +171,7 @@ class Applier:
         )
         if unit_of_work.recent_commands_of(task.caller) < recent_callers.SHARE:
             unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
-        unit_of_work.watch(self._context.settings.watch_seconds)
+        unit_of_work.watch(self._context.worker.watch_max_age.total_seconds())
 
     def _discard(
         self, invocation: Invocation, unit_of_work: UnitOfWork, task: RecordTask, decision: Discard
@@ -206,7 +206,7 @@ class Applier:
     ) -> None:
         event = outcome.version_floor_lowered(decision, task.caller, unit_of_work.state.floor)
         unit_of_work.apply(VersionFloorSet(decision.to_version))
-        unit_of_work.watch(self._context.settings.watch_seconds)
+        unit_of_work.watch(self._context.worker.watch_max_age.total_seconds())
         self._end_decision(unit_of_work, task, event, "command.version_floor_lowered", invocation.key)
 
     def _end_decision(self, unit_of_work: UnitOfWork, task: RecordTask, event: Event, line: str, key: bytes) -> None:

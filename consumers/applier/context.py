@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from adapters.collate.client import CollateClient
     from adapters.collate.reader import CollateReader
-    from consumers.applier.settings import ApplierSettings
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.state import AuthorizationState
     from runtime.metrics import CommandMetrics
+    from runtime.settings import CollateSettings, WorkerSettings
     from schemas.sealing import Keys
 
 
@@ -28,6 +28,8 @@ class ApplierContext:
 
     Attributes:
         writes: None in a shadow, which sends none (decision 0026).
+        contract: what Collate's documentation leaves open.
+        digest_key: the key for digests of bodies.
         next_timer: the watcher's next observation, or the time to delete the state; None for never.
         chance: uniform in [0, 1), for jitter.
         lines: the writers of the log lines, one for each event name.
@@ -36,7 +38,9 @@ class ApplierContext:
     collate: CollateReader
     writes: CollateClient | None
     event_writer: EventWriter
-    settings: ApplierSettings
+    worker: WorkerSettings
+    contract: CollateSettings
+    digest_key: bytes
     keys: Keys
     metrics: CommandMetrics
     next_timer: Callable[[AuthorizationState, float], float | None]

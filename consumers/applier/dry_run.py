@@ -14,10 +14,11 @@ from adapters.collate.operations import Operation
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
 from consumers.applier.decision.decision_input import STALE_READ_SECONDS, DecisionInput
 from consumers.applier.reasons import WAITING, OutcomeReason
-from consumers.applier.task import CommandPayload
+from consumers.applier.task import REQUEST_EXPIRY, CommandPayload
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState
+from runtime.settings import CollateSettings
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
@@ -26,9 +27,8 @@ from schemas.times import parse_time
 
 Json = Mapping[str, Any]
 
-# The worker's defaults; its settings may differ.
-REQUEST_EXPIRY: Final = timedelta(hours=1)
-KEY_RETENTION: Final = timedelta(hours=24)
+# The default; the worker's setting may differ.
+_KEY_RETENTION: Final[timedelta] = CollateSettings.model_fields["key_retention"].default
 _PAYLOADS: Final[dict[str, type[CommandPayload]]] = {
     model.TYPE.value: model for model in (HandoffRequest, HandoffClose, AuthorizationWatch)
 }
@@ -99,7 +99,7 @@ def _after_writes(dead_letter: Json, decided: Forecast, now: datetime) -> Foreca
         return decided
     write = f"Write {last['n']} ({last['operation']}) may have arrived"
     sent_at = last.get("firstSentAt")
-    if "ended" not in last and sent_at is not None and now - parse_time(sent_at) < KEY_RETENTION:
+    if "ended" not in last and sent_at is not None and now - parse_time(sent_at) < _KEY_RETENTION:
         resend = f"{write}: the same request is sent again first, and Collate repeats its response. "
         return Forecast(f"resend,{decided.verdict}", f"{resend}If it had no effect: {decided.sentence}")
     is_opening = last["operation"] == Operation.CREATE_HANDOFF and decided.verdict == "already_done"

@@ -7,7 +7,7 @@ wait          RetryAt; first commits an ended intent and `command.waiting`, so t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from adapters.collate.answers import Ambiguous, Deferred, Refused
 from consumers.applier import dead_letters
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from consumers.applier.task import CommandTask
     from consumers.authorization.state import AuthorizationState, CommandWork, Intent
     from consumers.engine import Invocation, Output, Record
+
+# A command that waits for the same reason says so again after this time.
+_WAITING_AGAIN_SECONDS: Final = 300.0
 
 
 class CommandExecution:
@@ -110,7 +113,7 @@ class CommandExecution:
     @property
     def is_expired(self) -> bool:
         """Whether the command has expired; never after a write that may have been sent."""
-        expires_at = self.task.expires_at(self.context.settings.request_expiry_seconds)
+        expires_at = self.task.expires_at
         return self.work is None and expires_at is not None and expires_at <= self.invocation.now
 
     def has_time(self, seconds: float) -> bool:
@@ -137,7 +140,7 @@ class CommandExecution:
             unit_of_work.remove_dead_letter(task.command_id)
             unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         if unit_of_work.state.known is not None:
-            unit_of_work.watch(context.settings.watch_seconds)
+            unit_of_work.watch(context.worker.watch_max_age.total_seconds())
         outcome, effect = event.outcome.value, event.effect.value
         unit_of_work.on_commit(context.metrics.finished.labels(task.type.value, outcome, effect).inc)
         seconds = max(0.0, self.invocation.now - task.accepted_at)
@@ -180,7 +183,7 @@ class CommandExecution:
         others = open_dead_letter(context, self.invocation, unit_of_work, task.command_id, opened)
         if unit_of_work.state.known is not None:
             # The operator needs later observations for the decision, and a handoff may have been opened unseen.
-            unit_of_work.watch(context.settings.watch_seconds)
+            unit_of_work.watch(context.worker.watch_max_age.total_seconds())
         unit_of_work.on_commit(context.metrics.dead_letters.labels(cause.value).inc)
         self._log("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
         output = context.event_writer.dead_letter(self.invocation.key, record)
@@ -194,8 +197,8 @@ class CommandExecution:
 
         `fields` names what could not be read in Collate's answer.
         """
-        invocation, settings = self.invocation, self.context.settings
-        dies_at = self.task.alive_since + settings.command_max_age_seconds
+        invocation = self.invocation
+        dies_at = self.task.alive_since + self.context.worker.command_max_age.total_seconds()
         now = invocation.now
         if now >= dies_at:
             return self.dead_letter(DeadLetterCause.TOO_OLD)
@@ -228,7 +231,7 @@ class CommandExecution:
 
     async def report_failures(self) -> None:
         """Publish `command.waiting` for earlier handler failures: a failing invocation cannot publish it itself."""
-        at = self.invocation.now + self.context.settings.waiting_after_seconds
+        at = self.invocation.now + self.context.worker.waiting_after.total_seconds()
         if self._must_emit_waiting(WaitReason.HANDLER_FAILED, at):
             self._emit_waiting(WaitReason.HANDLER_FAILED, at)
             await self.unit_of_work.checkpoint()
@@ -247,13 +250,13 @@ class CommandExecution:
         )
 
     def _must_emit_waiting(self, reason: WaitReason, at: float) -> bool:
-        settings, last, task = self.context.settings, self.unit_of_work.state.waiting, self.task
+        last, task = self.unit_of_work.state.waiting, self.task
         now, waited = self.invocation.now, self.invocation.steady - self.invocation.since
-        if waited + at - now < settings.waiting_after_seconds:
+        if waited + at - now < self.context.worker.waiting_after.total_seconds():
             return False
         if last is None or (last.command_id, last.redrive, last.reason) != (task.command_id, task.redrive, reason):
             return True
-        return last.until < now and now - last.emitted_at >= settings.waiting_again_seconds
+        return last.until < now and now - last.emitted_at >= _WAITING_AGAIN_SECONDS
 
     def _emit_waiting(self, reason: WaitReason, at: float, fields: tuple[str, ...] = ()) -> None:
         task, now = self.task, self.invocation.now

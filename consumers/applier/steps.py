@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from consumers.applier.execution import CommandExecution
     from consumers.authorization.state import CommandWork
     from consumers.engine import Done, RetryAt
+    from runtime.settings import CollateSettings
 
 # The bounds of one invocation: it must end before `Settings.invocation_deadline`, and a write should soon follow its
 # read.
@@ -47,7 +48,7 @@ class CommandSteps:
 
     def __init__(self, execution: CommandExecution) -> None:
         self._execution = execution
-        self._settings = execution.context.settings
+        self._contract: CollateSettings = execution.context.contract
         self._writes = execution.context.writes
         self._invocation = execution.invocation
         self._task = execution.task
@@ -96,7 +97,7 @@ class CommandSteps:
                 return await self._write(decision_input) if execution.has_time(WRITE_WITHIN_SECONDS) else None
 
     async def _observe(self) -> Observed | MissingAuthorization | ReadFailed:
-        needs_version = self._close is not None and self._settings.if_match_on_close == "handoff"
+        needs_version = self._close is not None and self._contract.if_match_on_close == "handoff"
         # After a first write the handoff itself must be read: the authorization still names a handoff that is closing.
         return await observe(
             self._execution.reads,
@@ -132,17 +133,12 @@ class CommandSteps:
 
     async def _resolve(self, observation: Observed | MissingAuthorization) -> Done | RetryAt | None:
         """Resolve an ambiguous write; None without such a write, or if it had no effect so far."""
-        execution, settings = self._execution, self._settings
+        execution = self._execution
         ambiguous, work = execution.ambiguous, execution.work
         if ambiguous is None or work is None:
             return None
         before = self._decision_input(observation)
-        verdict = resolve(
-            before,
-            ambiguous,
-            settings.clock_skew_seconds,
-            handoffs_raise_version=settings.handoffs_raise_version,
-        )
+        verdict = resolve(before, ambiguous, handoffs_raise_version=self._contract.handoffs_raise_version)
         match verdict:
             case PendingIntent(reason):
                 return await execution.wait(reason, fields=_unread_fields(observation))
@@ -193,10 +189,10 @@ class CommandSteps:
         operation, handoff_id, if_match = Operation.CREATE_HANDOFF, None, version
         if close is not None:
             operation, handoff_id = operation_of(close), close.handoff_id
-            if decision_input.handoff is None and self._settings.if_match_on_close == "handoff":
+            if decision_input.handoff is None and self._contract.if_match_on_close == "handoff":
                 return await execution.wait(WaitReason.STALE_READ)  # the close needs the version of the handoff
             handoff_version = decision_input.handoff.version if decision_input.handoff else 0
-            if_match = close_version(self._settings.if_match_on_close, version, handoff_version)
+            if_match = close_version(self._contract.if_match_on_close, version, handoff_version)
         if self._writes is None:
             if work is not None:  # sent before the writes were switched off: nothing shows that it has no effect
                 return execution.dead_letter(DeadLetterCause.OUTCOME_UNKNOWN, handoff_id)

@@ -4,6 +4,7 @@ A `CommandTask` is one run of a caller's command, first or redriven. A `RecordTa
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from pydantic import ValidationError
@@ -34,6 +35,9 @@ from schemas.identity import canonical_json
 from schemas.operator_decision import OperatorDecision
 from schemas.records import RecordedCommand, UndecryptableRecord, UnreadableRecord, read_command
 from schemas.sealing import Keys
+
+# The API promises it: a handoff.request without `expiresAt` expires an hour after its acceptance.
+REQUEST_EXPIRY: Final = timedelta(hours=1)
 
 CommandPayload = HandoffRequest | HandoffClose | AuthorizationWatch
 OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
@@ -111,11 +115,12 @@ class CommandTask:
             case _:
                 return None
 
-    def expires_at(self, request_expiry_seconds: float) -> float | None:
+    @property
+    def expires_at(self) -> float | None:
         """Return the latest time for the first write; None if there is none."""
         match self.payload:
             case HandoffRequest(expires_at=None):
-                return self.accepted_at + request_expiry_seconds
+                return self.accepted_at + REQUEST_EXPIRY.total_seconds()
             case HandoffRequest(expires_at=time) | HandoffClose(expires_at=time) if time is not None:
                 return time.timestamp()
             case _:

@@ -17,6 +17,7 @@ from adapters.collate.errors import RETRYABLE, Disposition, route
 from adapters.collate.operations import Operation, write_key
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decision.decision_input import closer_of
+from consumers.applier.decision.resolve import CLOCK_SKEW_SECONDS
 from consumers.applier.outcome import Applied, Rejected
 from consumers.applier.reasons import rejection
 from consumers.applier.task import request_body
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from adapters.collate.errors import Route
     from consumers.applier.execution import CommandExecution
     from consumers.engine import Done, RetryAt
+    from runtime.settings import CollateSettings
     from schemas.collate.authorization import PriorAuthorization
 
 _CLOSES: Final = (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
@@ -53,7 +55,7 @@ class CommandWrite:
         self._execution = execution
         self._writes = writes
         self._context = execution.context
-        self._settings = execution.context.settings
+        self._contract: CollateSettings = execution.context.contract
         self._invocation = execution.invocation
         self._task = execution.task
         self._unit_of_work = execution.unit_of_work
@@ -99,7 +101,7 @@ class CommandWrite:
             self._withdraw()
             return None
         is_same = _digest(self._execution, self._body) == self._intent.body_digest
-        if age > self._settings.key_retention_seconds or not is_same:
+        if age > self._contract.key_retention.total_seconds() or not is_same:
             self._end("not_resent")
             return None
         self._context.metrics.intents_resent.inc()
@@ -214,7 +216,7 @@ class CommandWrite:
 
     def _raise_floor(self, refused: Refused) -> None:
         """Store the version that a conflict names: reads of lower versions are stale from now on."""
-        is_handoff_version = self._intent.handoff_id is not None and self._settings.if_match_on_close == "handoff"
+        is_handoff_version = self._intent.handoff_id is not None and self._contract.if_match_on_close == "handoff"
         actual = refused.actual_version
         if actual is not None and not is_handoff_version and self._unit_of_work.state.floor < actual:
             self._unit_of_work.change(floor=actual)
@@ -223,14 +225,14 @@ class CommandWrite:
 
     async def _created(self, handoff: ManualHandoff, *, was_resent: bool) -> Done | None:
         """Handle the handoff in the response to a create: a new or an existing one (decision 0002, proof)."""
-        execution, intent, settings = self._execution, self._intent, self._settings
+        execution, intent, contract = self._execution, self._intent, self._contract
         started = handoff.created_at or handoff.activated_at
         since = execution.ambiguous.since if execution.ambiguous else intent.first_sent_at
-        is_older = started is not None and started.timestamp() < since - settings.clock_skew_seconds
+        is_older = started is not None and started.timestamp() < since - CLOCK_SKEW_SECONDS
         if is_older or handoff.id in self._unit_of_work.state.ended:
             self._end("anothers_handoff")
             return None
-        effect = Effect.OURS if settings.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
+        effect = Effect.OURS if contract.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
         found = await self._read_after(handoff.id, reads=MOST_CHECKS if was_resent else 1)
         if was_resent and not self._moved_once(handoff.id, found):
             effect = Effect.INFERRED
@@ -272,9 +274,9 @@ class CommandWrite:
         if not isinstance(payload, HandoffClose):
             raise TypeError("expected a close command for the response to a close")
         self._unit_of_work.apply(CloseAnswered(answer, closer_of(self._task, payload)))
-        effect = Effect.OURS if self._settings.if_match_is_honoured else Effect.INFERRED
+        effect = Effect.OURS if self._contract.if_match_is_honoured else Effect.INFERRED
         return self._execution.finish(Applied(effect, self._intent.handoff_id))
 
 
 def _digest(execution: CommandExecution, body: bytes) -> str:
-    return digest(execution.context.settings.digest_key, body)[:16].hex()
+    return digest(execution.context.digest_key, body)[:16].hex()

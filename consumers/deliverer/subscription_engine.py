@@ -190,7 +190,6 @@ def engine_settings(
 ) -> EngineSettings:
     """Return the settings of a subscription's engine."""
     own = settings.deliverer
-    session = own.session_timeout.total_seconds()
     return EngineSettings(
         topic=catalogue(settings.topics.prefix).events.name,
         state_topic=topics.state.name,
@@ -204,8 +203,6 @@ def engine_settings(
         read_ahead_records=_READ_AHEAD,
         read_ahead_bytes=_READ_AHEAD_BYTES,
         commit_pause_seconds=_COMMIT_PAUSE_SECONDS,
-        session_seconds=session,
-        heartbeat_seconds=min(1.0, session / 5),
         drain_seconds=own.stop_deadline.total_seconds(),
         limits=InvocationLimits(timeout_seconds=_INVOCATION_SECONDS, state_bytes=_STATE_BYTES),
     )

@@ -25,6 +25,7 @@ from gateway.ingress.http.routes import Endpoint, not_found, routes_of
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
+from runtime.http.body import BODY_SECONDS
 from runtime.metrics import IngressMetrics
 from runtime.settings import IngressSettings
 from runtime.tracing.traces import Traces
@@ -62,7 +63,7 @@ def middleware(
         Middleware(RequestLog, recorder),
         Middleware(InFlightLimit, metrics, bodies, max_in_flight=settings.max_requests_in_flight),
         Middleware(ErrorBoundary, error_response),
-        Middleware(RequestDeadline, deadlines, seconds=settings.body_timeout.total_seconds()),
+        Middleware(RequestDeadline, deadlines, seconds=BODY_SECONDS),
         Middleware(StrictHeaders),
         Middleware(
             BodyLimit, bodies, max_bytes=settings.max_body, seconds=settings.publish_deadline.total_seconds() * 2

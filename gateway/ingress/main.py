@@ -218,8 +218,7 @@ def assemble(
     waiters = Waiters(
         metrics,
         unfinished,
-        # Half of the places at least is for requests that do not wait.
-        capacity=min(own.max_waiters, own.max_requests_in_flight // 2),
+        capacity=own.max_waiters,
         per_caller=own.max_waiters_per_caller,
         retention_seconds=KEY_RETENTION_SECONDS,
     )

@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runtime.http.problem import Problem
 from runtime.http.problems import BodyTimedOut, BodyTooLarge, UnsupportedMediaType
 
+# The time for a body of at most some hundred kilobytes, from the first read of it.
+BODY_SECONDS = 10.0
+
 
 def check_announced(headers: Mapping[bytes, bytes], max_bytes: int) -> None:
     """Check the headers of a body. Raises BodyTooLarge and UnsupportedMediaType (compressed)."""
@@ -31,7 +34,7 @@ class BodyBound:
     """Bounds the body while it is read. A body that no endpoint reads is not checked: the server does not read it."""
 
     def __init__(
-        self, app: ASGIApp, *, max_bytes: int, refuse: Callable[[Problem], Exception], seconds: float = 10.0
+        self, app: ASGIApp, *, max_bytes: int, refuse: Callable[[Problem], Exception], seconds: float = BODY_SECONDS
     ) -> None:
         """`seconds` begin with the first read. `receive` raises what `refuse` returns for a problem."""
         self.app = app

@@ -27,9 +27,6 @@ class DelivererSettings(Section):
         description="Stable name of this deliverer, unique in the groups; two with the same name fence each other.",
         json_schema_extra={"shown_default": "the host's name"},
     )
-    session_timeout: Duration = Field(
-        timedelta(seconds=10), description="Time without a heartbeat after which a deliverer loses its partitions."
-    )
     admin_urls: HttpUrls = Field(
         (),
         description="Admin ports of all deliverers, e.g. http://gateway-deliverer-0.gateway-deliverer:9090, separated "

@@ -24,11 +24,11 @@ class IngressSettings(Section):
         None, description="File with `user:password` for that proxy; read for each key set."
     )
     max_body: Size = Field(64 << 10, ge=1 << 10, description="Maximum size of a request body; a larger one gets 413.")
-    body_timeout: Duration = Field(timedelta(seconds=10), description="Timeout for receiving a request body.")
     max_requests_in_flight: Annotated[int, Field(ge=1)] = Field(
         1_000,
-        description="Maximum number of requests in flight; a further request immediately gets 503. "
-        "A service has at most half of them, all people of a prefix half, a person a quarter; a further one gets 429.",
+        description="Maximum number of requests in flight; a further one gets 503 at once. A service has at most half, "
+        "all people of a prefix half, a person a quarter: then 429. 40 % may wait for an outcome, 10 % of one caller: "
+        "then 202 at once.",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
         2_000, description="Maximum number of open connections; a further one closes waiting ones, or gets 503."
@@ -42,23 +42,10 @@ class IngressSettings(Section):
         timedelta(seconds=5),
         description="How long Kafka may take to confirm a command; after that, the caller gets 503 (result unknown).",
     )
-    max_waiters: Annotated[int, Field(ge=0)] = Field(
-        400,
-        description="Maximum number of requests that wait for an outcome, and never more than half of "
-        "max_requests_in_flight; a further one gets 202 immediately.",
-    )
-    max_waiters_per_caller: Annotated[int, Field(ge=0)] = Field(
-        100,
-        description="Maximum number of requests of one caller that wait; all people of a prefix have at most half of "
-        "max_waiters together. A further one gets 202 immediately.",
-    )
     max_streams: Annotated[int, Field(ge=0)] = Field(
-        200, description="Maximum number of open event streams; use a Kafka consumer for more clients."
-    )
-    max_streams_per_caller: Annotated[int, Field(ge=0)] = Field(
-        20,
-        description="Maximum number of open event streams per caller and process; all people of a prefix have at most "
-        "half of max_streams together.",
+        200,
+        description="Maximum number of open event streams, a tenth for one caller, half for all people of a prefix; "
+        "use a Kafka consumer for more clients.",
     )
     stream_life: Duration = Field(
         timedelta(hours=1), description="Maximum duration of an event stream; the client then reconnects."
@@ -75,12 +62,30 @@ class IngressSettings(Section):
     max_unfinished_per_caller: Annotated[int, Field(ge=1, le=100_000)] = Field(
         1_000,
         description="Maximum number of unfinished commands of one caller, and of all people of a prefix, that one "
-        "process has accepted; a further one gets 429. In one partition: worker.read_ahead / (4 × max_replicas).",
-    )
-    max_unfinished_per_person: Annotated[int, Field(ge=1)] = Field(
-        100, description="Maximum number of unfinished commands of one person; a further one gets 429."
+        "process has accepted, a tenth of one person; a further one gets 429. In one partition: worker.read_ahead / "
+        "(4 × max_replicas).",
     )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
+
+    @property
+    def max_waiters(self) -> int:
+        """The most requests that wait for an outcome; the other places are for requests that do not wait."""
+        return self.max_requests_in_flight * 2 // 5
+
+    @property
+    def max_waiters_per_caller(self) -> int:
+        """The most requests of one caller that wait."""
+        return self.max_waiters // 4
+
+    @property
+    def max_streams_per_caller(self) -> int:
+        """The most event streams of one caller."""
+        return max(1, self.max_streams // 10)
+
+    @property
+    def max_unfinished_per_person(self) -> int:
+        """The most unfinished commands of one person."""
+        return max(1, self.max_unfinished_per_caller // 10)
 
     def contradictions(self) -> list[str]:
         """Credentials need the proxy that they are for."""

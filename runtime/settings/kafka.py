@@ -1,6 +1,5 @@
 """Settings of Kafka: its brokers and credentials, and the gateway's topics."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -8,7 +7,6 @@ from pydantic import Field
 
 from runtime.environ import Section
 from runtime.settings.addresses import HttpUrl, Servers
-from runtime.units import Duration
 
 
 class KafkaSettings(Section):
@@ -38,10 +36,6 @@ class KafkaSettings(Section):
     certificate_file: Path | None = Field(None, description="PEM file with the gateway's certificate for mutual TLS.")
     key_file: Path | None = Field(None, description="PEM file with the unencrypted key of `certificate_file`.")
     client_id: str = Field("collate-gateway", description="Client name in the brokers' logs and quotas.")
-    request_timeout: Duration = Field(
-        timedelta(seconds=10), description="Timeout of one request to a broker; the client then retries it."
-    )
-
     client_rack: str | None = Field(
         None,
         description=(

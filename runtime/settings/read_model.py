@@ -32,9 +32,6 @@ class ReadModelSettings(Section):
         description="Maximum number of database connections of one ingress process. `gateway check` compares those of "
         "`ingress.max_replicas` processes with the server's limit.",
     )
-    read_timeout: Duration = Field(
-        timedelta(seconds=2), description="Timeout of one read, including the wait for a connection."
-    )
 
     def contradictions(self) -> list[str]:
         """A rebuild of another installation would drop this schema."""

@@ -37,9 +37,6 @@ class WorkerSettings(Section):
     command_max_age: Duration = Field(
         timedelta(hours=24), description="How long a command may wait for Collate before it becomes a dead letter."
     )
-    request_expiry: Duration = Field(
-        timedelta(hours=1), description="How long after its acceptance a handoff.request without `expiresAt` expires."
-    )
     waiting_after: Duration = Field(
         timedelta(seconds=10), description="How long a command waits before `command.waiting` reports the reason."
     )
@@ -47,11 +44,9 @@ class WorkerSettings(Section):
     dead_letter_share: Annotated[float, Field(gt=0, le=1)] = Field(
         0.2,
         description=(
-            "Share of dead letters above which a partition stops until an operator resumes it. An authorization counts "
-            "once, `too_old` does not count, and one of several callers contributes at most half."
+            "Share of dead letters among its last 50 records above which a partition stops until an operator resumes "
+            "it. An authorization counts once, `too_old` does not count, and one of several callers contributes at "
+            "most half."
         ),
-    )
-    dead_letter_window: Annotated[int, Field(ge=10)] = Field(
-        50, description="Number of a partition's last records over which `dead_letter_share` is calculated."
     )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for running invocations after SIGTERM.")

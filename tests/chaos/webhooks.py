@@ -246,7 +246,6 @@ class Webhooks:
             {
                 "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE": str(self.file),
                 "GATEWAY_DELIVERER__GROUP": f"{installation.prefix}deliverer",
-                "GATEWAY_DELIVERER__SESSION_TIMEOUT": "6s",
             }
         )
 

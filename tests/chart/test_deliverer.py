@@ -45,12 +45,12 @@ def test_a_new_revision_runs_the_job_again(render):
 
 
 def test_no_other_process_knows_its_settings(render):
-    rendered = render(ON | {"settings": {"deliverer": {"session_timeout": "20s"}}})
+    rendered = render(ON | {"settings": {"deliverer": {"group": "another"}}})
     for _, labels, pod in rendered.pods():
         own = {name for name in environ_of(pod) if name.startswith("GATEWAY_DELIVERER__")}
         own -= {"GATEWAY_DELIVERER__ADMIN_URLS"} if labels["app.kubernetes.io/component"] == "ingress" else set()
         is_its = labels["app.kubernetes.io/component"] == "deliverer" or pod["containers"][0]["args"][-1] == "deliverer"
-        assert ("GATEWAY_DELIVERER__SESSION_TIMEOUT" in own) == is_its
+        assert ("GATEWAY_DELIVERER__GROUP" in own) == is_its
 
 
 def test_it_may_reach_kafka_and_receivers_and_neither_collate_nor_the_database(render):

@@ -35,7 +35,7 @@ CHANGES = {
     "worker": {"turns": 3},
     "watch": {"forget_after": "900d"},
     "readmodel": {"retention": "300d"},
-    "deliverer": {"session_timeout": "20s"},
+    "deliverer": {"group": "another"},
     "console": {"trust_bearer": True},
 }
 

@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.operations import Operation, write_key
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.settings import ApplierSettings
 from consumers.applier.task import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
@@ -25,6 +24,7 @@ from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
 from local.phi_keys import new_keys
 from runtime.metrics import Metrics, PayerLabels
+from runtime.settings import CollateSettings, WorkerSettings
 from schemas.commands import HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import EventType
@@ -96,6 +96,11 @@ def require_valid(output):
         assert read_authorization(output.headers, output.value)[1].to_json() == output.value
 
 
+def contract(**readings):
+    """Return the settings for what Collate's documentation leaves open."""
+    return CollateSettings(base_url="https://collate.example", api_key_file="/unread", **readings)
+
+
 @dataclass
 class KeyQueue:
     """What Kafka holds of one authorization, and the process that works on it.
@@ -106,7 +111,9 @@ class KeyQueue:
     sim: object
     connect: object
     authorization_id: str
-    settings: ApplierSettings = field(default_factory=lambda: ApplierSettings(digest_key=b"k" * 32))
+    limits: object = field(default_factory=WorkerSettings)
+    contract: object = field(default_factory=contract)
+    digest_key: bytes = b"k" * 32
     keys: object = field(default_factory=new_keys)
     cadence: Cadence = field(default_factory=Cadence)
     metrics: object = field(default_factory=lambda: Metrics(CollectorRegistry()))
@@ -155,7 +162,9 @@ class KeyQueue:
                 self.collate,
                 self.collate if self.has_writes else None,
                 writer,
-                self.settings,
+                self.limits,
+                self.contract,
+                self.digest_key,
                 self.keys,
                 metrics,
                 self.watcher.next_timer,

@@ -1,6 +1,7 @@
 """Resolves a write that may have been applied, from a read: the table of decision 0002. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from consumers.applier.decision.decision_input import DecisionInput, operation_of
 from consumers.authorization.handoffs import RESULT_OF
@@ -8,6 +9,9 @@ from consumers.authorization.state import AmbiguousWrite
 from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import HandoffClose
+
+# The tolerance between Collate's clock and ours (decision 0002).
+CLOCK_SKEW_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,7 @@ class PendingIntent:
 Verdict = Inferred | Unidentified | ForeignHandoff | Unknown | NoEffect | PendingIntent
 
 
-def resolve(
-    decision_input: DecisionInput,
-    write: AmbiguousWrite,
-    clock_skew_seconds: float,
-    *,
-    handoffs_raise_version: bool = False,
-) -> Verdict:
+def resolve(decision_input: DecisionInput, write: AmbiguousWrite, *, handoffs_raise_version: bool = False) -> Verdict:
     """Return whether an ambiguous write had an effect.
 
     `handoffs_raise_version`: every opening and every end of a handoff raises the authorization's version.
@@ -72,14 +70,12 @@ def resolve(
         # If opening and ending each raise the version, our handoff would have raised it by two: one change is not ours.
         changes = decision_input.found.version - write.version
         return NoEffect() if changes == 0 or (changes == 1 and handoffs_raise_version) else Unknown()
-    return _create(decision_input, decision_input.handoff_id, write, clock_skew_seconds)
+    return _create(decision_input, decision_input.handoff_id, write)
 
 
-def _create(
-    decision_input: DecisionInput, handoff_id: str, write: AmbiguousWrite, clock_skew_seconds: float
-) -> Verdict:
+def _create(decision_input: DecisionInput, handoff_id: str, write: AmbiguousWrite) -> Verdict:
     opened_at = _opened_at(decision_input)
-    if opened_at is not None and opened_at < write.since - clock_skew_seconds:
+    if opened_at is not None and opened_at < write.since - CLOCK_SKEW_SECONDS:
         return ForeignHandoff(handoff_id)
     if decision_input.found.version <= write.version + 1:
         return Inferred(handoff_id)

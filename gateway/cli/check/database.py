@@ -12,6 +12,7 @@ from adapters.postgres.database import (
     most_connections,
     open_connections,
 )
+from adapters.postgres.reader import READ_SECONDS
 from adapters.postgres.schema_version import require_schema
 from gateway.cli.check.check_results import CheckResult, failed, ok
 from runtime.exits import Exit
@@ -24,9 +25,8 @@ async def check_database(readmodel: ReadModelSettings, ingresses: int | None) ->
     """Log in, and check the version of the schema, and the bound of connections if `ingresses` is known."""
     try:
         conninfo_of(readmodel, "check database")
-        statement_seconds = readmodel.read_timeout.total_seconds()
         async with connected(  # type: ignore[misc]  # rows of any type
-            readmodel, readmodel.schema_name, "check database", statement_seconds=statement_seconds
+            readmodel, readmodel.schema_name, "check database", statement_seconds=READ_SECONDS
         ) as connection:
             await require_schema(connection)  # type: ignore[misc]  # as above
             allowed = await allowed_connections(connection)  # type: ignore[misc]  # as above

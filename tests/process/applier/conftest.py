@@ -70,11 +70,11 @@ async def connected(sim, tmp_path, collate_settings, monkeypatch):
 
 @pytest.fixture
 def make_queue(sim, connected):
-    def make(*profile, authorization_id=None, settings=None, readings=None, **wanted):
+    def make(*profile, authorization_id=None, limits=None, readings=None, **wanted):
         if profile or readings:
             sim.state.profile = named(profile, readings or {})
         authorization_id = authorization_id or sim.create(**wanted)[0]
-        more = {} if settings is None else {"settings": settings}
+        more = {} if limits is None else {"limits": limits}
         return KeyQueue(sim, lambda queue: FusedCollate(connected, queue.fuse), authorization_id, **more)
 
     return make

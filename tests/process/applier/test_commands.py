@@ -2,7 +2,6 @@
 
 import gc
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from adapters.collate.call_policy import Priority
 from consumers.engine import UNCHANGED
 from schemas.commands import Completed, HandoffClose, HandoffRequest, RecordAccess, Revoked, UnableToComplete
 from schemas.enums import EventType, ReportedOutcome
+from tests.process.key_queue import contract
 
 _COMPLETED = Completed(reported_outcome=ReportedOutcome.SUBMITTED, observed_reference_number="R-1")
 _READINGS = [
@@ -142,7 +142,7 @@ async def test_request_and_close_under_every_reading_of_the_contract(make_queue,
 
 async def test_if_match_of_a_close_can_be_the_version_of_the_handoff(make_queue, close):
     queue = make_queue(readings={"if_match_on_close": "handoff"})
-    queue.settings = replace(queue.settings, if_match_on_close="handoff")
+    queue.contract = contract(if_match_on_close="handoff")
     queue.restart()
     command = await queue.apply(HandoffRequest())
     closed = await queue.apply(close(queue.check(command).handoff_id))

@@ -1,14 +1,14 @@
 """Expiry, maximum age and key retention of a command, and how long a close waits for an offered handoff."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from consumers.engine import RetryAt
+from runtime.settings import WorkerSettings
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
-from tests.process.key_queue import opened
+from tests.process.key_queue import contract, opened
 
 CREATE = "/manual-handoffs$"
 CLOSE = "/complete$"
@@ -16,7 +16,7 @@ CLOSE = "/complete$"
 
 async def test_an_endless_error_is_dead_lettered_at_the_maximum_age(make_queue):
     queue = make_queue()
-    queue.settings = replace(queue.settings, command_max_age_seconds=2.5 * 3600)
+    queue.limits = WorkerSettings(command_max_age="150m")
     queue.restart()
     queue.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error")
     command = await queue.apply(HandoffRequest())
@@ -63,7 +63,7 @@ async def test_a_close_of_any_age_gets_one_attempt(make_queue, close):
 async def test_a_command_that_waits_is_dead_lettered_at_its_maximum_age(make_queue, close):
     queue = make_queue(readings={"abandonment_seconds": None})
     handoff = await opened(queue)
-    queue.settings = replace(queue.settings, command_max_age_seconds=300.0)
+    queue.limits = WorkerSettings(command_max_age="5m")
     queue.restart()
     queue.sim.fault("hang", method="GET")
     await queue.apply(close(handoff))
@@ -77,7 +77,7 @@ async def test_a_command_that_waits_is_dead_lettered_at_its_maximum_age(make_que
 async def test_a_write_older_than_the_key_retention_is_resolved_by_a_read(make_queue, close, keys):
     queue = make_queue(keys, readings={"abandonment_seconds": None})
     handoff = await opened(queue)
-    queue.settings = replace(queue.settings, key_retention_seconds=60.0)
+    queue.contract = contract(key_retention="1m")
     queue.restart()
     queue.sim.fault("reset", method="POST", path=CLOSE, when="after", count=1)
     command = queue.send(close(handoff))

@@ -1,9 +1,8 @@
 """A Collate that honours neither key nor If-Match: double effects are detected, and no effect is called ours."""
 
-from dataclasses import replace
-
 from schemas.commands import HandoffRequest
 from tests.measured import value_of
+from tests.process.key_queue import contract
 
 CREATE = "/manual-handoffs$"
 
@@ -48,7 +47,7 @@ async def test_several_unanswered_openings_are_counted_as_a_double_effect(make_q
 
 async def test_without_an_honoured_if_match_no_effect_is_ours(make_queue, close):
     queue = make_queue("ignores_preconditions")
-    queue.settings = replace(queue.settings, if_match_is_honoured=False)
+    queue.contract = contract(if_match_is_honoured=False)
     queue.restart()
     command = await queue.apply(HandoffRequest())
     closed = await queue.apply(close(queue.check(command).handoff_id))

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from consumers.applier.dead_letters import DeadLetterCause, failure
-from consumers.applier.settings import ApplierSettings
 from consumers.authorization.state import MOST_DEAD_LETTERS
 from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
+from runtime.settings import WorkerSettings
 from schemas.commands import Discard, HandoffClose, HandoffRequest, Original, Redrive, UnableToComplete
 from schemas.enums import CommandType, DecisionReason, EventType
 
@@ -65,10 +65,10 @@ async def test_a_bad_deployment_stops_the_partition_whoever_calls(partition, sim
 
 async def test_commands_that_are_too_old_after_an_outage_never_stop_a_partition(partition, sim):
     sim.fault("answer", method="GET", status=503, code="unavailable", retryAfter="7200")
-    settings = ApplierSettings(digest_key=b"k" * 32, command_max_age_seconds=3600.0)
+    limits = WorkerSettings(command_max_age="1h")
     for _ in range(60):
         request = HandoffRequest(expires_at=datetime.fromtimestamp(sim.now() + 86_400.0, UTC))
-        queue = await partition.send(request, "intake", settings=settings)
+        queue = await partition.send(request, "intake", limits=limits)
         assert queue.dead_letters()[-1].cause == "too_old"
     assert not partition.limit.has_tripped
 

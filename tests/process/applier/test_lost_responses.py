@@ -1,13 +1,11 @@
 """Writes whose response was lost, or which did not arrive: at most one effect, and `ours` only where it is proven."""
 
-from dataclasses import replace
-
 import pytest
 
 from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
-from tests.process.key_queue import opened
+from tests.process.key_queue import contract, opened
 
 CREATE = "/manual-handoffs$"
 CLOSE = "/complete$"
@@ -87,7 +85,7 @@ async def test_a_lost_response_under_every_reading_has_one_effect(
     make_queue, close, *, profile, reading, fault, operation
 ):
     queue = make_queue(profile, readings=reading)
-    queue.settings = replace(queue.settings, if_match_on_close=reading.get("if_match_on_close", "authorization"))
+    queue.contract = contract(if_match_on_close=reading.get("if_match_on_close", "authorization"))
     queue.restart()
     handoff = await opened(queue) if operation == "close" else None
     queue.sim.fault(method="POST", path=CLOSE if handoff else CREATE, count=1, **fault)

@@ -1,13 +1,11 @@
 """Other actors change the authorization between our read and our write, or before our resend."""
 
-from dataclasses import replace
-
 import pytest
 
 from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
-from tests.process.key_queue import opened
+from tests.process.key_queue import contract, opened
 
 CREATE = "/manual-handoffs$"
 CLOSE = "/complete$"
@@ -106,7 +104,7 @@ async def test_one_change_after_a_lost_create_decides_it_if_handoffs_raise_the_v
     make_queue, profile, raises, decided
 ):
     queue = make_queue(*profile, readings={"check_order": "if_match_first"})
-    queue.settings = replace(queue.settings, handoffs_raise_version=raises)
+    queue.contract = contract(handoffs_raise_version=raises)
     queue.restart()
     queue.sim.fault("delay", method="POST", path=CREATE, when="before", seconds=0.4, count=1)
     command = queue.send(HandoffRequest())
@@ -121,7 +119,7 @@ async def test_one_change_after_a_lost_create_decides_it_if_handoffs_raise_the_v
 @pytest.mark.parametrize("readings", [{"closing_seconds": 0.0}, {"closing_seconds": 20.0}], ids=str)
 async def test_an_opening_and_its_end_are_never_taken_for_one_change(make_queue, readings):
     queue = make_queue(readings={"check_order": "if_match_first", "reconcile_seconds": None, **readings})
-    queue.settings = replace(queue.settings, handoffs_raise_version=True)
+    queue.contract = contract(handoffs_raise_version=True)
     queue.restart()
     command = await opened_with_a_lost_response(queue, REVOKE)
     await queue.drain()

@@ -1,11 +1,11 @@
 """Observations of the simulated Collate: their events, their writes, and the end of a watch."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from consumers.engine import UNCHANGED, Done
+from runtime.settings import WorkerSettings
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
 from schemas.enums import EventType
 from schemas.identity import event_id
@@ -109,7 +109,7 @@ async def test_an_invocation_that_is_repeated_after_a_crash_gives_event_one_the_
 
 async def test_a_watch_ends_at_its_maximum_age(make_queue):
     queue = make_queue()
-    queue.settings = replace(queue.settings, watch_seconds=100.0)
+    queue.limits = WorkerSettings(watch_max_age="100s")
     queue.restart()
     await watched(queue)
     ended = await queue.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)
@@ -191,7 +191,7 @@ async def test_a_watch_that_never_read_its_authorization_ends_without_an_event(m
 async def ended_watch(make_queue):
     """Return a queue whose watch has reached its maximum age."""
     queue = make_queue(state="handoff_active")
-    queue.settings = replace(queue.settings, watch_seconds=100.0)
+    queue.limits = WorkerSettings(watch_max_age="100s")
     queue.restart()
     await watched(queue)
     await queue.observe_until(EventType.AUTHORIZATION_WATCH_ENDED)

@@ -15,7 +15,6 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from consumers.applier.settings import ApplierSettings
 from consumers.authorization.state import AuthorizationState
 from local.collate import Options, named
 from local.collate.simulation import Simulation
@@ -37,7 +36,7 @@ from schemas.identity import request_id
 from schemas.records import read_authorization, read_dead_letter, read_event
 from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
 from tests.process.authorization.truth import Subscriber, Truth
-from tests.process.key_queue import TOPICS
+from tests.process.key_queue import TOPICS, contract
 
 READINGS = {
     "keys_on": st.sampled_from(["all", "create_authorization"]),
@@ -120,8 +119,8 @@ class Model(RuleBasedStateMachine):
         # A receipt of an earlier submission does not confirm a later report.
         before = {"submission": {"payerReceipt": {"referenceNumber": "r"}}} if old_receipt else None
         (self.id,) = self.sim.create(state, review_backed=review_backed, finds_after_seconds=30.0, overlay=before)
-        own = ApplierSettings(digest_key=b"k" * 32, handoffs_raise_version=while_open[1])
-        self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit, settings=own)
+        own = contract(handoffs_raise_version=while_open[1])
+        self.queue = InMemoryKeyQueue(self.sim, self.key_file, self.id, on_outputs=self.commit, contract=own)
         self.is_sound, self.last_due, self.due_dates = True, None, 0
         self.marks, self.dead_letters, self.commands, self.calls = [], [], {}, 0
         self.truth = Truth(self.sim.state, self.id, self.mark)

@@ -1,6 +1,5 @@
 """The public record, where late joiners start: from the first observation until its deletion."""
 
-from dataclasses import replace
 from itertools import groupby
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from consumers.authorization.event_factory import at
 from local.collate import Options
 from local.collate.simulation import Simulation
+from runtime.settings import WorkerSettings
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, RecordRead
 from schemas.enums import EventType, ReadContent, ReportedOutcome
 from schemas.records import read_authorization, read_event
@@ -76,7 +76,7 @@ def test_every_event_is_committed_with_the_record_that_includes_it(queue):
 
 
 def test_the_record_shows_the_end_of_a_watch_until_the_next_watch(queue):
-    queue.settings = replace(queue.settings, watch_seconds=600.0)
+    queue.limits = WorkerSettings(watch_max_age="600s")
     queue.restart()
     queue.send(AuthorizationWatch())
     queue.run_for(599.0)

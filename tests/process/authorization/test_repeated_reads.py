@@ -1,7 +1,6 @@
 """Observations that repeat the last one decode nothing, make one call per body, and miss nothing."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from consumers.watcher.cadence import CadenceStep, Pace
 from consumers.watcher.repeated_reads import LastObservation, LastObservations
 from local.collate import Options
 from local.collate.simulation import Simulation
+from runtime.settings import WorkerSettings
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
@@ -180,7 +180,7 @@ def test_a_handoff_that_nobody_enters_is_published_at_its_time(make_queue):
 
 def test_the_end_of_a_watch_is_published_at_its_time(make_queue):
     queue = make_queue()
-    queue.settings = replace(queue.settings, watch_seconds=600.0)
+    queue.limits = WorkerSettings(watch_max_age="600s")
     queue.state = AuthorizationState.decode(queue.state)
     until = queue.now() + 600.0
     queue.state = queue.state.replace(watch=queue.state.watch.replace(until=until)).encode()

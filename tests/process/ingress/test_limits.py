@@ -145,8 +145,9 @@ async def test_a_body_of_exactly_the_limit_is_read(ingress):
 
 class TestSlowBody:
     @pytest.fixture
-    def settings_of(self):
-        return {"GATEWAY_INGRESS__BODY_TIMEOUT": "200ms"}
+    def settings_of(self, monkeypatch):
+        monkeypatch.setattr("gateway.ingress.app.BODY_SECONDS", 0.2)
+        return {}
 
     async def test_a_late_body_is_408(self, ingress):
         head = ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"})

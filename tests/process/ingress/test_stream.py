@@ -303,7 +303,7 @@ class TestLife:
 class TestBounds:
     @pytest.fixture
     def settings_of(self):
-        return {"GATEWAY_INGRESS__MAX_STREAMS_PER_CALLER": "2"}
+        return {"GATEWAY_INGRESS__MAX_STREAMS": "20"}
 
     async def test_the_streams_of_a_caller_are_bounded(self, ingress, connect, eventually):
         first = await connect()

@@ -26,16 +26,14 @@ WAIT = {"Prefer": "wait=30", "Content-Length": "0"}
 def settings_of():
     return {
         "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "100",
-        "GATEWAY_INGRESS__MAX_WAITERS": "40",
-        "GATEWAY_INGRESS__MAX_WAITERS_PER_CALLER": "20",
         "GATEWAY_INGRESS__CALLER_BURST": "2000",
     }
 
 
 @pytest.fixture
 def keys(ingress):
-    """The keys of three callers."""
-    keys = {name: new_key() for name in ("desk", "intake", "third")}
+    """The keys of five callers."""
+    keys = {name: new_key() for name in ("desk", "intake", "third", "fourth", "fifth")}
     everything = ["handoff:request", "authorization:read", "operate"]
     ingress.callers_file.write_text(
         "".join(
@@ -78,17 +76,13 @@ async def test_waits_of_one_caller_leave_places_for_the_others(ingress, kafka, k
     connections = await open_many(ingress, range(150))
     await eventually(lambda: len(kafka.commands) == 150)
     assert await as_caller(ingress, keys["intake"]) == (200, 202)
-    assert ingress.metric("waiters") == 20
+    assert ingress.metric("waiters") == 10
     close(connections)
 
 
 async def test_waits_of_many_callers_leave_places_for_the_others(ingress, kafka, keys, eventually):
-    connections = [
-        *await open_many(ingress, range(60), keys["desk"]),
-        *await open_many(ingress, range(60), keys["intake"]),
-        *await open_many(ingress, range(60), keys["third"]),
-    ]
-    await eventually(lambda: len(kafka.commands) == 180)
+    connections = [connection for key in keys.values() for connection in await open_many(ingress, range(40), key)]
+    await eventually(lambda: len(kafka.commands) == 200)
     assert ingress.metric("waiters") == 40
     assert await as_caller(ingress, keys["third"]) == (200, 202)
     close(connections)
@@ -105,7 +99,7 @@ async def test_a_caller_that_closes_its_connections_leaves_the_places(ingress, k
 
 
 async def test_a_wait_beyond_the_bound_is_202_at_once(ingress, keys):
-    connections = await open_many(ingress, range(21))
+    connections = await open_many(ingress, range(11))
     started = time.monotonic()
     reply = await read_reply(connections[-1][0])
     assert time.monotonic() - started < 2 * slowness()

@@ -64,7 +64,7 @@ def test_config_shows_every_setting_and_no_secret(gateway):
     assert ended.returncode == 0, ended.stderr
     lines = {line.split()[0]: line.split()[1:] for line in ended.stdout.splitlines()}
     assert lines["GATEWAY_KAFKA__BOOTSTRAP"] == ["127.0.0.1:1", "environment"]
-    assert lines["GATEWAY_KAFKA__REQUEST_TIMEOUT"] == ["10s", "default"]
+    assert lines["GATEWAY_WORKER__SESSION_TIMEOUT"] == ["10s", "default"]
     assert lines["GATEWAY_INGRESS__MAX_BODY"] == ["64KiB", "default"]
     assert lines["GATEWAY_INGRESS__CALLERS_FILE"] == ["-", "default"]
     assert lines["GATEWAY_COLLATE__API_KEY_FILE"][0].endswith("/key")

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple
@@ -119,7 +118,7 @@ class Peer(NamedTuple):
             f"host=127.0.0.1,127.0.0.1 port={self.port} dbname=x user=x connect_timeout=2 "
             f"sslmode={'require' if self.tls else 'disable'} gssencmode=disable"
         )
-        return ReadModelSettings(dsn_file=dsn, read_timeout=timedelta(seconds=1))
+        return ReadModelSettings(dsn_file=dsn)
 
     @property
     def kafka(self) -> KafkaSettings:
@@ -127,7 +126,6 @@ class Peer(NamedTuple):
             bootstrap=[self.host],
             security="SSL" if self.tls else "PLAINTEXT",
             ca_file=self.ca,
-            request_timeout=timedelta(seconds=1),
         )
 
 
@@ -287,6 +285,11 @@ def ports():
         process.communicate()
 
 
+@pytest.fixture
+def _short_requests(monkeypatch):
+    monkeypatch.setattr("adapters.kafka.clients.REQUEST_SECONDS", 1.0)
+
+
 def open_sockets() -> int:
     found = 0
     for entry in Path("/proc/self/fd").iterdir():
@@ -315,6 +318,7 @@ async def fail(connect: Callable[[Peer], Awaitable[None]], peer: Peer, end: str)
         if end == OWN or peer != "refuses"
     ],
 )
+@pytest.mark.usefixtures("_short_requests")
 def test_a_failed_connect_closes_its_socket(ports, tmp_path, eventually, loop, failure):
     connect, peer, end = failure
 

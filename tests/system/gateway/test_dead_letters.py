@@ -26,7 +26,7 @@ WHY = ("--reason", "checked_by_hand", "--ticket", "OPS-1204", "--why", NOTE)
 
 @pytest.fixture
 def alone(run, kafka, prefix, collate):
-    """An installation with one partition, which three dead letters of ten records stop."""
+    """An installation with one partition, which three dead letters stop."""
     installed = Installation(
         run,
         bootstrap=kafka,
@@ -34,8 +34,7 @@ def alone(run, kafka, prefix, collate):
         prefix=prefix,
         settings={
             "GATEWAY_TOPICS__PARTITIONS": "1",
-            "GATEWAY_WORKER__DEAD_LETTER_WINDOW": "10",
-            "GATEWAY_WORKER__DEAD_LETTER_SHARE": "0.2",
+            "GATEWAY_WORKER__DEAD_LETTER_SHARE": "0.04",
         },
     )
     installed.apply_topics()
@@ -208,7 +207,7 @@ async def test_a_bad_deploy_stops_a_partition_until_it_is_resumed_and_all_is_red
 
     async def is_stopped():
         answer = await gateway.http.get(f"{gateway.worker.admin_url}/readyz")
-        return answer.status_code == 503 and "more than 20% of 10 records" in answer.text
+        return answer.status_code == 503 and "more than 4% of 50 records" in answer.text
 
     await eventually(is_stopped)
     last = await gateway.ask(waiting)

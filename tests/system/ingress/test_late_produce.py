@@ -30,10 +30,13 @@ async def topic(proxied, prefix):
     return f"{prefix}late"
 
 
-async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_accepted_one(proxied, topic, eventually):
+async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_accepted_one(
+    proxied, topic, eventually, monkeypatch
+):
+    monkeypatch.setattr("adapters.kafka.clients.REQUEST_SECONDS", 2.0)
     rules = FrameRules([FrameRule(act, 0.1, (0.05, 2.0), {Api.PRODUCE}, "ingress") for act in ACTS], seed=3)
     proxied.proxies.rules = rules
-    kafka = KafkaSettings(bootstrap=proxied.bootstrap, client_id="ingress", request_timeout="2s")
+    kafka = KafkaSettings(bootstrap=proxied.bootstrap, client_id="ingress")
     metrics, deadlines = Metrics(CollectorRegistry()).ingress, Deadlines()
     publisher = Publisher(
         topic, Producers(kafka, topic, linger_seconds=0.0), metrics, deadlines, deadline_seconds=1.0, max_in_flight=50

@@ -25,7 +25,6 @@ from schemas.enums import ReportedOutcome
 
 SENT = datetime(2026, 5, 4, 12, tzinfo=UTC)
 WRITE = AmbiguousWrite(version=5, since=SENT.timestamp())
-SKEW = 60.0
 CLOSE = HandoffClose(handoff_id="mh", result=Completed(reported_outcome=ReportedOutcome.SUBMITTED))
 
 
@@ -42,7 +41,7 @@ def verdict(payload, version, state="active", *, may_be_stale=False, stored=NEW,
 def resolved(payload, observed, stored=NEW, *, may_be_stale=False, raises=False):
     waited = 59.9 if may_be_stale else 60.0
     decision_input = DecisionInput.of(payload, observed, stored, waited_seconds=waited)
-    return resolve(decision_input, WRITE, SKEW, handoffs_raise_version=raises)
+    return resolve(decision_input, WRITE, handoffs_raise_version=raises)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,9 @@ class Caller(str):
 class Reader(ReadModelReader):
     """A reader whose database is there, with connections to nothing."""
 
-    def __init__(self, **settings):
-        super().__init__(ReadModelSettings(**settings), Metrics(CollectorRegistry()).readmodel, get_log())
+    def __init__(self, connections, **limit):
+        settings = ReadModelSettings(connections=connections)
+        super().__init__(settings, Metrics(CollectorRegistry()).readmodel, get_log(), **limit)
         self._problem = None
         self.running = []
         self.may_end = asyncio.Event()
@@ -62,7 +63,7 @@ async def test_one_caller_has_at_most_half_of_the_connections(connections, share
 
 
 async def test_the_wait_for_the_own_share_has_the_limit_of_a_read():
-    reader = Reader(connections=4, read_timeout="50ms")
+    reader = Reader(connections=4, seconds=0.05)
     reads = await reader.begun(*["greedy"] * 3)
     results = await asyncio.gather(*reads, return_exceptions=True)
     assert [type(result) for result in results] == [ReadModelBusy] * 3
@@ -70,7 +71,7 @@ async def test_the_wait_for_the_own_share_has_the_limit_of_a_read():
 
 @pytest.mark.parametrize("has_result", [True, False])
 async def test_nothing_is_kept_of_a_caller_whose_reads_have_ended(has_result):
-    reader = Reader(connections=4, read_timeout="1m" if has_result else "50ms")
+    reader = Reader(connections=4, seconds=60.0 if has_result else 0.05)
     caller = Caller("greedy")
     kept = weakref.ref(caller)
     reads = await reader.begun(*[caller] * 3)

@@ -29,13 +29,13 @@ def sources(queue):
     history = History(0.0)
     for event in queue.events():
         history.see(event)
-    key = queue.settings.digest_key
+    key = queue.digest_key
     return history, [logged(read(record, key, queue.keys), 0, record.offset) for record in queue.records]
 
 
 def rebuild(queue):
     history, commands = sources(queue)
-    watch_seconds = queue.settings.watch_seconds
+    watch_seconds = queue.limits.watch_max_age.total_seconds()
     return rebuilt(history, queue.public_record(), commands, now=queue.now(), watch_seconds=watch_seconds)
 
 

@@ -40,7 +40,8 @@ class TestSlowBody:
     @pytest.fixture
     def settings_of(self, monkeypatch):
         monkeypatch.setitem(BodyBound.__init__.__kwdefaults__, "seconds", 0.3)
-        return {"GATEWAY_INGRESS__BODY_TIMEOUT": "300ms"}
+        monkeypatch.setattr("gateway.ingress.app.BODY_SECONDS", 0.3)
+        return {}
 
     async def test_a_body_in_slow_pieces_is_late(self, port, settings_of):
         reader, writer = await port.open()
