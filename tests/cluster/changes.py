@@ -90,6 +90,8 @@ async def other_chart_rolled_back(scene):
         (chart / "templates" / "new.yaml").write_text(NEW_OBJECT)
         async with scene.undisturbed():
             await scene.upgrade(chart=chart)
+            # Helm does not wait for the end of the last old pod.
+            await scene.until_ready()
             require(await scene.charts() == {"gateway-99.0.0"}, "every pod is of the new chart")
             require("gateway-new" in await scene.kubectl("get", "configmaps"), "the new chart's object is there")
             await scene.roll_back(first)
