@@ -127,9 +127,9 @@ class Deployment:
                 },
                 # A judge waits until the gateway has read the last state of each authorization.
                 "watch": {
-                    name.removeprefix(_WATCH).lower(): value
+                    name.removeprefix(_WATCH).lower(): float(value) if name == _STRETCH else value
                     for name, value in SETTINGS.items()
-                    if name.startswith(_WATCH) and name != _STRETCH
+                    if name.startswith(_WATCH)
                 },
                 "console": {"public_url": "http://127.0.0.1:8090", "key_sign_in": True},
             },
