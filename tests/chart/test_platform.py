@@ -52,8 +52,26 @@ def test_constraints_without_a_selector_select_the_pods_of_their_component(rende
     first, second = spec["template"]["spec"]["topologySpreadConstraints"]
     assert first == zones | {"labelSelector": spec["selector"]}
     assert second == zones | {"labelSelector": own}
-    defaults = render().one("StatefulSet")["spec"]["template"]["spec"]["topologySpreadConstraints"]
-    assert [one["whenUnsatisfiable"] for one in defaults] == ["ScheduleAnyway"] * 2
+
+
+def test_pods_are_spread_over_nodes_also_where_nodes_have_no_zone(render):
+    """The scheduler ignores a node for all preferred constraints if it has no label of one of them."""
+    spec = render().one("StatefulSet")["spec"]
+    pod = spec["template"]["spec"]
+    (nodes,) = pod["topologySpreadConstraints"]
+    assert (nodes["topologyKey"], nodes["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    (zones,) = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    term = {"topologyKey": "topology.kubernetes.io/zone", "labelSelector": spec["selector"]}
+    assert zones == {"weight": 100, "podAffinityTerm": term}
+
+
+def test_an_affinity_or_constraints_of_a_platform_replace_the_preferred_zones(render):
+    own = {"nodeAffinity": {}}
+    pod = render({"worker": {"affinity": own}}).one("StatefulSet")["spec"]["template"]["spec"]
+    assert (pod["affinity"], len(pod["topologySpreadConstraints"])) == (own, 1)
+    zones = {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    pod = render({"worker": {"topologySpreadConstraints": [zones]}}).one("StatefulSet")["spec"]["template"]["spec"]
+    assert "affinity" not in pod
 
 
 def test_services_and_the_monitor_take_what_a_platform_adds(render):

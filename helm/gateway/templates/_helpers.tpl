@@ -388,11 +388,16 @@ readinessProbe:
 {{/* The spread of a component's pods over zones and nodes. Takes root and component. */}}
 {{- define "gateway.spread" -}}
 {{- $selector := dict "labelSelector" (dict "matchLabels" (include "gateway.selector" . | fromYaml)) -}}
-{{- $spread := (index .root.Values .component).topologySpreadConstraints -}}
+{{- $own := index .root.Values .component -}}
+{{- $spread := $own.topologySpreadConstraints -}}
 {{- if not $spread -}}
-{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" -}}
-{{- $spread = append $spread (dict "topologyKey" $key "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway") -}}
-{{- end -}}
+{{- /* Not the zone too: on nodes without a zone the scheduler then ignores all constraints. */ -}}
+{{- $spread = list (dict "topologyKey" "kubernetes.io/hostname" "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway") -}}
+{{- if not $own.affinity -}}
+{{- $zone := merge (dict "topologyKey" "topology.kubernetes.io/zone") $selector -}}
+{{- $preferred := list (dict "weight" 100 "podAffinityTerm" $zone) -}}
+{{- dict "affinity" (dict "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" $preferred)) | toYaml }}
+{{ end -}}
 {{- end -}}
 topologySpreadConstraints:
   {{- range $spread }}
