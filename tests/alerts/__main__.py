@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ import helm_python as helm
 import yaml
 
 from docs_build.faults import FAULTS, Fault
+from local.kubernetes.deployment import merge
 from tests.alerts.faults import ENDS, PODS, TIME_LINES, Series, healthy
 from tests.alerts.promtool import NoPromtool, promtool
 from tests.alerts.scenarios import BEGINS, SCENARIOS, Scenario, Values
@@ -51,8 +52,13 @@ VALUES = {
 @functools.cache
 def rendered_rules() -> dict[str, Any]:
     """Return the rule groups of the chart as a rule file of Prometheus."""
+    return rules_with({})
+
+
+def rules_with(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rule groups of the chart with other values."""
     with helm.Chart.load(CHART) as chart:
-        manifests = chart.render(VALUES, name="prod", namespace="payers")
+        manifests = chart.render(merge(VALUES, values), name="prod", namespace="payers")
     objects = [one for text in manifests.values() for one in _objects(text)]
     groups = [group for one in objects if one["kind"] == "PrometheusRule" for group in one["spec"]["groups"]]
     return {"groups": groups}

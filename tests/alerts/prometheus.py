@@ -27,6 +27,10 @@ POLL_SECONDS = 0.05
 class Prometheus(AbstractContextManager["Prometheus"]):
     """`with Prometheus() as prometheus:` serves at `url`. Its only job and namespace are those of the chart's rules."""
 
+    def __init__(self, rules: Mapping[str, Any] | None = None) -> None:
+        """`rules` replace those of the chart with the values of the tests."""
+        self._rules = rules or rendered_rules()
+
     def __enter__(self) -> Self:
         """Start the server. Raises NoPromtool if there is none."""
         self._temporary = tempfile.TemporaryDirectory()
@@ -34,7 +38,7 @@ class Prometheus(AbstractContextManager["Prometheus"]):
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         self.scrape({})
-        (directory / "rules.yaml").write_text(yaml.safe_dump(rendered_rules()))
+        (directory / "rules.yaml").write_text(yaml.safe_dump(self._rules))
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(_configuration()))
         self._process = subprocess.Popen(
             [

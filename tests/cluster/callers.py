@@ -30,6 +30,7 @@ class CountingCallers(Callers):
         self.responses = Counter()
         self.disturbances = []
         self.given_up = []
+        self.longest_wait = 0.0  # from the first try of a request to its response
         self.events = []
         self._numbers = itertools.count()
 
@@ -51,7 +52,9 @@ class CountingCallers(Callers):
         return response
 
     async def _until_response(self, caller, path, body, headers):
+        began = time.monotonic()
         response = await super()._until_response(caller, path, body, headers)
+        self.longest_wait = max(self.longest_wait, time.monotonic() - began)
         if response is None:
             self.given_up.append(path)
         return response

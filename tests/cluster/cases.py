@@ -1,6 +1,6 @@
-"""The cases, in the order in which they run on one cluster. A docstring is the first line of the transcript."""
+"""The cases, in the order in which they run on a cluster. A docstring is the first line of the transcript."""
 
-from tests.cluster import changes, installing, networks, outages, rotation, scaling
+from tests.cluster import changes, installing, networks, nodes, outages, rotation, scaling
 
 CASES = {
     "install": installing.install,
@@ -23,4 +23,9 @@ CASES = {
     "database-away": outages.database_away,
     "kafka-away": outages.kafka_away,
     "uninstalled": installing.uninstalled,
+    "node-cut-off": nodes.node_cut_off,
+    "node-drained-without-kafka": nodes.node_drained_without_kafka,
+    "node-lost": nodes.node_lost,
 }
+# The others run on one node.
+NODES = dict.fromkeys(("node-cut-off", "node-drained-without-kafka", "node-lost"), 3)

@@ -1,4 +1,4 @@
-"""`make cluster-test`: cases on a real cluster, each under a load of commands and with a verdict of the judge.
+"""`make cluster-test`: cases on real clusters, each under a load of commands and with a verdict of the judge.
 
 Runs inside the sandbox of `local.kubernetes`. A transcript of each case goes to dist/cluster.
 """
@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from local.event_listener import listening
@@ -20,18 +21,18 @@ from local.kubernetes.deployment import IMAGE
 from local.kubernetes.paths import OF_THIS_TREE, ROOT, Artifacts, programs
 from local.kubernetes.servers import PREFIX
 from tests.cluster import scene as scenes
-from tests.cluster.cases import CASES
+from tests.cluster.cases import CASES, NODES
 
 TRANSCRIPTS = ROOT / "dist" / "cluster"
 
 
-async def run_cases(names, first, later):
+async def run_cases(names, nodes, first, later):
     began, failed = time.monotonic(), []
 
     def report(what):
         print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
 
-    async with kubernetes(programs(), [first, later], report) as cluster:
+    async with kubernetes(programs(), [first, later], report, nodes=nodes) as cluster:
         if later.archive == first.archive:
             for node in cluster.nodes:
                 await asyncio.to_thread(node.tag, f"{IMAGE}:{first.tag}", f"{IMAGE}:{later.tag}")
@@ -88,14 +89,13 @@ def artifacts(words):
 
 
 def main():
-    given = sys.argv[1:]
     parser = argparse.ArgumentParser(prog="make cluster-test", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("cases", nargs="*", help="all, if none is given")
     made_of = {"nargs": 3, "metavar": ("CHART", "IMAGE", "TAG")}
     parser.add_argument("--install", **made_of, default=OF_THIS_TREE, help="install these instead of this tree's")
     parser.add_argument("--upgrade-to", **made_of, help="let the cases that upgrade take these")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(given)
+    parser.add_argument("--inside", type=int, metavar="NODES", help=argparse.SUPPRESS)
+    options = parser.parse_args()
     if unknown := set(options.cases) - CASES.keys():
         parser.error(f"there is no case {', '.join(sorted(unknown))}; choose from: {', '.join(CASES)}")
     if options.inside:
@@ -104,9 +104,24 @@ def main():
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a stopped broker is expected here
         first = artifacts(options.install)
         later = artifacts(options.upgrade_to) if options.upgrade_to else first._replace(tag="next")
-        return asyncio.run(run_cases(options.cases or list(CASES), first, later))
-    has_images = options.install != OF_THIS_TREE
-    return exit_code(lambda: run_in_sandbox("tests.cluster.run", ["--inside", *given], has_images=has_images))
+        return asyncio.run(run_cases(options.cases, options.inside, first, later))
+    clusters = by_nodes(options.cases or CASES)
+    return max(exit_code(partial(run_on, nodes, names, options)) for nodes, names in clusters.items())
+
+
+def run_on(nodes, names, options):
+    """Run cases on a cluster of their own; return the exit code."""
+    words = ["--install", *map(str, options.install), "--inside", str(nodes)]
+    words += ["--upgrade-to", *options.upgrade_to] if options.upgrade_to else []
+    return run_in_sandbox("tests.cluster.run", [*words, "--", *names], has_images=options.install != OF_THIS_TREE)
+
+
+def by_nodes(names):
+    """Return the cases of each cluster by its number of nodes."""
+    clusters = {}
+    for name in names:
+        clusters.setdefault(NODES.get(name, 1), []).append(name)
+    return clusters
 
 
 if __name__ == "__main__":

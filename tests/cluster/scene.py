@@ -129,9 +129,9 @@ class Scene:
         """Wait until every pod that Deployments and StatefulSets want is there and ready, and no other one."""
 
         async def are_ready():
-            rows = [row_of(pod) for pod in (await self.pods()).values()]
+            pods = (await self.pods()).values()
             wanted = await asyncio.to_thread(self.tools.wanted_pods)
-            return len(rows) == wanted and all(row[1:3] == ("1/1", "Running") for row in rows)
+            return len(pods) == wanted and all(map(is_ready, pods))
 
         return await self.until(are_ready, within, "every pod is ready")
 
@@ -230,6 +230,7 @@ class Scene:
     async def load(self):
         """Callers send commands while the block runs; the block ends when their cases have ended."""
         before, self.callers._is_stopped = Counter(self.callers.responses), False
+        began, self.callers.longest_wait = time.monotonic(), 0.0
         sending = asyncio.create_task(self.callers.run_until(float("inf"), CASES_PER_SECOND))
         try:
             yield
@@ -238,11 +239,22 @@ class Scene:
             await sending
         seen = self.callers.responses - before
         self.note(f"responses during the case: {dict(seen)}")
+        self.note(f"the longest wait for a response, with retries: {self.callers.longest_wait:.1f} s")
+        ended = self.callers.ended
+        lasted = [ended[one] - at for one, at in self.callers.accepted.items() if at >= began and one in ended]
+        self.note(f"the longest time from a 202 to the outcome: {max(lasted, default=0.0):.1f} s")
 
 
 def is_lasting(pod):
     """Whether the pod is none of a Job, of `helm test` or of a case."""
     return any(owner["kind"] in {"ReplicaSet", "StatefulSet"} for owner in pod["metadata"].get("ownerReferences", []))
+
+
+def is_ready(pod):
+    """Whether the pod is ready, and its node answers."""
+    # Only the condition knows of the node.
+    conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
+    return row_of(pod)[1:3] == ("1/1", "Running") and conditions.get("Ready") == "True"
 
 
 def row_of(pod):

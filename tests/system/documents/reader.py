@@ -39,6 +39,7 @@ RUN_ELSEWHERE = {
     ("kubectl", "--namespace", "gateway", "exec", "gateway-deliverer-0"): "tests/system/deliverer/test_operations.py",
     ("gateway", "drill"): "tests/system/local/test_drill.py",
     ("kubectl", "--namespace", "gateway", "scale"): "tests/system/upgrade/test_migrate_topics.py",
+    ("kubectl", "taint"): "tests/cluster/nodes.py",
     ("gateway", "topics", "migrate"): "tests/system/upgrade/test_migrate_topics.py",
     ("gateway", "audit"): "tests/system/runtime/test_audit_export.py",
     ("gateway", "shadow"): "tests/system/shadow/test_shadow.py",
