@@ -1,8 +1,8 @@
 """Which series grow after the warm-up. Pure.
 
 Memory and handles may not grow, but for what the load explains: a worker keeps about 1.3 KiB for each authorization
-(docs/capacity.md); no other process keeps anything. Tables and topics grow with the load; their bytes for each command
-may not.
+(docs/capacity.md); the ingress remembers its last 100,000 commands and 10,000 outcomes; no other process keeps
+anything. Tables and topics grow with the load; their bytes for each command may not.
 
 The rate of memory and handles is a slope with a 95 % confidence interval. Neighbouring samples depend on each other,
 so the slope is that of ten means.
@@ -20,6 +20,8 @@ from enum import Enum
 from itertools import pairwise
 from typing import Self
 
+from local.soak.records import Sample
+
 HOUR = 3_600.0
 # In a day 24 MiB or 24 handles: a process with 256 MiB to spare runs for ten days.
 LEAST_PER_HOUR = {"bytes": float(1 << 20), "handles": 1.0}
@@ -31,6 +33,9 @@ PER_COMMAND = 1.5
 # Files grow in steps: a smaller growth shows nothing.
 LEAST_GROWTH_BYTES = 4 << 20
 BYTES_OF_AUTHORIZATION = 2_048
+# Measured: 433 bytes for a command of `Replays`, 1.4 KiB for an outcome of `Waiters`.
+BYTES_OF_COMMAND, BYTES_OF_OUTCOME = 512, 1_536
+COMMANDS_REMEMBERED, OUTCOMES_REMEMBERED = 100_000, 10_000
 FEWEST_SAMPLES = 6
 WARM_UP_SHARE, WARM_UP_SECONDS = 0.4, 900.0
 
@@ -79,31 +84,37 @@ class Trend(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The growth of memory or handles in an hour beyond `explained`, within ± `margin`."""
+    """The growth of memory or handles in an hour beyond what the load explains, within ± `margin`."""
 
     trend: Trend
     per_hour: float = 0.0
     margin: float = 0.0
-    explained: float = 0.0
 
 
-def growth_of(series: Series, authorizations: float) -> Growth:
-    """Judge the part of a series after the warm-up; `authorizations` were added in that time."""
+def explained(name: str, sample: Sample) -> float:
+    """Return the bytes or handles that a process keeps for the load at a sample."""
+    if name.startswith("memory worker"):
+        return float(BYTES_OF_AUTHORIZATION * sample.authorizations)
+    if name.startswith("memory ingress"):
+        commands = BYTES_OF_COMMAND * min(sample.accepted, COMMANDS_REMEMBERED)
+        return float(commands + BYTES_OF_OUTCOME * min(sample.ended, OUTCOMES_REMEMBERED))
+    return 0.0
+
+
+def growth_of(series: Series) -> Growth:
+    """Judge the part of a series after the warm-up, less what the load explains."""
     points = series.points
     seconds = points[-1][0] - points[0][0] if points else 0.0
     if seconds < LEAST_SECONDS or len(points) < 2 * MEANS:
         return Growth(Trend.TOO_SHORT)
-    explained = 0.0
-    if series.unit == "bytes" and "worker" in series.name:
-        explained = BYTES_OF_AUTHORIZATION * authorizations / seconds * HOUR
     slope, margin = (HOUR * value for value in _slope_and_margin(_means(points)))
-    least, beyond = LEAST_PER_HOUR[series.unit], slope - explained
+    least = LEAST_PER_HOUR[series.unit]
     trend = Trend.UNCLEAR
-    if beyond - margin > least:
+    if slope - margin > least:
         trend = Trend.GROWS
-    elif beyond + margin < least:
+    elif slope + margin < least:
         trend = Trend.STEADY
-    return Growth(trend, beyond, margin, explained)
+    return Growth(trend, slope, margin)
 
 
 def _means(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

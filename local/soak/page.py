@@ -4,10 +4,11 @@ import html
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from local.soak.growth import HOUR, Growth, Series, Trend, grows_per_command, growth_of, warm_up_of
-from local.soak.records import Fault, Sample, Session
+from local.soak.growth import HOUR, Growth, Series, Trend, explained, grows_per_command, growth_of, warm_up_of
+from local.soak.records import Fault, Session
 
 WIDTH, HEIGHT = 860, 120
 _STYLE = (
@@ -32,11 +33,15 @@ def _unit_of(name: str) -> str:
 
 
 def growths_of(session: Session) -> list[tuple[Series, Growth]]:
-    """Return memory and handles after the warm-up, each with its growth."""
-    late = _late(session)
-    authorizations = late[-1].authorizations - late[0].authorizations if late else 0
-    parts = [series.after(warm_up_of(session.seconds)) for series in series_of(session)]
-    return [(part, growth_of(part, authorizations)) for part in parts if part.name.startswith(("memory", "handles"))]
+    """Return memory and handles after the warm-up, each with its growth beyond what the load explains."""
+    samples = {sample.at: sample for sample in session.samples}
+    found = []
+    for series in series_of(session):
+        if series.name.startswith(("memory", "handles")):
+            part = series.after(warm_up_of(session.seconds))
+            beyond = tuple((at, value - explained(part.name, samples[at])) for at, value in part.points)
+            found.append((part, growth_of(replace(part, points=beyond))))
+    return found
 
 
 def growth_problems(session: Session) -> list[str]:
@@ -53,10 +58,6 @@ def growth_problems(session: Session) -> list[str]:
             commands = Series("commands", "commands", tuple((at, ended[at]) for at, _ in part.points))
             found += [one for one in [grows_per_command(part, commands)] if one is not None]
     return found
-
-
-def _late(session: Session) -> list[Sample]:
-    return [sample for sample in session.samples if sample.at >= warm_up_of(session.seconds)]
 
 
 def _rate(series: Series, growth: Growth) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.soak.growth import HOUR, Series, Trend, grows_per_command, growth_of, slope_of
-from local.soak.page import growth_problems, growth_sentence, problems_of, render
+from local.soak.page import growth_problems, growth_sentence, growths_of, problems_of, render
 from local.soak.records import Fault, Sample, Session, SessionLog, read_sessions
 
 MIB = 1 << 20
@@ -41,35 +41,55 @@ def noisy(name, unit, per_hour, noise, *, minutes=90):
     ],
 )
 def test_a_trend_needs_an_interval_on_one_side_of_the_least_rate(per_hour, noise, trend):
-    found = growth_of(noisy("memory projector", "bytes", per_hour * MIB, noise * MIB), 0)
+    found = growth_of(noisy("memory projector", "bytes", per_hour * MIB, noise * MIB))
     assert found.trend is trend
     assert found.per_hour == pytest.approx(per_hour * MIB, abs=found.margin * 2)
 
 
 def test_an_hour_is_the_least_time():
     steep = {minutes: noisy("memory projector", "bytes", 90 * MIB, MIB, minutes=minutes) for minutes in (59, 60)}
-    assert {minutes: growth_of(series, 0).trend for minutes, series in steep.items()} == {
+    assert {minutes: growth_of(series).trend for minutes, series in steep.items()} == {
         59: Trend.TOO_SHORT,
         60: Trend.GROWS,
     }
-    assert growth_of(Series("memory", "bytes", ()), 0).trend is Trend.TOO_SHORT
+    assert growth_of(Series("memory", "bytes", ())).trend is Trend.TOO_SHORT
 
 
 def test_authorizations_explain_the_growth_of_workers_alone():
-    added = 3 * MIB / 2_048 * 1.5
-    trends = {name: growth_of(noisy(f"memory {name}", "bytes", 3 * MIB, MIB / 2), added).trend for name in PROCESSES}
-    assert trends == {"worker-1": Trend.STEADY, "ingress-0": Trend.GROWS, "projector": Trend.GROWS}
+    assert _trends(2_048, authorizations=100) == {
+        "worker-1": Trend.STEADY,
+        "ingress-0": Trend.GROWS,
+        "projector": Trend.GROWS,
+    }
+
+
+def test_commands_explain_the_growth_of_the_ingress_until_it_remembers_its_most():
+    assert _trends(512, commands=100)["ingress-0"] is Trend.STEADY
+    assert _trends(512 + 1_536, commands=20)["ingress-0"] is Trend.STEADY
+    assert _trends(512, commands=2_000)["ingress-0"] is Trend.GROWS
+    assert _trends(512, commands=100)["worker-1"] is Trend.GROWS
+
+
+def _trends(bytes_each, *, authorizations=0, commands=0):
+    """The trends of processes that keep so many bytes for each authorization or command, as many in a minute."""
+    samples = []
+    for minute in range(91):
+        kept = {f"memory {name}": 150.0 * MIB + bytes_each * minute * (authorizations + commands) for name in PROCESSES}
+        ended = minute * commands if bytes_each > 512 else 10_000
+        samples.append(Sample(60.0 * minute, kept, minute * commands, ended, minute * authorizations, []))
+    found = growths_of(Session(0.0, 7, "1.0", samples))
+    return {part.name.removeprefix("memory "): growth.trend for part, growth in found}
 
 
 def test_handles_that_grow_fail():
-    assert growth_of(noisy("handles worker-1", "handles", 12, 1), 10_000).trend is Trend.GROWS
-    assert growth_of(noisy("handles worker-1", "handles", 0, 0.5), 0).trend is Trend.STEADY
+    assert growth_of(noisy("handles worker-1", "handles", 12, 1)).trend is Trend.GROWS
+    assert growth_of(noisy("handles worker-1", "handles", 0, 0.5)).trend is Trend.STEADY
 
 
 @given(st.floats(-80, 80), st.floats(0, 200), st.integers(60, 300))
 def test_without_noise_the_rate_is_exact_and_never_unclear(per_hour, begin, minutes):
     points = tuple((30.0 * n, (begin + per_hour * n / 120) * MIB) for n in range(2 * minutes + 1))
-    found = growth_of(Series("memory ingress-0", "bytes", points), 10_000)
+    found = growth_of(Series("memory ingress-0", "bytes", points))
     assert found.per_hour / MIB == pytest.approx(per_hour, abs=1e-3)
     if abs(per_hour - 1) > 0.01:
         assert found.trend is (Trend.GROWS if per_hour > 1 else Trend.STEADY)
