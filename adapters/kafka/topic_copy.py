@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
@@ -20,10 +20,17 @@ MAX_UNCONFIRMED = 2_000
 STALLED_SECONDS = 60.0
 
 
+class Extent(NamedTuple):
+    """The offsets of a partition's first record and after its last one."""
+
+    begin: int
+    end: int
+
+
 async def read_partitions(
     kafka: KafkaSettings,
     topic: str,
-    extents: Mapping[int, tuple[int, int]],
+    extents: Mapping[int, Extent],
     wanted: Callable[[], frozenset[int]],
 ) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord], bool]]:
     """Read partitions between two offsets; return the partition, its next records, and whether its end is reached.
@@ -71,10 +78,8 @@ async def _read(
             raise TimeoutError(f"no record of {topic} arrived for {STALLED_SECONDS:.0f} s")
 
 
-async def extents_of(
-    kafka: KafkaSettings, topics: Mapping[str, int], *, committed: bool
-) -> dict[str, list[tuple[int, int]]]:
-    """Return the begin and the end of each partition, by topic; `topics` has the number of partitions.
+async def extents_of(kafka: KafkaSettings, topics: Mapping[str, int], *, committed: bool) -> dict[str, list[Extent]]:
+    """Return the extent of each partition, by topic; `topics` has the number of partitions.
 
     `committed`: the end for a reader of committed records; it is lower while a transaction is open.
     """
@@ -90,7 +95,7 @@ async def extents_of(
                     await consumer.beginning_offsets(partitions),
                     await consumer.end_offsets(partitions),
                 )
-            found[topic] = [(int(begins[one]), int(ends[one])) for one in partitions]
+            found[topic] = [Extent(int(begins[one]), int(ends[one])) for one in partitions]
         return found
     finally:
         await bounded_stop(consumer)

@@ -1,15 +1,19 @@
-"""What every verb shares: its end with a message, JSON for programs, and the name of the local user."""
+"""What verbs share: the end with a message, also without Kafka, JSON for programs, and the name of the local user."""
 
+import asyncio
 import getpass
 import json
+from collections.abc import Coroutine
 from dataclasses import asdict
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
 from runtime.exits import Exit
+from runtime.settings import KafkaSettings
 from schemas.fields.visible_text import escaped_json
 
+Result = TypeVar("Result")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
 AsOneJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Operator = Annotated[
@@ -33,6 +37,25 @@ def fail(code: Exit, message: str, verb: str = "gateway") -> NoReturn:
     """Print the message on standard error and exit with the code."""
     typer.echo(f"{verb}: {message}", err=True)
     raise typer.Exit(code)
+
+
+def run_with_kafka(kafka: KafkaSettings, work: Coroutine[object, None, Result], verb: str = "gateway") -> Result:
+    """Return the result of the work; end the program with 69 if Kafka is unreachable, with 78 if the work refuses."""
+    from adapters.kafka.clients import KafkaFailure, sentence_of  # noqa: PLC0415 - imported by the verbs that need it
+    from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - as above
+    from offline.stopped import OfflineRefused  # noqa: PLC0415 - as above
+
+    try:
+        return asyncio.run(work)
+    except OfflineRefused as refused:
+        fail(Exit.CONFIG, str(refused), verb)
+    except KafkaAway as away:
+        fail(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again", verb)
+    except TopicRequestRejected as rejected:
+        fail(Exit.UNAVAILABLE, str(rejected), verb)
+    except KafkaFailure as failure:
+        reason = f"{','.join(kafka.bootstrap)}: {sentence_of(failure)}"
+        fail(Exit.UNAVAILABLE, f"Kafka at {reason}; run the same command again", verb)
 
 
 def print_json(value: object, indent: int | None = None) -> None:

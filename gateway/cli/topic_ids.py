@@ -7,7 +7,6 @@ from adapters.kafka.clients import KafkaFailure, sentence_of
 from adapters.kafka.topic_copy import extents_of
 from adapters.kafka.topics import Difference, FoundTopic
 from consumers.engine.core.progress import ProgressUnreadable, decode
-from offline.migration.plan import Extent
 from offline.rebuild.partition import progress_records
 from runtime.settings import KafkaSettings
 from schemas.topics import Topics
@@ -30,7 +29,7 @@ async def id_differences(
     try:
         async with asyncio.timeout(_SECONDS):
             extents = (await extents_of(kafka, {state: found[state].partitions}, committed=True))[state]
-            records = await progress_records(kafka, state, {n: Extent(*one) for n, one in enumerate(extents)})
+            records = await progress_records(kafka, state, dict(enumerate(extents)))
     except KafkaFailure as failure:
         raise ProgressNotRead(f"the progress in {state} was not read: {sentence_of(failure)}") from failure
     now = found[commands].id

@@ -1,9 +1,8 @@
 """`gateway topics`: compares the topics with the required ones, creates and migrates them, prints ACL commands."""
 
-import asyncio
 import os
-from collections.abc import Coroutine, Iterable
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -15,13 +14,12 @@ from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compa
 from gateway.cli.all_topics import all_topics
 from gateway.cli.migration import command
 from gateway.cli.rebuild import command as rebuild_command
-from gateway.cli.terminal import AsOneJson, fail, print_json
+from gateway.cli.terminal import AsOneJson, fail, print_json, run_with_kafka
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
 
 _NO_DIFFERENCE = "All topics are correct."
-Result = TypeVar("Result")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,7 +43,7 @@ def plan(*, as_json: AsOneJson = False) -> None:
       78  you must change something by hand before the processes can run
     """
     settings = load_cluster_settings(os.environ)
-    differences = _run(_plan(settings))
+    differences = run_with_kafka(settings.kafka, _plan(settings), "gateway topics")
     if as_json:
         print_json({"differences": differences}, indent=2)
     elif differences:
@@ -65,7 +63,7 @@ def apply_plan(*, as_json: AsOneJson = False) -> None:
       78  you must change something by hand before the processes can run
     """
     settings = load_cluster_settings(os.environ)
-    applied, left = _run(_apply(settings))
+    applied, left = run_with_kafka(settings.kafka, _apply(settings), "gateway topics")
     if as_json:
         print_json({"applied": applied, "left": left}, indent=2)
     else:
@@ -159,17 +157,6 @@ async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tup
 
 def _wanted(settings: ClusterSettings) -> tuple[WantedTopic, ...]:
     return wanted_topics(all_topics(settings), settings.topics)
-
-
-def _run(work: Coroutine[object, None, Result]) -> Result:
-    from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - as above
-
-    try:
-        return asyncio.run(work)
-    except KafkaAway as away:
-        fail(Exit.UNAVAILABLE, f"Kafka at {away}", "gateway topics")
-    except TopicRequestRejected as refused:
-        fail(Exit.UNAVAILABLE, str(refused), "gateway topics")
 
 
 def _code(differences: Iterable[Difference], *, changes: Exit) -> Exit:

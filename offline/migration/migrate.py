@@ -6,29 +6,22 @@ A worker that starts too early on the new topics stops every partition that has 
 progress. A second run finds the plan, skips what the first one wrote, and continues.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
-from adapters.kafka.topic_copy import RecordWriter, extents_of, open_writer
+from adapters.kafka.topic_copy import Extent, RecordWriter, extents_of, open_writer
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.progress import PROGRESS_KEY, ProgressUnreadable, decode, encode
 from consumers.engine.state_store import input_key
 from offline.migration.copying import Copied, Newest, copy, find_newest, ordered, read_back
 from offline.migration.merge import SourceRecord
-from offline.migration.plan import PLAN_KEY, PLAN_PARTITION, Extent, MigrationPlan, PlanUnreadable
+from offline.migration.plan import PLAN_KEY, PLAN_PARTITION, MigrationPlan, PlanUnreadable
 from offline.migration.progress import NewProgress
+from offline.stopped import OfflineRefused, settled_extents
 from runtime.settings import KafkaSettings
 from schemas.topics import Topic, Topics, partition_for
 
-# A killed worker's transaction stays open for 15 s by default, 60 s at most.
-TRANSACTIONS_WITHIN_SECONDS = 90.0
-_LOOK_AGAIN_SECONDS = 1.0
 _ORDER = ("state", "authorizations", "events", "dead_letters", "commands")
-
-
-class MigrationRefused(Exception):
-    """The topics are not in a state that can be migrated; the message names the reason and the next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +54,9 @@ class Migration:
         self._source_id, self._target_id = source_id, target_id
 
     async def run(self, report: Callable[[str], None]) -> Migrated:
-        """Migrate, or continue where an earlier run stopped. Raises MigrationRefused and KafkaFailure."""
+        """Migrate, or continue where an earlier run stopped. Raises OfflineRefused and KafkaFailure."""
         now = await self._plan()
-        before = await self._ends(self._target, dict.fromkeys(self._partitions, self._wanted))
+        before = await self._target_extents()
         async with open_writer(self._kafka) as writer:
             is_new = await self._settle_plan(writer, now, before)
             if is_new is None:
@@ -79,7 +72,7 @@ class Migration:
                 copied[role] = await self._copy(writer, role, records, there[role], progress)
                 report(f"{role}: {sum(copied[role].counts)} records")
             if not progress.fits:
-                raise MigrationRefused(
+                raise OfflineRefused(
                     "an unfinished command has more than a million finished ones after it in its new partition: "
                     "run again with another prefix and more --partitions"
                 )
@@ -96,16 +89,9 @@ class Migration:
 
     async def _plan(self) -> MigrationPlan:
         """Look at the sources, once no transaction is open."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + TRANSACTIONS_WITHIN_SECONDS
-        while True:
-            extents = await self._ends(self._source, self._partitions)
-            if extents == await self._ends(self._source, self._partitions, committed=False):
-                prefix = self._source.commands.name.removesuffix("commands")
-                return MigrationPlan(prefix, self._wanted, {role: tuple(of_role) for role, of_role in extents.items()})
-            if loop.time() > deadline:
-                raise MigrationRefused("a transaction is open, or records arrive: stop every process, then run again")
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        extents = await settled_extents(self._kafka, self._source, self._partitions)
+        prefix = self._source.commands.name.removesuffix("commands")
+        return MigrationPlan(prefix, self._wanted, {role: tuple(of_role) for role, of_role in extents.items()})
 
     async def _settle_plan(
         self, writer: RecordWriter, now: MigrationPlan, before: Mapping[str, list[Extent]]
@@ -121,7 +107,7 @@ class Migration:
             if record.key == PLAN_KEY
         ]
         if not values:
-            raise MigrationRefused(
+            raise OfflineRefused(
                 f"{self._target.state.name} is in use or was migrated long ago: choose another prefix with --to"
             )
         if values[-1] is None:
@@ -129,9 +115,9 @@ class Migration:
         try:
             planned = MigrationPlan.decode(values[-1])
         except PlanUnreadable as error:
-            raise MigrationRefused(f"{error}: choose another prefix with --to") from error
+            raise OfflineRefused(f"{error}: choose another prefix with --to") from error
         if differences := list(planned.differences(now)):
-            raise MigrationRefused(
+            raise OfflineRefused(
                 f"an earlier run was interrupted, and the sources have changed since ({differences[0]}): "
                 "stop every process, then run again with another prefix"
             )
@@ -139,7 +125,7 @@ class Migration:
 
     def _progress(self, states: Newest, now: MigrationPlan) -> NewProgress:
         if states.twice:
-            raise MigrationRefused(
+            raise OfflineRefused(
                 f"{len(states.twice)} authorizations have states in two partitions, so two workers have applied their "
                 "commands: contact the maintainers before anything else"
             )
@@ -148,7 +134,7 @@ class Migration:
         for number in range(len(now.extents["commands"])):
             recorded = states.progress.get(number)
             if recorded is None and number in with_states:
-                raise MigrationRefused(
+                raise OfflineRefused(
                     f"partition {number} of {self._source.state.name} has states and no progress record: "
                     "docs/operations.md#the-state-topic-was-lost"
                 )
@@ -159,11 +145,11 @@ class Migration:
         try:
             progress, topic = decode(recorded)
         except ProgressUnreadable as error:
-            raise MigrationRefused(
+            raise OfflineRefused(
                 f"the progress record of partition {number} is from another release: migrate with that release"
             ) from error
         if topic not in {self._source_id, None}:
-            raise MigrationRefused(
+            raise OfflineRefused(
                 f"the progress record of partition {number} is of another topic, not of {self._source.commands.name} "
                 "as it is now: docs/operations.md#the-topic-was-created-again"
             )
@@ -203,25 +189,22 @@ class Migration:
     async def _prove(self, planned: MigrationPlan, copied: Mapping[str, Copied]) -> None:
         """Read the new topics and compare. Also look whether a process wrote to the sources meanwhile."""
         if differences := list(planned.differences(await self._plan())):
-            raise MigrationRefused(
+            raise OfflineRefused(
                 f"{differences[0]}, while records were copied: stop every process, then run again with another prefix"
             )
-        ends = await self._ends(self._target, dict.fromkeys(self._partitions, self._wanted))
+        ends = await self._target_extents()
         for role, wanted in copied.items():
             found = await read_back(self._kafka, _topic(self._target, role).name, dict(enumerate(ends[role])))
             if not wanted.same_as(found):
-                raise MigrationRefused(
+                raise OfflineRefused(
                     f"{_topic(self._target, role).name} has {sum(found.counts)} records and must have "
                     f"{sum(wanted.counts)}, the same in the same order: another program wrote to it, or retention "
                     "deleted records. Run again with another prefix"
                 )
 
-    async def _ends(
-        self, topics: Topics, partitions: Mapping[str, int], *, committed: bool = True
-    ) -> dict[str, list[Extent]]:
-        counts = {_topic(topics, role).name: count for role, count in partitions.items()}
-        found = await extents_of(self._kafka, counts, committed=committed)
-        return {role: [Extent(*one) for one in found[_topic(topics, role).name]] for role in partitions}
+    async def _target_extents(self) -> dict[str, list[Extent]]:
+        found = await extents_of(self._kafka, {topic.name: self._wanted for topic in self._target}, committed=True)
+        return {topic.role: found[topic.name] for topic in self._target}
 
     def _place(self, record: SourceRecord) -> int:
         """Return the new partition. A record without a key is no command; it keeps its distance from the others."""

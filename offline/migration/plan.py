@@ -7,19 +7,14 @@ interrupted run continues by counting them.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+from adapters.kafka.topic_copy import Extent
 
 # Looks like an authorization's key to a worker. No worker starts before the migration removes it.
 PLAN_KEY: Final = b"\x00migration"
 PLAN_PARTITION: Final = 0
 _VERSION: Final = 1
-
-
-class Extent(NamedTuple):
-    """The offsets of a partition's first record and after its last one."""
-
-    begin: int
-    end: int
 
 
 class PlanUnreadable(ValueError):

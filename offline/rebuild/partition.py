@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from adapters.kafka.topic_copy import read_partitions
+from adapters.kafka.topic_copy import Extent, read_partitions
 from consumers.applier.task import read
 from consumers.authorization.recent_commands import KEPT_SECONDS
 from consumers.authorization.state import AuthorizationState
@@ -16,19 +16,15 @@ from consumers.engine.core.offset_tracker import WINDOW, Committed, OffsetTracke
 from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.state_store import state_record
 from offline.migration.merge import SourceRecord
-from offline.migration.plan import Extent
 from offline.rebuild.history import History
 from offline.rebuild.logged import LoggedCommand, ended, logged
 from offline.rebuild.state import rebuilt
+from offline.stopped import OfflineRefused
 from runtime.settings import KafkaSettings
 from schemas.authorization import AuthorizationRecord
 from schemas.records import UnreadableRecord, read_authorization, read_event
 from schemas.sealing import Keys
 from schemas.topics import Topics
-
-
-class RecordUnreadable(Exception):
-    """A record of the gateway that this release cannot read; the message has its place and the next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ class PartitionSources:
 async def read_sources(known: RebuildInput, number: int, only: bytes | None = None) -> PartitionSources:
     """Read one partition of `commands`, `events` and `authorizations`; `only` keeps one authorization.
 
-    Raises RecordUnreadable and KafkaFailure.
+    Raises OfflineRefused and KafkaFailure.
     """
     found = PartitionSources()
     oldest = await _read_commands(known, number, only, found)
@@ -200,7 +196,7 @@ def _input(record: SourceRecord) -> Record:
 
 def _require_foreign(record: UnreadableRecord, role: str, number: int, offset: int) -> None:
     if record.envelope is not None and record.envelope.source.startswith("/collate-gateway/"):
-        raise RecordUnreadable(
+        raise OfflineRefused(
             f"offset {offset} of partition {number} of {role} cannot be read ({record.problem}): if a newer release "
             "wrote it, rebuild with that release"
         )

@@ -6,25 +6,16 @@ The progress is the last record of a partition. A worker that starts before it f
 the partition. A second run rebuilds every partition that has no progress.
 """
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from adapters.kafka.topic_copy import RecordWriter, extents_of, open_writer
+from adapters.kafka.topic_copy import Extent, RecordWriter, open_writer
 from consumers.engine import Output
 from consumers.engine.core.progress import PROGRESS_KEY, encode
 from consumers.engine.state_store import state_record
-from offline.migration.plan import Extent
 from offline.rebuild.partition import RebuildInput, has_progress, progress_of, read_sources, state_outputs
+from offline.stopped import OfflineRefused, settled_extents
 from schemas.topics import partition_for
-
-# A killed worker's transaction stays open for 15 s by default, 60 s at most.
-TRANSACTIONS_WITHIN_SECONDS = 90.0
-_LOOK_AGAIN_SECONDS = 1.0
-
-
-class RebuildRefused(Exception):
-    """The topics are not in a condition that can be rebuilt; the message names the reason and the next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +37,7 @@ class Rebuild:
         self._known, self._partitions = known, partitions
 
     async def run(self, again: Collection[int], report: Callable[[str], None]) -> Rebuilt:
-        """Rebuild every partition without progress, and those in `again`. Raises RebuildRefused and KafkaFailure."""
+        """Rebuild every partition without progress, and those in `again`. Raises OfflineRefused and KafkaFailure."""
         known = replace(self._known, extents=await self._extents())
         kept, states, unfinished, skipped = [], 0, 0, 0
         for number in range(self._partitions):
@@ -56,12 +47,12 @@ class Rebuild:
             sources = await read_sources(known, number)
             progress = progress_of(sources, known, number)
             if sources.has_lost_ends():
-                raise RebuildRefused(
+                raise OfflineRefused(
                     f"partition {number} of {known.topics.commands.name} has an unfinished command from before the "
                     f"first record of {known.topics.events.name}: its end may be deleted. Contact the maintainers"
                 )
             if progress is None:
-                raise RebuildRefused(
+                raise OfflineRefused(
                     f"partition {number} of {known.topics.commands.name} has an unfinished command with more than a "
                     "million records after it"
                 )
@@ -85,7 +76,7 @@ class Rebuild:
         number = partition_for(key, self._partitions)
         known = replace(self._known, extents=await self._extents())
         if not await has_progress(known, number):
-            raise RebuildRefused(
+            raise OfflineRefused(
                 f"partition {number} of {known.topics.state.name} has no progress record: rebuild all lost partitions, "
                 "without --authorization"
             )
@@ -99,19 +90,9 @@ class Rebuild:
         return True
 
     async def _extents(self) -> Mapping[str, list[Extent]]:
-        """Return the extents once no transaction is open. `commands` has no transactions, and may still grow."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + TRANSACTIONS_WITHIN_SECONDS
-        roles = {topic.role: topic.name for topic in self._known.topics}
-        counts = dict.fromkeys(roles.values(), self._partitions)
-        while True:
-            found = await extents_of(self._known.kafka, counts, committed=True)
-            all_records = await extents_of(self._known.kafka, counts, committed=False)
-            if all(found[name] == all_records[name] for role, name in roles.items() if role != "commands"):
-                return {role: [Extent(*one) for one in found[name]] for role, name in roles.items()}
-            if loop.time() > deadline:
-                raise RebuildRefused("a transaction is open, or a worker runs: stop every worker, then run again")
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        """Return the extents once no transaction is open. Ingress, which writes `commands`, may still run."""
+        partitions = {topic.role: self._partitions for topic in self._known.topics}
+        return await settled_extents(self._known.kafka, self._known.topics, partitions, growing={"commands"})
 
 
 async def _write(writer: RecordWriter, number: int, output: Output) -> None:

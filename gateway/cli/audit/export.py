@@ -3,7 +3,6 @@
 It reads with Kafka credentials and needs no read model.
 """
 
-import asyncio
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gateway.cli.terminal import fail, group_of
+from gateway.cli.terminal import fail, group_of, run_with_kafka
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
 from schemas.fields.scalars import is_id
@@ -136,15 +135,11 @@ def _read(
     since: datetime | None, until: datetime, authorization: str | None
 ) -> tuple["EventReader", list[dict[str, object]]]:
     """Read the records of a span. Ends the verb if Kafka is unreachable."""
-    from adapters.kafka.clients import KafkaFailure  # noqa: PLC0415 - imported by the verb that needs it
-    from gateway.cli.audit.event_reader import EventReader  # noqa: PLC0415 - as above
+    from gateway.cli.audit.event_reader import EventReader  # noqa: PLC0415 - imported by the verb that needs it
 
     settings = load_cluster_settings(os.environ)
     reader = EventReader(settings, since, until, authorization)
-    try:
-        return reader, asyncio.run(_records(reader))
-    except KafkaFailure as error:
-        fail(Exit.UNAVAILABLE, f"Kafka at {','.join(settings.kafka.bootstrap)}: {type(error).__name__}")
+    return reader, run_with_kafka(settings.kafka, _records(reader))
 
 
 def _time(option: str, text: str) -> datetime:

@@ -1,28 +1,24 @@
 """`gateway deliverer redrive` and `dead-letters`: delivers events once more, and lists what was not delivered."""
 
-import asyncio
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
 from gateway.cli.deliverer.subscriptions import Name, load_subscription
 from gateway.cli.formatting import console, table_of
 from gateway.cli.lists.listing import parse_since
-from gateway.cli.terminal import AsOneJson, fail, print_json
+from gateway.cli.terminal import AsOneJson, fail, print_json, run_with_kafka
 from runtime.exits import Exit
 from schemas.times import format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from consumers.deliverer.delivery import Outcome
     from consumers.deliverer.redrive import RedriveResult, ReplayedEvent, UndeliveredEvent
 
 _POSITION = re.compile(r"([0-9]{1,4}):([0-9]{1,18})")
 _COLUMNS = ("position", "authorization", "sequence", "type", "result", "status", "since", "event")
-Result = TypeVar("Result")
 
 
 class RedrivenLine(TypedDict):
@@ -43,7 +39,7 @@ def dead_letters(name: Name, *, as_json: AsOneJson = False) -> None:
     from consumers.deliverer.redrive import open_dead_letters  # noqa: PLC0415 - imported by the verb that needs it
 
     settings, subscription = load_subscription(name)
-    dead_letters = _run(open_dead_letters(settings, subscription.name))
+    dead_letters = run_with_kafka(settings.kafka, open_dead_letters(settings, subscription.name))
     rows = [_row(dead_letter) for dead_letter in dead_letters]
     if as_json:
         print_json({"subscription": name, "deadLetters": rows})
@@ -105,17 +101,19 @@ def redrive(
     if dead_letters or event is not None:
         undelivered = [
             dead_letter
-            for dead_letter in _run(open_dead_letters(settings, name))
+            for dead_letter in run_with_kafka(settings.kafka, open_dead_letters(settings, name))
             if dead_letter.event is not None
             and event in {None, dead_letter.event.id}
             and authorization in {None, dead_letter.event.subject}
         ]
         if event is not None and not undelivered:
             fail(Exit.FAILED, "the subscription has no open dead letter of this event")
-        result = _run(redrive_dead_letters(settings, subscription, undelivered, note))
+        result = run_with_kafka(settings.kafka, redrive_dead_letters(settings, subscription, undelivered, note))
     else:
         start = _position(position, settings.topics.partitions) if position is not None else _time(since or "")
-        result = _run(redrive_from(settings, subscription, start, note, authorization_id=authorization))
+        result = run_with_kafka(
+            settings.kafka, redrive_from(settings, subscription, start, note, authorization_id=authorization)
+        )
     _report(name, result, lines, as_json=as_json)
 
 
@@ -179,12 +177,3 @@ def _row(dead_letter: "UndeliveredEvent") -> dict[str, object]:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _run(work: "Coroutine[object, None, Result]") -> Result:
-    from adapters.kafka.clients import KafkaFailure  # noqa: PLC0415 - as above
-
-    try:
-        return asyncio.run(work)
-    except KafkaFailure as failure:
-        fail(Exit.UNAVAILABLE, f"Kafka does not answer: {type(failure).__name__}")

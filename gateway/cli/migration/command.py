@@ -1,6 +1,5 @@
 """`gateway topics migrate`: moves every record to new topics with another number of partitions."""
 
-import asyncio
 import os
 import re
 from dataclasses import asdict
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.terminal import AsOneJson, fail, print_json
+from gateway.cli.terminal import AsOneJson, fail, print_json, run_with_kafka
 from runtime.exits import Exit
 from runtime.settings import load_access_settings
 
@@ -48,22 +47,14 @@ def migrate(to: To, partitions: Partitions = None, *, yes: Yes = False, as_json:
         fail(Exit.CONFIG, "a prefix has 1 to 100 letters, digits, dots, hyphens and underscores", _VERB)
     if not yes and not typer.confirm("Is every ingress, worker and projector of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
-    from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - imported by the verb
-    from gateway.cli.migration.work import migrate_topics  # noqa: PLC0415 - as above
-    from offline.migration.migrate import MigrationRefused  # noqa: PLC0415 - as above
+    from gateway.cli.migration.work import migrate_topics  # noqa: PLC0415 - imported by the verb
 
     def report(text: str) -> None:
         if not as_json:
             typer.echo(text)
 
-    try:
-        migrated = asyncio.run(migrate_topics(settings, to, partitions or settings.topics.partitions, report))
-    except MigrationRefused as refused:
-        fail(Exit.CONFIG, str(refused), _VERB)
-    except KafkaAway as away:
-        fail(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again", _VERB)
-    except TopicRequestRejected as rejected:
-        fail(Exit.UNAVAILABLE, str(rejected), _VERB)
+    work = migrate_topics(settings, to, partitions or settings.topics.partitions, report)
+    migrated = run_with_kafka(settings.kafka, work, _VERB)
     if as_json:
         document: dict[str, object] = asdict(migrated)
         print_json({"to": to} | document)

@@ -1,12 +1,11 @@
 """`gateway topics rebuild-state`: rebuilds the worker's states after the `state` topic was lost."""
 
-import asyncio
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.terminal import AsOneJson, fail, print_json
+from gateway.cli.terminal import AsOneJson, fail, print_json, run_with_kafka
 from runtime.exits import Exit, StartupError
 from runtime.settings import load_access_settings
 
@@ -54,21 +53,16 @@ def rebuild_state(
     settings = load_access_settings(os.environ)
     if not yes and not typer.confirm("Is every worker of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
-    from adapters.kafka.cluster import KafkaAway  # noqa: PLC0415 - imported by the verb
-    from gateway.cli.rebuild.work import rebuild  # noqa: PLC0415 - as above
-    from offline.rebuild.partition import RecordUnreadable  # noqa: PLC0415 - as above
-    from offline.rebuild.rebuild import RebuildRefused  # noqa: PLC0415 - as above
+    from gateway.cli.rebuild.work import rebuild  # noqa: PLC0415 - imported by the verb
 
     def report(text: str) -> None:
         if not as_json:
             typer.echo(text)
 
     try:
-        found = asyncio.run(rebuild(settings, authorization, partition or (), report))
-    except (RebuildRefused, RecordUnreadable, StartupError) as refused:
+        found = run_with_kafka(settings.kafka, rebuild(settings, authorization, partition or (), report), _VERB)
+    except StartupError as refused:  # the digest key
         fail(Exit.CONFIG, str(refused), _VERB)
-    except KafkaAway as away:
-        fail(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again", _VERB)
     if authorization is not None:
         _print_one(authorization, is_found=found is not None, as_json=as_json)
     elif found is not None:

@@ -1,6 +1,5 @@
 """`gateway shadow feed` and `gateway shadow report`."""
 
-import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from gateway.cli.api_client import DEFAULT_URL, KeyFile, RequestRejected, RetryPolicy, Url, connected, event, operations
 from gateway.cli.formatting import console, table_of
 from gateway.cli.lists.listing import parse_since
-from gateway.cli.terminal import AsOneJson, fail, group_of, print_json
+from gateway.cli.terminal import AsOneJson, fail, group_of, print_json, run_with_kafka
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
 from schemas.enums import short_type
@@ -147,15 +146,11 @@ def report(
 
 def _events(reader: "EventReader") -> "list[PublishedEvent]":
     """Read the events. Ends the verb if Kafka is unreachable."""
-    from adapters.kafka.clients import KafkaFailure  # noqa: PLC0415 - imported by the verb that needs it
 
     async def read() -> "list[PublishedEvent]":
         return [event async for event in reader.events()]
 
-    try:
-        return asyncio.run(read())
-    except KafkaFailure as error:
-        fail(Exit.UNAVAILABLE, f"Kafka at {','.join(reader.settings.kafka.bootstrap)}: {type(error).__name__}")
+    return run_with_kafka(reader.settings.kafka, read())
 
 
 def _shown(one: "Comparison") -> dict[str, object]:

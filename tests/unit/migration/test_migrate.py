@@ -6,11 +6,14 @@ from itertools import count
 
 import pytest
 
+from adapters.kafka.topic_copy import Extent
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, combine, decode, encode
+from offline import stopped
 from offline.migration import copying, migrate
-from offline.migration.migrate import Migrated, Migration, MigrationRefused
+from offline.migration.migrate import Migrated, Migration
 from offline.migration.plan import PLAN_KEY
+from offline.stopped import OfflineRefused
 from schemas.topics import catalogue, partition_for
 
 OLD, NEW = catalogue("old."), catalogue("new.")
@@ -47,7 +50,7 @@ class Memory:
     async def extents_of(self, _, topics, *, committed):
         behind = int(self.is_open and committed)
         return {
-            topic: [(0, len(self.topics.get((topic, number), ())) - behind) for number in range(partitions)]
+            topic: [Extent(0, len(self.topics.get((topic, number), ())) - behind) for number in range(partitions)]
             for topic, partitions in topics.items()
         }
 
@@ -85,6 +88,7 @@ def memory(monkeypatch):
     """Two partitions, then a third one was added to `commands` and `state`; some commands are finished."""
     found = Memory()
     monkeypatch.setattr(migrate, "extents_of", found.extents_of)
+    monkeypatch.setattr(stopped, "extents_of", found.extents_of)
     monkeypatch.setattr(migrate, "open_writer", found.open_writer)
     monkeypatch.setattr(copying, "read_partitions", found.read_partitions)
     trackers = [OffsetTracker(0) for _ in range(BEFORE)]
@@ -207,15 +211,15 @@ async def test_a_second_run_after_the_end_changes_nothing(memory):
 
 async def test_a_process_that_still_runs_is_noticed_before_during_and_between_runs(memory, monkeypatch):
     memory.is_open = True
-    monkeypatch.setattr(migrate, "TRANSACTIONS_WITHIN_SECONDS", 0)
-    with pytest.raises(MigrationRefused, match="a transaction is open"):
+    monkeypatch.setattr(stopped, "TRANSACTIONS_WITHIN_SECONDS", 0)
+    with pytest.raises(OfflineRefused, match="a transaction is open"):
         await run()
     memory.is_open, memory.left = False, 9
     with pytest.raises(Interrupted):
         await run()
     memory.append(OLD.commands.name, 1, KEYS[1], b"late")
     memory.left = None
-    with pytest.raises(MigrationRefused, match=r"old.commands 1 ended at .*: a process still runs"):
+    with pytest.raises(OfflineRefused, match=r"old.commands 1 ended at .*: a process still runs"):
         await run()
 
 
@@ -227,7 +231,7 @@ async def test_records_that_arrive_during_the_copy_are_noticed(memory, monkeypat
         await prove(self, *args)
 
     monkeypatch.setattr(Migration, "_prove", late)
-    with pytest.raises(MigrationRefused, match="while records were copied"):
+    with pytest.raises(OfflineRefused, match="while records were copied"):
         await run()
 
 
@@ -237,37 +241,37 @@ async def test_another_record_in_a_new_topic_is_noticed(memory):
         await run()
     memory.append(NEW.events.name, 0, b"stranger", b"x")
     memory.left = None
-    with pytest.raises(MigrationRefused, match=r"new.events has \d+ records and must have"):
+    with pytest.raises(OfflineRefused, match=r"new.events has \d+ records and must have"):
         await run()
 
 
 async def test_topics_in_use_and_another_number_of_partitions_are_refused(memory):
     memory.append(NEW.events.name, 0, KEYS[0], b"x")
-    with pytest.raises(MigrationRefused, match="choose another prefix"):
+    with pytest.raises(OfflineRefused, match="choose another prefix"):
         await run()
     memory.topics.pop((NEW.events.name, 0))
     memory.left = 5
     with pytest.raises(Interrupted):
         await run()
     memory.left = None
-    with pytest.raises(MigrationRefused, match="it moves old"):
+    with pytest.raises(OfflineRefused, match="it moves old"):
         await run(partitions=4)
 
 
 async def test_states_without_progress_and_states_in_two_partitions_are_refused(memory):
     memory.append(OLD.state.name, 2, b"auth_x", b"state")
-    with pytest.raises(MigrationRefused, match=r"partition 2 of old.state has states and no progress record"):
+    with pytest.raises(OfflineRefused, match=r"partition 2 of old.state has states and no progress record"):
         await run()
     memory.topics = {place: log for place, log in memory.topics.items() if not place[0].startswith("new.")}
     memory.append(OLD.state.name, 2, KEYS[0], b"state")
-    with pytest.raises(MigrationRefused, match="states in two partitions"):
+    with pytest.raises(OfflineRefused, match="states in two partitions"):
         await run()
 
 
 async def test_progress_of_a_deleted_topic_is_refused(memory):
     memory.append(OLD.state.name, 1, PROGRESS_KEY, encode(Committed(1, ""), "deleted id"))
     with pytest.raises(
-        MigrationRefused, match=r"progress record of partition 1 is of another topic, not of old\.commands"
+        OfflineRefused, match=r"progress record of partition 1 is of another topic, not of old\.commands"
     ):
         await run()
 

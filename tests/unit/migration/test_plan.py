@@ -1,6 +1,7 @@
 import pytest
 
-from offline.migration.plan import Extent, MigrationPlan, PlanUnreadable
+from adapters.kafka.topic_copy import Extent
+from offline.migration.plan import MigrationPlan, PlanUnreadable
 
 PLAN = MigrationPlan("old.", 6, {"commands": (Extent(0, 5), Extent(2, 9)), "state": (Extent(0, 1),)})
 

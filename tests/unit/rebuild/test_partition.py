@@ -1,8 +1,8 @@
 """The progress of a rebuilt partition: finished exactly if an event or the group's copy says so."""
 
+from adapters.kafka.topic_copy import Extent
 from consumers.applier.task import CommandTask
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
-from offline.migration.plan import Extent
 from offline.rebuild.history import History
 from offline.rebuild.logged import logged
 from offline.rebuild.partition import PartitionSources, RebuildInput, progress_of
