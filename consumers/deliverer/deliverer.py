@@ -15,7 +15,7 @@ from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.deliverer.report import report_subscription
 from consumers.deliverer.subscription_engine import SubscriptionEngine
-from consumers.deliverer.subscriptions_file import SubscriptionsFile, SubscriptionsInvalid
+from consumers.deliverer.subscriptions_file import SubscriptionsFile
 from consumers.engine.engine import PartitionCountChanged
 from consumers.engine.status import is_kafka_away, kafka_problem, key_queues_report, readiness
 from runtime.clocks import steady
@@ -23,6 +23,7 @@ from runtime.exits import StartupError
 from runtime.gc import tune_gc
 from runtime.outages.outage import Outage
 from runtime.process import Process, run
+from runtime.toml_file import TomlInvalid
 from schemas.topics import catalogue
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ async def work(settings: "DelivererProcessSettings", process: Process) -> None:
         raise SubscriptionsRefused(["GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE is not set"])
     try:
         file = SubscriptionsFile(path)
-    except SubscriptionsInvalid as error:
+    except TomlInvalid as error:
         raise SubscriptionsRefused([f"{path}: {error}"]) from None
     process.health.expect("kafka", "topics", "subscriptions")
     events = wanted_topics([catalogue(settings.topics.prefix).events], settings.topics)
@@ -161,14 +162,13 @@ class Deliverer:
         return {"resumed": resumed, "wasStopped": was_stopped, "isStored": is_stored, "stopped": left}
 
     def _reread(self) -> None:
-        if not self._file.reread_if_changed():
-            return
-        problem, reloads = self._file.problem, self._process.metrics.deliverer.subscriptions_reloads
-        reloads.labels("refused" if problem else "ok").inc()
-        if problem:
-            self._process.log.error("deliverer.subscriptions_refused", problem=problem)
-        else:
+        earlier, reloads = self._file.problem, self._process.metrics.deliverer.subscriptions_reloads
+        if self._file.reread_if_changed():
+            reloads.labels("ok").inc()
             self._process.log.info("deliverer.subscriptions_reloaded", subscriptions=sorted(self._file.current))
+        elif self._file.problem not in {None, earlier}:
+            reloads.labels("refused").inc()
+            self._process.log.error("deliverer.subscriptions_refused", problem=self._file.problem)
 
     def _reconcile(self, wanted: "Mapping[str, Subscription]") -> None:
         """Start, change and stop engines until they match the file."""

@@ -19,7 +19,6 @@ tenant = ["t1", "t2"]
 """
 
 import ipaddress
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -32,25 +31,19 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
 from adapters.webhooks.addresses import AddressPolicy, Network
 from adapters.webhooks.target import TargetInvalid, WebhookTarget, read_target
 from consumers.deliverer.subscription import EventFilter, Subscription
-from runtime.file_watcher import FileWatcher
+from runtime.toml_file import TomlFile, TomlInvalid, parse, read_file, signing_secret
 from runtime.units import Duration
 from schemas.events import EVENTS
-from schemas.fields.signing_secret import MIN_SECRET_BYTES, SecretInvalid, read_secret
 
 MOST_SUBSCRIPTIONS: Final = 32
 _MOST_SECRETS: Final = 4
 _SECOND: Final = timedelta(seconds=1)
-
-
-class SubscriptionsInvalid(Exception):
-    """The subscriptions file is invalid. The message lists every problem and shows no value of the file."""
 
 
 def _event_type(value: str) -> str:
@@ -138,28 +131,8 @@ class _File(BaseModel):
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """Return the names of the subscriptions, without their secrets. Raises SubscriptionsInvalid."""
-    return tuple(entry.name for entry in _parse(_content(path)).subscription)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SubscriptionsInvalid(f"can't be read: {error.strerror}") from None
-
-
-def _parse(content: bytes) -> _File:
-    try:
-        return _File.model_validate(tomllib.loads(content.decode("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise SubscriptionsInvalid("expected TOML in UTF-8") from None
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, detail['loc'])) or 'file'}: {detail['msg']}"
-            for detail in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
-        raise SubscriptionsInvalid("; ".join(problems)) from None
+    """Return the names of the subscriptions, without their secrets. Raises TomlInvalid."""
+    return tuple(entry.name for entry in parse(_File, read_file(path)).subscription)
 
 
 def _subscription(entry: SubscriptionEntry) -> Subscription:
@@ -172,7 +145,7 @@ def _subscription(entry: SubscriptionEntry) -> Subscription:
             frozenset(entry.callers),
             tuple((key, frozenset(values)) for key, values in sorted(entry.metadata.items())),
         ),
-        secrets=tuple(_secret(path) for path in entry.secret_files),
+        secrets=tuple(signing_secret(path) for path in entry.secret_files),
         policy=entry.policy,
         ca_file=entry.ca_file,
         timeout_seconds=entry.timeout.total_seconds(),
@@ -180,15 +153,6 @@ def _subscription(entry: SubscriptionEntry) -> Subscription:
         max_in_flight=entry.max_in_flight,
         gives_up_after_seconds=entry.give_up_after.total_seconds(),
     )
-
-
-def _secret(path: Path) -> bytes:
-    try:
-        return read_secret(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SubscriptionsInvalid(f"{path}: can't be read: {error.strerror}") from None
-    except (SecretInvalid, UnicodeDecodeError):
-        raise SubscriptionsInvalid(f"{path}: expected whsec_ and the base64 of {MIN_SECRET_BYTES} bytes") from None
 
 
 def _is_address(host: str) -> bool:
@@ -199,38 +163,20 @@ def _is_address(host: str) -> bool:
     return True
 
 
-class SubscriptionsFile:
-    """The file and its last valid version. An invalid file leaves `current` unchanged and sets `problem`."""
+def _files(file: _File) -> list[Path]:
+    return [path for entry in file.subscription for path in (*entry.secret_files, entry.ca_file) if path is not None]
+
+
+def _subscriptions(file: _File) -> Mapping[str, Subscription]:
+    for entry in file.subscription:
+        if entry.ca_file is not None and not entry.ca_file.is_file():
+            raise TomlInvalid(f"{entry.ca_file}: can't be read")
+    return {entry.name: _subscription(entry) for entry in file.subscription}
+
+
+class SubscriptionsFile(TomlFile[_File, Mapping[str, Subscription]]):
+    """The file and its last valid version, by the names of the subscriptions."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file. Raises SubscriptionsInvalid."""
-        self._path = path
-        self._watcher = FileWatcher(path)
-        self._watcher.changed()
-        self.current: Mapping[str, Subscription] = self._read()
-        self.problem: str | None = None
-
-    def reread_if_changed(self) -> bool:
-        """Read the file and its secrets if one of them has changed. Return whether the file was read."""
-        if not self._watcher.changed():
-            return False
-        try:
-            self.current = self._read()
-        except SubscriptionsInvalid as error:
-            self.problem = str(error)
-        else:
-            self.problem = None
-        return True
-
-    def _read(self) -> Mapping[str, Subscription]:
-        self._watcher.mark_read()
-        entries = _parse(_content(self._path)).subscription
-        files = (
-            path for entry in entries for path in (*entry.secret_files, *((entry.ca_file,) if entry.ca_file else ()))
-        )
-        self._watcher.watch(self._path, *files)
-        self._watcher.mark_read()
-        for entry in entries:
-            if entry.ca_file is not None and not entry.ca_file.is_file():
-                raise SubscriptionsInvalid(f"{entry.ca_file}: can't be read")
-        return {entry.name: _subscription(entry) for entry in entries}
+        """Read the file. Raises TomlInvalid."""
+        super().__init__(path, _File, files=_files, make=_subscriptions)

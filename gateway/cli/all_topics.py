@@ -4,6 +4,7 @@ import typer
 
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings
+from runtime.toml_file import TomlInvalid
 from schemas.topics import Topic, catalogue, subscription_topics
 
 
@@ -13,14 +14,11 @@ def all_topics(settings: ClusterSettings) -> tuple[Topic, ...]:
     path = settings.deliverer.subscriptions_file
     if path is None:
         return tuple(catalogue(prefix))
-    from consumers.deliverer.subscriptions_file import (  # noqa: PLC0415 - imported only for installations with webhooks
-        SubscriptionsInvalid,
-        read_names,
-    )
+    from consumers.deliverer.subscriptions_file import read_names  # noqa: PLC0415 - only for installations with webhooks
 
     try:
         names = read_names(path)
-    except SubscriptionsInvalid as invalid:
+    except TomlInvalid as invalid:
         typer.echo(f"GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE {path}: {invalid}", err=True)
         raise typer.Exit(Exit.CONFIG) from None
     return (*catalogue(prefix), *(topic for name in names for topic in subscription_topics(prefix, name)))

@@ -10,6 +10,7 @@ from runtime.credentials.key_ring import KeyFileError, read_keys
 from runtime.exits import Exit
 from runtime.http_client import client_tls
 from runtime.settings import MOST_PHI_KEYS, ClusterSettings, DelivererProcessSettings, Settings, read_secret
+from runtime.toml_file import TomlInvalid
 
 _DIGEST_KEY_BYTES = 16
 
@@ -49,14 +50,14 @@ def _collate_tls(settings: Settings) -> CheckResult:
 
 
 def _callers(settings: Settings) -> CheckResult:
-    from gateway.ingress.auth.callers_file import CallersInvalid, read_callers  # noqa: PLC0415 - imported when needed
+    from gateway.ingress.auth.callers_file import read_callers  # noqa: PLC0415 - imported when needed
 
     path = settings.ingress.callers_file
     if path is None:
         return failed("callers", "GATEWAY_INGRESS__CALLERS_FILE is not set", Exit.CONFIG)
     try:
         callers = read_callers(path.read_bytes())
-    except CallersInvalid as invalid:
+    except TomlInvalid as invalid:
         return failed("callers", f"{path}: {invalid}", Exit.CONFIG)
     if unusable := callers.unusable_permissions():
         names = "; ".join(f"{name}: {', '.join(permissions)}" for name, permissions in sorted(unusable.items()))
@@ -65,17 +66,14 @@ def _callers(settings: Settings) -> CheckResult:
 
 
 def _subscriptions(settings: ClusterSettings) -> CheckResult:
-    from consumers.deliverer.subscriptions_file import (  # noqa: PLC0415 - as above
-        SubscriptionsFile,
-        SubscriptionsInvalid,
-    )
+    from consumers.deliverer.subscriptions_file import SubscriptionsFile  # noqa: PLC0415 - as above
 
     path = settings.deliverer.subscriptions_file
     if path is None:
         return failed("webhooks", "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE is not set", Exit.CONFIG)
     try:
         found = SubscriptionsFile(path).current
-    except SubscriptionsInvalid as invalid:
+    except TomlInvalid as invalid:
         return failed("webhooks", f"{path}: {invalid}", Exit.CONFIG)
     return ok("webhooks", f"{len(found)} in {path}: {', '.join(sorted(found)) or 'none'}")
 

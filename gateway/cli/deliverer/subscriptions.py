@@ -8,6 +8,7 @@ import typer
 from gateway.cli.terminal import fail
 from runtime.exits import Exit
 from runtime.settings import DelivererProcessSettings, load_deliverer_settings
+from runtime.toml_file import TomlInvalid
 
 if TYPE_CHECKING:
     from consumers.deliverer.subscription import Subscription
@@ -17,10 +18,7 @@ Name = Annotated[str, typer.Argument(help="Name of the subscription in the subsc
 
 def load_subscription(name: str) -> "tuple[DelivererProcessSettings, Subscription]":
     """Return the settings and the subscription; end with 78 for an invalid file, with 2 for an unknown name."""
-    from consumers.deliverer.subscriptions_file import (  # noqa: PLC0415 - imported by the verb that needs it
-        SubscriptionsFile,
-        SubscriptionsInvalid,
-    )
+    from consumers.deliverer.subscriptions_file import SubscriptionsFile  # noqa: PLC0415 - imported by the verb
 
     settings = load_deliverer_settings(os.environ)
     path = settings.deliverer.subscriptions_file
@@ -28,7 +26,7 @@ def load_subscription(name: str) -> "tuple[DelivererProcessSettings, Subscriptio
         fail(Exit.CONFIG, "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE is not set")
     try:
         found = SubscriptionsFile(path).current
-    except SubscriptionsInvalid as invalid:
+    except TomlInvalid as invalid:
         fail(Exit.CONFIG, f"{path}: {invalid}")
     if name not in found:
         fail(Exit.USAGE, f"{path} has no such subscription; it has: {', '.join(sorted(found)) or 'none'}")

@@ -34,7 +34,6 @@ on-call = ["authorization:read", "operate"]
 """
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -45,7 +44,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
@@ -53,8 +51,7 @@ from adapters.oidc.people import PersonClaims
 from adapters.oidc.tokens import ALGORITHMS, Issuer, Subject
 from gateway.ingress.auth.callers import Caller, Callers, Credentials, HashedKey, People
 from gateway.ingress.auth.second_factor import SecondFactor
-from runtime.file_watcher import FileWatcher
-from schemas.fields.signing_secret import SecretInvalid, read_secret
+from runtime.toml_file import TomlFile, parse, signing_secret
 from schemas.permissions import OWN_HANDOFFS, Permission
 
 _KEYS_LOCATION = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/.+")
@@ -62,10 +59,6 @@ _KEYS_LOCATION = re.compile(r"https://.+|http://(127\.0\.0\.1|localhost)[:/].*|/
 
 # A value goes into a quoted text of a header, in a list with spaces.
 AcrValue = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]{1,200}$")]
-
-
-class CallersInvalid(Exception):
-    """The callers file is invalid. The message lists every problem and shows no value of the file."""
 
 
 def _algorithm(value: str) -> str:
@@ -182,21 +175,8 @@ class _File(_Entry):
 
 
 def read_callers(content: bytes) -> Callers:
-    """Parse the content of the file and read its secret files. Raises CallersInvalid with every problem."""
-    return _callers(_parse(content))
-
-
-def _parse(content: bytes) -> _File:
-    try:
-        return _File.model_validate(tomllib.loads(content.decode("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise CallersInvalid("expected TOML in UTF-8") from None
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, detail['loc'])) or 'file'}: {detail['msg']}"
-            for detail in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
-        raise CallersInvalid("; ".join(problems)) from None
+    """Parse the content of the file and read its secret files. Raises TomlInvalid with every problem."""
+    return _callers(parse(_File, content))
 
 
 def _callers(file: _File) -> Callers:
@@ -225,50 +205,17 @@ def _credentials(entry: CallerEntry) -> Credentials:
             for key in entry.key
         ),
         subjects=tuple(Subject(token.issuer, token.subject) for token in entry.token),
-        signing_secrets=tuple(_secret(each.secret_file) for each in entry.signature),
+        signing_secrets=tuple(signing_secret(each.secret_file) for each in entry.signature),
     )
 
 
-def _secret(path: Path) -> bytes:
-    try:
-        return read_secret(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CallersInvalid(f"{path}: can't be read: {error.strerror}") from None
-    except (SecretInvalid, UnicodeDecodeError):
-        raise CallersInvalid(f"{path}: expected whsec_ and the base64 of at least 24 bytes") from None
+def _secret_files(file: _File) -> list[Path]:
+    return [each.secret_file for entry in file.caller for each in entry.signature]
 
 
-class CallersFile:
-    """The file and its last valid version. An invalid file leaves `current` unchanged and sets `problem`."""
+class CallersFile(TomlFile[_File, Callers]):
+    """The file and its last valid version."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file. Raises CallersInvalid, because a process without callers is useless."""
-        self._path = path
-        self._watcher = FileWatcher(path)
-        self._watcher.changed()
-        self.current = self._read()
-        self.problem: str | None = None
-
-    def reread_if_changed(self) -> bool:
-        """Read the file and its secrets if one of them has changed. Return whether `current` is new."""
-        if not self._watcher.changed():
-            return False
-        try:
-            self.current = self._read()
-        except CallersInvalid as error:
-            self.problem = str(error)
-            return False
-        self.problem = None
-        return True
-
-    def _read(self) -> Callers:
-        """Read the file and its secrets. A rejected file is read again when it or a secret changes."""
-        self._watcher.mark_read()
-        try:
-            content = self._path.read_bytes()
-        except OSError as error:
-            raise CallersInvalid(f"can't be read: {error.strerror}") from None
-        file = _parse(content)
-        self._watcher.watch(self._path, *(each.secret_file for entry in file.caller for each in entry.signature))
-        self._watcher.mark_read()
-        return _callers(file)
+        """Read the file. Raises TomlInvalid, because a process without callers is useless."""
+        super().__init__(path, _File, files=_secret_files, make=_callers)

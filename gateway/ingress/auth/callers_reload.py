@@ -3,10 +3,11 @@
 import asyncio
 
 from adapters.oidc.tokens import Tokens
-from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid
+from gateway.ingress.auth.callers_file import CallersFile
 from runtime.exits import StartupError
 from runtime.process import Process
 from runtime.settings import Settings
+from runtime.toml_file import TomlInvalid
 
 CALLERS_CHECK_SECONDS = 1.0
 
@@ -24,7 +25,7 @@ def read_callers(settings: Settings) -> CallersFile:
         raise CallersFileError(["GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress` but not set"])
     try:
         return CallersFile(path)
-    except CallersInvalid as error:
+    except TomlInvalid as error:
         raise CallersFileError([f"{path}: {error}"]) from error
 
 
@@ -40,6 +41,6 @@ async def reload_callers(callers: CallersFile, tokens: Tokens, process: Process)
             tokens.forget()
             reloads.labels("ok").inc()
             process.log.info("ingress.callers_reloaded", callers=len(callers.current))
-        elif callers.problem is not None and callers.problem != earlier_problem:
+        elif callers.problem not in {None, earlier_problem}:
             reloads.labels("refused").inc()
             process.log.error("ingress.callers_file_rejected", problem=callers.problem)

@@ -13,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from gateway.console.api import Api
 from gateway.console.app import create_app
 from gateway.console.middleware import page_recorder
-from gateway.ingress.auth.callers_file import CallersInvalid, read_callers
+from gateway.ingress.auth.callers_file import read_callers
 from local.issuer import LocalIssuer
 from runtime.metrics import Metrics
+from runtime.toml_file import TomlInvalid
 from schemas.commands import RecordAccess, RecordRead
 from tests.unit.console.app import ORIGIN, STAFF, console_settings
 
@@ -93,7 +94,7 @@ async def test_other_calls_and_calls_without_the_permission_need_no_second_facto
 @pytest.mark.parametrize("wrong", ['acr = ["a b"]', "acr = ['\"']", "max_age = 5", 'acr = "phr"'])
 def test_a_wrong_demand_is_refused_by_its_field(issuer, wrong):
     entry = issuer.callers_file_entry({"staff": MAY}).replace("[people.permissions]", f"{wrong}\n[people.permissions]")
-    with pytest.raises(CallersInvalid, match=r"people\.0\.(acr|max_age)"):
+    with pytest.raises(TomlInvalid, match=r"people\.0\.(acr|max_age)"):
         read_callers(entry.encode())
 
 

@@ -5,9 +5,10 @@ import pytest
 
 from adapters.oidc.people import Person, PersonClaims
 from adapters.oidc.tokens import Subject
-from gateway.ingress.auth import callers_file
 from gateway.ingress.auth.callers import new_key, new_signing_secret
-from gateway.ingress.auth.callers_file import CallersFile, CallersInvalid, read_callers
+from gateway.ingress.auth.callers_file import CallersFile, read_callers
+from runtime import toml_file
+from runtime.toml_file import TomlInvalid
 from schemas.permissions import Permission
 
 CALLER = '[[caller]]\nname = "{}"\npermissions = ["handoff:request"]\n'
@@ -80,12 +81,12 @@ def test_the_entry_of_a_key_has_its_hash_only():
     ],
 )
 def test_an_invalid_file_is_rejected_with_the_location_of_the_problem(content, problem):
-    with pytest.raises(CallersInvalid, match=problem):
+    with pytest.raises(TomlInvalid, match=problem):
         read_callers(content)
 
 
 def test_a_problem_of_the_file_shows_no_value():
-    with pytest.raises(CallersInvalid) as caught:
+    with pytest.raises(TomlInvalid) as caught:
         read_callers(
             b'[[caller]]\nname = "a"\npermissions = ["cgk_abcd_s3cret"]\nkey = [{id = "s3cret!", sha256 = "s3cret"}]'
         )
@@ -121,7 +122,7 @@ def test_a_rejected_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     path, reads = tmp_path / "callers.toml", []
     path.write_bytes(file_with("first"))
     callers = CallersFile(path)
-    monkeypatch.setattr(callers_file.tomllib, "loads", lambda text: reads.append(text) or {"unknown": 1})
+    monkeypatch.setattr(toml_file.tomllib, "loads", lambda text: reads.append(text) or {"unknown": 1})
     path.write_bytes(b"version two")
     assert [callers.reread_if_changed() for _ in range(3)] == [False] * 3
     path.write_bytes(b"version three")
@@ -233,7 +234,7 @@ def test_people_may_have_a_rate_of_their_own():
     ],
 )
 def test_a_wrong_entry_of_people_is_named(text, problem):
-    with pytest.raises(CallersInvalid, match=problem):
+    with pytest.raises(TomlInvalid, match=problem):
         read_callers(text.encode())
 
 
@@ -255,5 +256,5 @@ def test_a_service_may_have_its_own_handoffs_only():
     limited = CALLER.format("scheduling") + 'handoffs = "own"\n' + key.entry
     assert read_callers(limited.encode()).by_key(key.key, now=0).own_handoffs is True
     assert read_callers(file_with("scheduling", keys=[key])).by_key(key.key, now=0).own_handoffs is False
-    with pytest.raises(CallersInvalid, match=r"caller\.0\.handoffs: Input should be 'own'"):
+    with pytest.raises(TomlInvalid, match=r"caller\.0\.handoffs: Input should be 'own'"):
         read_callers(limited.replace('"own"', '"any"').encode())

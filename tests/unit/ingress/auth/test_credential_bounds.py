@@ -17,9 +17,10 @@ from gateway.ingress.auth.callers import (
     new_key,
     new_signing_secret,
 )
-from gateway.ingress.auth.callers_file import CallersInvalid, read_callers
+from gateway.ingress.auth.callers_file import read_callers
 from gateway.ingress.auth.signatures import read_signature
 from gateway.ingress.http.context import RequestContext
+from runtime.toml_file import TomlInvalid
 from schemas.fields.signing_secret import SecretInvalid, read_secret
 
 CALLER = Caller("intake", frozenset({Permission.HANDOFF_REQUEST}))
@@ -57,7 +58,7 @@ def test_a_new_signing_secret_has_256_random_bits():
 
 
 def test_an_issuer_has_an_algorithm():
-    with pytest.raises(CallersInvalid, match="algorithms"):
+    with pytest.raises(TomlInvalid, match="algorithms"):
         read_callers(ISSUER.encode())
 
 
