@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import structlog
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 from psycopg import sql
 
 from adapters.kafka.cluster import open_cluster
@@ -25,14 +24,16 @@ from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
 from bench.harness import append, console, in_turn, median, options, show
 from bench.installed import PARTITIONS
-from consumers.projector.loop import GC_THRESHOLD, ProjectorContext, ProjectorLoop
+from consumers.projector.loop import GC_THRESHOLD, ProjectorLoop
 from consumers.projector.source import open_source
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 from local.sample_records import SampleRecord, sample_records
 from runtime.gc import tune_gc
 from runtime.health import Health
+from runtime.logs import get_log
 from runtime.metrics import Metrics
+from runtime.process import Process
 from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
 from schemas.topics import catalogue, partition_for
 
@@ -66,12 +67,10 @@ async def project(settings: ProcessSettings) -> float:
     """Return the seconds that the projector takes for all records, including connecting to both servers."""
     async with open_source(settings.kafka, catalogue(settings.topics.prefix), PARTITIONS) as source:
         until = await source.ends()
-    metrics = Metrics(CollectorRegistry()).readmodel
-    context = ProjectorContext(
-        settings, Health(), metrics, structlog.get_logger(), asyncio.Event(), Gauge("kafka_away", "", registry=None)
-    )
+    registry = CollectorRegistry()
+    process = Process("projector", Health(), Metrics(registry), registry, get_log())
     began = time.perf_counter()
-    await ProjectorLoop(context, until=until).run()
+    await ProjectorLoop(settings, process, until=until).run()
     return time.perf_counter() - began
 
 

@@ -9,10 +9,7 @@ Nothing in memory survives a failure; the position to resume from is in SQL.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from prometheus_client import Gauge
 
 from adapters.kafka.clients import KafkaFailure, sentence_of
 from adapters.kafka.topic_reader import TopicReader
@@ -22,10 +19,9 @@ from adapters.postgres.store import SWEEPS, PartitionKey, StaleOffsets, Store
 from consumers.projector.batch import Batch, batch_of
 from consumers.projector.lag_poller import LagPoller, cancel
 from consumers.projector.source import open_source
-from runtime.health import Health, State
-from runtime.logs import Log
-from runtime.metrics import ReadModelMetrics
+from runtime.health import State
 from runtime.outages.outage import Outage
+from runtime.process import Process
 from runtime.settings import ProcessSettings
 from schemas.topics import catalogue
 
@@ -52,18 +48,6 @@ class OtherTopic(Exception):
     """The stored offset is of another topic or log. The message says how this was seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectorContext:
-    """The parts of the process that a projector uses."""
-
-    settings: ProcessSettings
-    health: Health
-    metrics: ReadModelMetrics
-    log: Log
-    stop: asyncio.Event
-    kafka_away: Gauge
-
-
 class ProjectorLoop:
     """One projector of one schema.
 
@@ -73,18 +57,20 @@ class ProjectorLoop:
 
     def __init__(
         self,
-        context: ProjectorContext,
+        settings: ProcessSettings,
+        process: Process,
         *,
         schema: str | None = None,
         until: Mapping[PartitionKey, int] | None = None,
         on_progress: Callable[[Mapping[PartitionKey, int]], None] = lambda _: None,
     ) -> None:
-        self._context = context
-        self._schema = schema or context.settings.readmodel.schema_name
+        self._settings, self._process = settings, process
+        self._metrics = process.metrics.readmodel
+        self._schema = schema or settings.readmodel.schema_name
         self._until = until
         self._on_progress = on_progress
-        self._beat = context.health.beat("projector", _BEAT_SECONDS)
-        self._outages = {KAFKA: Outage("kafka", context.log), DATABASE: Outage("database", context.log)}
+        self._beat = process.health.beat("projector", _BEAT_SECONDS)
+        self._outages = {KAFKA: Outage("kafka", process.log), DATABASE: Outage("database", process.log)}
         self._swept_at = time.monotonic()
         self._topic_ids: Mapping[PartitionKey, str] = {}  # at the start
         self._ends: Mapping[PartitionKey, int] | None = None  # at the last poll
@@ -92,14 +78,14 @@ class ProjectorLoop:
 
     async def run(self) -> None:
         """Project until the process stops or `until` is reached."""
-        while not (self._context.stop.is_set() or self.is_done):
+        while not (self._process.stop.is_set() or self.is_done):
             self._beat()
             if seconds := await self._run_once():
                 await self._pause(seconds)
 
     async def _run_once(self) -> float:
         """Work until something fails; return the seconds to pause before the next try."""
-        settings, log = self._context.settings, self._context.log
+        settings, log = self._settings, self._process.log
         try:
             async with connected(
                 settings.readmodel, self._schema, "projector writes", statement_seconds=_STATEMENT_SECONDS
@@ -121,12 +107,12 @@ class ProjectorLoop:
             self._set_kafka(detail)
             log.warning("projector.kafka_failed", reason=detail, retry_seconds=_RETRY_SECONDS)
         except StaleOffsets:
-            self._context.metrics.stale_offsets.inc()
+            self._metrics.stale_offsets.inc()
             reason = "another projector has written the same records"
             log.warning("projector.batch_rolled_back", reason=reason, retry_seconds=_CONFLICT_SECONDS)
             return _CONFLICT_SECONDS
         except OtherTopic as other:
-            self._context.health.set(CAUGHT_UP, "failed", str(other))
+            self._process.health.set(CAUGHT_UP, "failed", str(other))
             remedy = "gateway projector --rebuild"
             log.error("projector.other_topic", reason=str(other), remedy=remedy)  # noqa: TRY400 - no traceback
             return _CONFLICT_SECONDS
@@ -139,7 +125,7 @@ class ProjectorLoop:
         batch = await self._read(source, offsets)
         following: asyncio.Task[Batch] | None = None
         try:
-            while not self._context.stop.is_set():
+            while not self._process.stop.is_set():
                 self._beat()
                 await self._report_lag(source, store, lag_poller, batch)
                 if self.is_done:
@@ -158,7 +144,7 @@ class ProjectorLoop:
                 await cancel(following)
 
     async def _read(self, source: TopicReader[PartitionKey], offsets: Mapping[PartitionKey, int]) -> Batch:
-        return batch_of(await source.read(self._context.settings.readmodel.batch), offsets)
+        return batch_of(await source.read(self._settings.readmodel.batch), offsets)
 
     async def _start(self, source: TopicReader[PartitionKey], store: Store) -> dict[PartitionKey, int]:
         self._topic_ids = await source.topic_ids()
@@ -173,24 +159,24 @@ class ProjectorLoop:
                 raise OtherTopic(f"{key[0]}-{key[1]} ends at {ends[key]}, but the read model is at {offset}")
             if 0 < offset < beginnings[key]:
                 lost = beginnings[key] - offset
-                self._context.log.error("projector.records_missed", topic=key[0], partition=key[1], records=lost)
+                self._process.log.error("projector.records_missed", topic=key[0], partition=key[1], records=lost)
         source.seek({key: max(offset, beginnings[key]) for key, offset in offsets.items()})
         lag = sum(ends.values()) - sum(offsets.values())
-        self._context.log.info("projector.projection_started", schema=self._schema, lag=lag)
+        self._process.log.info("projector.projection_started", schema=self._schema, lag=lag)
         return offsets
 
     async def _write(self, store: Store, batch: Batch) -> None:
         began = time.perf_counter()
         async with asyncio.timeout(_BATCH_SECONDS):
             await store.write(batch.moved, batch.keys, batch.fold)
-        metrics = self._context.metrics
+        metrics = self._metrics
         metrics.transaction_seconds.observe(time.perf_counter() - began)
         metrics.transaction_records.observe(batch.records)
         for topic, count in batch.counts.items():
             metrics.records.labels(topic).inc(count)
         for (topic, partition), offset, problem in batch.unreadable:
             metrics.unreadable.labels(topic).inc()
-            self._context.log.error(
+            self._process.log.error(
                 "projector.record_unreadable", topic=topic, partition=partition, offset=offset, problem=problem
             )
 
@@ -216,9 +202,9 @@ class ProjectorLoop:
         ends = poll.ends
         earlier_ends, self._ends = self._ends, ends
         lag = unwritten.records + sum(max(0, end - positions[key]) for key, end in ends.items())
-        health = self._context.health
+        health = self._process.health
         self._set_kafka(None)
-        self._context.metrics.lag.set(lag)
+        self._metrics.lag.set(lag)
         async with asyncio.timeout(_HEARTBEAT_SECONDS):
             await store.heartbeat(lag)
         caught_up = health.component(CAUGHT_UP)
@@ -228,26 +214,26 @@ class ProjectorLoop:
 
     async def _sweep(self, store: Store) -> None:
         self._swept_at = time.monotonic()
-        swept = await sweep(store, self._context.settings.readmodel.retention.total_seconds(), self._beat)
+        swept = await sweep(store, self._settings.readmodel.retention.total_seconds(), self._beat)
         for table, count in swept.items():
-            self._context.metrics.rows_deleted.labels(table).inc(count)
+            self._metrics.rows_deleted.labels(table).inc(count)
         if any(swept.values()):
-            self._context.log.info("projector.rows_swept", **swept)
+            self._process.log.info("projector.rows_swept", **swept)
         if rows := await store.repair_labels(self._beat):
-            self._context.log.info("projector.labels_repaired", rows=rows)
+            self._process.log.info("projector.labels_repaired", rows=rows)
 
     def _set_database(self, state: State, detail: str = "") -> None:
-        self._context.health.set(DATABASE, state, detail)
-        self._context.metrics.away.set(state != "ok")
+        self._process.health.set(DATABASE, state, detail)
+        self._metrics.away.set(state != "ok")
         self._outages[DATABASE].report(detail if state != "ok" else None)
 
     def _set_kafka(self, problem: str | None) -> None:
-        self._context.health.set(KAFKA, "ok" if problem is None else "waiting", problem or "")
-        self._context.kafka_away.set(problem is not None)
+        self._process.health.set(KAFKA, "ok" if problem is None else "waiting", problem or "")
+        self._process.metrics.process.kafka_away.set(problem is not None)
         self._outages[KAFKA].report(problem)
 
     async def _pause(self, seconds: float) -> None:
-        stopping = asyncio.create_task(self._context.stop.wait())
+        stopping = asyncio.create_task(self._process.stop.wait())
         await asyncio.wait({stopping}, timeout=seconds)
         stopping.cancel()
 

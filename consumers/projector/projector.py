@@ -10,7 +10,7 @@ from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.postgres.database import conninfo_of
-from consumers.projector.loop import CAUGHT_UP, DATABASE, GC_THRESHOLD, ProjectorContext, ProjectorLoop
+from consumers.projector.loop import CAUGHT_UP, DATABASE, GC_THRESHOLD, ProjectorLoop
 from consumers.projector.parsing import TOPICS
 from consumers.projector.people_poller import PeoplePoller
 from runtime.gc import tune_gc
@@ -29,9 +29,7 @@ def serve(settings: ProcessSettings) -> int:
 
 async def work(settings: ProcessSettings, process: Process) -> None:
     """Project until `process.stop`."""
-    conninfo_of(
-        settings.readmodel, "projector writes"
-    )  # reject an invalid connection string now instead of retrying with it
+    conninfo_of(settings.readmodel, "projector writes")  # an invalid connection string is refused, not retried
     process.health.expect("kafka", "topics", DATABASE, CAUGHT_UP)
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics((getattr(topics, role) for role in TOPICS), settings.topics)
@@ -39,15 +37,7 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away):
         return
     await log_exposure(settings, "projector", process.log)
-    context = ProjectorContext(
-        settings,
-        process.health,
-        process.metrics.readmodel,
-        process.log,
-        process.stop,
-        process.metrics.process.kafka_away,
-    )
     payers = PayerLabels(settings.admin.payer_labels)
     process.spawn("people", PeoplePoller(settings.readmodel, process.metrics.people, payers).run())
     tune_gc(GC_THRESHOLD)
-    await ProjectorLoop(context).run()
+    await ProjectorLoop(settings, process).run()

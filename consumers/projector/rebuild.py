@@ -17,7 +17,7 @@ from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.postgres.migrate import migrate
 from adapters.postgres.store import PartitionKey
 from adapters.postgres.swap import drop_next, next_of, swap
-from consumers.projector.loop import CAUGHT_UP, DATABASE, GC_THRESHOLD, ProjectorContext, ProjectorLoop
+from consumers.projector.loop import CAUGHT_UP, DATABASE, GC_THRESHOLD, ProjectorLoop
 from consumers.projector.parsing import TOPICS
 from consumers.projector.projector import STOP_SECONDS
 from consumers.projector.source import open_source
@@ -46,14 +46,6 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     await asyncio.to_thread(migrate, settings.readmodel)
     await drop_next(settings.readmodel)
     await asyncio.to_thread(migrate, settings.readmodel, schema)
-    context = ProjectorContext(
-        settings,
-        process.health,
-        process.metrics.readmodel,
-        process.log,
-        process.stop,
-        process.metrics.process.kafka_away,
-    )
     total = sum(ends[key] - beginnings[key] for key in ends)
     tune_gc(GC_THRESHOLD)
     with _bar() as progress:
@@ -65,7 +57,7 @@ async def work(settings: ProcessSettings, process: Process) -> None:
             )
             progress.update(bar, completed=done)
 
-        loop = ProjectorLoop(context, schema=schema, until=ends, on_progress=show)
+        loop = ProjectorLoop(settings, process, schema=schema, until=ends, on_progress=show)
         await loop.run()
         if loop.is_done:
             progress.update(bar, completed=total)

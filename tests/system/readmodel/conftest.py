@@ -6,16 +6,17 @@ import json
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
-from consumers.projector.loop import ProjectorContext, ProjectorLoop
+from consumers.projector.loop import ProjectorLoop
 from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
 from runtime.metrics import Metrics
+from runtime.process import Process
 from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
 from schemas.topics import catalogue, partition_for
 
@@ -85,11 +86,9 @@ async def written(writer):
     return records
 
 
-def projector_context(settings, stop=None):
-    metrics = Metrics(CollectorRegistry()).readmodel
-    return ProjectorContext(
-        settings, Health(), metrics, get_log(), stop or asyncio.Event(), Gauge("kafka_away", "", registry=None)
-    )
+def projector_process():
+    registry = CollectorRegistry()
+    return Process("projector", Health(), Metrics(registry), registry, get_log())
 
 
 async def ends(settings):
@@ -123,7 +122,7 @@ class Model:
     async def project(self, schema=None, settings=None):
         """Project until everything that the topics hold now is written."""
         loop = ProjectorLoop(
-            projector_context(settings or self.settings), schema=schema, until=await ends(self.settings)
+            settings or self.settings, projector_process(), schema=schema, until=await ends(self.settings)
         )
         async with asyncio.timeout(60):
             await loop.run()
@@ -145,13 +144,13 @@ def model(settings):
 
 @pytest.fixture
 async def running():
-    """Start loops that run until the test ends; returns their contexts."""
+    """Start loops that run until the test ends; returns their processes."""
     started = []
 
     def start(settings):
-        context = projector_context(settings)
-        started.append((context.stop, asyncio.create_task(ProjectorLoop(context).run())))
-        return context
+        process = projector_process()
+        started.append((process.stop, asyncio.create_task(ProjectorLoop(settings, process).run())))
+        return process
 
     yield start
     for stop, task in started:

@@ -1,16 +1,16 @@
 """A projector has caught up although there are always records that it has read and not yet written."""
 
-import asyncio
 from collections import Counter
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from consumers.projector.batch import Batch
 from consumers.projector.lag_poller import Poll
-from consumers.projector.loop import CAUGHT_UP, ProjectorContext, ProjectorLoop
+from consumers.projector.loop import CAUGHT_UP, ProjectorLoop
 from runtime.health import Health
 from runtime.logs import get_log
 from runtime.metrics import Metrics
+from runtime.process import Process
 
 KEY = ("events", 0)
 
@@ -39,13 +39,12 @@ class Topic:
 
 async def has_caught_up(*reports):
     """Report these positions and ends in order; return whether the projector has caught up then."""
-    metrics = Metrics(CollectorRegistry()).readmodel
-    away = Gauge("kafka_away", "", registry=None)
-    context = ProjectorContext(None, Health(), metrics, get_log(), asyncio.Event(), away)
-    loop, topic = ProjectorLoop(context, schema="model"), Topic()
+    registry = CollectorRegistry()
+    process = Process("projector", Health(), Metrics(registry), registry, get_log())
+    loop, topic = ProjectorLoop(None, process, schema="model"), Topic()
     for topic.position, topic.end in reports:
         await loop._report_lag(topic, topic, topic, topic.unwritten)
-    caught_up = context.health.component(CAUGHT_UP)
+    caught_up = process.health.component(CAUGHT_UP)
     return caught_up is not None and caught_up.state == "ok"
 
 
