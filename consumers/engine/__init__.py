@@ -19,19 +19,3 @@ from consumers.engine.interface import (
     Turn,
     Unchanged,
 )
-
-__all__ = [
-    "UNCHANGED",
-    "Done",
-    "Failure",
-    "Handler",
-    "HandlerFailure",
-    "Invocation",
-    "OnCommit",
-    "Output",
-    "PartitionLost",
-    "Record",
-    "RetryAt",
-    "Turn",
-    "Unchanged",
-]

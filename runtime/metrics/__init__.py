@@ -17,24 +17,6 @@ from runtime.metrics.people import HandoffStage, PayerLabels, PeopleMetrics, Ver
 from runtime.metrics.process import ProcessMetrics
 from runtime.metrics.read_model import ReadModelMetrics
 
-__all__ = [
-    "AnyMetric",
-    "CollateMetrics",
-    "CommandMetrics",
-    "ConsoleMetrics",
-    "DelivererMetrics",
-    "EngineMetrics",
-    "HandoffStage",
-    "IngressMetrics",
-    "MetricDescription",
-    "Metrics",
-    "PayerLabels",
-    "PeopleMetrics",
-    "ProcessMetrics",
-    "ReadModelMetrics",
-    "VerdictWhen",
-]
-
 
 class Metrics:
     """All metrics in one registry; each process uses its part of them."""

@@ -36,33 +36,3 @@ from runtime.settings.processes import (
 from runtime.settings.read_model import ReadModelSettings
 from runtime.settings.watch import WatchSettings
 from runtime.settings.worker import WorkerSettings
-
-__all__ = [
-    "MOST_PHI_KEYS",
-    "AccessSettings",
-    "AdminSettings",
-    "ClusterSettings",
-    "CollateSettings",
-    "ConsoleProcessSettings",
-    "ConsoleSettings",
-    "DelivererProcessSettings",
-    "DelivererSettings",
-    "IngressSettings",
-    "KafkaSettings",
-    "LogSettings",
-    "ProcessSettings",
-    "ReadModelSettings",
-    "Settings",
-    "TopicSettings",
-    "TraceSettings",
-    "WatchSettings",
-    "WorkerSettings",
-    "load_access_settings",
-    "load_cluster_settings",
-    "load_console_settings",
-    "load_deliverer_settings",
-    "load_process_settings",
-    "load_settings",
-    "read_secret",
-    "value_at",
-]

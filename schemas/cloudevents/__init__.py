@@ -9,22 +9,3 @@ from schemas.cloudevents.http_binding import from_http, to_http
 from schemas.cloudevents.json_format import from_members, is_json
 from schemas.cloudevents.kafka_binding import from_kafka, to_kafka
 from schemas.cloudevents.sequence import SEQUENCE_DIGITS, sequence_number, sequence_text
-
-__all__ = [
-    "BATCH",
-    "JSON",
-    "SEQUENCE_DIGITS",
-    "STRUCTURED",
-    "CloudEventError",
-    "Envelope",
-    "KafkaHeaders",
-    "Mode",
-    "from_http",
-    "from_kafka",
-    "from_members",
-    "is_json",
-    "sequence_number",
-    "sequence_text",
-    "to_http",
-    "to_kafka",
-]

@@ -34,33 +34,6 @@ from schemas.events.handoff_events import (
     HandoffReleased,
 )
 
-__all__ = [
-    "EVENTS",
-    "AuthorizationActionRequired",
-    "AuthorizationChanged",
-    "AuthorizationOverdue",
-    "AuthorizationSettled",
-    "AuthorizationWatchEnded",
-    "CommandDeadLettered",
-    "CommandFinished",
-    "CommandKeyConflict",
-    "CommandWaiting",
-    "ContentRead",
-    "Event",
-    "HandoffAccessChanged",
-    "HandoffAccessGranted",
-    "HandoffAtRisk",
-    "HandoffClaimed",
-    "HandoffClosed",
-    "HandoffOpened",
-    "HandoffReconciled",
-    "HandoffReleased",
-    "PayerTruth",
-    "RecentCommandsEmptied",
-    "VersionFloorLowered",
-    "WouldSend",
-]
-
 EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
     {
         model.TYPE.value: model
