@@ -272,28 +272,22 @@ def read_authorization(
 def write_dead_letter(dead_letter: DeadLetter, source: str) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of a dead letter. The dead letter of a broken record has no subject."""
     record = dead_letter.record
-    envelope = Envelope(
-        id=dead_letter_id(dead_letter.command_id or f"{record.partition}-{record.offset}", dead_letter.redrive),
-        source=source,
-        type=dead_letter.TYPE,
-        subject=dead_letter.authorization_id if is_id(dead_letter.authorization_id) else None,
-        time=dead_letter.dead_at,
-        dataschema=schema_uri(dead_letter.TYPE),
-    )
-    return to_kafka(envelope)[0], dead_letter.to_json()
+    id_ = dead_letter_id(dead_letter.command_id or f"{record.partition}-{record.offset}", dead_letter.redrive)
+    return _dead_letter_record(id_, dead_letter, source, dead_letter.authorization_id, dead_letter.dead_at)
 
 
 def write_dead_letter_ended(authorization_id: str, ended: DeadLetterEnded, source: str) -> tuple[KafkaHeaders, bytes]:
     """Return the headers and the value of the record that ends a dead letter."""
-    envelope = Envelope(
-        id=dead_letter_ended_id(ended.command_id, ended.redrive),
-        source=source,
-        type=ended.TYPE,
-        subject=authorization_id if is_id(authorization_id) else None,
-        time=ended.ended_at,
-        dataschema=schema_uri(ended.TYPE),
-    )
-    return to_kafka(envelope)[0], ended.to_json()
+    id_ = dead_letter_ended_id(ended.command_id, ended.redrive)
+    return _dead_letter_record(id_, ended, source, authorization_id, ended.ended_at)
+
+
+def _dead_letter_record(
+    id_: str, data: DeadLetter | DeadLetterEnded, source: str, authorization_id: str, time: datetime
+) -> tuple[KafkaHeaders, bytes]:
+    subject = authorization_id if is_id(authorization_id) else None
+    envelope = Envelope(id_, source, data.TYPE, subject=subject, time=time, dataschema=schema_uri(data.TYPE))
+    return to_kafka(envelope)[0], data.to_json()
 
 
 def read_dead_letter(
