@@ -4,14 +4,24 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from consumers.authorization.recent_callers import MOST_ACCEPTED, MOST_REJECTED
+from consumers.authorization import recent_callers
 from schemas.commands import EmptyRecentCommands
 from schemas.enums import DecisionReason, EventType
 from tests.measured import value_of
 from tests.process.key_queue import opened
 
-WATCHES = 1_120
+# An eighth of the true bounds, because each command takes 15 ms. `tests/system/gateway/test_recent_commands.py` has the
+# true ones.
+MOST_ACCEPTED, MOST_REJECTED, MOST = 24, 8, 128
+WATCHES = 140
 KEPT = MOST_ACCEPTED + MOST_REJECTED
+
+
+@pytest.fixture(autouse=True)
+def small_bounds(monkeypatch):
+    bounds = {"SHARE": KEPT, "MOST_ACCEPTED": MOST_ACCEPTED, "MOST_REJECTED": MOST_REJECTED, "MOST": MOST}
+    for name, bound in bounds.items():
+        monkeypatch.setattr(recent_callers, name, bound)
 
 
 async def watch_often(queue, watch, times=WATCHES, caller="reporting"):
@@ -78,11 +88,11 @@ async def test_a_rejected_command_is_never_applied_within_a_day(make_queue, watc
 async def test_a_caller_that_sends_less_has_its_share_again_after_a_day(make_queue, watch):
     queue = make_queue()
     await watch_often(queue, watch, MOST_ACCEPTED + 2 * MOST_REJECTED)
-    for _ in range(23):
-        queue.advance(3600.0)
+    for _ in range(7):
+        queue.advance(3 * 3600.0)
         (command,) = await watch_often(queue, watch, 1)
         assert ends(queue)[command] == ["too_many_commands"]
-    queue.advance(3600.0 + 1)
+    queue.advance(3 * 3600.0 + 1)
     (command,) = await watch_often(queue, watch, 1)
     assert ends(queue)[command] == [None]
 
