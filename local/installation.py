@@ -44,7 +44,6 @@ PERMISSIONS = (
 )
 READY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 30.0
-POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Program:
                 self.require_running()
                 if patience.is_over:
                     raise failure(self.name, f"it is not ready after {within_seconds:.0f} s: {missing}", [self.log])
-                time.sleep(POLL_SECONDS)
+                time.sleep(patience.pause)
 
     def require_running(self) -> None:
         """Raise StartFailed, with the end of its log, if the process has ended."""
@@ -265,7 +264,7 @@ def start_collate(run: Run, *arguments: str, within_seconds: float = READY_WITHI
                 raise failure("collate", f"it ended with exit code {code}", [log])
             if patience.is_over:
                 raise StartFailed(f"The simulated Collate does not respond after {within_seconds:.0f} s.")
-            time.sleep(POLL_SECONDS)
+            time.sleep(patience.pause)
     return url
 
 

@@ -74,7 +74,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
     del os.environ[name]
 
-POLL_SECONDS = 0.02
 SLOW_FIXTURE_SECONDS = 10.0
 
 
@@ -99,18 +98,18 @@ def eventually():
     async def wait(check, within=30):
         patience = Patience(within)
         while True:
+            failed = None
             try:
                 value = check()
                 if inspect.isawaitable(value):
                     value = await value
-                failed = AssertionError(f"still {value!r} after {within} s: {inspect.getsource(check).strip()}")
+                if value:
+                    return value
             except AssertionError as error:
-                value, failed = None, error
-            if value:
-                return value
+                failed = error
             if patience.is_over:
-                raise failed
-            await asyncio.sleep(POLL_SECONDS)
+                raise failed or AssertionError(f"still {value!r} after {within} s: {inspect.getsource(check).strip()}")
+            await asyncio.sleep(patience.pause)
 
     return wait
 
@@ -123,7 +122,7 @@ def eventually_blocking():
         patience = Patience(within)
         while not (value := check()):
             assert not patience.is_over, f"still {value!r} after {within} s: {inspect.getsource(check).strip()}"
-            time.sleep(POLL_SECONDS)
+            time.sleep(patience.pause)
         return value
 
     return wait

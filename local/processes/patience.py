@@ -9,6 +9,7 @@ import time
 
 # A quota of processor time stops a process for up to 0.1 s at a time. It does not show in the load.
 PROBE_SECONDS = 0.005
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.2
 
 
 def slowness() -> float:
@@ -38,3 +39,9 @@ class Patience:
             return False
         self._slowness = max(self._slowness, slowness())
         return waited > self._seconds * self._slowness
+
+    @property
+    def pause(self) -> float:
+        """The seconds until the next check: a twentieth of the wait so far, because a check takes processor time."""
+        waited = time.monotonic() - self._began
+        return min(max(SHORTEST_PAUSE_SECONDS, waited / 20), LONGEST_PAUSE_SECONDS)

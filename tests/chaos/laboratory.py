@@ -48,7 +48,7 @@ async def until(check, within: float = 15.0) -> None:
     patience = Patience(within)
     while not check():
         assert not patience.is_over, f"not within {within} s"
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(patience.pause)
 
 
 class Running:

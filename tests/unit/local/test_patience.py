@@ -53,6 +53,16 @@ def test_a_wait_ends_after_its_bound_times_the_highest_load(machine):
     assert wait.is_over
 
 
+def test_the_pause_between_two_checks_is_a_twentieth_of_the_wait_and_bounded(machine):
+    _, passes = machine
+    wait = Patience(10.0)
+    assert wait.pause == 0.02
+    passes(2.0)
+    assert wait.pause == pytest.approx(0.1)
+    passes(100.0)
+    assert wait.pause == 0.2
+
+
 def test_a_bound_is_not_over_on_a_machine_that_runs_a_tenth_of_the_time():
     """The load does not show a quota of processor time. Here stops and continues stand for it."""
     program = (
