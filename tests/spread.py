@@ -11,7 +11,8 @@ from typing import Any, Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Paths below tests/ whose tests share brokers, a secured broker, an image, the built clients or a browser.
+# Paths below tests/ whose tests share brokers, a secured broker, an image, the built clients, a browser, or the
+# decisions in the generated files, which take four seconds.
 _SHARED: Final = {
     "three brokers": (
         "system/deliverer/test_kills.py",
@@ -47,6 +48,11 @@ _SHARED: Final = {
     "image": ("system/image",),
     "clients": ("system/clients",),
     "browser": ("browser",),
+    "decisions": (
+        "contract/documents/test_generated.py",
+        "contract/test_document_compatibility.py",
+        "contract/test_published.py",
+    ),
 }
 # Files of one or more minutes. They begin early, so that no process works on one of them alone at the end.
 _LONG: Final = (
