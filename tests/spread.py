@@ -1,4 +1,4 @@
-"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 6`.
+"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 8`.
 
 The tests of a file run in one process, and so do files that share an expensive server, which ends with the last of
 these tests. The slowest tests begin first.
@@ -47,6 +47,8 @@ _SHARED: Final = {
     ),
     "image": ("system/image",),
     "clients": ("system/clients",),
+    # Scripted consoles need a browser and no installation. In one process with the others they would end last of all.
+    "states": ("browser/test_states.py",),
     "browser": ("browser",),
     "decisions": (
         "contract/documents/test_generated.py",
