@@ -84,7 +84,7 @@ class _Soak:
             faults = asyncio.create_task(injector.inject_until(stop))
             is_interrupted = False
             try:
-                await self._sample(scene, log, began)
+                await self._sample(scene, log, began, {load, faults})
             except asyncio.CancelledError:  # Ctrl-C ends the session, which is judged all the same
                 is_interrupted = True
             stop.set()
@@ -98,9 +98,10 @@ class _Soak:
                 raise asyncio.CancelledError
             faults.result()
 
-    async def _sample(self, scene: Scene, log: SessionLog, began: float) -> None:
+    async def _sample(self, scene: Scene, log: SessionLog, began: float, others: set[asyncio.Task[None]]) -> None:
+        """Measure until the end, or until the load or a fault fails."""
         shown = 0.0
-        while (at := time.monotonic() - began) < self._seconds:
+        while (at := time.monotonic() - began) < self._seconds and not any(task.done() for task in others):
             callers = scene.callers
             new = [one for one in callers.ended if one not in self._seen and one in callers.accepted]
             self._seen.update(new)

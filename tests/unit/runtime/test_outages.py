@@ -92,13 +92,27 @@ def test_lines_about_a_subject_of_their_own_are_never_hidden(lines):
     assert [line["event"] for line in lines()][1:] == ["engine.invocation_failed"] * 3
 
 
-def test_the_clients_that_an_outage_broke_are_freed_at_its_end():
+def test_the_clients_that_an_outage_breaks_are_freed_once_a_minute_and_at_its_end():
+    clock = Clock()
+    outage = Outage("database", clock=clock)
+    outage.report("the server does not respond in time")
+    alive = [_broken_client()]
+    outage.report("the server does not respond in time")
+    assert alive[0]() is not None
+    clock.now = 60.0
+    outage.report("the server does not respond in time")
+    assert alive[0]() is None
+    alive = [_broken_client()]
+    outage.report(None)
+    assert alive[0]() is None
+
+
+def _broken_client():
+    """A weak reference to an object in a cycle."""
+
     class Client:
         pass
 
-    outage, client = Outage("database"), Client()
-    client.itself, alive = client, weakref.ref(client)
-    outage.report("the server does not respond in time")
-    del client
-    outage.report(None)
-    assert alive() is None
+    client = Client()
+    client.itself = client
+    return weakref.ref(client)

@@ -130,7 +130,7 @@ CREATE TABLE timeline (
     data jsonb NOT NULL,
     PRIMARY KEY (authorization_id, at, rank, ordinal)
 );
-CREATE INDEX timeline_at ON timeline USING brin (at) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX timeline_at ON timeline (at);
 CREATE TABLE minutes (
     minute timestamptz PRIMARY KEY,
     accepted bigint NOT NULL,
