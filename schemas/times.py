@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -26,8 +25,6 @@ def parse_time(text: str) -> datetime:
         raise ValueError("not a time between the years 1 and 9999") from None
 
 
-# Several headers and fields of the records of one invocation have the same time.
-@lru_cache(maxsize=256)
 def span(seconds: float) -> str:
     """Return a duration in one unit, such as `12 min`. A negative duration is `0 s`: clocks differ a little."""
     whole = max(0, round(seconds))
