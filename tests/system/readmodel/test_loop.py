@@ -76,8 +76,8 @@ async def test_a_projector_gets_ready_under_a_load_that_never_pauses(settings, w
 
 
 async def test_a_rebuild_ends_under_a_load_that_never_pauses(model, writer):
+    await writer.write(list(sample_records(5)))
     async with endless_load(writer):
-        await asyncio.sleep(1)
         await model.project()
     assert any(model.rows().values())
 
