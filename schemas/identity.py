@@ -5,14 +5,10 @@ new command.
 """
 
 import json
-from collections.abc import Sequence
-from hashlib import sha1
-from json.encoder import encode_basestring
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 NAMESPACE = UUID("5e4a7fe3-e166-4ba3-ad08-99a62eeb09e5")
-_NAMESPACE_BYTES = NAMESPACE.bytes
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -22,11 +18,6 @@ def canonical_json(value: Any) -> bytes:
     Raises ValueError if the value contains NaN, an infinity or a lone surrogate.
     """
     return _CANONICAL.encode(value).encode()
-
-
-def canonical_list(parts: Sequence[str | int]) -> bytes:
-    """Return `canonical_json` of a list of texts and integers, four times faster (a test compares the two)."""
-    return f"[{','.join([encode_basestring(part) if isinstance(part, str) else str(part) for part in parts])}]".encode()
 
 
 def command_id_from_key(caller: str, authorization_id: str, key: str) -> str:
@@ -68,7 +59,4 @@ def request_id(kind: str, *parts: str | int) -> str:
 
 
 def _uuid5(parts: list[str | int]) -> str:
-    # This gives the text of uuid.uuid5 in half the time, without the object; a test compares the two.
-    text = sha1(_NAMESPACE_BYTES + canonical_list(parts), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    return str(uuid5(NAMESPACE, canonical_json(parts).decode()))

@@ -9,7 +9,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Literal
 
-from schemas.identity import canonical_list
+from schemas.identity import canonical_json
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 
@@ -60,7 +60,7 @@ def write_key(command_id: str, operation: Operation, n: int) -> str:
     The same write of the same command has the same key on every replica and after every crash. Golden vectors in the
     tests freeze the format: with another format, every retry in flight would become a second write.
     """
-    digest = sha256(canonical_list([command_id, operation.value, n])).digest()
+    digest = sha256(canonical_json([command_id, operation.value, n])).digest()
     return "cg1-" + b32encode(digest).rstrip(b"=").decode("ascii").lower()
 
 
