@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import psycopg
@@ -51,19 +51,22 @@ async def jo(browser, alone):
 
 @contextmanager
 def full(conninfo):
-    """Take all places of a PostgreSQL, and those that its other clients lose."""
-    taken = []
+    """Take all places of a PostgreSQL, also those that its other clients lose or take meanwhile."""
+    taken, rounds = [], 0
     with psycopg.connect(conninfo, autocommit=True) as first:
-        first.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
         try:
-            while True:
-                try:
-                    taken.append(psycopg.connect(conninfo))
-                except psycopg.OperationalError:
-                    break
+            # A client that is just connecting is not listed yet.
+            while rounds < 5:
+                with suppress(psycopg.OperationalError):
+                    while True:
+                        taken.append(psycopg.connect(conninfo))
+                others = first.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE backend_type = 'client backend' AND pid <> ALL(%s)",
+                    [[one.info.backend_pid for one in (first, *taken)]],
+                )
+                rounds = 0 if others.rowcount else rounds + 1
+                time.sleep(0.02)
             yield
         finally:
             for one in taken:
