@@ -4,7 +4,6 @@ There is no skip: without a browser the tests fail, and the error says how to ge
 """
 
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,13 +12,11 @@ import pytest_asyncio
 from tests.browser.installed import PEOPLE_OF_TESTS, installed
 from tests.browser.person import person_at
 
-HERE = Path(__file__).parent
-
 
 def pytest_collection_modifyitems(items):
     """Run the browser tests in one event loop: the browser belongs to it."""
     for item in items:
-        if item.path.is_relative_to(HERE):
+        if item.nodeid.startswith("tests/browser/"):  # a path takes 0.15 s for 9,552 tests
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
