@@ -29,7 +29,7 @@ dev: run-packages ## Run the whole gateway until Ctrl-C; print URLs, a key and c
 install: dev-packages ## Build .venv with the packages of every verb; each verb installs its own if they are missing
 
 # Most tests wait for servers, so their number of processes is higher than that of cores.
-SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --numprocesses 8 --no-loadscope-reorder
+SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --numprocesses 6 --no-loadscope-reorder
 test: test-packages ## Run all tests, or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
 

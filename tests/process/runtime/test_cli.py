@@ -90,7 +90,7 @@ def test_config_checks_the_requirements_of_one_process(gateway):
 def test_a_topics_verb_without_kafka_names_the_broker(gateway, verb):
     ended = gateway(*verb)
     assert ended.returncode == 69
-    assert ended.stderr == "gateway topics: Kafka at 127.0.0.1:1: connection refused\n"
+    assert ended.stderr == "gateway topics: Kafka at 127.0.0.1:1: connection refused; run the same command again\n"
 
 
 def test_check_without_kafka_and_collate_names_both_and_ends_with_69(gateway):

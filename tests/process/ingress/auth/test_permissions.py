@@ -168,8 +168,8 @@ async def test_a_caller_lists_its_own_commands_and_those_of_others_with_a_permis
 ):
     asked = []
 
-    async def fetch(reader, name, query, caller):
-        asked.append(query.caller)
+    async def fetch(reader, name, page, caller):
+        asked.append(page.query.caller)
         return CommandList(commands=[])
 
     monkeypatch.setattr(ReadModelReader, "fetch", fetch)
