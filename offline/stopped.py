@@ -55,5 +55,6 @@ async def settled_extents(
         if all(found[topic.name] == every_record[topic.name] for topic in topics if topic.role not in growing):
             return {topic.role: found[topic.name] for topic in topics}
         if loop.time() > deadline:
-            raise OfflineRefused("a transaction is open, or records arrive: stop every process, then run again")
+            writers = "worker" if growing else "process"
+            raise OfflineRefused(f"a transaction is open, or records arrive: stop every {writers}, then run again")
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)

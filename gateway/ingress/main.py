@@ -64,6 +64,7 @@ from runtime.http_client import HttpProxy
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import Settings
+from runtime.settings.ingress import MOST_REPLAYS
 from runtime.settings.processes import PARTS_OF_READ_AHEAD
 from runtime.tracing.traces import Traces, open_traces
 from schemas.records import source
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
 
 # The parts of /readyz without which ingress still answers.
 DEGRADABLE = ("kafka", "events", "dead_letters")
-MAX_REPLAYS = 100_000
 KEY_RETENTION_SECONDS = 24 * 60 * 60.0
 _MAX_WAIT_SECONDS = 30  # of `Prefer: wait`
 # How long the producer waits for more commands before it sends a batch. Without it the p99 of many callers is 2 s.
@@ -229,7 +229,7 @@ def assemble(
     )
     service = CommandService(
         command_log,
-        Replays(MAX_REPLAYS, KEY_RETENTION_SECONDS),
+        Replays(MOST_REPLAYS, KEY_RETENTION_SECONDS),
         waiters,
         unfinished,
         metrics,

@@ -1,7 +1,7 @@
 """Which series grow after the warm-up. Pure.
 
 Memory and handles may not grow, but for what the load explains: a worker keeps about 1.3 KiB for each authorization
-(docs/capacity.md); the ingress remembers its last 100,000 commands and 10,000 outcomes; no other process keeps
+(docs/capacity.md); the ingress remembers its last commands and outcomes up to a bound; no other process keeps
 anything. Tables and topics grow with the load; their bytes for each command may not.
 
 The rate of memory and handles is a slope with a 95 % confidence interval. Neighbouring samples depend on each other,
@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import Self
 
 from local.soak.records import Sample
+from runtime.settings.ingress import MOST_OUTCOMES, MOST_REPLAYS
 
 HOUR = 3_600.0
 # In a day 24 MiB or 24 handles: a process with 256 MiB to spare runs for ten days.
@@ -35,7 +36,6 @@ LEAST_GROWTH_BYTES = 4 << 20
 BYTES_OF_AUTHORIZATION = 2_048
 # Measured: 433 bytes for a command of `Replays`, 1.4 KiB for an outcome of `Waiters`.
 BYTES_OF_COMMAND, BYTES_OF_OUTCOME = 512, 1_536
-COMMANDS_REMEMBERED, OUTCOMES_REMEMBERED = 100_000, 10_000
 FEWEST_SAMPLES = 6
 WARM_UP_SHARE, WARM_UP_SECONDS = 0.4, 900.0
 
@@ -96,8 +96,8 @@ def explained(name: str, sample: Sample) -> float:
     if name.startswith("memory worker"):
         return float(BYTES_OF_AUTHORIZATION * sample.authorizations)
     if name.startswith("memory ingress"):
-        commands = BYTES_OF_COMMAND * min(sample.accepted, COMMANDS_REMEMBERED)
-        return float(commands + BYTES_OF_OUTCOME * min(sample.ended, OUTCOMES_REMEMBERED))
+        commands = BYTES_OF_COMMAND * min(sample.accepted, MOST_REPLAYS)
+        return float(commands + BYTES_OF_OUTCOME * min(sample.ended, MOST_OUTCOMES))
     return 0.0
 
 

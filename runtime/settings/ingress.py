@@ -10,6 +10,9 @@ from runtime.environ import Section
 from runtime.settings.addresses import Port, ProxyUrl
 from runtime.units import Duration, Size
 
+# What an ingress remembers: commands that it appended, and outcomes.
+MOST_REPLAYS, MOST_OUTCOMES = 100_000, 10_000
+
 
 class IngressSettings(Section):
     """The HTTP API: its address, its callers and its limits."""
@@ -75,7 +78,7 @@ class IngressSettings(Section):
     @property
     def max_waiters_per_caller(self) -> int:
         """The most requests of one caller that wait."""
-        return self.max_waiters // 4
+        return max(1, self.max_waiters // 4)
 
     @property
     def max_streams_per_caller(self) -> int:

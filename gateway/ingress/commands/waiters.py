@@ -24,6 +24,7 @@ from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.commands.unfinished import UnfinishedCommands
 from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
+from runtime.settings.ingress import MOST_OUTCOMES
 from schemas.enums import EventType
 from schemas.events import CommandDeadLettered, CommandFinished
 from schemas.times import parse_time
@@ -83,7 +84,7 @@ class Waiters:
         *,
         capacity: int,
         per_caller: int,
-        remembered: int = 10_000,
+        remembered: int = MOST_OUTCOMES,
         retention_seconds: float,
     ) -> None:
         self._capacity = capacity

@@ -5,6 +5,7 @@ import pytest
 
 from runtime.environ import SettingsInvalid
 from runtime.settings import (
+    IngressSettings,
     load_cluster_settings,
     load_console_settings,
     load_deliverer_settings,
@@ -336,3 +337,8 @@ def test_a_schema_that_a_rebuild_of_another_installation_would_drop_is_refused(g
     problems = problems_of(good | {"GATEWAY_READMODEL__SCHEMA_NAME": f"gateway{suffix}"})
     assert len(problems) == 1
     assert "must not end with _next or _old" in problems[0]
+
+
+def test_each_caller_may_wait_and_stream_also_with_few_places():
+    own = IngressSettings(max_requests_in_flight=5, max_streams=5, max_unfinished_per_caller=5)
+    assert (own.max_waiters_per_caller, own.max_streams_per_caller, own.max_unfinished_per_person) == (1, 1, 1)

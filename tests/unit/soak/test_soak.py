@@ -1,5 +1,7 @@
+import asyncio
 import random
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from local.soak.growth import HOUR, Series, Trend, grows_per_command, growth_of, slope_of
 from local.soak.page import growth_problems, growth_sentence, growths_of, problems_of, render
 from local.soak.records import Fault, Sample, Session, SessionLog, read_sessions
+from local.soak.run import _Soak
 
 MIB = 1 << 20
 PROCESSES = ("worker-1", "ingress-0", "projector")
@@ -157,3 +160,10 @@ def test_a_directory_keeps_its_sessions_and_a_line_that_was_cut_off_is_left_out(
     SessionLog(tmp_path, 5.0, 8, "1.0")
     assert read_sessions(tmp_path) == [wanted, Session(5.0, 8, "1.0")]
     assert read_sessions(tmp_path / "new") == []
+
+
+async def test_the_measurements_end_when_a_fault_has_failed(tmp_path):
+    failed = asyncio.create_task(asyncio.sleep(0))
+    await failed
+    soak = _Soak(console=None, directory=tmp_path, seconds=3_600.0, seed=7, cases_per_second=1.0, hours=1.0)
+    await soak._sample(scene=None, log=None, began=time.monotonic(), others={failed})
