@@ -4,7 +4,7 @@ aiokafka reports nothing when it hangs, so every call has a timeout. After a fai
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -116,6 +116,7 @@ class TopicReader(Generic[Key]):
 
 
 OpenReader = Callable[[], AbstractAsyncContextManager[TopicReader[Key]]]
+OpenPartitions = Callable[[Iterable[int]], AbstractAsyncContextManager[TopicReader[int]]]
 
 
 @asynccontextmanager
@@ -140,6 +141,13 @@ async def open_reader(
         yield TopicReader(consumer, assigned, call_seconds)
     finally:
         await bounded_stop(consumer)
+
+
+def open_partitions(
+    kafka: KafkaSettings, topic: str, numbers: Iterable[int]
+) -> AbstractAsyncContextManager[TopicReader[int]]:
+    """Start a reader of some partitions of one topic, keyed by their number."""
+    return open_reader(kafka, {number: (topic, number) for number in numbers})
 
 
 def partitions_of(topic: str, count: int) -> dict[int, tuple[str, int]]:

@@ -104,6 +104,7 @@ def handlers(
         "readTimeline": reads.timeline,
         "listHandoffs": reads.handoffs,
         "listAuthorizations": lists.authorizations,
+        "listTroubles": lists.troubles,
         "findIds": lists.ids,
         "readOverview": reads.overview,
         "emptyRecentCommands": decisions.empty_recent_commands,

@@ -6,11 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres.reader import ReadModelReader
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix
+from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix, TroublesOf
+from gateway.ingress.auth.names import required_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.http.query import read_after, read_query
 from gateway.ingress.read_model import fetch, respond
-from schemas.api.queries import AuthorizationsQuery, CommandsQuery, IdsQuery
+from schemas.api.queries import AuthorizationsQuery, CommandsQuery, IdsQuery, TroublesQuery
 from schemas.permissions import Permission
 
 
@@ -27,6 +28,13 @@ class Lists:
         query = read_query(request, AuthorizationsQuery)
         page = AuthorizationPage(query, read_after(query.cursor, datetime, datetime, str))
         return respond(request, await fetch(request, self._reader, "authorizations", page))
+
+    async def troubles(self, request: Request) -> Response:
+        """GET /v1/troubles: the handoffs of one person that need them first."""
+        caller = self._access.admit(request)
+        query = read_query(request, TroublesQuery)
+        troubles = TroublesOf(required_operator(caller, query.operator), query.since)
+        return respond(request, await fetch(request, self._reader, "troubles", troubles))
 
     async def ids(self, request: Request) -> Response:
         """GET /v1/ids?prefix=: ids that begin with a text."""

@@ -18,7 +18,7 @@ from adapters.collate.client import CollateClient
 from adapters.collate.open_client import open_client
 from adapters.collate.reader import CollateReader
 from adapters.kafka.exposure import log_exposure
-from adapters.kafka.topic_reader import OpenReader, open_reader, partitions_of
+from adapters.kafka.topic_reader import OpenPartitions, OpenReader, open_partitions, open_reader, partitions_of
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from adapters.oidc.jwks import fetch
@@ -147,7 +147,7 @@ class KafkaSources:
     commands: ProducerFactory
     events: OpenReader[int]
     history: OpenReader[int]
-    dead_letters: OpenReader[int]
+    dead_letters: OpenPartitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +319,9 @@ def _reads(
 def _kafka_sources(settings: Settings) -> KafkaSources:
     kafka, topics = settings.kafka, catalogue(settings.topics.prefix)
     events = partitions_of(topics.events.name, settings.topics.partitions)
-    dead_letters = partitions_of(topics.dead_letters.name, settings.topics.partitions)
     return KafkaSources(
         commands=Producers(kafka, topics.commands.name, linger_seconds=_LINGER_SECONDS),
         events=partial(open_reader, kafka, events, reset="latest"),
         history=partial(open_reader, kafka, events),
-        dead_letters=partial(open_reader, kafka, dead_letters),
+        dead_letters=partial(open_partitions, kafka, topics.dead_letters.name),
     )

@@ -17,4 +17,4 @@ class NoReads:
         self._access.identify(request)
         raise NoReadModel("Follow GET /v1/events, or send commands with `Prefer: wait`.")
 
-    command = authorization = timeline = handoffs = overview = authorizations = commands = ids = _reject
+    command = authorization = timeline = handoffs = overview = authorizations = commands = troubles = ids = _reject

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from schemas.api.reads import AuthorizationStatus, CommandStatus, Cursor, HandoffStatus
 from schemas.fields.metadata import Metadata
-from schemas.fields.scalars import Id, Vocabulary
+from schemas.fields.scalars import Id, Vocabulary, Word
 from schemas.model import OpenModel, Public
 from schemas.times import Time
 
@@ -44,6 +44,36 @@ class IdsFound(OpenModel):
 
     authorizations: Public[list[Id]] = Field(description="Ids of authorizations.")
     commands: Public[list[Id]] = Field(description="Ids of commands.")
+
+
+class TroubleKind(Vocabulary):
+    """What is wrong with a handoff."""
+
+    AT_RISK = "at_risk"
+    ENDED = "ended"
+    CONTRADICTED = "contradicted"
+
+
+class Trouble(OpenModel):
+    """A handoff of one person that needs them first."""
+
+    kind: Public[TroubleKind] = Field(description="at_risk, ended (without the person's report) or contradicted.")
+    authorization_id: Public[Id] = Field(description="Collate's id of the authorization.")
+    handoff_id: Public[Id] = Field(description="Collate's id of the handoff.")
+    reason: Public[Word | None] = Field(
+        default=None, description="The reason of the risk, who ended the handoff, or what the person reported."
+    )
+    at: Public[Time | None] = Field(
+        default=None, description="When Collate is expected to end the handoff, or when it ended."
+    )
+
+
+class TroubleList(OpenModel):
+    """The handoffs of one person that need them first: at most 25 of each kind."""
+
+    troubles: Public[list[Trouble]] = Field(
+        description="Those at risk, then those that ended, then those contradicted."
+    )
 
 
 class CommandList(OpenModel):

@@ -251,6 +251,14 @@ OPERATIONS: Final = (
         answers={200: lists.AuthorizationList},
     ),
     _read(
+        id="listTroubles",
+        path="/v1/troubles",
+        summary="The handoffs of one person that need them first: at risk, ended without a report, or contradicted.",
+        query=queries.TroublesQuery,
+        answers={200: lists.TroubleList},
+        problems=(*_READ, 422),
+    ),
+    _read(
         id="findIds",
         path="/v1/ids",
         summary="The ids of authorizations and commands that begin with a text.",

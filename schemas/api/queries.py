@@ -127,6 +127,15 @@ class AuthorizationsQuery(PageQuery):
     )
 
 
+class TroublesQuery(Query):
+    """A read of one person's handoffs that need them first."""
+
+    operator: Public[SentName | None] = Field(
+        default=None, description="The person. A service must name them; a person has the name in their token."
+    )
+    since: Public[Time | None] = Field(default=None, description="The earliest end of a handoff that ended.")
+
+
 class CommandsQuery(OrderedQuery):
     """A page of commands."""
 

@@ -13,9 +13,9 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from adapters.postgres.filters import Conditions, label_json, metadata_json, ordered
-from adapters.postgres.queries import OF_HANDOFF, fetch_one, fetch_page
+from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one, fetch_page
 from adapters.postgres.serializers import command_status, work_item
-from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs
+from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs, Trouble, TroubleKind, TroubleList
 from schemas.api.queries import AuthorizationsQuery, CommandsQuery, CommandState
 from schemas.enums import PREFIX
 
@@ -83,6 +83,38 @@ class AuthorizationPage:
             """,  # noqa: S608 - all parts are constants
             conditions.values,
         )
+
+
+MOST_TROUBLES = 25
+_TROUBLES: LiteralString = """
+(SELECT 'at_risk' AS kind, authorization_id, handoff_id, h.risk AS reason, h.risk_ends_at AS at
+    FROM handoffs h JOIN authorizations a USING (authorization_id)
+    WHERE h.risk IS NOT NULL AND h.handoff_id = a.active_handoff_id
+    AND a.record->'activeHandoff'->'claim'->>'by' = %(operator)s
+    ORDER BY a.active_since, authorization_id LIMIT %(limit)s)
+UNION ALL
+(SELECT 'ended', authorization_id, handoff_id, closed_by, closed_at FROM handoffs
+    WHERE operator = %(operator)s AND closed_by <> 'us' AND closed_at >= coalesce(%(since)s, '-infinity'::timestamptz)
+    ORDER BY closed_at, authorization_id LIMIT %(limit)s)
+UNION ALL
+(SELECT 'contradicted', authorization_id, record->'lastHandoff'->>'id', record->'lastHandoff'->>'reported',
+    (record->'lastHandoff'->>'closedAt')::timestamptz FROM authorizations
+    WHERE contradicted_at IS NOT NULL AND record->'lastHandoff'->>'reportedBy' = %(operator)s
+    ORDER BY contradicted_at, authorization_id LIMIT %(limit)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TroublesOf:
+    """The handoffs of a person that need them first; `since` is the earliest end of one that ended."""
+
+    operator: str
+    since: datetime | None = None
+
+    async def __call__(self, connection: AsyncConnection[Any]) -> TroubleList:
+        """Return the handoffs."""
+        rows = await fetch_all(connection, _TROUBLES, operator=self.operator, since=self.since, limit=MOST_TROUBLES)
+        return TroubleList(troubles=[Trouble(**row | {"kind": TroubleKind(row["kind"])}) for row in rows])
 
 
 MOST_FOUND = 20

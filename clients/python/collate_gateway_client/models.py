@@ -1802,6 +1802,32 @@ class Timeline(TypedDict):
     """The `cursor` of the next page; absent on the last page."""
 
 
+TroubleKind = Literal["at_risk", "ended", "contradicted"]
+"""What is wrong with a handoff."""
+
+
+class Trouble(TypedDict):
+    """A handoff of one person that needs them first."""
+
+    kind: TroubleKind
+    """at_risk, ended (without the person's report) or contradicted."""
+    authorizationId: str
+    """Collate's id of the authorization."""
+    handoffId: str
+    """Collate's id of the handoff."""
+    reason: NotRequired[str]
+    """The reason of the risk, who ended the handoff, or what the person reported."""
+    at: NotRequired[str]
+    """When Collate is expected to end the handoff, or when it ended."""
+
+
+class TroubleList(TypedDict):
+    """The handoffs of one person that need them first: at most 25 of each kind."""
+
+    troubles: list[Trouble]
+    """Those at risk, then those that ended, then those contradicted."""
+
+
 class VersionFloorAccepted(TypedDict):
     """The decision is on the commands topic; `authorization.version_floor_lowered` follows."""
 

@@ -168,6 +168,16 @@ def list_authorizations(query: ListAuthorizationsQuery | None = None) -> Call[mo
     return read(path_of("authorizations"), query)
 
 
+class ListTroublesQuery(TypedDict, total=False):
+    operator: str | None
+    since: str | None
+
+
+def list_troubles(query: ListTroublesQuery | None = None) -> Call[models.TroubleList]:
+    """The handoffs of one person that need them first: at risk, ended without a report, or contradicted."""
+    return read(path_of("troubles"), query)
+
+
 class FindIdsQuery(TypedDict, total=False):
     prefix: str | None
 

@@ -2903,6 +2903,50 @@ export interface components {
             };
         };
         /**
+         * Trouble
+         * @description A handoff of one person that needs them first.
+         */
+        Trouble: {
+            /** @description at_risk, ended (without the person's report) or contradicted. */
+            kind: components["schemas"]["TroubleKind"];
+            /** @description Collate's id of the authorization. */
+            authorizationId: string;
+            /** @description Collate's id of the handoff. */
+            handoffId: string;
+            /** @description The reason of the risk, who ended the handoff, or what the person reported. */
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description When Collate is expected to end the handoff, or when it ended.
+             */
+            at?: string;
+        };
+        /**
+         * TroubleKind
+         * @description What is wrong with a handoff.
+         * @enum {string}
+         */
+        TroubleKind: "at_risk" | "ended" | "contradicted";
+        /**
+         * TroubleList
+         * @description The handoffs of one person that need them first: at most 25 of each kind.
+         * @example {
+         *       "troubles": [
+         *         {
+         *           "kind": "at_risk",
+         *           "authorizationId": "auth_7Q2M",
+         *           "handoffId": "mhand_55",
+         *           "reason": "not_entered",
+         *           "at": "2026-06-02T14:36:01Z"
+         *         }
+         *       ]
+         *     }
+         */
+        TroubleList: {
+            /** @description Those at risk, then those that ended, then those contradicted. */
+            troubles: components["schemas"]["Trouble"][];
+        };
+        /**
          * UnableToComplete
          * @description The operator could not complete the payer interaction.
          */

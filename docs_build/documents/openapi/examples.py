@@ -158,6 +158,17 @@ EXAMPLES: Final[Mapping[str, Json]] = {
             "unfinishedCommands": 100,
         },
     },
+    "TroubleList": {
+        "troubles": [
+            {
+                "kind": "at_risk",
+                "authorizationId": _AUTHORIZATION,
+                "handoffId": _HANDOFF,
+                "reason": "not_entered",
+                "at": "2026-06-02T14:36:01Z",
+            }
+        ]
+    },
     "IdsFound": {"authorizations": [_AUTHORIZATION], "commands": []},
     "Overview": {
         "at": "2026-06-02T15:00:00Z",

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import Answer, Call, Failure, Outcome, models, operations
+from gateway.console.api import Answer, Failure, Outcome, models, operations
 from gateway.console.errors import PageError
 from gateway.console.page import console_of, is_fragment, person_of
 from gateway.console.updates import read_changed, read_overview, respond, unchanged
@@ -19,7 +19,6 @@ from gateway.console.views.freshness import Freshness
 from gateway.console.views.lists.work_list import (
     OF_HANDOFFS,
     ROWS,
-    OwnTrouble,
     Tab,
     WorkFilter,
     WorkView,
@@ -29,14 +28,11 @@ from gateway.console.views.lists.work_list import (
     filter_of,
     handoffs_call,
     handoffs_view,
-    own_troubles,
     since_of,
+    troubles_call,
 )
 from schemas.api.queries import METADATA
-from schemas.api.reads import MOST_CLAIMANTS
 from schemas.fields.scalars import is_id
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ class WorkPage:
     rows_per_page: int = ROWS
     counts: Mapping[str, int] = field(default_factory=dict)
     claims: Sequence[models.Claimant] = ()
-    own: Sequence[OwnTrouble] = ()
+    own: Sequence[models.Trouble] = ()
     work: WorkView | None = None
     problem: Failure | None = None
 
@@ -68,7 +64,7 @@ async def work(request: Request) -> Response:
     columns = [column.key for column in console_of(request).settings.case_columns]
     filter_ = filter_of(request.query_params, columns)
     (outcome, list_, freshness), own = await asyncio.gather(
-        _list(request, filter_), _own(request, None if is_fragment(request) else overview)
+        _list(request, filter_), _own(request, is_shown=not is_fragment(request))
     )
     if outcome is None:
         return unchanged(request)
@@ -90,7 +86,7 @@ async def work(request: Request) -> Response:
 
 async def own(request: Request) -> Response:
     """GET /work/own: the part of the list with the person's own handoffs in trouble."""
-    page = await _own(request, await _overview(request))
+    page = await _own(request)
     return page_or_part(request, "work_own.html", "work_own.html", page, etag=etag_of(page))
 
 
@@ -114,34 +110,13 @@ async def _list(request: Request, filter_: WorkFilter) -> tuple[Outcome[object] 
     return items, view, freshness
 
 
-async def _own(request: Request, overview: models.Overview | None) -> tuple[OwnTrouble, ...]:
-    """Return the person's own handoffs in trouble, as far as they can be read: the list itself says what cannot.
-
-    The overview tells which lists are empty; without it none is read.
-    """
-    if overview is None:
-        return ()
+async def _own(request: Request, *, is_shown: bool = True) -> Sequence[models.Trouble]:
+    """Return the person's own handoffs in trouble, as far as they can be read: the list itself says what cannot."""
     api, person, now = console_of(request).api, person_of(request), console_of(request).now()
-    work = overview["work"]
-    caller = next((one["caller"] for one in work["claims"] if one["by"] == person.name), "")
-    if not caller and len(work["claims"]) == MOST_CLAIMANTS:
-        caller = await _caller(request)
-
-    async def answer(call: Call[T], *, is_needed: bool = True) -> T | None:
-        outcome = await api.send(person, call) if is_needed else None
-        return outcome.body if isinstance(outcome, Answer) else None
-
-    mine, wrong, ended = await asyncio.gather(
-        answer(authorizations_call(WorkFilter(Tab.MINE), caller), is_needed=bool(caller)),
-        answer(authorizations_call(WorkFilter(Tab.CONTRADICTED), ""), is_needed=work["contradicted"] > 0),
-        answer(handoffs_call(WorkFilter(Tab.CLOSED, days_back=1), now)),
-    )
-    return own_troubles(
-        mine["authorizations"] if mine else [],
-        wrong["authorizations"] if wrong else [],
-        ended["handoffs"] if ended else [],
-        person.name,
-    )
+    if not (is_shown and person.may("authorization:read")):
+        return ()
+    outcome = await api.send(person, troubles_call(person.name_for_api, now))
+    return outcome.body["troubles"] if isinstance(outcome, Answer) else ()
 
 
 async def _caller(request: Request) -> str:

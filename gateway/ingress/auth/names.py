@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.http.problems import InvalidCommand, NamesAnotherPerson
+from gateway.ingress.http.query import invalid_parameter
 from gateway.ingress.http.request import parse
 from gateway.ingress.http.strict_json import read_object
 from runtime.http.problem import Fault
@@ -56,6 +57,14 @@ def parse_with_operator(caller: Caller, model: type[Decided], body: bytes) -> tu
 def operator_in_query(caller: Caller, query: OperatorQuery) -> str | None:
     """Return the operator of a request whose query may name one. Raises NamesAnotherPerson."""
     return own_or_stated(caller, query.operator, Fault("", parameter="operator"))
+
+
+def required_operator(caller: Caller, stated: str | None) -> str:
+    """Return the operator of a query that a service must name. Raises NamesAnotherPerson and InvalidQuery."""
+    name = own_or_stated(caller, stated, Fault("", parameter="operator"))
+    if name is None:
+        raise invalid_parameter(Fault("a value: a service must name the operator", parameter="operator"))
+    return name
 
 
 def with_names(caller: Caller, command: Named, under: str = "") -> Named:

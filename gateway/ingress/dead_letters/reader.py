@@ -9,7 +9,7 @@ from functools import partial
 
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.topic_follower import TopicFollower
-from adapters.kafka.topic_reader import OpenReader, TopicReader, TopicRecord
+from adapters.kafka.topic_reader import OpenPartitions, TopicReader, TopicRecord
 from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
 from gateway.ingress.http.problems import DeadLettersUnread
 from runtime.health import Health
@@ -40,16 +40,16 @@ class DeadLettersBusy(Exception):
 class DeadLetterReader:
     """Keeps the index of open dead letters and fetches whole dead letters. `run` must run as a task."""
 
-    def __init__(self, open_reader: OpenReader[int], partitions: int, health: Health, metrics: IngressMetrics) -> None:
+    def __init__(self, open_: OpenPartitions, partitions: int, health: Health, metrics: IngressMetrics) -> None:
         self.index = DeadLetterIndex()
-        self._open_reader = open_reader
+        self._open = open_
         self._health = health
         self._metrics = metrics
         self._causes: set[str] = set()
         self._fetching = 0
         beginning = dict.fromkeys(range(partitions), 0)
         self._follower = TopicFollower(
-            "dead-letters", open_reader, self._take, positions=beginning, on_check=self._set_health
+            "dead-letters", partial(open_, beginning), self._take, positions=beginning, on_check=self._set_health
         )
 
     @property
@@ -86,7 +86,7 @@ class DeadLetterReader:
             raise DeadLettersBusy
         self._fetching += 1
         try:
-            async with asyncio.timeout(FETCH_SECONDS), self._open_reader() as reader:
+            async with asyncio.timeout(FETCH_SECONDS), self._open([entry.partition]) as reader:
                 return await _read(reader, entry)
         except KafkaFailure as error:
             raise DeadLettersUnavailable from error
@@ -95,7 +95,7 @@ class DeadLetterReader:
 
 
 async def _read(reader: TopicReader[int], entry: IndexEntry) -> DeadLetter:
-    reader.seek(await reader.ends() | {entry.partition: entry.offset})
+    reader.seek({entry.partition: entry.offset})
     while True:
         for record in (await reader.read()).get(entry.partition, ()):
             if record.offset > entry.offset:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres.cursor import write_cursor
-from gateway.ingress.auth.names import operator_in_query, parse_with_operator
+from gateway.ingress.auth.names import parse_with_operator, required_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.responses import CommandReceipt, command_response
 from gateway.ingress.commands.service import RESPONSE_MARGIN_SECONDS
@@ -34,14 +34,13 @@ from gateway.ingress.dead_letters.reader import (
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
 from gateway.ingress.http.problems import DeadLetterMoved, DeadLettersUnread, NotADeadLetter, NotRedrivable
-from gateway.ingress.http.query import invalid_parameter, read_after, read_query
+from gateway.ingress.http.query import read_after, read_query
 from gateway.ingress.http.request import path_command_id, read_json, wait_seconds
 from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of
 from gateway.ingress.live.situations import Situations
-from runtime.http.problem import Fault
 from runtime.http.problems import Overloaded
 from runtime.logs import get_log
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
@@ -108,9 +107,7 @@ class DeadLetters:
     async def original(self, request: Request) -> Response:
         """GET /v1/dead-letters/{commandId}/original?operator=…: PHI, so the read is recorded first."""
         caller = self._access.admit(request)
-        operator = operator_in_query(caller, read_query(request, OperatorQuery))
-        if operator is None:
-            raise invalid_parameter(Fault("a value: a service must name the operator", parameter="operator"))
+        operator = required_operator(caller, read_query(request, OperatorQuery).operator)
         entry = self._find(request)
         dead_letter = await self._fetch(entry)
         command_id = entry.summary.command_id

@@ -104,8 +104,9 @@ class Kafka:
         yield Reader(self.events)
 
     @asynccontextmanager
-    async def open_dead_letters(self):
-        yield Reader(self.dead_letters, fails=lambda: self.dead_letters_unavailable)
+    async def open_dead_letters(self, partitions):
+        topic = {partition: self.dead_letters[partition] for partition in partitions}
+        yield Reader(topic, fails=lambda: self.dead_letters_unavailable)
 
 
 @dataclass

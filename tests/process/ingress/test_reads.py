@@ -15,6 +15,7 @@ PATHS = (
     "/v1/overview",
     "/v1/authorizations?needs=person",
     "/v1/commands?metadata.case=c-7",
+    "/v1/troubles?operator=jo",
 )
 
 

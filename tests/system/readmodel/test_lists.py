@@ -16,7 +16,7 @@ from adapters.postgres.queries import HandoffPage, TimelinePage
 from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, TimelineRow
 from adapters.postgres.store import Store
 from adapters.postgres.views import lists
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix
+from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix, TroublesOf
 from adapters.postgres.views.overview import overview, overview_with_history
 from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
@@ -375,6 +375,50 @@ async def test_the_overview_counts_the_work_and_names_who_has_it_in_hand(databas
     work = (await overview(database.connection)).work
     assert (work.person, work.contradicted, work.waiting_since, work.at_risk) == (3, 1, minutes(1), 1)
     assert [(one.caller, one.by, one.handoffs) for one in work.claims] == [("people:jo", "jo", 2)]
+
+
+def claimed(name, by):
+    record = json.dumps({"activeHandoff": {"claim": {"by": by, "caller": f"people:{by}", "since": AT.isoformat()}}})
+    return replace(authorization(name, active_since=minutes(1)), claimed_by=f"people:{by}", record=record)
+
+
+def contradicted(name, by):
+    last = {"id": "mhand_1", "reported": "submitted", "reportedBy": by, "closedAt": AT.isoformat()}
+    return authorization(name, contradicted_at=minutes(2), record=json.dumps({"lastHandoff": last}))
+
+
+def ended(name, operator, closed_by, at):
+    return HandoffRow(name, "mhand_1", closed_at=at, closed_by=closed_by, operator=operator)
+
+
+async def test_the_troubles_of_a_person_are_found_among_those_of_all_others(database):
+    others = range(lists.MOST_TROUBLES + 1)
+    await database.write(
+        *(contradicted(f"a{number}", "sam") for number in others),
+        *(ended(f"a{number}", "sam", "loss", minutes(number)) for number in others),
+        *(claimed(name, by) for name, by in (("risk", "jo"), ("calm", "jo"), ("sams", "sam"))),
+        HandoffRow("risk", "mhand_1", risk="not_entered", risk_ends_at=minutes(9)),
+        HandoffRow("risk", "mhand_0", risk="grant_expired"),  # not the open one
+        HandoffRow("sams", "mhand_1", risk="not_entered"),
+        ended("lost", "jo", "loss", minutes(3)),
+        ended("own", "jo", "us", minutes(4)),
+        ended("before", "jo", "expiry", minutes(-1)),
+        contradicted("wrong", "jo"),
+    )
+
+    async def found(operator, since=None):
+        troubles = (await TroublesOf(operator, since)(database.connection)).troubles
+        return [(str(one.kind), one.authorization_id, one.reason, one.at) for one in troubles]
+
+    mine = [
+        ("at_risk", "risk", "not_entered", minutes(9)),
+        ("ended", "lost", "loss", minutes(3)),
+        ("contradicted", "wrong", "submitted", AT),
+    ]
+    assert await found("jo", AT) == mine
+    assert await found("jo") == [mine[0], ("ended", "before", "expiry", minutes(-1)), *mine[1:]]
+    assert len(await found("sam")) == 1 + 2 * lists.MOST_TROUBLES
+    assert await found("nobody") == []
 
 
 async def test_the_history_has_every_minute_of_the_last_hour(database):

@@ -28,6 +28,7 @@ READS = {
     "readTimeline": None,
     "listHandoffs": None,
     "listAuthorizations": None,
+    "listTroubles": None,
     "findIds": None,
     "readOverview": None,
     "readMe": None,

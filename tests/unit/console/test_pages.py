@@ -9,7 +9,6 @@ import pytest
 from gateway.console.updates import FRESH_SECONDS, OverviewReader
 from gateway.console.views.lists.command_list import commands_call, filters_of
 from gateway.console.views.lists.work_list import ROWS
-from schemas.api.reads import MOST_CLAIMANTS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
 from tests.unit.console.app import NOW, browser, console_app, console_settings
@@ -312,33 +311,27 @@ async def test_the_work_of_one_person_is_chosen_by_name():
     assert '<option value="none">no one</option>' in page.text
 
 
-async def test_a_persons_own_handoffs_in_trouble_are_on_top_and_those_of_others_are_not():
-    me, sam = "jo.miller", "sam.ng"
-
-    def lists(request):
-        if request.url.params.get("claimedBy"):
-            risk = {"reason": "not_entered", "endsAt": ago(minutes=-3)}
-            return httpx.Response(200, json={"authorizations": [answers.open_item("auth_risk", risk=risk)]})
-        wrong = [
-            answers.item(f"auth_by_{name}", lastHandoff={"id": "m", "reportedBy": name, "reported": "submitted"})
-            for name in (me, sam)
-        ]
-        is_wrong = request.url.params["needs"] == "contradicted"
-        return httpx.Response(200, json={"authorizations": wrong if is_wrong else []})
-
-    ended = [
-        answers.handoff(f"auth_{by}_{name}", closedAt=ago(minutes=1), closedBy=by, lastGrant={"operator": name})
-        for name in (me, sam)
-        for by in ("loss", "us")
+async def test_a_persons_own_handoffs_in_trouble_are_on_top():
+    asked = []
+    troubles = [
+        {"kind": "at_risk", "authorizationId": "auth_risk", "reason": "not_entered", "at": ago(minutes=-3)},
+        {"kind": "ended", "authorizationId": "auth_lost", "reason": "loss", "at": ago(minutes=1)},
+        {"kind": "contradicted", "authorizationId": "auth_wrong", "reason": "submitted"},
     ]
-    page = await get(scripted({"/v1/authorizations": lists, "/v1/handoffs": {"handoffs": ended}}), "/work/own")
+
+    def api(request):
+        asked.append(dict(request.url.params))
+        return httpx.Response(200, json={"troubles": troubles})
+
+    page = await get(scripted({"/v1/troubles": api}), "/work/own")
+    assert asked == [{"since": "2026-11-25T00:00:00Z"}]
     said = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page.text))
     for text in ("at risk: no operator has entered, ends in 3 min", "the session was lost", "contradicts your report"):
         assert text in said
     assert re.findall(r'data-key="(\w+)-auth_([\w.]+)"', page.text) == [
         ("at_risk", "risk"),
-        ("ended", f"loss_{me}"),
-        ("contradicted", f"by_{me}"),
+        ("ended", "lost"),
+        ("contradicted", "wrong"),
     ]
 
 
@@ -483,33 +476,6 @@ async def test_a_search_with_one_hit_leads_to_its_page():
     assert (await get(api, "/search?q=auth_7Q2M")).headers["location"] == "/authorizations/auth_7Q2M"
 
 
-def claims_of(*names):
-    return [{"caller": f"people:{name}", "by": name, "handoffs": 1} for name in names]
-
-
-@pytest.mark.parametrize(
-    ("claims", "contradicted", "asked"),
-    [
-        (claims_of("sam.ng"), 0, {"closed"}),
-        (claims_of("jo.miller"), 0, {"closed", "people:jo.miller"}),
-        (claims_of("sam.ng"), 1, {"closed", "contradicted"}),
-        # The overview names no more people, so it does not say who is not among them.
-        (claims_of(*(f"p{number}" for number in range(MOST_CLAIMANTS))), 0, {"closed", "people:jo.miller"}),
-    ],
-)
-async def test_the_own_part_asks_only_for_lists_that_have_rows(claims, contradicted, asked):
-    work, found = answers.overview()["work"] | {"claims": claims, "contradicted": contradicted}, set()
-
-    def list_(request: httpx.Request) -> httpx.Response:
-        query = request.url.params
-        found.add(query.get("claimedBy") or query.get("state") or query["needs"])
-        return httpx.Response(200, json={"authorizations": [], "handoffs": []})
-
-    api = scripted({"/v1/overview": answers.overview(work=work), "/v1/authorizations": list_, "/v1/handoffs": list_})
-    await get(api, "/work/own")
-    assert found == asked
-
-
 async def test_the_tab_mine_asks_for_the_persons_own_claims():
     asked: list[str] = []
 
@@ -518,7 +484,7 @@ async def test_the_tab_mine_asks_for_the_persons_own_claims():
         return httpx.Response(200, json=answers.work())
 
     await get(scripted({"/v1/authorizations": list_}), "/work?tab=mine")
-    assert asked.count("people:jo.miller") == 2, "for the tab, and for the person's own handoffs in trouble"
+    assert asked == ["people:jo.miller"]
 
 
 async def test_a_tried_read_is_sent_as_the_person_and_shows_status_request_id_and_json():

@@ -212,6 +212,11 @@ SHOWN = {
     ),
     "Risk": ("risk", {LIST: "reason endsAt"}),
     "Timeline": ("", {"timeline.py": "entries", "authorizations.py": "next", KNOWN: "authorizationId"}),
+    "Trouble": (
+        "trouble",
+        {"work_own.html": "kind authorizationId reason at", "not shown: the workbench has the handoff": "handoffId"},
+    ),
+    "TroubleList": ("", {"work.py": "troubles"}),
     "TimelineEntry": ("entry call", {AUTHORIZATION: "at kind says commandId sequence", "timeline.py": "data"}),
     "UnfinishedCommand": (
         "command",

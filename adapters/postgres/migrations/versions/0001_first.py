@@ -82,6 +82,7 @@ CREATE TABLE handoffs (
     PRIMARY KEY (authorization_id, handoff_id)
 );
 CREATE INDEX handoffs_closed ON handoffs (closed_at, authorization_id, handoff_id) WHERE closed_at IS NOT NULL;
+CREATE INDEX handoffs_ended ON handoffs (operator, closed_at) WHERE closed_by <> 'us';
 CREATE INDEX handoffs_risk ON handoffs (risk) WHERE risk IS NOT NULL;
 CREATE TABLE authorizations (
     authorization_id text COLLATE "C" PRIMARY KEY,
@@ -117,6 +118,8 @@ CREATE INDEX authorizations_handoff ON authorizations (due_at, action_required_a
     WHERE action_required_at IS NOT NULL AND active_handoff_id IS NULL
     AND record->>'nextAction' = 'complete_payer_interaction';
 CREATE INDEX authorizations_contradicted ON authorizations (due_at, contradicted_at, authorization_id)
+    WHERE contradicted_at IS NOT NULL;
+CREATE INDEX authorizations_contradicted_person ON authorizations ((record->'lastHandoff'->>'reportedBy'))
     WHERE contradicted_at IS NOT NULL;
 CREATE INDEX authorizations_labels ON authorizations USING gin (command_labels jsonb_path_ops)
     WITH (gin_pending_list_limit = 512) WHERE command_labels IS NOT NULL;

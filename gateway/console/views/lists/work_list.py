@@ -62,24 +62,6 @@ class WorkRow:
     item: models.WorkItem | None = None
 
 
-class Trouble(StrEnum):
-    """What is wrong with a person's own handoff."""
-
-    AT_RISK = "at_risk"
-    ENDED = "ended"
-    CONTRADICTED = "contradicted"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnTrouble:
-    """A person's own handoff that needs them first. `word` is the risk, the ender or the report; `at` its time."""
-
-    kind: Trouble
-    authorization_id: str
-    word: str | None
-    at: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class WorkFilter:
     """The filter of a page: the tab, a payer, who has it in hand, metadata of a command, and the place in the list."""
@@ -164,37 +146,9 @@ def authorizations_view(answer: models.AuthorizationList, me: str, now: datetime
     return WorkView(tuple(_item_row(item, me, now) for item in answer["authorizations"]), (), answer.get("next"))
 
 
-def own_troubles(
-    mine: Iterable[models.WorkItem],
-    contradicted: Iterable[models.WorkItem],
-    ended: Iterable[models.HandoffStatus],
-    me: str,
-) -> tuple[OwnTrouble, ...]:
-    """Return the person's handoffs that are at risk, that ended without their report, or that the payer contradicts.
-
-    The lists are pages, so a person with more than a page of one kind sees the first ones.
-    """
-    return (
-        *(
-            OwnTrouble(
-                Trouble.AT_RISK, item["authorizationId"], handoff["risk"]["reason"], handoff["risk"].get("endsAt")
-            )
-            for item in mine
-            if (handoff := item.get("handoff")) and handoff.get("risk")
-        ),
-        *(
-            OwnTrouble(Trouble.ENDED, handoff["authorizationId"], handoff.get("closedBy"), handoff.get("closedAt"))
-            for handoff in ended
-            if handoff.get("closedBy") not in {None, "us"}
-            and (grant := handoff.get("lastGrant"))
-            and grant["operator"] == me
-        ),
-        *(
-            OwnTrouble(Trouble.CONTRADICTED, item["authorizationId"], last.get("reported"), last.get("closedAt"))
-            for item in contradicted
-            if (last := item.get("lastHandoff")) and last.get("reportedBy") == me
-        ),
-    )
+def troubles_call(operator: str | None, now: datetime) -> Call[models.TroubleList]:
+    """Return the call of a person's handoffs that need them first: of those that ended, since yesterday."""
+    return operations.list_troubles({"operator": operator, "since": format_time(midnight(now, 1))})
 
 
 def handoffs_view(answer: models.HandoffList, filter_: WorkFilter, me: str, now: datetime) -> WorkView:

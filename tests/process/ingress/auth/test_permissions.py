@@ -33,6 +33,7 @@ ROUTES = {
     ("GET", "/v1/events"): {Permission.AUTHORIZATION_READ},
     ("GET", "/v1/commands/{commandId}"): EVERYBODY,
     ("GET", "/v1/commands"): EVERYBODY,
+    ("GET", "/v1/troubles"): {Permission.AUTHORIZATION_READ},
     ("GET", "/v1/ids"): {Permission.AUTHORIZATION_READ},
     ("GET", "/v1/authorizations"): {Permission.AUTHORIZATION_READ},
     ("GET", "/v1/authorizations/{authorizationId}"): {Permission.AUTHORIZATION_READ},
