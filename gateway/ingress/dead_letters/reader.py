@@ -12,6 +12,7 @@ from adapters.kafka.topic_follower import TopicFollower
 from adapters.kafka.topic_reader import OpenPartitions, TopicReader, TopicRecord
 from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
 from gateway.ingress.http.problems import DeadLettersUnread
+from gateway.ingress.live.shared_reads import SharedReads
 from runtime.health import Health
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
@@ -46,6 +47,7 @@ class DeadLetterReader:
         self._health = health
         self._metrics = metrics
         self._causes: set[str] = set()
+        self._fetches = SharedReads[DeadLetter](keeps=lambda _: False)
         self._fetching = 0
         beginning = dict.fromkeys(range(partitions), 0)
         self._follower = TopicFollower(
@@ -81,7 +83,13 @@ class DeadLetterReader:
         self._health.set(COMPONENT, "ok" if problem is None else "degraded", problem or "")
 
     async def fetch(self, entry: IndexEntry) -> DeadLetter:
-        """Read one whole dead letter; raises DeadLetterGone, DeadLettersUnavailable, DeadLettersBusy."""
+        """Read one whole dead letter; raises DeadLetterGone, DeadLettersUnavailable, DeadLettersBusy.
+
+        Requests of the same time share one fetch: a page sends two.
+        """
+        return await self._fetches.get((entry.partition, entry.offset), lambda: self._fetch(entry))
+
+    async def _fetch(self, entry: IndexEntry) -> DeadLetter:
         if self._fetching >= MAX_FETCHES:
             raise DeadLettersBusy
         self._fetching += 1

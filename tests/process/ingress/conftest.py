@@ -49,6 +49,7 @@ class Kafka:
     events: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
     dead_letters: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
     dead_letters_unavailable: bool = False
+    opened: list = field(default_factory=list)  # the partitions of each reader of dead letters
     is_silent: bool = False
     unconfirmed: list = field(default_factory=list)
 
@@ -105,6 +106,7 @@ class Kafka:
 
     @asynccontextmanager
     async def open_dead_letters(self, partitions):
+        self.opened.append(list(partitions))
         topic = {partition: self.dead_letters[partition] for partition in partitions}
         yield Reader(topic, fails=lambda: self.dead_letters_unavailable)
 

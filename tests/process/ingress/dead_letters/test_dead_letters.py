@@ -172,6 +172,20 @@ async def test_a_dead_letter_shows_command_and_writes_without_free_text(ingress,
     assert b"cg1-" not in reply.body
 
 
+async def test_requests_of_one_time_share_a_fetch_of_its_partition_alone_and_a_fifth_fetch_is_too_many(
+    ingress, kafka, add_dead_letters
+):
+    letters = [dead_letter(number) for number in range(6)]
+    await add_dead_letters(*letters)
+    kafka.opened.clear()
+    shown = await asyncio.gather(*(ingress.get(f"/v1/dead-letters/{letters[1].command_id}") for _ in range(6)))
+    assert {one.status for one in shown} == {200}
+    assert kafka.opened == [[1]]
+    shown = await asyncio.gather(*(ingress.get(f"/v1/dead-letters/{one.command_id}") for one in letters))
+    assert sorted(one.status for one in shown) == [200] * 4 + [503] * 2
+    assert (await ingress.get(f"/v1/dead-letters/{letters[1].command_id}")).status == 200
+
+
 async def test_the_original_needs_a_named_operator_and_writes_a_log_line(lines, ingress, add_dead_letters):
     dead = await add_dead_letters(dead_letter())
     path = f"/v1/dead-letters/{dead.command_id}/original"
