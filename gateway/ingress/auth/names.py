@@ -60,7 +60,7 @@ def operator_in_query(caller: Caller, query: OperatorQuery) -> str | None:
 
 
 def required_operator(caller: Caller, stated: str | None) -> str:
-    """Return the operator of a query that a service must name. Raises NamesAnotherPerson and InvalidQuery."""
+    """Return the operator of a query that a service must name. Raises NamesAnotherPerson and InvalidParameter."""
     name = own_or_stated(caller, stated, Fault("", parameter="operator"))
     if name is None:
         raise invalid_parameter(Fault("a value: a service must name the operator", parameter="operator"))
