@@ -47,7 +47,7 @@ def run(picture: Path | None = None) -> int:
             with local_stack(console, collate=COLLATE, settings=SETTINGS) as stack:
                 asyncio.run(_play(console, stack, picture))
             console.print(
-                "\nAll processes are stopped and all files are removed. `gateway dev` keeps everything running.\n"
+                "\nAll processes are stopped and all files are removed. `make dev` keeps everything running.\n"
             )
             code = 0
         except LocalError as error:

@@ -33,8 +33,14 @@ def watermark(partition: Partition) -> int:
 
 
 def lag(partition: Partition) -> int:
-    """Return the number of records beyond the watermark, according to the last fetch or the last read of `watch`."""
-    return max(0, max(partition.fetched_log_end or 0, partition.lag_monitor.log_end) - watermark(partition))
+    """Return the number of records beyond the watermark, according to the last fetch or the last read of `watch`.
+
+    Markers of transactions behind the last record count only until `watch` reads the position, which passes them.
+    """
+    session, monitor = partition.session, partition.lag_monitor
+    is_idle = session is not None and session.buffer.oldest_timestamp is None
+    finished = max(watermark(partition), monitor.position if is_idle else 0)
+    return max(0, max(partition.fetched_log_end or 0, monitor.log_end) - finished)
 
 
 def oldest_unfinished(partition: Partition) -> float | None:
@@ -54,18 +60,18 @@ def is_fetching(partition: Partition) -> bool:
 
 
 async def watch(consumer: AIOKafkaConsumer, group: str, partitions: Callable[[], Iterable[Partition]]) -> None:
-    """Read the offsets of the partitions that do not fetch, until cancelled; a failed read is repeated later."""
+    """Read positions, and the offsets of partitions that do not fetch, until cancelled; repeat a failed read later."""
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
-        not_fetching = {}
-        for partition in partitions():
-            if is_fetching(partition):
-                partition.lag_monitor.fetching_resumed()
-            else:
-                not_fetching[partition.source] = partition
-        if not_fetching:
-            with suppress(*KafkaFailure):
-                async with asyncio.timeout(_DEADLINE_SECONDS):
+        with suppress(*KafkaFailure):
+            async with asyncio.timeout(_DEADLINE_SECONDS):
+                not_fetching = {}
+                for partition in tuple(partitions()):
+                    if is_fetching(partition):
+                        partition.lag_monitor.fetching(await consumer.position(partition.source))
+                    else:
+                        not_fetching[partition.source] = partition
+                if not_fetching:
                     await _read(consumer, group, not_fetching)
 
 

@@ -6,7 +6,11 @@ It has the caller's key, so only its owner may read the file.
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+_READ: Final = (
+    "This shell now has the API's address, a key and `gateway`. `restart_help`: how to start a process again."
+)
 KEPT = ("GATEWAY_", "COLLATE_GATEWAY_")
 
 
@@ -22,7 +26,8 @@ def script(
 ) -> str:
     """Return the script. `admin_urls`, `pids` and `start_lines` are those of the processes, by name.
 
-    It exports no port of theirs, so that another process can start in the shell, and prints how to start each again.
+    It exports no port of theirs, so that another process can start in the shell. Its function `restart_help` prints how
+    to start each again.
     """
     variables = {name: value for name, value in sorted(settings.items()) if name.startswith(KEPT)}
     variables |= {
@@ -45,7 +50,8 @@ def script(
             "# Made by `gateway dev`; it has a key. In each shell: . env.sh",
             *lines,
             f'export PATH={shlex.quote(str(bin_path))}:"$PATH"',
-            f"printf '%s\\n' {' '.join(map(shlex.quote, again))} >&2",
+            f"restart_help() {{ printf '%s\\n' {' '.join(map(shlex.quote, again))}; }}",
+            f"echo {shlex.quote(_READ)} >&2",
             "",
         )
     )

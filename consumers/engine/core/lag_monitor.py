@@ -11,17 +11,19 @@ if TYPE_CHECKING:
 class LagMonitor:
     """The unfinished records of one partition, according to its last session and Kafka."""
 
-    __slots__ = ("_behind_since", "_oldest", "log_end", "watermark")
+    __slots__ = ("_behind_since", "_oldest", "log_end", "position", "watermark")
 
     def __init__(self) -> None:
         self.log_end = 0
         self.watermark = 0
+        self.position = 0
         self._oldest: float | None = None
         self._behind_since: float | None = None
 
     def session_ended(self, committed: Committed, oldest: float | None) -> None:
         """Store a session's committed offset, and the timestamp of its oldest unfinished record."""
         self.watermark = committed.offset
+        self.position = 0
         self._oldest = oldest
 
     def observe(self, log_end: int, watermark: int, now: float) -> None:
@@ -32,8 +34,9 @@ class LagMonitor:
         elif self._behind_since is None:
             self._behind_since = now
 
-    def fetching_resumed(self) -> None:
-        """Forget the oldest record: from now on the session has it."""
+    def fetching(self, position: int) -> None:
+        """Store the next offset to fetch. Forget the oldest record: the session has it."""
+        self.position = position
         self._oldest = self._behind_since = None
 
     @property

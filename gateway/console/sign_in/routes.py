@@ -218,8 +218,8 @@ class SignIn:
             raise PageError(
                 403,
                 "This link can't be used",
-                "A link works once, within a minute, on the machine that printed it. Press Enter in the terminal of "
-                "`gateway dev`: it prints a new one.",
+                "A link works once, within an hour, on the machine that printed it. Press Enter in the terminal of "
+                "`make dev` or `gateway dev`: it prints a new one.",
             )
         known = await self._known(token)
         session = new_session(SignInWay.link, known.person or known.caller, token, known.permissions, now)

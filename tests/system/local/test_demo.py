@@ -88,16 +88,17 @@ def dev(temporary):
 
 def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processes_in, eventually_blocking):
     to_paste = []
-    while len(to_paste) < 3:
+    while len(to_paste) < 4:
         line = dev.stdout.readline()
         assert line, "the process has ended"
         if line.startswith("curl "):
             to_paste.append(line)
-    watched, opened, granted = (json.loads(paste(line)) for line in to_paste)
+    watched, opened, granted, person = (json.loads(paste(line)) for line in to_paste)
 
     assert watched["status"] == "accepted"
     assert opened["outcome"] == "applied"
     assert granted["handoffId"] == opened["handoffId"]
+    assert person["person"] == "jo.miller"
     assert re.match(r"http://127\.0\.0\.1:\d+/", granted["url"])
     (received,) = temporary.rglob("receiver.log")
     opening = re.compile(r"collate-gateway\.handoff\.opened\.v1 auth_one [0-9]+ new")
@@ -110,7 +111,7 @@ def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processe
         done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{verb}: {done.stdout}{done.stderr}"
 
-    shell = f". {environment} 2>&1 | grep 'gateway worker$'"
+    shell = f". {environment} && restart_help | grep 'gateway worker$'"
     start_line = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout
     subprocess.run(["bash", "-c", f". {environment} && kill -9 $WORKER_PID"], check=True)
     assert "worker has ended" in next(line for line in dev.stdout if "has ended" in line)

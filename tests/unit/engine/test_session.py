@@ -33,7 +33,7 @@ class Consumer:
     def __init__(self):
         self.paused = False
         self.sought = []
-        self.end = 0
+        self.end = self.next = 0
 
     def pause(self, *sources):
         self.paused = True
@@ -46,6 +46,9 @@ class Consumer:
 
     def highwater(self, source):
         return self.end
+
+    async def position(self, source):
+        return self.next
 
     def partitions_for_topic(self, topic):
         return {0}
@@ -396,6 +399,23 @@ async def test_no_offsets_are_read_for_a_partition_that_fetches(running, read_of
     running.partition.lag_monitor.session_ended(Committed(0, ""), 5.0)
     assert await read_offsets(running, 70) == []
     assert running.partition.lag_monitor.oldest is None
+
+
+async def test_a_marker_behind_the_last_record_is_no_lag_but_an_unfinished_record_is(
+    running, harness, gate, read_offsets, no_producer
+):
+    running = running()
+    running.feed(2, timestamp=time.time())
+    running.consumer.end = running.consumer.next = 3  # two records, and the marker of their transaction
+    await read_offsets(running, 3)
+    assert running.metric("lag", partition="0") == 3, "the records are not finished"
+    gate.set()
+    await harness.rest()
+    assert running.metric("lag", partition="0") == 0
+    running.consumer.end = 5
+    assert running.metric("lag", partition="0") == 2
+    await running.fail()
+    assert running.partition.lag_monitor.position == 0, "a session may begin again before the position"
 
 
 @pytest.mark.parametrize("trouble", [KafkaError("away"), TimeoutError(), RuntimeError("closed under aiokafka")])

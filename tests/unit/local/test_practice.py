@@ -27,9 +27,13 @@ def test_a_shell_that_reads_the_script_has_the_settings_of_the_processes(tmp_pat
         )
     )
     done = subprocess.run(
-        ["/usr/bin/env", "-i", "/bin/sh", "-c", f". {path}; env"], capture_output=True, text=True, check=True
+        ["/usr/bin/env", "-i", "/bin/sh", "-c", f". {path}; env; restart_help"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    shown, _, said = done.stdout.partition("To start a process again after its end:\n")
+    found = dict(line.split("=", 1) for line in shown.splitlines())
     assert (
         found.items()
         >= {
@@ -44,9 +48,9 @@ def test_a_shell_that_reads_the_script_has_the_settings_of_the_processes(tmp_pat
         }.items()
     )
     assert not [name for name in found if name.endswith("__PORT")], "these ports are taken"
-    said = done.stderr.splitlines()
-    assert "  GATEWAY_ADMIN__PORT=3 gateway worker" in said
-    assert "  A='b c' gateway console" in said
+    assert len(done.stderr.splitlines()) == 1
+    assert "  GATEWAY_ADMIN__PORT=3 gateway worker" in said.splitlines()
+    assert "  A='b c' gateway console" in said.splitlines()
     assert "HOME" not in found
     assert found["PATH"].startswith("/opt/a b/bin:")
 

@@ -21,5 +21,5 @@ def test_a_session_leaves_its_oldest_record_until_fetching_resumes():
     monitor.session_ended(Committed(3, ""), 50.0)
     monitor.observe(5, 3, 100.0)
     assert (monitor.watermark, monitor.oldest) == (3, 50.0)
-    monitor.fetching_resumed()
+    monitor.fetching(7)
     assert monitor.oldest is None
