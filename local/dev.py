@@ -152,8 +152,8 @@ def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, .
 
 def person_to_paste(url: str, issuer_url: str) -> str:
     """Return the line that signs a person in and shows what they may do."""
-    only_token = """sed 's/.*"access_token": *"//; s/".*//'"""
-    token = f"$(curl -sS -d name=jo.miller -d groups={STAFF} {issuer_url}/token | {only_token})"
+    cut = """sed 's/.*"access_token": *"//; s/".*//'"""
+    token = f"$(curl -sS -d name=jo.miller -d groups={STAFF} {issuer_url}/token | {cut})"
     return f'curl -sS -H "Authorization: Bearer {token}" {url}/v1/me'
 
 
