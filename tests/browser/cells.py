@@ -17,7 +17,7 @@ from tests.unit.console.app import STAFF, me
 ROWS: Final = 100
 # The operations of the API that each page calls, to read and to act.
 PAGES: Final = {
-    "work list": ("listAuthorizations", "listHandoffs", "readOverview"),
+    "work list": ("listAuthorizations", "listTroubles", "readOverview"),
     "workbench": (
         "readAuthorization",
         "readTimeline",

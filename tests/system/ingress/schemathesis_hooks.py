@@ -59,5 +59,5 @@ def _complete_for_a_service(case):
             data.pop("claimCheck", None)
         if data.get("acceptedReviewSnapshotId") is None:
             data.pop("acceptedBy", None)
-    if case.operation.path.endswith("/original") and case.query is not None:
+    if case.operation.path.endswith(("/original", "/troubles")) and case.query is not None:
         case.query.setdefault("operator", "op-7")

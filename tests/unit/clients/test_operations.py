@@ -37,9 +37,10 @@ METHODS = {
 }
 # These send the call of any operation.
 ANY_CALL = {"send", "send_if_changed", "stream"}
-# The documents need no method, and an operator decides with `gateway` or in the console.
+# The documents need no method. The console shows a person's troubles, and there or with `gateway` an operator decides.
 LEFT_OUT = {
     "findIds",
+    "listTroubles",
     "openApi",
     "asyncApi",
     "emptyRecentCommands",
