@@ -20,7 +20,7 @@ help: ## Show this page
 	@printf '  PYTHON=… picks the Python:                   make PYTHON=python3.12 test\n'
 	@printf '  TEST_KAFKA=host:port runs the tests on your own Kafka.\n\n'
 
-demo: run-packages ## Run one handoff on real Kafka, step by step; nothing is left afterwards
+demo: run-packages ## Run one handoff on real Kafka, step by step; no process is left afterwards
 	@$(BIN)/gateway demo $(ARGS)
 
 dev: run-packages ## Run the whole gateway until Ctrl-C; print URLs, a key and commands to paste
