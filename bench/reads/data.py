@@ -1,10 +1,10 @@
 """The rows for `bench.reads`: a month of a busy gateway, with most of it in the last days.
 
 Rows are written in the order of their times, as the projector writes them. One of `every` authorizations needs a
-person; a quarter as many have an open handoff, and half as many are contradicted. One of 20 times `every` commands
-waits, for one of ten reasons. There are `every` payers, two fifths as many people and teams, and a fifth as many
-reasons of rejections. With `every` = 50, no authorization with a command of the team `archive`, a fifth of them, needs
-a person.
+person; a quarter as many have an open handoff, and half as many are contradicted. One of 20 handoffs was lost. One of
+20 times `every` commands waits, for one of ten reasons. There are `every` payers, two fifths as many people and teams,
+and a fifth as many reasons of rejections. With `every` = 50, no authorization with a command of the team `archive`, a
+fifth of them, needs a person.
 """
 
 import time
@@ -32,6 +32,8 @@ _ISO: LiteralString = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS
 _CHANCE: LiteralString = "(hashint8(n) & 1048575)"
 _OTHER_CHANCE: LiteralString = "(hashint8(n + 7000000000) & 1048575)"
 _TEAMS: LiteralString = "(2 * %(every)s / 5)"
+# Someone of all people, for grants and reports.
+_PERSON: LiteralString = f"'person-' || {_OTHER_CHANCE} %% {_TEAMS}"
 # Every fifth open handoff is in hand, so each person has five.
 _HOLDER: LiteralString = (
     f"CASE WHEN n %% (20 * %(every)s) = 4 * %(every)s THEN 'person-' || n / (20 * %(every)s) %% {_TEAMS} END"
@@ -59,7 +61,7 @@ SELECT {_AUTHORIZATION}, 9, status, status = 'completed',
             END) END,
         'lastHandoff', CASE WHEN n %% (2 * %(every)s) = 1 THEN jsonb_build_object(
             'id', 'mhand_' || n, 'result', 'completed_reported', 'by', 'us', 'reported', 'submitted',
-            'reportedBy', 'jo.miller', 'closedAt', {_ISO.format("at")}, 'agreement', 'contradicts') END,
+            'reportedBy', {_PERSON}, 'closedAt', {_ISO.format("at")}, 'agreement', 'contradicts') END,
         'watchedSince', {_ISO.format("at")}, 'updatedAt', {_ISO.format("at")})),
     'payer_' || {_CHANCE} %% %(every)s, CASE WHEN n %% %(every)s = 0 THEN at END,
     CASE WHEN n %% 3 = 0 AND status <> 'completed' THEN at + interval '10 days' ELSE '{NOT_DUE.isoformat()}' END,
@@ -94,9 +96,11 @@ FROM (SELECT n, {_COMMAND_AT} AS at, CASE WHEN n %% (20 * %(every)s) = 1 THEN 'w
 INSERT INTO handoffs (authorization_id, handoff_id, sequence, state, opened_at, access_available, final_submit_capable,
     grants, operator, grant_expires_at, risk, closed_at, result, closed_by, reported, agreement, metadata)
 SELECT {_AUTHORIZATION}, 'mhand_' || n, 8, CASE WHEN n %% (4 * %(every)s) = 0 THEN 'active' ELSE 'reconciled' END,
-    at - interval '20 minutes', true, true, 1, 'jo.miller', at,
-    CASE WHEN n %% (20 * %(every)s) = 0 THEN 'open_too_long' END, CASE WHEN n %% (4 * %(every)s) <> 0 THEN at END,
-    CASE WHEN n %% (4 * %(every)s) <> 0 THEN 'completed_reported' END, 'us', 'submitted', 'agrees',
+    at - interval '20 minutes', true, true, 1, {_PERSON}, at,
+    CASE WHEN n %% (20 * %(every)s) IN (0, 4 * %(every)s) THEN 'open_too_long' END,
+    CASE WHEN n %% (4 * %(every)s) <> 0 THEN at END,
+    CASE WHEN n %% (4 * %(every)s) <> 0 THEN 'completed_reported' END,
+    CASE WHEN n %% 20 = 7 THEN 'loss' ELSE 'us' END, 'submitted', 'agrees',
     jsonb_build_object('case', 'case-' || (n::bigint * 7919 %% %(authorizations)s))
 FROM (SELECT n, {_AT} AS at FROM generate_series(1, %(authorizations)s) n) one
 """,

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import HandoffPage, TimelinePage
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage
+from adapters.postgres.views.lists import AuthorizationPage, CommandPage, TroublesOf
 from adapters.postgres.views.overview import overview, overview_with_history
 from bench.reads.data import CALLERS, EVERY
 from gateway.ingress.descriptions import describe
@@ -46,6 +46,9 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
 
     def one(chance: random.Random) -> str:
         return f"auth_{chance.randrange(authorizations)}"
+
+    def person(chance: random.Random) -> str:
+        return f"person-{chance.randrange(2 * EVERY // 5)}"
 
     def case(chance: random.Random) -> dict[str, str]:
         return {"case": f"case-{chance.randrange(authorizations)}"}  # three commands have it
@@ -114,6 +117,9 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
         ("handoffs, active", page(HandoffPage, HandoffsQuery, {})),
         ("handoffs, closed, newest", page(HandoffPage, HandoffsQuery, {"state": "closed", "order": "newest"})),
         ("  since", page(HandoffPage, HandoffsQuery, {"state": "closed", "since": _ago})),
+        ("troubles of a person", lambda chance: TroublesOf(name := person(chance), f"people:{name}")),
+        ("  since", lambda chance: TroublesOf(name := person(chance), f"people:{name}", _ago(chance))),
+        ("  of a person whom a service names", lambda chance: TroublesOf(person(chance))),
         ("numbers of the people's work", lambda _: people_numbers),
         ("overview", lambda _: overview),
         ("overview, history=1h", lambda _: overview_with_history),

@@ -27,20 +27,21 @@ _DEADLINE_SECONDS: Final = 5.0
 
 
 def watermark(partition: Partition) -> int:
-    """Return the offset below which every record is known to be finished."""
-    session = partition.session
-    return session.buffer.watermark if session is not None else partition.lag_monitor.watermark
+    """Return the offset below which every record is known to be finished.
+
+    Behind the last record can be markers of transactions, which no record shows: if every fetched record is finished,
+    the position that `watch` has read passes them.
+    """
+    session, monitor = partition.session, partition.lag_monitor
+    if session is None:
+        return monitor.watermark
+    is_idle = session.buffer.watermark >= session.buffer.position
+    return max(session.buffer.watermark, monitor.position) if is_idle else session.buffer.watermark
 
 
 def lag(partition: Partition) -> int:
-    """Return the number of records beyond the watermark, according to the last fetch or the last read of `watch`.
-
-    Markers of transactions behind the last record count only until `watch` reads the position, which passes them.
-    """
-    session, monitor = partition.session, partition.lag_monitor
-    is_idle = session is not None and session.buffer.oldest_timestamp is None
-    finished = max(watermark(partition), monitor.position if is_idle else 0)
-    return max(0, max(partition.fetched_log_end or 0, monitor.log_end) - finished)
+    """Return the number of records beyond the watermark, according to the last fetch or the last read of `watch`."""
+    return max(0, max(partition.fetched_log_end or 0, partition.lag_monitor.log_end) - watermark(partition))
 
 
 def oldest_unfinished(partition: Partition) -> float | None:
@@ -63,19 +64,21 @@ async def watch(consumer: AIOKafkaConsumer, group: str, partitions: Callable[[],
     """Read positions, and the offsets of partitions that do not fetch, until cancelled; repeat a failed read later."""
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
+        known = tuple(partitions())
+        fetching = [one for one in known if is_fetching(one)]
+        others = {one.source: one for one in known if not is_fetching(one)}
         with suppress(*KafkaFailure):
             async with asyncio.timeout(_DEADLINE_SECONDS):
-                not_fetching = {}
-                for partition in tuple(partitions()):
-                    if is_fetching(partition):
-                        partition.lag_monitor.fetching(await consumer.position(partition.source))
-                    else:
-                        not_fetching[partition.source] = partition
-                if not_fetching:
-                    await _read(consumer, group, not_fetching)
+                for partition in fetching:
+                    partition.lag_monitor.fetching(await consumer.position(partition.source))
+        with suppress(*KafkaFailure):
+            async with asyncio.timeout(_DEADLINE_SECONDS):
+                await _read(consumer, group, others)
 
 
 async def _read(consumer: AIOKafkaConsumer, group: str, partitions: dict[TopicPartition, Partition]) -> None:
+    if not partitions:
+        return
     committed = await fetch_committed(consumer, group, list(partitions))
     ends = await consumer.end_offsets(list(partitions))
     now = time.time()

@@ -33,7 +33,8 @@ class Lists:
         """GET /v1/troubles: the handoffs of one person that need them first."""
         caller = self._access.admit(request)
         query = read_query(request, TroublesQuery)
-        troubles = TroublesOf(required_operator(caller, query.operator), query.since)
+        as_caller = None if caller.person is None else caller.name
+        troubles = TroublesOf(required_operator(caller, query.operator), as_caller, query.since)
         return respond(request, await fetch(request, self._reader, "troubles", troubles))
 
     async def ids(self, request: Request) -> Response:

@@ -69,7 +69,7 @@ class Trouble(OpenModel):
 
 
 class TroubleList(OpenModel):
-    """The handoffs of one person that need them first: at most 25 of each kind."""
+    """The handoffs of one person that need them first: of each kind the newest 25."""
 
     troubles: Public[list[Trouble]] = Field(
         description="Those at risk, then those that ended, then those contradicted."

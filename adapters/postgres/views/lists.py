@@ -86,35 +86,50 @@ class AuthorizationPage:
 
 
 MOST_TROUBLES = 25
-_TROUBLES: LiteralString = """
-(SELECT 'at_risk' AS kind, authorization_id, handoff_id, h.risk AS reason, h.risk_ends_at AS at
-    FROM handoffs h JOIN authorizations a USING (authorization_id)
-    WHERE h.risk IS NOT NULL AND h.handoff_id = a.active_handoff_id
-    AND a.record->'activeHandoff'->'claim'->>'by' = %(operator)s
-    ORDER BY a.active_since, authorization_id LIMIT %(limit)s)
-UNION ALL
-(SELECT 'ended', authorization_id, handoff_id, closed_by, closed_at FROM handoffs
-    WHERE operator = %(operator)s AND closed_by <> 'us' AND closed_at >= coalesce(%(since)s, '-infinity'::timestamptz)
-    ORDER BY closed_at, authorization_id LIMIT %(limit)s)
-UNION ALL
-(SELECT 'contradicted', authorization_id, record->'lastHandoff'->>'id', record->'lastHandoff'->>'reported',
-    (record->'lastHandoff'->>'closedAt')::timestamptz FROM authorizations
-    WHERE contradicted_at IS NOT NULL AND record->'lastHandoff'->>'reportedBy' = %(operator)s
-    ORDER BY contradicted_at, authorization_id LIMIT %(limit)s)
-"""
+# A person's claims are those of the caller. A service names a person without saying who vouches for the name.
+_CLAIMED_BY_CALLER: LiteralString = "a.claimed_by = %(caller)s"
+_CLAIMED_BY_NAME: LiteralString = "a.record->'activeHandoff'->'claim'->>'by' = %(operator)s"
 
 
 @dataclass(frozen=True, slots=True)
 class TroublesOf:
-    """The handoffs of a person that need them first; `since` is the earliest end of one that ended."""
+    """The handoffs of a person that need them first, of each kind the newest.
+
+    `caller` is the person as a caller, None if a service names the person. `since` is the earliest end.
+    """
 
     operator: str
+    caller: str | None = None
     since: datetime | None = None
 
     async def __call__(self, connection: AsyncConnection[Any]) -> TroubleList:
         """Return the handoffs."""
-        rows = await fetch_all(connection, _TROUBLES, operator=self.operator, since=self.since, limit=MOST_TROUBLES)
+        statement, values = self.statement()
+        rows = await fetch_all(connection, statement, **values)
         return TroubleList(troubles=[Trouble(**row | {"kind": TroubleKind(row["kind"])}) for row in rows])
+
+    def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
+        """Return the statement and its parameters."""
+        claimed = _CLAIMED_BY_NAME if self.caller is None else _CLAIMED_BY_CALLER
+        return (
+            f"""
+            (SELECT 'at_risk' AS kind, authorization_id, handoff_id, h.risk AS reason, h.risk_ends_at AS at
+                FROM authorizations a JOIN handoffs h USING (authorization_id)
+                WHERE {claimed} AND h.handoff_id = a.active_handoff_id AND h.risk IS NOT NULL
+                ORDER BY a.active_since DESC, authorization_id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT 'ended', authorization_id, handoff_id, closed_by, closed_at FROM handoffs
+                WHERE operator = %(operator)s AND closed_by <> 'us'
+                AND closed_at >= coalesce(%(since)s, '-infinity'::timestamptz)
+                ORDER BY closed_at DESC, authorization_id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT 'contradicted', authorization_id, record->'lastHandoff'->>'id', record->'lastHandoff'->>'reported',
+                (record->'lastHandoff'->>'closedAt')::timestamptz FROM authorizations
+                WHERE contradicted_at IS NOT NULL AND record->'lastHandoff'->>'reportedBy' = %(operator)s
+                ORDER BY contradicted_at DESC, authorization_id LIMIT %(limit)s)
+            """,  # noqa: S608 - all parts are constants
+            {"operator": self.operator, "caller": self.caller, "since": self.since, "limit": MOST_TROUBLES},
+        )
 
 
 MOST_FOUND = 20

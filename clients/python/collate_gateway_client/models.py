@@ -1822,7 +1822,7 @@ class Trouble(TypedDict):
 
 
 class TroubleList(TypedDict):
-    """The handoffs of one person that need them first: at most 25 of each kind."""
+    """The handoffs of one person that need them first: of each kind the newest 25."""
 
     troubles: list[Trouble]
     """Those at risk, then those that ended, then those contradicted."""

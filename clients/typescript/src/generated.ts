@@ -2929,7 +2929,7 @@ export interface components {
         TroubleKind: "at_risk" | "ended" | "contradicted";
         /**
          * TroubleList
-         * @description The handoffs of one person that need them first: at most 25 of each kind.
+         * @description The handoffs of one person that need them first: of each kind the newest 25.
          * @example {
          *       "troubles": [
          *         {

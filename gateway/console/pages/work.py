@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import Answer, Failure, Outcome, models, operations
+from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
 from gateway.console.page import console_of, is_fragment, person_of
 from gateway.console.updates import read_changed, read_overview, respond, unchanged
@@ -51,7 +51,7 @@ class WorkPage:
     rows_per_page: int = ROWS
     counts: Mapping[str, int] = field(default_factory=dict)
     claims: Sequence[models.Claimant] = ()
-    own: Sequence[models.Trouble] = ()
+    own: Sequence[models.Trouble] | None = ()
     work: WorkView | None = None
     problem: Failure | None = None
 
@@ -110,13 +110,16 @@ async def _list(request: Request, filter_: WorkFilter) -> tuple[Outcome[object] 
     return items, view, freshness
 
 
-async def _own(request: Request, *, is_shown: bool = True) -> Sequence[models.Trouble]:
-    """Return the person's own handoffs in trouble, as far as they can be read: the list itself says what cannot."""
+async def _own(request: Request, *, is_shown: bool = True) -> tuple[models.Trouble, ...] | None:
+    """Return the person's own handoffs in trouble; None if they cannot be read now."""
     api, person, now = console_of(request).api, person_of(request), console_of(request).now()
     if not (is_shown and person.may("authorization:read")):
         return ()
     outcome = await api.send(person, troubles_call(person.name_for_api, now))
-    return outcome.body["troubles"] if isinstance(outcome, Answer) else ()
+    if isinstance(outcome, Answer):
+        return tuple(outcome.body["troubles"])
+    # Without a read model the list itself says so.
+    return () if isinstance(outcome, GatewayProblem) and outcome.slug in {"no-read-model", "not-permitted"} else None
 
 
 async def _caller(request: Request) -> str:

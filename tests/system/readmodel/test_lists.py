@@ -406,8 +406,8 @@ async def test_the_troubles_of_a_person_are_found_among_those_of_all_others(data
         contradicted("wrong", "jo"),
     )
 
-    async def found(operator, since=None):
-        troubles = (await TroublesOf(operator, since)(database.connection)).troubles
+    async def found(operator, since=None, caller=None):
+        troubles = (await TroublesOf(operator, caller, since)(database.connection)).troubles
         return [(str(one.kind), one.authorization_id, one.reason, one.at) for one in troubles]
 
     mine = [
@@ -416,8 +416,12 @@ async def test_the_troubles_of_a_person_are_found_among_those_of_all_others(data
         ("contradicted", "wrong", "submitted", AT),
     ]
     assert await found("jo", AT) == mine
-    assert await found("jo") == [mine[0], ("ended", "before", "expiry", minutes(-1)), *mine[1:]]
-    assert len(await found("sam")) == 1 + 2 * lists.MOST_TROUBLES
+    assert await found("jo", AT, "people:jo") == mine
+    assert await found("jo", AT, "contractors:jo") == mine[1:], "another person of this name has the claim"
+    assert await found("jo") == [*mine[:2], ("ended", "before", "expiry", minutes(-1)), mine[2]]
+    of_sam = await found("sam")
+    assert len(of_sam) == 1 + 2 * lists.MOST_TROUBLES
+    assert of_sam[1] == ("ended", f"a{others[-1]}", "loss", minutes(others[-1])), "the newest are not left out"
     assert await found("nobody") == []
 
 

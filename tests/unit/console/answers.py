@@ -302,8 +302,11 @@ def scripted(
     answers: dict[str, Json | Callable[[httpx.Request], httpx.Response]],
     permissions: Iterable[str] = (*STAFF, "authorization:watch", "operate"),
 ) -> Callable[[httpx.Request], httpx.Response]:
-    """Return an API that knows these paths; any other is not found. `/v1/overview` is at rest unless it is named."""
-    known = {"/v1/overview": overview()} | answers
+    """Return an API that knows these paths; any other is not found.
+
+    Unless they are named, `/v1/overview` is at rest, and `/v1/troubles` is empty.
+    """
+    known = {"/v1/overview": overview(), "/v1/troubles": {"troubles": []}} | answers
 
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.path

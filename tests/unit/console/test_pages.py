@@ -335,6 +335,14 @@ async def test_a_persons_own_handoffs_in_trouble_are_on_top():
     ]
 
 
+@pytest.mark.parametrize(("slug", "is_said"), [("read-model-unavailable", True), ("no-read-model", False)])
+async def test_troubles_that_cannot_be_read_are_not_taken_for_none(slug, is_said):
+    api = scripted({"/v1/troubles": lambda _: answers.problem(503, slug, "-", "-")})
+    for path in ("/work", "/work/own"):
+        page = await get(api, path)
+        assert ("cannot be read now" in page.text) is is_said
+
+
 # Updates
 @pytest.mark.parametrize("path", UPDATING)
 async def test_an_update_is_the_part_that_the_page_has_too(path):

@@ -119,7 +119,8 @@ CREATE INDEX authorizations_handoff ON authorizations (due_at, action_required_a
     AND record->>'nextAction' = 'complete_payer_interaction';
 CREATE INDEX authorizations_contradicted ON authorizations (due_at, contradicted_at, authorization_id)
     WHERE contradicted_at IS NOT NULL;
-CREATE INDEX authorizations_contradicted_person ON authorizations ((record->'lastHandoff'->>'reportedBy'))
+CREATE INDEX authorizations_contradicted_person
+    ON authorizations ((record->'lastHandoff'->>'reportedBy'), contradicted_at)
     WHERE contradicted_at IS NOT NULL;
 CREATE INDEX authorizations_labels ON authorizations USING gin (command_labels jsonb_path_ops)
     WITH (gin_pending_list_limit = 512) WHERE command_labels IS NOT NULL;
