@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import re
 import secrets
 
 import httpx
@@ -16,6 +17,8 @@ from tests.cluster.scene import require
 # docs/operations.md: a mounted Secret takes up to a minute and a half to reach the file.
 MOUNTED_WITHIN_SECONDS = 90
 READY_WITHIN_SECONDS = 120
+# A process reads the first key when it first calls Collate.
+READ_AGAIN = re.compile(r'^(?=.*collate\.key_read).*"first": ?false', re.MULTILINE)
 PASSWORD, AUTHORITIES = "/etc/gateway/kafka/password", "/etc/gateway/kafka/ca.crt"
 HTTP_PORT = 8080
 
@@ -48,17 +51,20 @@ async def secret_rotated(scene):
     """Collate's API key and the callers file are replaced in the Secret: taken up without a restart."""
     old_key, new_key = COLLATE_KEYS
     async with no_restart(scene), scene.undisturbed():
+        await call_collate_from_each_ingress(scene)
         await change(scene, "gateway-secrets", {"collate-api-key": new_key})
 
         async def is_read():
+            await call_collate_from_each_ingress(scene)
             names = [name for name in await scene.pods() if "-worker-" in name or "-ingress-" in name]
             logs = [await scene.kubectl("logs", name, "--tail=-1", show=False) for name in names]
-            return all("collate.key_read" in log for log in logs)
+            return all(READ_AGAIN.search(log) for log in logs)
 
         seconds = await scene.until(is_read, MOUNTED_WITHIN_SECONDS, "the log event collate.key_read")
         scene.note(f"workers and ingress have read Collate's next key after {seconds:.1f} s")
         scene.servers.collate.revoke_keys([old_key])
         scene.note("Collate refuses the first key")
+        await call_collate_from_each_ingress(scene)
         key, entry = new_caller("reporting")
         await change(scene, "gateway-secrets", {"callers.toml": scene.deployment.callers + entry})
         await until_status(scene, key, 200, "accepts the added caller")
@@ -131,9 +137,22 @@ def new_caller(name):
     return key, f'{entry}[[caller.key]]\nid = "{key_id}"\nsha256 = "{digest}"\n'
 
 
+async def call_collate_from_each_ingress(scene):
+    """Let each pod of ingress ask Collate for an authorization that does not exist: a call reads the key's file."""
+    headers = {"Authorization": f"Bearer {scene.cluster.keys['scheduling']}"}
+    async with httpx.AsyncClient(timeout=12, trust_env=False, headers=headers) as http:
+        for address in await ingress_addresses(scene):
+            answer = await http.get(f"http://{address}:{HTTP_PORT}/v1/authorizations/no_such/handoffs/active")
+            require(answer.status_code == 404, f"Collate knows no such authorization: {answer.text}")
+
+
+async def ingress_addresses(scene):
+    return [pod["status"]["podIP"] for name, pod in (await scene.pods()).items() if "-ingress-" in name]
+
+
 async def until_status(scene, key, status, what):
     """Wait until each pod of ingress answers a caller with a status."""
-    addresses = [pod["status"]["podIP"] for name, pod in (await scene.pods()).items() if "-ingress-" in name]
+    addresses = await ingress_addresses(scene)
 
     async def do_all():
         async with httpx.AsyncClient(timeout=5, trust_env=False, headers={"Authorization": f"Bearer {key}"}) as http:
