@@ -14,8 +14,9 @@ from local.kubernetes.cluster import COLLATE_KEYS
 from local.kubernetes.servers import USERS
 from tests.cluster.scene import require
 
-# docs/operations.md: a mounted Secret takes up to a minute and a half to reach the file.
-MOUNTED_WITHIN_SECONDS = 90
+# docs/operations.md: a mounted Secret takes up to a minute and a half to reach the file. A process looks at it at its
+# next call, at most once a second, and this program looks at each pod in turn.
+MOUNTED_WITHIN_SECONDS = 90 + 5
 READY_WITHIN_SECONDS = 120
 # A process reads the first key when it first calls Collate.
 READ_AGAIN = re.compile(r'^(?=.*collate\.key_read).*"first": ?false', re.MULTILINE)
