@@ -97,7 +97,7 @@ INSERT INTO handoffs (authorization_id, handoff_id, sequence, state, opened_at, 
     grants, operator, grant_expires_at, risk, closed_at, result, closed_by, reported, agreement, metadata)
 SELECT {_AUTHORIZATION}, 'mhand_' || n, 8, CASE WHEN n %% (4 * %(every)s) = 0 THEN 'active' ELSE 'reconciled' END,
     at - interval '20 minutes', true, true, 1, {_PERSON}, at,
-    CASE WHEN n %% (20 * %(every)s) IN (0, 4 * %(every)s) THEN 'open_too_long' END,
+    CASE WHEN n %% (20 * %(every)s) = 4 * %(every)s THEN 'open_too_long' END,
     CASE WHEN n %% (4 * %(every)s) <> 0 THEN at END,
     CASE WHEN n %% (4 * %(every)s) <> 0 THEN 'completed_reported' END,
     CASE WHEN n %% 20 = 7 THEN 'loss' ELSE 'us' END, 'submitted', 'agrees',
