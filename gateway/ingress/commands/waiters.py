@@ -10,7 +10,7 @@ The body of an event is parsed only for a request that wants it: every replica s
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,7 +93,7 @@ class Waiters:
         self._retention_seconds = retention_seconds
         self._metrics = metrics
         self._unfinished = unfinished
-        self._waiters: dict[str, list[Waiter]] = {}
+        self._waiters: dict[str, list[tuple[Waiter, Callable[[News], bool]]]] = {}
         self._outcomes: OrderedDict[str, _Unparsed] = OrderedDict()
         self._count = 0
         self._places = Places()
@@ -107,13 +107,15 @@ class Waiters:
         return _finished(unparsed)
 
     @contextmanager
-    def register(self, command_id: str, caller: str) -> Iterator[Waiter | None]:
+    def register(
+        self, command_id: str, caller: str, is_wanted: Callable[[News], bool] = lambda _: True
+    ) -> Iterator[Waiter | None]:
         """Provide a waiter for the command, or None if the caller, people of its prefix or all callers have too many.
 
-        A known outcome needs no place.
+        A known outcome needs no place. News that is not wanted does not end the wait.
         """
         waiter: Waiter = asyncio.get_running_loop().create_future()
-        if outcome := self.recent_outcome(command_id):
+        if (outcome := self.recent_outcome(command_id)) and is_wanted(outcome):
             waiter.set_result(outcome)
             yield waiter
             return
@@ -122,7 +124,7 @@ class Waiters:
             self._metrics.waits.labels("full").inc()
             yield None
             return
-        self._waiters.setdefault(command_id, []).append(waiter)
+        self._waiters.setdefault(command_id, []).append((waiter, is_wanted))
         self._count += 1
         self._places.enter(shares)
         try:
@@ -130,7 +132,7 @@ class Waiters:
         finally:
             self._count -= 1
             self._places.leave(shares)
-            others = [other for other in self._waiters[command_id] if other is not waiter]
+            others = [other for other in self._waiters[command_id] if other[0] is not waiter]
             if others:
                 self._waiters[command_id] = others
             else:
@@ -163,7 +165,7 @@ class Waiters:
     def release(self) -> None:
         """End all waits, because this process stops."""
         for waiters in self._waiters.values():
-            for waiter in waiters:
+            for waiter, _ in waiters:
                 _end(waiter, _End.STOPPED)
 
     def on_record(self, record: TopicRecord) -> None:
@@ -189,8 +191,9 @@ class Waiters:
         elif waiters:
             news = _dead_lettered(value)
         if news is not None:
-            for waiter in waiters:
-                _end(waiter, news)
+            for waiter, is_wanted in waiters:
+                if is_wanted(news):
+                    _end(waiter, news)
 
 
 def _end(waiter: Waiter, result: News | _End) -> None:

@@ -5,6 +5,7 @@ Only `original` returns the caller's content. It needs the operator's name, and 
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -173,7 +174,9 @@ class DeadLetters:
         context, authorization_id, summary = context_of(request.scope), _authorization_of(entry), entry.summary
         seconds = wait_seconds(context, self._max_wait_seconds)
         news: News | None = None
-        with self._waiters.register(summary.command_id, caller) if seconds else nullcontext() as waiter:
+        # The tail of `events` may be behind the index, and still bring the dead letter that is decided here.
+        is_wanted = partial(_is_news_of, action)
+        with self._waiters.register(summary.command_id, caller, is_wanted) if seconds else nullcontext() as waiter:
             accepted_at = await self._actions.append(context, authorization_id, caller, action, summary.redrive)
             if waiter is not None:
                 context.deadline.extend(seconds + RESPONSE_MARGIN_SECONDS)
@@ -184,7 +187,7 @@ class DeadLetters:
             authorization_id=authorization_id,
             accepted_at=accepted_at,
             waited_seconds=0 if waiter is None else seconds,
-            news=news if news is not None and _is_news_of(action, news) else None,
+            news=news,
         )
         return command_response(receipt)
 
