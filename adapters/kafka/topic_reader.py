@@ -147,9 +147,13 @@ def open_partitions(
     kafka: KafkaSettings, topic: str, numbers: Iterable[int]
 ) -> AbstractAsyncContextManager[TopicReader[int]]:
     """Start a reader of some partitions of one topic, keyed by their number."""
-    return open_reader(kafka, {number: (topic, number) for number in numbers})
+    return open_reader(kafka, _numbered(topic, numbers))
 
 
 def partitions_of(topic: str, count: int) -> dict[int, tuple[str, int]]:
-    """Name the partitions of one topic, keyed by their number."""
-    return {number: (topic, number) for number in range(count)}
+    """Name all partitions of one topic, keyed by their number."""
+    return _numbered(topic, range(count))
+
+
+def _numbered(topic: str, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+    return {number: (topic, number) for number in numbers}

@@ -28,7 +28,7 @@ AT_RISK: Final = """
 handoffs h JOIN authorizations a ON a.authorization_id = h.authorization_id AND a.active_handoff_id = h.handoff_id
 WHERE h.risk IS NOT NULL
 """
-"""The open handoffs at risk, as the rest of a SELECT after its FROM."""
+"""The open handoffs at risk, as the rest of a SELECT after its FROM; `AND` may follow."""
 _AT_RISK: Final = f"SELECT h.risk AS risk, count(*) AS n FROM {AT_RISK} GROUP BY 1"  # noqa: S608 - constants
 STATEMENTS: Final = (_WAITING, _OPEN, _AT_RISK)
 

@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from adapters.postgres.filters import Conditions, label_json, metadata_json, ordered
+from adapters.postgres.people_numbers import AT_RISK
 from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one, fetch_page
 from adapters.postgres.serializers import command_status, work_item
 from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs, Trouble, TroubleKind, TroubleList
@@ -113,10 +114,8 @@ class TroublesOf:
         claimed = _CLAIMED_BY_NAME if self.caller is None else _CLAIMED_BY_CALLER
         return (
             f"""
-            (SELECT 'at_risk' AS kind, authorization_id, handoff_id, h.risk AS reason, h.risk_ends_at AS at
-                FROM authorizations a JOIN handoffs h USING (authorization_id)
-                WHERE {claimed} AND h.handoff_id = a.active_handoff_id AND h.risk IS NOT NULL
-                ORDER BY a.active_since DESC, authorization_id LIMIT %(limit)s)
+            (SELECT 'at_risk' AS kind, h.authorization_id, h.handoff_id, h.risk AS reason, h.risk_ends_at AS at
+                FROM {AT_RISK} AND {claimed} ORDER BY h.opened_at DESC, h.authorization_id LIMIT %(limit)s)
             UNION ALL
             (SELECT 'ended', authorization_id, handoff_id, closed_by, closed_at FROM handoffs
                 WHERE operator = %(operator)s AND closed_by <> 'us'

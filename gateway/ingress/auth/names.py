@@ -11,7 +11,6 @@ from runtime.http.problem import Fault
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions
 from schemas.api.messages import AccessGrantBody
 from schemas.api.operator_decisions import RecentCommandsDecision, VersionFloorDecision
-from schemas.api.queries import OperatorQuery
 from schemas.commands import Command, HandoffClose, HandoffRequest
 
 _YOUR_NAME = "your own name, as your token has it, or no such field"
@@ -54,14 +53,14 @@ def parse_with_operator(caller: Caller, model: type[Decided], body: bytes) -> tu
     return parsed, name
 
 
-def operator_in_query(caller: Caller, query: OperatorQuery) -> str | None:
+def operator_in_query(caller: Caller, stated: str | None) -> str | None:
     """Return the operator of a request whose query may name one. Raises NamesAnotherPerson."""
-    return own_or_stated(caller, query.operator, Fault("", parameter="operator"))
+    return own_or_stated(caller, stated, Fault("", parameter="operator"))
 
 
 def required_operator(caller: Caller, stated: str | None) -> str:
     """Return the operator of a query that a service must name. Raises NamesAnotherPerson and InvalidParameter."""
-    name = own_or_stated(caller, stated, Fault("", parameter="operator"))
+    name = operator_in_query(caller, stated)
     if name is None:
         raise invalid_parameter(Fault("a value: a service must name the operator", parameter="operator"))
     return name

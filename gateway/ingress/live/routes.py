@@ -142,7 +142,7 @@ class LiveCalls:
         caller = self._access.admit(request)
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
         query = read_query(request, HandoffQuery)
-        operator = operator_in_query(caller, query)
+        operator = operator_in_query(caller, query.operator)
         with_message = query.message is None
         context = context_of(request.scope)
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}
@@ -204,7 +204,7 @@ class LiveCalls:
         """Return the caller, the authorization and the operator of a read of PHI."""
         caller = self._access.admit(request)
         authorization_id = path_id(request, "authorizationId")
-        operator = operator_in_query(caller, read_query(request, OperatorQuery))
+        operator = operator_in_query(caller, read_query(request, OperatorQuery).operator)
         context = context_of(request.scope)
         context.log_fields |= {"authorization_id": authorization_id, "operator": operator}
         self._record.require_open()
