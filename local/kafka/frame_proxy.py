@@ -109,8 +109,8 @@ class _Connection:
         try:
             with contextlib.suppress(OSError):
                 await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
-            if self._is_held:
-                await passing[1]
+                if self._is_held:
+                    await passing[1]
         finally:
             for task in passing:
                 task.cancel()
@@ -125,6 +125,7 @@ class _Connection:
             while not self._proxies.late_commits.passes(frame):  # noqa: ASYNC110 - a synchronous rule
                 await asyncio.sleep(_LOOK_SECONDS)
             if self._proxies.late_commits.holds(frame):
+                self._sent[frame.correlation] = frame, 0.0
                 self._proxies.spawn(self._release_in_transaction(frame))
                 self._close_client()
                 return
@@ -135,20 +136,21 @@ class _Connection:
 
     async def _apply(self, frame: RequestFrame, act: FrameAct | None, seconds: float) -> bool:
         """Send a request as its rule says. Return whether the connection goes on."""
-        answer_delay = 0.0
+        # Before any wait: `_pass_answers` keeps the broker's connection while a request has no answer.
+        self._sent[frame.correlation] = frame, seconds if act is FrameAct.DELAY_ANSWER else 0.0
         match act:
             case FrameAct.DELAY_REQUEST:
                 await asyncio.sleep(seconds)
-            case FrameAct.DELAY_ANSWER:
-                answer_delay = seconds
             case FrameAct.CUT_REQUESTS | FrameAct.CUT_ANSWERS:
                 self._proxies.cut(act, self._broker, self._client, seconds)
                 await self._proxies.passes(FrameAct.CUT_REQUESTS, self._broker, self._client)
             case FrameAct.HOLD:
                 self._close_client()
                 self._proxies.held += 1
-                await asyncio.sleep(seconds)
-                self._proxies.held -= 1
+                try:
+                    await asyncio.sleep(seconds)
+                finally:
+                    self._proxies.held -= 1
             case FrameAct.DROP_AFTER:
                 self._close_client()
             case FrameAct.DROP_BEFORE:
@@ -156,7 +158,6 @@ class _Connection:
                 return False
             case _:
                 pass
-        self._sent[frame.correlation] = frame, answer_delay
         size = len(frame.data) // _SLOW_PARTS + 1 if act is FrameAct.THROTTLE else len(frame.data)
         for begin in range(0, len(frame.data), size):
             self._upstream.write(frame.data[begin : begin + size])
@@ -190,7 +191,6 @@ class _Connection:
         try:
             while not late.may_go(own) and time.monotonic() < deadline:  # noqa: ASYNC110 - a synchronous rule
                 await asyncio.sleep(_LOOK_SECONDS)
-            self._sent[frame.correlation] = frame, 0.0
             self._upstream.write(frame.data)
             async with asyncio.timeout(ANSWERED_WITHIN_SECONDS):
                 while self._sent:  # noqa: ASYNC110 - the condition has no event

@@ -55,15 +55,17 @@ async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_a
                     return
                 await asyncio.sleep(0.05)
 
-    await eventually(lambda: publisher.is_up, within=60)
-    async with asyncio.timeout(300):
-        await asyncio.gather(*(send(number) for number in range(COMMANDS)))
-    await publisher.close()
+    try:
+        await eventually(lambda: publisher.is_up, within=60)
+        async with asyncio.timeout(300):
+            await asyncio.gather(*(send(number) for number in range(COMMANDS)))
+    finally:
+        await publisher.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
     proxied.proxies.rules = FrameRules()
     await eventually(lambda: proxied.proxies.held == 0)
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
     found = defaultdict(set)
     for record in await read_topic(proxied.bootstrap, topic, 1):
         found[int(dict(record.headers)["ce_id"])].add(record.value)
