@@ -8,8 +8,6 @@ DEAD_LETTERS: Final = "dead-letters"
 CONTRADICTED: Final = "a-report-contradicts-the-payer"
 PERSON_WAITS: Final = "an-authorization-waits-too-long-for-a-person"
 CALLER_FULL: Final = "a-caller-sends-too-many-commands"
-READ_MODEL_BEHIND: Final = "the-read-model-is-behind"
-READS_FAIL: Final = "reads-fail"
 ONE_STUCK: Final = "one-authorization-is-stuck"
 
 BY_REASON: Final[Mapping[str, str]] = MappingProxyType(
