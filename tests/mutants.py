@@ -42,7 +42,8 @@ IMPORTERS = {
     "bench",
     "tests",
 }  # a fork shares all other modules
-PYTEST = ("-qx", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-profile", "mutants")
+PYTEST = ("-q", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-profile", "mutants")
+MOST_FAILED = 5
 FIRST_TESTS = 40  # most mutants fail here, before the files of all other tests are imported
 FORK = multiprocessing.get_context("fork")
 PAIRS = {ast.Lt: ast.LtE, ast.Gt: ast.GtE, ast.Eq: ast.NotEq, ast.Is: ast.IsNot, ast.In: ast.NotIn, ast.And: ast.Or}
@@ -126,7 +127,7 @@ class Recorder:
     def __init__(self):
         files = [file for package in PACKAGES for file in Path(package).rglob("*.py")]
         self.paths = {str(file.resolve()): str(file) for file in files}
-        self.lines, self.seconds, self.at_import = {}, {}, set()
+        self.lines, self.seconds, self.failed, self.at_import = {}, {}, set(), set()
         with self.recording(self.at_import):
             for file in files:
                 importlib.import_module(module_name(file))
@@ -155,7 +156,13 @@ class Recorder:
         with self.recording(lines):
             result = yield
         self.seconds[item.nodeid] = time.monotonic() - begin
+        if item.nodeid in self.failed:
+            del self.lines[item.nodeid]
         return result
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.failed.add(report.nodeid)
 
 
 class Selection:
@@ -175,9 +182,14 @@ class Selection:
 
 
 def record_run():
-    """Run all tests without a mutant; return the recorder, and the names of the modules that they imported."""
+    """Run all tests without a mutant; return the recorder, and the names of the modules that they imported.
+
+    The tracer makes a test several times slower, so a test of real time may fail: it judges no mutant.
+    """
     recorder = Recorder()
-    if pytest.main([*PYTEST, *PLACES], [recorder]) != 0:
+    pytest.main([*PYTEST, *PLACES], [recorder])
+    print(f"\n{len(recorder.lines)} tests; {len(recorder.failed)} failed without a mutant and judge none", flush=True)
+    if len(recorder.failed) > MOST_FAILED:
         raise SystemExit(f'The tests must pass without a mutant: make test ARGS="{" ".join(PLACES)}"')
     return recorder, [name for name in sys.modules if name.partition(".")[0] not in IMPORTERS]
 
@@ -226,7 +238,7 @@ def run_mutant(mutant, tests, timeout, answers):
     selection = Selection(tests)
     plant(mutant)
     files = dict.fromkeys(map(file_of, tests))
-    code = pytest.main([*PYTEST, f"--timeout={timeout}", *files], [selection])
+    code = pytest.main([*PYTEST, "-x", f"--timeout={timeout}", *files], [selection])
     answers.send(selection.failed or (code and "pytest"))
 
 
