@@ -3,15 +3,13 @@
 docs/collate-contract.md §1 lists the endpoints, §2 the rules of If-Match and Idempotency-Key.
 """
 
-import re
 from base64 import b32encode
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Literal
 
+from schemas.fields.scalars import is_id
 from schemas.identity import canonical_json
-
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 
 
 class Operation(StrEnum):
@@ -75,6 +73,6 @@ def close_version(reading: Literal["authorization", "handoff"], authorization: i
 
 
 def _checked(identifier: str) -> str:
-    if not _ID.fullmatch(identifier):
+    if not is_id(identifier):
         raise ValueError("id: expected 1 to 128 of A-Z a-z 0-9 . _ ~ -, beginning with a letter or digit")
     return identifier

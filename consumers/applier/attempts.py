@@ -5,7 +5,6 @@ No decision reads them and no commit waits for them: if they are lost, events sh
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,7 +13,7 @@ from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation
 from consumers.authorization.event_factory import at as time_at
 from schemas.attempts import MOST_ATTEMPTS, Attempt
-from schemas.fields.scalars import UNRECOGNISED, word
+from schemas.fields.scalars import UNRECOGNISED, is_slug, word
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 _FIRST: Final = 4
 _LAST: Final = MOST_ATTEMPTS - _FIRST
 _MOST_COMMANDS: Final = 4_096
-_SLUG: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
 class Attempts:
@@ -131,7 +129,7 @@ def to_attempt(
         operation=operation.value,
         result=kind,
         status=status,
-        code=code if code is not None and _SLUG.fullmatch(code) else None,
+        code=code if code is not None and is_slug(code) else None,
         ms=max(0, round((ended - began) * 1_000)),
         write=n,
         # Only a word: a request id of Collate could contain anything.

@@ -12,7 +12,7 @@ from gateway.cli.dead_letters.commands import Operator, Why
 from gateway.cli.dead_letters.decisions import RETRIES
 from gateway.cli.terminal import AsJson, Yes, fail, group_of, print_json
 from runtime.exits import Exit
-from schemas.fields.scalars import is_ticket
+from schemas.fields.scalars import TICKET_PHRASE, is_ticket
 
 Authorization = Annotated[str, typer.Argument(metavar="AUTHORIZATION", help="The authorization's id.")]
 Reason = Annotated[models.DecisionReason, typer.Option("--reason", metavar="WORD", help="Reason, shown in the event.")]
@@ -119,7 +119,7 @@ def lower_version_floor(
 def _check(ticket: str | None, question: str, *, yes: bool) -> None:
     """End with a usage error if the ticket is malformed, or without the operator's confirmation."""
     if ticket is not None and not is_ticket(ticket):
-        fail(Exit.USAGE, "--ticket: expected 1 to 64 characters of A-Z a-z 0-9 . _ : / # -")
+        fail(Exit.USAGE, f"--ticket: expected {TICKET_PHRASE}")
     if not yes:
         typer.confirm(question, abort=True, err=True)
 

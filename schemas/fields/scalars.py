@@ -68,7 +68,11 @@ _ID_TEXT = re.compile(_ID[1:-1])
 _UUID_TEXT = re.compile(_UUID[1:-1])
 _NAME_TEXT = re.compile(STORED_LINE[1:-1])
 _TICKET_TEXT = re.compile(_TICKET[1:-1])
+_SLUG_TEXT = re.compile(_SLUG[1:-1])
+_METADATA_KEY_TEXT = re.compile(_METADATA_KEY[1:-1])
 _WORD = re.compile(_SHORT[1:-1])
+TICKET_PHRASE = PHRASES[_TICKET]
+METADATA_VALUE_PHRASE = PHRASES[_SHORT]
 
 
 def is_id(value: str) -> bool:
@@ -89,6 +93,21 @@ def is_name(value: str) -> bool:
 def is_ticket(value: str) -> bool:
     """Whether a text is a valid ticket id."""
     return _TICKET_TEXT.fullmatch(value) is not None
+
+
+def is_slug(value: str) -> bool:
+    """Whether a text is a valid reason for programs."""
+    return _SLUG_TEXT.fullmatch(value) is not None
+
+
+def is_metadata_key(value: str) -> bool:
+    """Whether a text is a valid key of metadata."""
+    return _METADATA_KEY_TEXT.fullmatch(value) is not None
+
+
+def is_metadata_value(value: str) -> bool:
+    """Whether a text is a valid value of metadata."""
+    return _WORD.fullmatch(value) is not None
 
 
 def word(value: str) -> str:

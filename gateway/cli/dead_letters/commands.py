@@ -27,7 +27,7 @@ from gateway.cli.formatting import console, progress
 from gateway.cli.lists.listing import PAGE, Limit, parse_since
 from gateway.cli.terminal import AsJson, Yes, fail, print_json
 from runtime.exits import Exit
-from schemas.fields.scalars import is_ticket
+from schemas.fields.scalars import TICKET_PHRASE, is_ticket
 
 DECISION_REASONS: tuple[models.DecisionReason, ...] = get_args(models.DecisionReason)
 Cause = Annotated[str | None, typer.Option(help="Only with this cause, e.g. outcome_unknown, too_old.")]
@@ -229,5 +229,5 @@ def _checked(
     if reason is None:
         fail(Exit.USAGE, f"--reason is required: one of {', '.join(DECISION_REASONS)}")
     if ticket is not None and not is_ticket(ticket):
-        fail(Exit.USAGE, "--ticket: expected 1 to 64 characters of A-Z a-z 0-9 . _ : / # -; use --why for free text")
+        fail(Exit.USAGE, f"--ticket: expected {TICKET_PHRASE}; use --why for free text")
     return reason, ticket, why

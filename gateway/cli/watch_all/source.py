@@ -17,7 +17,7 @@ from typing import Final, TextIO
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields.metadata import Metadata
-from schemas.fields.scalars import is_id
+from schemas.fields.scalars import METADATA_PAIRS, METADATA_VALUE_PHRASE, is_id
 
 COLUMN: Final = "authorizationId"
 _METADATA = "metadata."
@@ -119,4 +119,4 @@ def _line(number: int, authorization_id: object, pairs: object) -> Line | WrongL
     try:
         return Line(number, authorization_id, _metadata.validate_python(pairs))
     except ValidationError:
-        return WrongLine(number, "metadata of at most 16 pairs; a value is 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+        return WrongLine(number, f"metadata of at most {METADATA_PAIRS} pairs; a value is {METADATA_VALUE_PHRASE}")

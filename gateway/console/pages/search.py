@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from gateway.console.api import Answer, Call, Failure, GatewayProblem, NotAnswered
 from gateway.console.page import console_of, person_of, render
-from gateway.console.views.search import MOST_LENGTH, SearchView, is_authorization_id, questions_of, search_of
+from gateway.console.views.search import MOST_LENGTH, SearchView, questions_of, search_of
+from schemas.fields.scalars import is_id
 
 T = TypeVar("T")
 _MISSES: Final = frozenset({400, 404})
@@ -51,7 +52,7 @@ async def search(request: Request) -> Response:
         asyncio.gather(*(ask(call) for call in questions.commands)),
     )
     found = search_of(text, command, authorization, at_payer, [one for one in lists if one is not None], ids=ids)
-    found = replace(found, problems=tuple(problems.values()), may_be_authorization=is_authorization_id(text))
+    found = replace(found, problems=tuple(problems.values()), may_be_authorization=is_id(text))
     if found.only_page is not None:
         return RedirectResponse(found.only_page, 303)
     return render(request, "search.html", _page(found))

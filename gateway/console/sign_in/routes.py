@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, PendingSignIn, TokenSet
+from adapters.oidc.people import MOST_NAME_CHARACTERS
 from gateway.console.api import GatewayProblem
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
@@ -30,7 +31,6 @@ from runtime.settings import ConsoleSettings
 from schemas.fields.visible_text import is_visible_line
 
 PENDING_SECONDS: Final = 600
-MOST_NAME_CHARACTERS: Final = 95
 MOST_CALLBACKS: Final = 16
 # The oldest states are forgotten first. A state is useless after PENDING_SECONDS.
 MOST_SPENT: Final = 10_000

@@ -1,20 +1,15 @@
 """A search: which calls of the API may find a text, and what they found. Pure."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.console.api import Call, Failure, models, operations
+from schemas.fields.scalars import is_command_id, is_id, is_metadata_key, is_metadata_value
 
 MOST_LENGTH = 140
 ROWS = 20
 TICKET_KEYS = ("case", "ticket")
 """The metadata keys that a search without a key looks at."""
-
-_COMMAND_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
-_PAIR = re.compile(r"([A-Za-z0-9._-]{1,64})=([A-Za-z0-9._:-]{1,64})")
-_VALUE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +55,21 @@ class SearchView:
         return pages[0] if len(pages) == 1 else None
 
 
-def is_authorization_id(text: str) -> bool:
-    """Return whether a text can be the id of an authorization."""
-    return _ID.fullmatch(text) is not None
-
-
 def questions_of(text: str) -> SearchQuestions | None:
     """Return the calls that may find a text: an id, `key=value`, or a value. None if it can be neither."""
-    if pair := _PAIR.fullmatch(text):
-        return SearchQuestions(commands=(_commands({"metadata": {pair[1]: pair[2]}}),))
-    is_id, is_value = is_authorization_id(text), _VALUE.fullmatch(text) is not None
-    if not is_id and not is_value:
+    key, _, value = text.partition("=")
+    if is_metadata_key(key) and is_metadata_value(value):
+        return SearchQuestions(commands=(_commands({"metadata": {key: value}}),))
+    may_be_id, may_be_value = is_id(text), is_metadata_value(text)
+    if not may_be_id and not may_be_value:
         return None
-    lists = [_commands({"authorizationId": text})] if is_id else []
-    lists += [_commands({"metadata": {key: text}}) for key in TICKET_KEYS] if is_value else []
+    lists = [_commands({"authorizationId": text})] if may_be_id else []
+    lists += [_commands({"metadata": {key: text}}) for key in TICKET_KEYS] if may_be_value else []
     return SearchQuestions(
-        command=operations.read_command(text.lower()) if _COMMAND_ID.fullmatch(text.lower()) else None,
-        authorization=operations.read_authorization(text) if is_id else None,
-        at_payer=operations.list_authorizations({"payer": text, "limit": 1}) if is_id else None,
-        ids=operations.find_ids({"prefix": text}) if is_id else None,
+        command=operations.read_command(text.lower()) if is_command_id(text.lower()) else None,
+        authorization=operations.read_authorization(text) if may_be_id else None,
+        at_payer=operations.list_authorizations({"payer": text, "limit": 1}) if may_be_id else None,
+        ids=operations.find_ids({"prefix": text}) if may_be_id else None,
         commands=tuple(lists),
     )
 

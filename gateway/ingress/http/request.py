@@ -16,13 +16,13 @@ from gateway.ingress.http.strict_json import read_object
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import UnsupportedMediaType
 from schemas.api.faults import faults
+from schemas.cloudevents.attributes import valid_traceparent
 from schemas.fields.scalars import PHRASES, is_command_id, is_id
 from schemas.model import Model
 
 ID_PHRASE = next(iter(PHRASES.values()))
 _JSON_TYPE = re.compile(rb'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 _WAIT = re.compile(rb'wait\s*=\s*(?:"(\d{1,4})"|(\d{1,4}))\s*(?:;.*)?', re.IGNORECASE)
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Parsed = TypeVar("Parsed", bound=Model)
 
@@ -102,7 +102,7 @@ def wait_seconds(context: RequestContext, most: int) -> int:
 def traceparent(context: RequestContext) -> str | None:
     """Return the request's W3C trace context, if it is well-formed."""
     value = context.headers.get(b"traceparent")
-    return value.decode("ascii") if value is not None and _TRACEPARENT.fullmatch(value) else None
+    return None if value is None else valid_traceparent(value.decode("latin-1"))
 
 
 async def disconnected(receive: Receive) -> None:
