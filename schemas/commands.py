@@ -5,7 +5,7 @@ record's time.
 """
 
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
@@ -71,14 +71,23 @@ class Completed(Model):
     operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
 
 
+UNABLE_REASONS: Final = (
+    "channel_blocked",
+    "missing_information",
+    "credential_or_mfa_issue",
+    "channel_outage",
+    "operator_abandoned_case",
+    "wrong_route",
+    "other",
+)
+"""Collate's words for why a handoff could not be completed."""
+
+
 class UnableToComplete(Model):
     """The operator could not complete the payer interaction."""
 
     type: Public[Literal["unable_to_complete"]] = "unable_to_complete"
-    reason: Public[Slug] = Field(
-        description="channel_blocked, missing_information, credential_or_mfa_issue, channel_outage, "
-        "operator_abandoned_case, wrong_route, other, or a newer reason of Collate's."
-    )
+    reason: Public[Slug] = Field(description=f"{', '.join(UNABLE_REASONS)}, or a newer reason of Collate's.")
     operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
 
 

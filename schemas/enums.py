@@ -63,10 +63,10 @@ class ReportedOutcome(Vocabulary):
 class CloseReport(Vocabulary):
     """The report at a close: a reported outcome, or that the operator was unable to complete the handoff."""
 
-    SUBMITTED = "submitted"
-    DECISION_OBSERVED = "decision_observed"
-    NOT_REQUIRED_OBSERVED = "not_required_observed"
-    FOLLOW_UP_REQUIRED_OBSERVED = "follow_up_required_observed"
+    SUBMITTED = ReportedOutcome.SUBMITTED.value
+    DECISION_OBSERVED = ReportedOutcome.DECISION_OBSERVED.value
+    NOT_REQUIRED_OBSERVED = ReportedOutcome.NOT_REQUIRED_OBSERVED.value
+    FOLLOW_UP_REQUIRED_OBSERVED = ReportedOutcome.FOLLOW_UP_REQUIRED_OBSERVED.value
     UNABLE_TO_COMPLETE = "unable_to_complete"
 
 

@@ -5,20 +5,11 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from gateway.console.api import models
+from schemas.commands import UNABLE_REASONS
 from schemas.enums import ReportedOutcome
 
 UNABLE: Final = "unable_to_complete"
 REVOKED: Final = "revoked"
-UNABLE_REASONS: Final = (
-    "channel_blocked",
-    "missing_information",
-    "credential_or_mfa_issue",
-    "channel_outage",
-    "operator_abandoned_case",
-    "wrong_route",
-    "other",
-)
-"""Collate's words for why a handoff could not be completed (schemas/commands.py)."""
 
 
 @dataclass(frozen=True, slots=True)

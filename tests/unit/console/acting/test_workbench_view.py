@@ -1,15 +1,19 @@
 """The step of a manual handoff, and what the workbench shows of it."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
+from gateway.console.page import TEMPLATES
 from gateway.console.views.freshness import Freshness, FreshnessState
 from gateway.console.views.words import advice_of, reason_of
 from gateway.console.views.workbench.bench import workbench
 from gateway.console.views.workbench.report import MissingPart, close_result, typed_report
 from gateway.console.views.workbench.sources import chosen
 from gateway.console.views.workbench.step import WorkStep, step_of
+from schemas.commands import UNABLE_REASONS
+from schemas.enums import CloseReport, ReportedOutcome
 
 NOW = datetime(2026, 6, 2, 14, 20, tzinfo=UTC)
 CLEAR = {
@@ -217,3 +221,13 @@ def test_a_live_read_keeps_what_only_the_read_model_knows_of_the_same_handoff():
 def test_the_record_is_as_of_a_time_at_which_it_was_certainly_true(freshness, at, is_late):
     found = chosen(NEEDED, None, freshness)
     assert (found.as_of.at, found.as_of.late is not None) == (at, is_late)
+
+
+def test_the_report_offers_each_result_and_each_reason_of_collate():
+    offered = set(re.findall(r'^ +\("(\w+)", "', (TEMPLATES / "workbench" / "report.html").read_text(), re.MULTILINE))
+    assert offered == {*ReportedOutcome, *UNABLE_REASONS}
+
+
+def test_every_report_has_words_for_people():
+    (words,) = re.findall(r"set REPORTS = {(.*?)}", (TEMPLATES / "reasons.html").read_text(), re.DOTALL)
+    assert set(re.findall(r'"(\w+)":', words)) == {*CloseReport} == {*ReportedOutcome, "unable_to_complete"}
