@@ -97,6 +97,7 @@ class Waiters:
         self._outcomes: OrderedDict[str, _Unparsed] = OrderedDict()
         self._count = 0
         self._places = Places()
+        self._is_stopping = False
         metrics.waiters.set_function(lambda: self._count)
 
     def recent_outcome(self, command_id: str) -> Finished | None:
@@ -112,12 +113,16 @@ class Waiters:
     ) -> Iterator[Waiter | None]:
         """Provide a waiter for the command, or None if the caller, people of its prefix or all callers have too many.
 
-        A known outcome needs no place. News that is not wanted does not end the wait.
+        A known outcome needs no place. News that is not wanted does not end the wait. After `release`, none begins.
         """
         waiter: Waiter = asyncio.get_running_loop().create_future()
         if (outcome := self.recent_outcome(command_id)) and is_wanted(outcome):
             waiter.set_result(outcome)
             yield waiter
+            return
+        if self._is_stopping:
+            self._metrics.waits.labels(_End.STOPPED).inc()
+            yield None
             return
         shares = shares_of(caller, self._capacity, self._per_caller)
         if self._count >= self._capacity or any(self._places.taken(name) >= share for name, share in shares.items()):
@@ -163,7 +168,8 @@ class Waiters:
         return result
 
     def release(self) -> None:
-        """End all waits, because this process stops."""
+        """End all waits and begin no more, because this process stops."""
+        self._is_stopping = True
         for waiters in self._waiters.values():
             for waiter, _ in waiters:
                 _end(waiter, _End.STOPPED)

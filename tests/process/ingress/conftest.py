@@ -317,10 +317,10 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
                     components.publisher.is_up and components.tail.is_caught_up and components.dead_letters.is_caught_up
                 )
             )
+            until_stop.callback(components.streams.stop)
+            until_stop.callback(components.waiters.release)
             stop = until_stop.aclose
             yield Ingress(listening.port, key.key, kafka, components, process, settings, callers_file, stop, limits)
-            components.waiters.release()
-            components.streams.stop()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

@@ -63,6 +63,20 @@ async def test_the_first_request_of_a_connection_is_answered_although_the_server
     writer.close()
 
 
+async def test_a_command_that_arrives_during_the_stop_is_accepted_and_does_not_wait(ingress, kafka, eventually):
+    prefer = {"Idempotency-Key": "late", "Prefer": "wait=30", "Content-Type": "application/json", "Content-Length": "2"}
+    head = ingress.head("POST", "/v1/authorizations/auth_1/handoffs", prefer) + b"\r\n"
+    reader, writer = await ingress.open()
+    writer.write(head + b"{")
+    await eventually(lambda: ingress.metric("requests_in_flight") == 1)
+    async with stopping(ingress, eventually):
+        writer.write(b"}")
+        reply = await read_reply(reader)
+        assert (reply.status, "preference-applied" in reply.headers, len(kafka.commands)) == (202, False, 1)
+        assert ingress.metric("waits_total", result="stopped") == 1
+    writer.close()
+
+
 async def test_unused_connections_close_after_their_time(ingress, eventually):
     new, kept = await ingress.open(), await ingress.open()
     kept[1].write(request(ingress))

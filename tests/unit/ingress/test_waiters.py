@@ -161,6 +161,16 @@ async def test_release_ends_all_waits(waiters):
         assert await waiting is None
 
 
+async def test_no_wait_begins_after_the_release(waiters, registry):
+    waiters.release()
+    with waiters.register(COMMAND, "desk") as late:
+        assert late is None
+    assert registry.get_sample_value("collate_gateway_waits_total", {"result": "stopped"}) == 1
+    waiters.on_record(finished())
+    with waiters.register(COMMAND, "desk") as known:
+        assert (await waiters.wait(known, 1, stays)).event.outcome is Outcome.APPLIED
+
+
 async def test_an_outcome_of_a_newer_version_ends_no_wait(waiters):
     event = finished()
     event.value = b'{"commandId": 7}'
