@@ -140,7 +140,7 @@ class OutcomeReason(AdvisedSlug):
     )
     WRITES_OFF = (
         "writes_off",
-        "This gateway is a shadow: it sends no write to Collate; `wouldSend` has the write that it would have sent.",
+        "This gateway is a shadow: it sends no write to Collate; the event's `wouldSend` has the write left out.",
     )
     NOT_DEAD_LETTERED = (
         "not_dead_lettered",

@@ -4,28 +4,14 @@ A command that became a dead letter while the request waited gets a 202 with the
 ended.
 """
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.responses import Response
 
 from gateway.ingress.commands.waiters import Finished, News, WaitingForOperator
-from schemas.api.messages import CommandAccepted
+from schemas.api.messages import CommandAccepted, CommandOutcome
 from schemas.api.operation import JSON
-from schemas.times import format_time, parse_time
-
-# The caller knows its names, or sends a person's own token.
-_NOT_SHOWN = (
-    "command",
-    "caller",
-    "requestedBy",
-    "acceptedBy",
-    "reportedBy",
-    "assertedBy",
-    "attempts",
-    "attemptsLeftOut",
-)
+from schemas.times import parse_time
 
 
 @dataclass(slots=True)
@@ -92,16 +78,19 @@ def _dead_lettered(receipt: CommandReceipt, news: WaitingForOperator) -> bytes:
 
 
 def _finished(receipt: CommandReceipt, outcome: Finished) -> bytes:
-    event = outcome.event.model_dump(mode="json", by_alias=True, exclude_none=True)
-    document: dict[str, Any] = {
-        "commandId": event.pop("commandId"),
-        "type": receipt.command_type,
-        "authorizationId": receipt.authorization_id,
-        "status": "finished",
-        "acceptedAt": receipt.accepted_at,
-    }
-    if outcome.finished_at is not None:
-        document["finishedAt"] = format_time(outcome.finished_at)
-    for name in _NOT_SHOWN:
-        event.pop(name, None)
-    return json.dumps(document | event, separators=(",", ":")).encode()
+    event = outcome.event
+    return CommandOutcome(
+        command_id=receipt.command_id,
+        type=event.command,
+        authorization_id=receipt.authorization_id,
+        accepted_at=parse_time(receipt.accepted_at),
+        finished_at=outcome.finished_at,
+        outcome=event.outcome,
+        effect=event.effect,
+        reason=event.reason,
+        advice=event.advice,
+        handoff_id=event.handoff_id,
+        version=event.version,
+        redrive=event.redrive,
+        metadata=event.metadata,
+    ).to_json()
