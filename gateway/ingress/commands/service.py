@@ -131,14 +131,17 @@ class CommandService:
 
     def _take_place(self, command: AcceptedCommand, partition: int) -> None:
         """Count the command until its event. Raises TooManyUnfinished, but never for a close: a person has acted."""
-        wait = self._unfinished.take(command.command_id, command.caller, partition, time.monotonic())
-        if wait and not isinstance(command.data, HandoffClose):
-            self._metrics.shed.labels("unfinished").inc()
-            raise TooManyUnfinished(
-                "The command was not accepted, because too many of your earlier commands have not ended. "
-                f"Send the same command again in {math.ceil(wait)} s.",
-                retry_after_seconds=wait,
-            )
+        now = time.monotonic()
+        has_place = self._unfinished.take(command.command_id, command.caller, partition, now)
+        if has_place or isinstance(command.data, HandoffClose):
+            return
+        self._metrics.shed.labels("unfinished").inc()
+        wait = self._unfinished.wait_for_place(command.caller, partition, now)
+        raise TooManyUnfinished(
+            "The command was not accepted, because too many of your earlier commands have not ended. "
+            f"Send the same command again in {math.ceil(wait)} s.",
+            retry_after_seconds=wait,
+        )
 
     def _receipt(self, command: AcceptedCommand, remembered: Remembered, *, is_replay: bool) -> CommandReceipt:
         return CommandReceipt(

@@ -1,10 +1,11 @@
 """The unfinished commands of each caller, as this process knows them, and their bound (decision 0023).
 
 Pure and synchronous; the caller of a method passes the time.
-    take         a command that will be appended gets a place, or the seconds until a place is expected
-    give_back    the command was certainly not appended
-    refresh      `command.waiting`: the command is unfinished for sure
-    end          `command.finished` or `command.dead_lettered`: the place is free
+    take            a command that will be appended gets a place, unless a bound is full
+    wait_for_place  a command is refused for the full bound: the seconds until a place is expected
+    give_back       the command was certainly not appended
+    refresh         `command.waiting`: the command is unfinished for sure
+    end             `command.finished` or `command.dead_lettered`: the place is free
 Invariant: a caller holds at most its bounds in all and in one partition. All people of a prefix count as one caller,
 and each of them has a bound of its own.
 """
@@ -55,22 +56,23 @@ class _Pool:
     """A service, or all people of a prefix."""
 
     places: OrderedDict[str, _Place] = field(default_factory=OrderedDict)  # by command id, the oldest `since` first
-    held: Counter[str | int] = field(default_factory=Counter)  # by person and by partition
+    by_person: Counter[str] = field(default_factory=Counter)
+    by_partition: Counter[int] = field(default_factory=Counter)
     ends: deque[float] = field(default_factory=lambda: deque(maxlen=_ENDS))
     last_age: float = 0.0
     promised_until: float = 0.0
 
     def add(self, command_id: str, place: _Place) -> None:
         self.places[command_id] = place
-        self.held[place.partition] += 1
-        self.held[place.person] += 1
+        self.by_person[place.person] += 1
+        self.by_partition[place.partition] += 1
 
     def remove(self, command_id: str) -> None:
         place = self.places.pop(command_id)
-        for name in (place.partition, place.person):
-            self.held[name] -= 1
-            if not self.held[name]:
-                del self.held[name]
+        self.by_partition[place.partition] -= 1
+        self.by_person[place.person] -= 1
+        if not self.by_person[place.person]:
+            del self.by_person[place.person]  # the number of people has no bound
 
     def forget_after(self) -> float:
         """Return the age at which an id leaves without an event. A slow queue keeps its ids longer."""
@@ -82,15 +84,15 @@ class _Pool:
             self.ends.popleft()
         return len(self.ends) / max(now - self.ends[0], 1.0) if self.ends else 0.0
 
-    def wait(self, full: list[int], now: float) -> float:
-        """Return the seconds until a place is expected; `full` has the places that are held under each full bound.
+    def wait(self, held_under_full: list[int], now: float) -> float:
+        """Return the seconds until a place is expected, from the places that are held under each full bound.
 
         Commands end evenly over the places, so a bound with a part of them becomes free at that part of the rate.
         Each refusal is promised a later place, but none after the time in which all commands end.
         """
         if rate := self.rate(now):
             all_seconds = len(self.places) / rate
-            latest = max(self.promised_until, now) + max(all_seconds / held for held in full)
+            latest = max(self.promised_until, now) + max(all_seconds / held for held in held_under_full)
             self.promised_until = min(latest, now + all_seconds)
             seconds = self.promised_until - now
         else:
@@ -111,26 +113,28 @@ class UnfinishedCommands:
         """Return whether the command has a place."""
         return command_id in self._pool_of
 
-    def take(self, command_id: str, caller: str, partition: int, now: float) -> float:
-        """Give the command a place and return 0, or return the seconds until a place is expected.
+    def take(self, command_id: str, caller: str, partition: int, now: float) -> bool:
+        """Give the command a place. Return False if a bound is full.
 
         A command that has a place keeps it, as of now: a later record of it follows.
         """
         if self.holds(command_id):
             self.refresh(command_id, now)
-            return 0.0
+            return True
         name = pool_of(caller)
         pool = self._pools.get(name) or _Pool()
         self._forget(pool, now)
-        bounds = [(len(pool.places), self._bounds.caller), (pool.held[partition], self._bounds.partition)]
-        if caller != name:
-            bounds.append((pool.held[caller], self._bounds.person))
-        if full := [held for held, bound in bounds if held >= bound]:
-            return pool.wait(full, now)
+        if self._held_under_full(pool, caller, partition):
+            return False
         pool.add(command_id, _Place(partition, caller, now))
         self._pools[name] = pool
         self._pool_of[command_id] = name
-        return 0.0
+        return True
+
+    def wait_for_place(self, caller: str, partition: int, now: float) -> float:
+        """Return the seconds until a place is expected, for a command that is refused because `take` was False."""
+        pool = self._pools[pool_of(caller)]
+        return pool.wait(self._held_under_full(pool, caller, partition), now)
 
     def give_back(self, command_id: str) -> None:
         """Free the place of a command that was certainly not appended, if it has one."""
@@ -162,6 +166,13 @@ class UnfinishedCommands:
         for pool in [*self._pools.values()]:
             self._forget(pool, now)
         return len(self._pool_of)
+
+    def _held_under_full(self, pool: _Pool, caller: str, partition: int) -> list[int]:
+        """Return the places that are held under each bound that is full."""
+        bounds = [(len(pool.places), self._bounds.caller), (pool.by_partition[partition], self._bounds.partition)]
+        if caller != pool_of(caller):
+            bounds.append((pool.by_person[caller], self._bounds.person))
+        return [held for held, bound in bounds if held >= bound]
 
     def _forget(self, pool: _Pool, now: float) -> None:
         after = pool.forget_after()

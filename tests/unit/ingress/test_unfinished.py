@@ -26,33 +26,33 @@ def unfinished():
 
 
 def fill(unfinished, count, now=0.0, caller="desk", first=0):
-    """Take places in partitions that are never full."""
+    """Take places in partitions that are never full. Return which were given."""
     return [unfinished.take(f"c-{first + n}", caller, (first + n) // BOUNDS.partition, now) for n in range(count)]
 
 
 def test_a_caller_beyond_its_bound_waits_while_another_is_served(unfinished):
-    assert fill(unfinished, 6) == [0.0] * 6
-    assert unfinished.take("c-7", "desk", 9, 0.0) > 0
-    assert unfinished.take("other", "intake", 0, 0.0) == 0
+    assert fill(unfinished, 6) == [True] * 6
+    assert not unfinished.take("c-7", "desk", 9, 0.0)
+    assert unfinished.take("other", "intake", 0, 0.0)
     unfinished.end("c-0", 1.0)
-    assert unfinished.take("c-7", "desk", 9, 1.0) == 0
+    assert unfinished.take("c-7", "desk", 9, 1.0)
 
 
 def test_a_caller_holds_a_part_of_a_partition_alone(unfinished):
-    assert [unfinished.take(f"c-{n}", "desk", 5, 0.0) > 0 for n in range(4)] == [False, False, False, True]
-    assert unfinished.take("c-4", "desk", 6, 0.0) == 0
+    assert [unfinished.take(f"c-{n}", "desk", 5, 0.0) for n in range(4)] == [True, True, True, False]
+    assert unfinished.take("c-4", "desk", 6, 0.0)
 
 
 def test_a_person_has_a_bound_and_all_people_of_a_prefix_have_that_of_one_caller(unfinished):
-    assert [unfinished.take(f"a-{n}", "people:ann", n, 0.0) > 0 for n in range(3)] == [False, False, True]
-    others = [unfinished.take(f"{who}-{n}", f"people:{who}", n, 0.0) > 0 for who in "bcd" for n in (3, 4)]
-    assert others == [False] * 4 + [True] * 2
-    assert unfinished.take("s-1", "people-desk", 0, 0.0) == 0
+    assert [unfinished.take(f"a-{n}", "people:ann", n, 0.0) for n in range(3)] == [True, True, False]
+    others = [unfinished.take(f"{who}-{n}", f"people:{who}", n, 0.0) for who in "bcd" for n in (3, 4)]
+    assert others == [True] * 4 + [False] * 2
+    assert unfinished.take("s-1", "people-desk", 0, 0.0)
 
 
 def test_a_command_that_has_a_place_takes_no_second_one_at_the_bound(unfinished):
     fill(unfinished, 6)
-    assert unfinished.take("c-3", "desk", 1, 5.0) == 0
+    assert unfinished.take("c-3", "desk", 1, 5.0)
     assert unfinished.pace("desk", 5.0).unfinished == 6
 
 
@@ -66,8 +66,8 @@ def test_an_event_before_the_confirmation_frees_the_place_once(unfinished):
 
 def test_a_place_without_an_event_is_free_after_fifteen_minutes_and_counts_as_no_end(unfinished):
     fill(unfinished, 6)
-    assert unfinished.take("c-9", "desk", 9, FORGET_SECONDS - 1) > 0
-    assert unfinished.take("c-9", "desk", 9, FORGET_SECONDS) == 0
+    assert not unfinished.take("c-9", "desk", 9, FORGET_SECONDS - 1)
+    assert unfinished.take("c-9", "desk", 9, FORGET_SECONDS)
     assert unfinished.pace("desk", FORGET_SECONDS) == CallerPace(1, 0.0)
 
 
@@ -89,8 +89,8 @@ def test_a_queue_of_more_than_fifteen_minutes_keeps_its_places(unfinished):
 class TestRetryAfter:
     def test_without_an_ended_command_the_rate_is_unknown(self, unfinished):
         fill(unfinished, 6)
-        assert unfinished.take("c-9", "desk", 9, 1.0) == UNKNOWN_WAIT_SECONDS
-        assert unfinished.take("c-9", "desk", 9, FORGET_SECONDS - 20) == 20, "then the oldest is forgotten"
+        assert unfinished.wait_for_place("desk", 9, 1.0) == UNKNOWN_WAIT_SECONDS
+        assert unfinished.wait_for_place("desk", 9, FORGET_SECONDS - 20) == 20, "then the oldest is forgotten"
 
     def ending(self, seconds, held):
         """Return places that end every `seconds`, until `held` are left in four partitions."""
@@ -109,17 +109,22 @@ class TestRetryAfter:
         unfinished, now = self.ending(20.0, 8), 200.0
         assert unfinished.pace("desk", now) == CallerPace(8, pytest.approx(10 / 200))
         # All eight end within 160 s, two of them in this partition: a place of it is free after 80 s.
-        assert unfinished.take("c-9", "desk", 1, now) == pytest.approx(80.0)
+        assert unfinished.wait_for_place("desk", 1, now) == pytest.approx(80.0)
 
     def test_each_refusal_is_promised_a_later_place_until_all_have_ended(self):
         unfinished = self.ending(20.0, 8)
-        waits = [unfinished.take(f"c-{n}", "desk", 9, 200.0) for n in range(10)]
+        waits = [unfinished.wait_for_place("desk", 9, 200.0) for _ in range(10)]
         assert waits == pytest.approx([20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 160.0, 160.0])
 
+    def test_commands_that_are_let_through_without_a_place_promise_none(self):
+        unfinished = self.ending(20.0, 8)
+        assert not any(unfinished.take(f"close-{n}", "desk", 9, 200.0) for n in range(20))
+        assert unfinished.wait_for_place("desk", 9, 200.0) == pytest.approx(20.0)
+
     def test_it_is_at_most_fifteen_minutes_and_at_least_a_second(self):
-        assert self.ending(0.001, 8).take("c-9", "desk", 9, 1.0) == MIN_WAIT_SECONDS
+        assert self.ending(0.001, 8).wait_for_place("desk", 9, 1.0) == MIN_WAIT_SECONDS
         slow = self.ending(80.0, 8)
-        assert max(slow.take(f"c-{n}", "desk", 1, 800.0) for n in range(9)) <= MAX_WAIT_SECONDS
+        assert max(slow.wait_for_place("desk", 1, 800.0) for _ in range(9)) <= MAX_WAIT_SECONDS
 
 
 ids = st.integers(0, 20).map("c-{}".format)
@@ -142,10 +147,9 @@ def test_no_bound_is_exceeded_and_the_places_are_those_of_a_simple_model(history
         now += seconds
         if action == "take":
             known = unfinished.holds(command)
-            wait = unfinished.take(command, caller, partition, now)
-            if wait:
+            if not unfinished.take(command, caller, partition, now):
                 assert not known
-                assert MIN_WAIT_SECONDS <= wait <= MAX_WAIT_SECONDS
+                assert MIN_WAIT_SECONDS <= unfinished.wait_for_place(caller, partition, now) <= MAX_WAIT_SECONDS
                 own = [place for each, place in model.items() if unfinished.holds(each)]
                 own = [(who, number) for who, number in own if pool_of(who) == pool_of(caller)]
                 assert (

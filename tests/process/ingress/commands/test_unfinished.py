@@ -80,6 +80,18 @@ async def test_a_remembered_repeat_is_answered_and_a_close_is_accepted_at_the_bo
     assert len(kafka.commands) == 4
 
 
+async def test_accepted_closes_do_not_put_off_the_place_that_a_refusal_promises(ingress, kafka, eventually):
+    first, *_ = await fill(ingress)
+    kafka.publish(finished(first))
+    await eventually(lambda: ingress.metric("unfinished_commands") == 2)
+    assert (await watch(ingress, 3)).status == 202
+    for number in range(5):
+        assert (await ingress.post(CLOSE, SUBMITTED, key=f"c-{number}")).status == 202
+    refused = await watch(ingress, 4)
+    assert is_full(refused)
+    assert int(refused.headers["retry-after"]) < 3, "one of the three commands ends per second"
+
+
 async def test_a_certain_failure_gives_the_place_back_and_an_unknown_result_keeps_it(ingress, kafka):
     publisher = ingress.components.publisher
     publisher._max_in_flight = 0
