@@ -5,6 +5,7 @@ has the numbers of the lists, `request.state.counts`, as a header.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -16,41 +17,50 @@ from starlette.responses import Response
 from gateway.console.api import Answer, Call, GatewayProblem, NotAnswered, Outcome, models, operations
 from gateway.console.page import console_of, is_fragment, person_of, render
 from gateway.console.views.freshness import Freshness, freshness_of
+from schemas.api.reads import SILENT_SECONDS
 
 T = TypeVar("T")
 FRESH_SECONDS: Final = 5.0
+# The API refuses these for the person who asks. Another person can ask at once.
+_OF_THE_PERSON: Final = frozenset((401, 403, 429))
 _SEPARATOR: Final = "~"
 _QUOTE: Final = '"'
 
 
 class OverviewReader:
-    """Caches the overview: one call of the API every five seconds for all people."""
+    """Caches the overview: one call of the API every five seconds for all people.
+
+    An answer is used for SILENT_SECONDS if no later call has one: one person's failure takes it from nobody.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._known: models.Overview | None = None
+        self._known_at = -math.inf
         self._due_at = 0.0
 
     async def read(self, request: Request) -> models.Overview | None:
-        """Return the overview; None if the API does not answer or the person may not read it."""
+        """Return the overview; None if the API has not answered lately. Ask only as a person who may read it."""
+        person = person_of(request)
         async with self._lock:
-            if self._clock() >= self._due_at:
-                outcome = await console_of(request).api.send(person_of(request), operations.read_overview())
-                self._known = outcome.body if isinstance(outcome, Answer) else None
-                self._due_at = self._clock() + FRESH_SECONDS
-            return self._known
+            if self._clock() >= self._due_at and person.may("authorization:read"):
+                outcome = await console_of(request).api.send(person, operations.read_overview())
+                if isinstance(outcome, Answer):
+                    self._known, self._known_at = outcome.body, self._clock()
+                if not isinstance(outcome, GatewayProblem) or outcome.status not in _OF_THE_PERSON:
+                    self._due_at = self._clock() + FRESH_SECONDS
+            return self._known if self._clock() - self._known_at < SILENT_SECONDS else None
 
 
 async def read_overview(request: Request) -> models.Overview | None:
-    """Return the cached overview. For a person without `authorization:read` show only how far the read model is."""
-    reader: OverviewReader = request.app.state.overview
-    return await reader.read(request)
+    """Return the cached overview; None for a person who may not read it."""
+    return await _reader(request).read(request) if person_of(request).may("authorization:read") else None
 
 
 async def read_freshness(request: Request) -> Freshness:
     """Return how far the read model is behind."""
-    return freshness_of(await read_overview(request))
+    return freshness_of(await _reader(request).read(request))
 
 
 async def read_changed(request: Request, call: Call[T]) -> tuple[Outcome[T] | None, Freshness]:
@@ -102,6 +112,11 @@ def status_of(outcome: Outcome[object]) -> int:
             return status
         case NotAnswered():
             return 502
+
+
+def _reader(request: Request) -> OverviewReader:
+    reader: OverviewReader = request.app.state.overview
+    return reader
 
 
 def _now(request: Request) -> dict[str, str]:

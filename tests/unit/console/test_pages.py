@@ -9,6 +9,7 @@ import pytest
 from gateway.console.updates import FRESH_SECONDS, OverviewReader
 from gateway.console.views.lists.command_list import commands_call, filters_of
 from gateway.console.views.lists.work_list import ROWS
+from schemas.api.reads import SILENT_SECONDS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
 from tests.unit.console.app import NOW, browser, console_app, console_settings
@@ -417,6 +418,48 @@ async def test_the_freshness_is_read_once_in_five_seconds_for_all_people():
         seconds = FRESH_SECONDS
         await client.get("/work")
     assert calls == 2
+
+
+async def test_one_persons_failure_takes_the_overview_from_nobody():
+    seconds, failing = 0.0, {"Bearer jo": 429}
+
+    def overview(request: httpx.Request) -> httpx.Response:
+        status = failing.get(request.headers["authorization"])
+        return problem(status, "-", "-", "-") if status else httpx.Response(200, json=answers.overview())
+
+    app = console_app(scripted({"/v1/overview": overview, "/v1/commands": {"commands": []}}))
+    app.state.overview = OverviewReader(lambda: seconds)
+    async with browser(app) as client:
+
+        async def is_known(name: str) -> bool:
+            page = await client.get("/commands", headers={"authorization": f"Bearer {name}"})
+            return "Age of the data unknown" not in page.text
+
+        assert [await is_known(name) for name in ("jo", "sam", "jo")] == [False, True, True]
+        failing = {"Bearer jo": 403, "Bearer sam": 503}
+        seconds = FRESH_SECONDS
+        assert [await is_known(name) for name in ("jo", "sam")] == [True, True]
+        seconds = SILENT_SECONDS
+        assert [await is_known(name) for name in ("sam", "jo")] == [False, False]
+
+
+async def test_the_overview_is_asked_for_only_as_a_person_who_may_read_it():
+    asked = []
+
+    def api(request: httpx.Request) -> httpx.Response:
+        credential = request.headers["authorization"]
+        if request.url.path == "/v1/overview":
+            asked.append(credential)
+        return (for_operators if credential == "Bearer operator" else for_readers)(request)
+
+    known = {"/v1/commands": {"commands": []}}
+    for_readers, for_operators = scripted(known), scripted(known, ["operate"])
+    async with browser(console_app(api)) as client:
+        ages = []
+        for name in ("operator", "reader", "operator"):
+            page = await client.get("/commands", headers={"authorization": f"Bearer {name}"})
+            ages.append("Age of the data unknown" in page.text)
+    assert (ages, asked) == ([True, False, False], ["Bearer reader"])
 
 
 async def test_an_update_of_a_full_list_has_at_most_20_kb():
