@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import cast
 
-from consumers.applier.dry_run import forecast, forecast_of_discard
 from gateway.cli.api_client import ApiClient, RequestRejected, models, operations
 from gateway.cli.dead_letters.decisions import AtCollate, DeadLetter, DryRunResult, Verb
+from gateway.forecast import forecast, forecast_of_discard
 
 
 def forecasts(

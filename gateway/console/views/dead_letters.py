@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.applier.dry_run import Forecast
 from gateway.console.api import models
 from gateway.console.views.content import Content, ShownFacts, content, single
+from gateway.forecast import Forecast
 from schemas.enums import CommandType
 
 FILTERS: Final = ("cause", "command", "caller", "authorizationId", "since")

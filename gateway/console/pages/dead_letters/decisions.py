@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from consumers.applier.dry_run import forecast_of_discard
 from gateway.console.api import Answer, Failure, models, operations
 from gateway.console.errors import PageError
 from gateway.console.forms import Form, read_form
@@ -34,6 +33,7 @@ from gateway.console.views.dead_letters import (
     causes_of,
     dead_letter_view,
 )
+from gateway.forecast import forecast_of_discard
 from schemas.enums import CommandType, DecisionReason
 
 OPERATE: Final = "operate"

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from consumers.applier.dry_run import Forecast, forecast
 from gateway.console.api import Answer, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
 from gateway.console.page import console_of, person_of
 from gateway.console.views.dead_letters import FILTERS, ShownForecast, shown_forecast
+from gateway.forecast import Forecast, forecast, forecast_without_situation
 from schemas.fields.scalars import is_command_id
 from schemas.times import format_time
 
@@ -65,14 +65,12 @@ async def read_situation(request: Request, command_id: str) -> Outcome[models.De
 def redrive_forecast(
     dead_letter: models.DeadLetterDetail, situation: Outcome[models.DeadLetterSituation], now: datetime
 ) -> Forecast | None:
-    """Return the forecast of a redrive; None if the state at Collate is not known."""
-    if not dead_letter["canRedrive"]:
-        return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
+    """Return the forecast of a redrive; None if it depends on the state at Collate, which is not known."""
     if isinstance(situation, Answer):
         return forecast(dead_letter, situation.body, now)
     if isinstance(situation, GatewayProblem) and situation.slug == "authorization-not-found":
         return forecast(dead_letter, None, now)
-    return None
+    return forecast_without_situation(dead_letter, now)
 
 
 async def forecasts(request: Request, dead_letters: Sequence[models.DeadLetterSummary]) -> list[ShownForecast | None]:

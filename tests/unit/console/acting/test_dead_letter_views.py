@@ -2,7 +2,6 @@
 
 import pytest
 
-from consumers.applier.dry_run import Forecast, forecast_of_discard
 from gateway.console.views.dead_letters import (
     ChosenDeadLetters,
     bulk_plan,
@@ -10,6 +9,7 @@ from gateway.console.views.dead_letters import (
     dead_letter_view,
     shown_forecast,
 )
+from gateway.forecast import Forecast, forecast_of_discard
 
 LETTER = {
     "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.applier.dry_run import forecast
+from gateway.forecast import forecast, forecast_without_situation
 
 NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
 ASKS = {"acceptedReviewSnapshotId": "rev_90"}
@@ -28,7 +28,8 @@ def ago(**parts):
 
 
 def dead_letter(command=REQUEST, asks=ASKS, sent=(), accepted_at=None):
-    return {"command": command, "asks": asks, "sent": list(sent), "acceptedAt": accepted_at or ago(minutes=5)}
+    known = {"command": command, "asks": asks, "sent": list(sent), "acceptedAt": accepted_at or ago(minutes=5)}
+    return known | {"canRedrive": asks is not None}
 
 
 def write(**changes):
@@ -70,12 +71,19 @@ def closing(kind="completed", **more):
         (dead_letter(WATCH, {}), WANTED, "write"),
         (dead_letter(asks=None), WANTED, "not_redrivable"),
         (dead_letter("collate-gateway.newer.v1"), WANTED, "not_redrivable"),
+        (dead_letter() | {"canRedrive": False}, WANTED, "not_redrivable"),
     ],
 )
 def test_verdicts(dead, now, verdict):
     found = forecast(dead, now, NOW)
     assert found.verdict == verdict
     assert found.sentence.endswith(".")
+
+
+def test_an_unreadable_and_an_expired_command_need_no_state_of_collate():
+    dead_letters = (dead_letter(asks=None), dead_letter(accepted_at=ago(hours=2)), dead_letter())
+    found = [forecast_without_situation(dead, NOW) for dead in dead_letters]
+    assert [each and each.verdict for each in found] == ["not_redrivable", "expired", None]
 
 
 def test_the_forecast_warns_of_a_second_write():

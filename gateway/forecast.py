@@ -1,16 +1,16 @@
-"""The dry run of a redrive: the worker's own table, applied to what Collate shows now. Pure; nothing is sent.
+"""The forecast of a redrive: the worker's own table, applied to what Collate shows now. Pure; nothing is sent.
 
 It is a forecast: the worker also has its stored state, and Collate may change before the worker reads.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 
 from adapters.collate.operations import Operation
+from collate_gateway_client import models
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
 from consumers.applier.decision.decision_input import STALE_READ_SECONDS, DecisionInput
 from consumers.applier.reasons import WAITING, OutcomeReason
@@ -25,9 +25,7 @@ from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.identity import canonical_json
 from schemas.times import parse_time
 
-Json = Mapping[str, Any]
-
-# The default; the worker's setting may differ.
+# The default: no answer of the API tells the worker's setting.
 _KEY_RETENTION: Final[timedelta] = CollateSettings.model_fields["key_retention"].default
 _PAYLOADS: Final[dict[str, type[CommandPayload]]] = {
     model.TYPE.value: model for model in (HandoffRequest, HandoffClose, AuthorizationWatch)
@@ -42,17 +40,22 @@ class Forecast:
     sentence: str
 
 
-def forecast(dead_letter: Json, situation: Json | None, now: datetime) -> Forecast:
-    """Return the expected result of a redrive.
+_NOT_REDRIVABLE: Final = Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
 
-    Args:
-        dead_letter: a dead letter as the gateway shows it.
-        situation: the authorization at Collate as the gateway shows it; None if Collate does not find it.
-        now: the time.
-    """
+
+def forecast_without_situation(dead_letter: models.DeadLetterDetail, now: datetime) -> Forecast | None:
+    """Return the expected result of a redrive; None if it depends on the state at Collate."""
+    payload = _payload(dead_letter)
+    return _NOT_REDRIVABLE if payload is None else _expired(dead_letter, payload, now)
+
+
+def forecast(
+    dead_letter: models.DeadLetterDetail, situation: models.DeadLetterSituation | None, now: datetime
+) -> Forecast:
+    """Return the expected result of a redrive. `situation` is None if Collate does not find the authorization."""
     payload = _payload(dead_letter)
     if payload is None:
-        return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
+        return _NOT_REDRIVABLE
     if (expired := _expired(dead_letter, payload, now)) is not None:
         return expired
     observation: Observed | MissingAuthorization = (
@@ -64,7 +67,7 @@ def forecast(dead_letter: Json, situation: Json | None, now: datetime) -> Foreca
     return _after_writes(dead_letter, decided, now)
 
 
-def forecast_of_discard(dead_letter: Json) -> Forecast:
+def forecast_of_discard(dead_letter: models.DeadLetterDetail) -> Forecast:
     """Return the expected result of a discard."""
     if any(write["mayHaveArrived"] for write in dead_letter["sent"]):
         return Forecast(
@@ -92,9 +95,9 @@ def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when:
             return Forecast(f"waiting:{reason.value}", f"The command would wait: {when}. {WAITING[reason]}")
 
 
-def _after_writes(dead_letter: Json, decided: Forecast, now: datetime) -> Forecast:
+def _after_writes(dead_letter: models.DeadLetterDetail, decided: Forecast, now: datetime) -> Forecast:
     """Return the result after the earlier writes: a write that may have arrived is resolved before a new write."""
-    last: Json | None = dead_letter["sent"][-1] if dead_letter["sent"] else None
+    last = dead_letter["sent"][-1] if dead_letter["sent"] else None
     if last is None or not last["mayHaveArrived"]:
         return decided
     write = f"Write {last['n']} ({last['operation']}) may have arrived"
@@ -111,7 +114,7 @@ def _after_writes(dead_letter: Json, decided: Forecast, now: datetime) -> Foreca
     )
 
 
-def _expired(dead_letter: Json, payload: CommandPayload, now: datetime) -> Forecast | None:
+def _expired(dead_letter: models.DeadLetterDetail, payload: CommandPayload, now: datetime) -> Forecast | None:
     if dead_letter["sent"] or isinstance(payload, AuthorizationWatch):
         return None
     expires_at = payload.expires_at
@@ -126,8 +129,10 @@ def _expired(dead_letter: Json, payload: CommandPayload, now: datetime) -> Forec
     return Forecast("expired", sentence)
 
 
-def _payload(dead_letter: Json) -> CommandPayload | None:
-    """Return the payload without free text, which no decision reads; None if it is unreadable."""
+def _payload(dead_letter: models.DeadLetterDetail) -> CommandPayload | None:
+    """Return the payload without free text, which no decision reads; None if the API refuses a redrive."""
+    if not dead_letter["canRedrive"]:
+        return None
     body, model = dead_letter.get("asks"), _PAYLOADS.get(dead_letter.get("command") or "")
     if body is None or model is None:
         return None
@@ -140,9 +145,9 @@ def _payload(dead_letter: Json) -> CommandPayload | None:
         return None
 
 
-def _observation(situation: Json) -> Observed:
+def _observation(situation: models.DeadLetterSituation) -> Observed:
     """Return the observation that a read of Collate would give."""
-    action: Json | None = None
+    action: dict[str, object] | None = None
     if situation.get("nextAction") is not None:
         action = {
             "type": situation["nextAction"],
@@ -152,7 +157,7 @@ def _observation(situation: Json) -> Observed:
             else None,
         }
     snapshot = situation.get("reviewSnapshotId")
-    authorization: Json = {
+    authorization = {
         "id": situation["authorizationId"],
         "version": situation["version"],
         "status": situation["status"],
@@ -163,10 +168,10 @@ def _observation(situation: Json) -> Observed:
         else None,
         "activeManualHandoff": {"id": situation["activeHandoffId"]} if "activeHandoffId" in situation else None,
     }
-    handoff: Json = situation.get("handoff") or {}
-    is_read = "state" in handoff
-    return Observed(
-        PriorAuthorization.from_wire(canonical_json(authorization)),
-        (ManualHandoff.from_wire(canonical_json({"version": 0, **handoff})),) if is_read else (),
-        (handoff["id"],) if handoff and not is_read else (),
-    )
+    observed = PriorAuthorization.from_wire(canonical_json(authorization))
+    handoff = situation.get("handoff")
+    if handoff is None:
+        return Observed(observed)
+    if "state" not in handoff:
+        return Observed(observed, missing=(handoff["id"],))
+    return Observed(observed, (ManualHandoff.from_wire(canonical_json({"version": 0, **handoff})),))
