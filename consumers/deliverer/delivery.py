@@ -14,9 +14,9 @@ from typing import Final
 from adapters.http.cause import Cause
 from adapters.http.connection import NoResponse
 from adapters.http.retry_after import retry_after_seconds
-from adapters.webhooks.signing import sign
 from adapters.webhooks.transport import AddressForbidden, WebhookTransport
 from schemas.cloudevents import Envelope, to_http
+from schemas.fields.webhook_signature import sign
 
 _GONE: Final = 410
 _ASKS_TO_WAIT: Final = frozenset({429, 503})

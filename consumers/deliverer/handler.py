@@ -12,7 +12,6 @@ Else the handler commits nothing before a request: a repeated request is allowed
 one invocation of a key at a time, so the next event of an authorization is sent only after this one has ended.
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,11 +28,11 @@ from consumers.deliverer.pending import PendingDelivery, read_pending
 from consumers.deliverer.subscription import Subscription
 from consumers.engine import UNCHANGED, Done, Failure, Invocation, Output, Record, RetryAt
 from schemas.cloudevents import CloudEventError, from_kafka
+from schemas.fields.webhook_signature import is_message_id
 
 log = structlog.get_logger(__name__)
 
 _STOPPED_SECONDS: Final = 10.0
-_ID: Final = re.compile(r"[!-~]{1,255}")
 _UNREADABLE: Final = "unreadable"
 
 Deliver = Callable[[WebhookMessage, float], Awaitable[Outcome]]
@@ -73,7 +72,7 @@ class DeliveryHandler:
             if not self.subscription.accepts.accepts(envelope):
                 return _done(invocation)
             message = write_message(envelope)
-            is_readable = _ID.fullmatch(message.id) is not None
+            is_readable = is_message_id(message.id)
         except CloudEventError:
             is_readable = False
         if not is_readable:

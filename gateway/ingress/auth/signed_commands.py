@@ -12,12 +12,12 @@ from starlette.requests import Request
 
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.callers_file import CallersFile
-from gateway.ingress.auth.signatures import read_signature
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import SignatureNotAccepted, Unauthenticated
 from runtime.http.problem import Fault
 from runtime.http.problems import InvalidHeader
 from schemas.cloudevents import STRUCTURED
+from schemas.fields.webhook_signature import read_signature
 
 _INVALID = (
     "Sign the whole body by Standard Webhooks with the secret that was issued to your service. Send webhook-id, "

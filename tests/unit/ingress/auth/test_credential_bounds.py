@@ -18,10 +18,10 @@ from gateway.ingress.auth.callers import (
     new_signing_secret,
 )
 from gateway.ingress.auth.callers_file import read_callers
-from gateway.ingress.auth.signatures import read_signature
 from gateway.ingress.http.context import RequestContext
 from runtime.toml_file import TomlInvalid
 from schemas.fields.signing_secret import SecretInvalid, read_secret
+from schemas.fields.webhook_signature import read_signature
 
 CALLER = Caller("intake", frozenset({Permission.HANDOFF_REQUEST}))
 ISSUER = """

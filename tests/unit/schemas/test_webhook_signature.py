@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from gateway.ingress.auth.signatures import TOLERANCE_SECONDS, read_signature
 from schemas.fields.signing_secret import SecretInvalid, read_secret
+from schemas.fields.webhook_signature import TOLERANCE_SECONDS, is_message_id, read_signature, sign
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -23,6 +23,10 @@ def headers(message_id, signature, at=NOW):
         b"webhook-timestamp": str(int(at.timestamp())).encode(),
         b"webhook-signature": signature.encode(),
     }
+
+
+def as_text(given_headers):
+    return {name.decode(): value.decode("latin-1") for name, value in given_headers.items()}
 
 
 def signed(secret, message_id, body, at=NOW):
@@ -50,12 +54,37 @@ def test_a_changed_bit_is_invalid_for_both_libraries(body, place, bit):
     raw[at] ^= 1 << bit
     given_headers[b"webhook-signature"] = bytes(raw)
     try:
-        Webhook(SECRET).verify(body, {name.decode(): value.decode("latin-1") for name, value in given_headers.items()})
+        Webhook(SECRET).verify(body, as_text(given_headers))
         theirs = True
     except (WebhookVerificationError, ValueError):
         theirs = False
     # The official library decodes the base64 first, so it accepts some unusual spellings that we reject.
     assert theirs or check(given_headers, body.encode(), SECRET) is None
+
+
+@given(st.text(max_size=200))
+def test_the_official_library_accepts_each_secret(text):
+    header = sign([read_secret(SECRET), read_secret(OTHER)], "msg_1", int(NOW.timestamp()), text.encode())
+    for secret in (SECRET, OTHER):
+        Webhook(secret).verify(text, as_text(headers("msg_1", header)), json_parse=False)
+
+
+def test_the_official_library_refuses_another_body_id_time_or_secret():
+    at = int(NOW.timestamp())
+    own = as_text(headers("msg_1", sign([read_secret(SECRET)], "msg_1", at, b"{}")))
+    for body, given_headers in (
+        (b"{ }", own),
+        (b"{}", own | {"webhook-id": "msg_2"}),
+        (b"{}", own | {"webhook-timestamp": str(at + 1)}),
+        (b"{}", own | {"webhook-signature": sign([b"c" * 24], "msg_1", at, b"{}")}),
+    ):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(SECRET).verify(body, given_headers, json_parse=False)
+
+
+def test_an_id_is_visible_ascii_of_at_most_255_characters():
+    ids = ["msg_1", "x" * 255, "", "x" * 256, "a b", "é", "a\n"]
+    assert [is_message_id(text) for text in ids] == [True, True] + [False] * 5
 
 
 def test_any_secret_and_any_signature_suffices():
@@ -70,8 +99,8 @@ def test_any_secret_and_any_signature_suffices():
     ("seconds", "is_right"), [(0, True), (TOLERANCE_SECONDS - 1, True), (TOLERANCE_SECONDS + 2, False)]
 )
 def test_a_timestamp_outside_the_tolerance_is_invalid(seconds, is_right):
-    for sign in (1, -1):
-        at = datetime.fromtimestamp(NOW.timestamp() + sign * seconds, UTC)
+    for direction in (1, -1):
+        at = datetime.fromtimestamp(NOW.timestamp() + direction * seconds, UTC)
         assert (check(signed(SECRET, "msg_1", "body", at), b"body", SECRET) is not None) == is_right
 
 
