@@ -16,15 +16,10 @@ from gateway.ingress.auth.names import parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.dead_letters.actions import DeadLetterActions, discard_of, redrive_of
 from gateway.ingress.dead_letters.index import IndexEntry, digest_of
-from gateway.ingress.dead_letters.reader import (
-    DeadLetterGone,
-    DeadLetterReader,
-    DeadLettersBusy,
-    DeadLettersUnavailable,
-)
+from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import DeadLettersChanged, InvalidCommand, NotRedrivable
+from gateway.ingress.http.problems import DeadLettersChanged, DeadLettersUnread, InvalidCommand, NotRedrivable
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import read_json
 from gateway.ingress.http.responses import ModelResponse
@@ -68,11 +63,9 @@ class BulkDecisions:
         for entry in entries[:MAX_DECISIONS]:
             try:
                 problem = await self._decide_one(context, body, operator, caller.name, entry)
-            except (DeadLettersUnavailable, DeadLettersBusy):
+            except (DeadLettersUnread, Overloaded):
                 if not done:
-                    raise Overloaded(
-                        "Nothing was decided. Please send the request again in a few seconds.", retry_after_seconds=1
-                    ) from None
+                    raise
                 break
             done += 1
             if problem is None:

@@ -14,6 +14,7 @@ from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
 from gateway.ingress.http.problems import DeadLettersUnread
 from gateway.ingress.live.shared_reads import SharedReads
 from runtime.health import Health
+from runtime.http.problems import Overloaded
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
 from schemas.dead_letter import DeadLetter
@@ -28,14 +29,6 @@ log = get_log()
 
 class DeadLetterGone(Exception):
     """The topic no longer holds the record."""
-
-
-class DeadLettersUnavailable(Exception):
-    """The topic can't be read now."""
-
-
-class DeadLettersBusy(Exception):
-    """MAX_FETCHES dead letters are being fetched already."""
 
 
 class DeadLetterReader:
@@ -83,7 +76,7 @@ class DeadLetterReader:
         self._health.set(COMPONENT, "ok" if problem is None else "degraded", problem or "")
 
     async def fetch(self, entry: IndexEntry) -> DeadLetter:
-        """Read one whole dead letter; raises DeadLetterGone, DeadLettersUnavailable, DeadLettersBusy.
+        """Read one whole dead letter; raises DeadLetterGone, DeadLettersUnread, Overloaded.
 
         Requests of the same time share one fetch: a page sends two.
         """
@@ -91,13 +84,15 @@ class DeadLetterReader:
 
     async def _fetch(self, entry: IndexEntry) -> DeadLetter:
         if self._fetching >= MAX_FETCHES:
-            raise DeadLettersBusy
+            raise Overloaded("Please send the request again in a few seconds.", retry_after_seconds=1)
         self._fetching += 1
         try:
             async with asyncio.timeout(FETCH_SECONDS), self._open([entry.partition]) as reader:
                 return await _read(reader, entry)
         except KafkaFailure as error:
-            raise DeadLettersUnavailable from error
+            raise DeadLettersUnread(
+                "Kafka is not available now. Please try again in a few seconds.", retry_after_seconds=2
+            ) from error
         finally:
             self._fetching -= 1
 

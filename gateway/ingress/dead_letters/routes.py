@@ -26,15 +26,10 @@ from gateway.ingress.dead_letters.actions import (
 )
 from gateway.ingress.dead_letters.index import IndexEntry, digest_of
 from gateway.ingress.dead_letters.presenter import detail, situation
-from gateway.ingress.dead_letters.reader import (
-    DeadLetterGone,
-    DeadLetterReader,
-    DeadLettersBusy,
-    DeadLettersUnavailable,
-)
+from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import DeadLetterMoved, DeadLettersUnread, NotADeadLetter, NotRedrivable
+from gateway.ingress.http.problems import DeadLetterMoved, NotADeadLetter, NotRedrivable
 from gateway.ingress.http.query import read_after, read_query
 from gateway.ingress.http.request import path_command_id, read_json, wait_seconds
 from gateway.ingress.http.responses import ModelResponse
@@ -42,7 +37,6 @@ from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of
 from gateway.ingress.live.situations import Situations
-from runtime.http.problems import Overloaded
 from runtime.logs import get_log
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
 from schemas.api.queries import DeadLettersQuery, OperatorQuery, Query
@@ -204,12 +198,6 @@ class DeadLetters:
             return await self._reader.fetch(entry)
         except DeadLetterGone:
             raise NotADeadLetter("The record of the dead letter has expired.") from None
-        except DeadLettersUnavailable:
-            raise DeadLettersUnread(
-                "Kafka is not available now. Please try again in a few seconds.", retry_after_seconds=2
-            ) from None
-        except DeadLettersBusy:
-            raise Overloaded("Please send the request again in a few seconds.", retry_after_seconds=1) from None
 
 
 def _is_news_of(action: Redrive | Discard, news: News) -> bool:

@@ -74,6 +74,17 @@ async def test_filters_choose_and_what_cannot_be_redriven_is_left_out(ingress, k
     assert kafka.commands == []
 
 
+async def test_without_kafka_nothing_is_decided_and_another_replica_may_be_asked(ingress, kafka, three, monkeypatch):
+    def away(_):
+        raise ConnectionError
+
+    seen = await listed(ingress)
+    monkeypatch.setattr(ingress.components.dead_letters, "_open", away)
+    reply = await decide(ingress, seen, "redrive")
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (503, "dead-letters-unread")
+    assert (reply.headers["connection"], kafka.commands) == ("close", [])
+
+
 async def test_a_cursor_of_another_place_names_its_field(ingress, three):
     reply = await decide(ingress, await listed(ingress), after="bm90aGluZw")
     assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/after")
