@@ -42,7 +42,6 @@ DEFAULT_URL: Final = "http://127.0.0.1:8080"
 SECONDS: Final = 15.0
 ONE_TRY: Final = RetryPolicy.none(SECONDS)
 _MOST_BYTES: Final = 64 << 20
-_NOT_OF_THE_API: Final = "about:blank"
 
 T = TypeVar("T")
 
@@ -144,7 +143,7 @@ def connected(url: str, key_file: Path | None, retries: RetryPolicy = ONE_TRY) -
 
 
 def _text_of(problem: GatewayProblem) -> str:
-    if problem.slug == _NOT_OF_THE_API:
+    if not problem.is_of_the_api:
         return f"{problem.status}: the response is not from a gateway"
     title, detail = problem.title.rstrip("."), problem.detail
     says = detail if detail.startswith(title) else f"{title}. {detail}"

@@ -50,7 +50,6 @@ MOST_BYTES: Final = 8 << 20
 SECONDS: Final = 5.0
 # The API sends a comment at least every 15 s.
 STREAM_SILENCE_SECONDS: Final = 45.0
-_NOT_OF_THE_API: Final = "about:blank"
 
 current_request_id: ContextVar[str] = ContextVar("current_request_id")
 """The id of the request for the page; the API's log line of each call has the same id."""
@@ -125,7 +124,7 @@ class Api:
 
     def _failure(self, error: Exception) -> Failure:
         match error:
-            case GatewayProblem(slug=slug, status=status) if slug == _NOT_OF_THE_API:
+            case GatewayProblem(is_of_the_api=False, status=status):
                 return NotAnswered(
                     f"status {status} without an answer of the API; is GATEWAY_CONSOLE__API_URL the ingress?"
                 )

@@ -126,6 +126,11 @@ class GatewayProblem(GatewayError):
         super().__init__(status, self.slug)
 
     @property
+    def is_of_the_api(self) -> bool:
+        """Whether the gateway wrote the answer, and not a proxy or another server at its address."""
+        return self.type.startswith(PREFIX)
+
+    @property
     def reason(self) -> str | None:
         """The reason of a live call, for programs."""
         reason = self.members.get("reason")

@@ -74,17 +74,20 @@ def test_a_problem_has_pointers_and_hides_the_message_of_collate():
     assert (error.request_id, error.retry_after_seconds) == ("8deacda0e5f320c0", 7)
     assert [(fault.pointer, fault.header) for fault in error.faults] == [("/result/reason", None), (None, "Prefer")]
     assert error.members["message"] == "SECRET"
+    assert error.is_of_the_api
     assert not error.result_is_unknown
     assert "/result/reason: expected a value" in str(error)
     assert "SECRET" not in "".join([*texts(error), *traceback.format_exception(error)])
 
 
-@pytest.mark.parametrize("content", [b"<html>SECRET</html>", b"{", b"[]", b""])
+@pytest.mark.parametrize(
+    "content", [b"<html>SECRET</html>", b"{", b"[]", b"", b'{"type": "https://other.example/denied"}']
+)
 def test_the_page_of_a_proxy_is_a_problem_without_its_text(content):
     answer = httpx.Response(403, content=content, headers={"content-type": "application/json"})
     with pytest.raises(GatewayProblem) as raised:
         gateway(lambda _: answer).me()
-    assert (raised.value.slug, raised.value.status) == ("about:blank", 403)
+    assert (raised.value.is_of_the_api, raised.value.status) == (False, 403)
     assert "SECRET" not in "".join(texts(raised.value))
 
 
