@@ -87,16 +87,10 @@ class HttpClient:
         *,
         headers: dict[str, str] | None = None,
         content: bytes | None = None,
-        more_seconds: float = 0.0,
     ) -> Fetched:
-        """Send one request and return the whole response, of any status. Raises httpx.HTTPError, httpx.InvalidURL.
-
-        `more_seconds` is added to the client's timeout, for a request with `Prefer: wait`.
-        """
-        ends = time.monotonic() + self._seconds + more_seconds
-        request = self._client.build_request(
-            method, url, headers=headers, content=content, timeout=self._seconds + more_seconds
-        )
+        """Send one request and return the whole response, of any status. Raises httpx.HTTPError, httpx.InvalidURL."""
+        ends = time.monotonic() + self._seconds
+        request = self._client.build_request(method, url, headers=headers, content=content)
         response = self._client.send(request, stream=True)
         try:
             body = bytearray()

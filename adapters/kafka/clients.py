@@ -81,9 +81,7 @@ class _Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no ty
         return await self._source.token()
 
 
-def idempotent_producer(
-    kafka: KafkaSettings, *, linger_seconds: float = 0.0, max_batch_bytes: int = 256 << 10
-) -> AIOKafkaProducer:
+def idempotent_producer(kafka: KafkaSettings, *, linger_seconds: float = 0.0) -> AIOKafkaProducer:
     """Create a producer that writes each record once (acks=all). After a failed send, create a new producer."""
     producer = AIOKafkaProducer(
         **connection(kafka),
@@ -91,7 +89,7 @@ def idempotent_producer(
         enable_idempotence=True,
         acks="all",
         linger_ms=_milliseconds(linger_seconds),
-        max_batch_size=max_batch_bytes,
+        max_batch_size=256 << 10,
     )
     return accept_fatal_error(producer)
 

@@ -7,8 +7,8 @@
 
     ROUTES = [Route("/work", work_list)]
 
-Every template gets `view`, `person` (None on pages before sign-in) and `page`. A fragment is a template, or a block of
-a template, that is also a part of the whole page.
+Every template gets `view`, `person` (None on pages before sign-in) and `page`. A fragment is a template that is also
+a part of the whole page.
 """
 
 from collections.abc import Callable, Mapping
@@ -126,17 +126,15 @@ def render(
     view: Any = None,
     status: int = 200,
     *,
-    block: str | None = None,
     opens_sessions: bool = False,
 ) -> HTMLResponse:
-    """Return the page, or one block of its template.
+    """Return the page.
 
     Args:
         request: the request that the page answers.
         template: the file below `templates/`.
         view: what the template shows, as `view`.
         status: the HTTP status.
-        block: render only this block of the template, as a fragment.
         opens_sessions: let a form of the page lead to `console.session_origins` (the workbench only).
     """
     console = console_of(request)
@@ -154,9 +152,7 @@ def render(
             {column.key: column.label for column in console.settings.case_columns},
         ),
     }
-    found = console.templates.get_template(template)
-    content = found.render(context) if block is None else "".join(found.blocks[block](found.new_context(context)))
-    response = HTMLResponse(content, status)
+    response = HTMLResponse(console.templates.get_template(template).render(context), status)
     if opens_sessions:
         response.headers["content-security-policy"] = content_security_policy(console.settings.session_origins)
     return response
