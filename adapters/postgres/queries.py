@@ -12,13 +12,13 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from adapters.postgres.cursor import write_cursor
 from adapters.postgres.filters import Conditions, ordered
 from adapters.postgres.serializers import (
     command_status,
     handoff_status,
     timeline_entry,
 )
+from schemas.api.cursor import write_cursor
 from schemas.api.queries import HandoffsQuery, TimelineQuery
 from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS, CommandStatus, HandoffList, Timeline
 

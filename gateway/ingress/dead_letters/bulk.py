@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.postgres.cursor import CursorInvalid, read_cursor, write_cursor
 from gateway.ingress.auth.names import parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.dead_letters.actions import DeadLetterActions, discard_of, redrive_of
@@ -25,6 +24,7 @@ from gateway.ingress.http.request import read_json
 from gateway.ingress.http.responses import ModelResponse
 from runtime.http.problem import Fault
 from runtime.http.problems import Overloaded
+from schemas.api.cursor import CursorInvalid, read_cursor, write_cursor
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions, DeadLettersDecided, NotDecided
 from schemas.api.queries import Query
 from schemas.sealing import Keys

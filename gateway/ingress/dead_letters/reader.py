@@ -12,7 +12,7 @@ from adapters.kafka.topic_follower import TopicFollower
 from adapters.kafka.topic_reader import OpenPartitions, TopicReader, TopicRecord
 from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
 from gateway.ingress.http.problems import DeadLettersUnread
-from gateway.ingress.live.shared_reads import SharedReads
+from gateway.ingress.shared_reads import SharedReads
 from runtime.health import Health
 from runtime.http.problems import Overloaded
 from runtime.logs import get_log

@@ -10,7 +10,6 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.postgres.cursor import write_cursor
 from gateway.ingress.auth.names import parse_with_operator, required_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.responses import CommandReceipt, command_response
@@ -38,6 +37,7 @@ from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of
 from gateway.ingress.live.situations import Situations
 from runtime.logs import get_log
+from schemas.api.cursor import write_cursor
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLetterOriginal
 from schemas.api.queries import DeadLettersQuery, OperatorQuery, Query
 from schemas.commands import Discard, Original, RecordRead, Redrive

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from adapters.postgres.cursor import CursorInvalid, read_cursor
 from gateway.ingress.http.problems import InvalidParameter
 from runtime.http.problem import Fault
+from schemas.api.cursor import CursorInvalid, read_cursor
 from schemas.api.faults import faults
 from schemas.api.queries import METADATA, Query
 

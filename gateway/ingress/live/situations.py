@@ -10,7 +10,7 @@ from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
 from gateway.ingress.live.outcomes import UpstreamError
-from gateway.ingress.live.shared_reads import SharedReads
+from gateway.ingress.shared_reads import SharedReads
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.postgres.cursor import read_cursor
 from adapters.postgres.database import connected
 from adapters.postgres.labels import MAX_COMMANDS
 from adapters.postgres.migrate import migrate
@@ -20,6 +19,7 @@ from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByP
 from adapters.postgres.views.overview import overview, overview_with_history
 from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
+from schemas.api.cursor import read_cursor
 from schemas.api.lists import Needs
 from schemas.api.queries import AuthorizationsQuery, CommandsQuery, HandoffsQuery, TimelineQuery
 from schemas.authorization import ActiveHandoff, AuthorizationRecord

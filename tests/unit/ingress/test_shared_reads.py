@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from adapters.collate.answers import Answered
-from gateway.ingress.live.shared_reads import SHARED_SECONDS, SharedReads
 from gateway.ingress.live.situations import SharedSituations, Situations
+from gateway.ingress.shared_reads import SHARED_SECONDS, SharedReads
 
 pytestmark = pytest.mark.virtual_time
 
