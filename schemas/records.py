@@ -259,13 +259,14 @@ def read_authorization(
     """Return the authorization's id and its latest state, or the reason why the record is unreadable."""
     try:
         envelope = from_kafka(headers, value)
-        record = AuthorizationRecord.from_record(envelope.data or b"")
     except CloudEventError as error:
         return UnreadableRecord(str(error))
-    except ValidationError as error:
-        return UnreadableRecord(_first_fault(error))
     if envelope.subject is None or envelope.type != AuthorizationRecord.TYPE:
         return UnreadableRecord("envelope: expected an authorization's state and its subject", envelope)
+    try:
+        record = AuthorizationRecord.from_record(envelope.data or b"")
+    except ValidationError as error:
+        return UnreadableRecord(_first_fault(error), envelope)
     return envelope.subject, record
 
 

@@ -1,12 +1,22 @@
-"""The progress of a rebuilt partition: finished exactly if an event or the group's copy says so."""
+"""A rebuilt partition: finished exactly if an event or the group's copy says so; no record of ours is skipped."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
 
 from adapters.kafka.topic_copy import Extent
 from consumers.applier.task import CommandTask
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
+from offline.rebuild import partition
 from offline.rebuild.history import History
 from offline.rebuild.logged import logged
-from offline.rebuild.partition import PartitionSources, RebuildInput, progress_of
+from offline.rebuild.partition import PartitionSources, RebuildInput, progress_of, read_sources
+from offline.stopped import OfflineRefused
+from schemas.authorization import AuthorizationRecord
 from schemas.commands import AuthorizationWatch
+from schemas.records import source, write_authorization
 from schemas.topics import catalogue
 
 BEGIN = 3
@@ -54,3 +64,22 @@ def test_an_unfinished_command_from_before_the_first_event_may_have_lost_its_end
     assert sources(True, False, events_since=501.0).has_lost_ends()
     assert not sources(True, False, events_since=499.0).has_lost_ends()
     assert not sources(True, True, events_since=501.0).has_lost_ends()
+
+
+async def test_a_record_of_ours_that_cannot_be_read_is_not_skipped(monkeypatch):
+    """A record of a newer release: without it the rebuilt state would lack the floor, the due date and the handoffs."""
+    example = AuthorizationRecord.from_caller(json.dumps(AuthorizationRecord.EXAMPLE))
+    headers, _ = write_authorization("auth_1", example, source("local"), life=1)
+    newer = tuple((name, b"collate-gateway.authorization.v2" if name == "ce_type" else raw) for name, raw in headers)
+
+    async def read_partitions(kafka, topic, extents, wanted):
+        is_read = topic.endswith("authorizations")
+        record = SimpleNamespace(partition=0, offset=4, key=b"auth_1", value=b"{}", headers=newer, timestamp=0)
+        yield 0, [record] if is_read else [], True
+
+    monkeypatch.setattr(partition, "read_partitions", read_partitions)
+    extents = {role: [Extent(0, 5)] for role in ("commands", "events", "authorizations")}
+    with pytest.raises(OfflineRefused, match="offset 4 of partition 0 of authorizations cannot be read"):
+        await read_sources(replace(known(), extents=extents), 0)
+    newer = (*(header for header in headers if header[0] != "ce_source"), ("ce_source", b"/other"))
+    assert (await read_sources(replace(known(), extents=extents), 0)).skipped == 1

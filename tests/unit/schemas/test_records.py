@@ -288,3 +288,12 @@ def test_an_event_of_a_newer_version_is_unreadable_not_an_error():
     read = read_event(newer, value)
     assert isinstance(read, UnreadableRecord)
     assert read.envelope.extensions == {"sequence": "00000000000000000001"}
+
+
+def test_an_authorization_of_a_newer_version_keeps_its_envelope():
+    """A rebuild must see that the record is the gateway's own."""
+    headers, _ = write_authorization("auth_7Q2M", example(AuthorizationRecord), HERE, life=LIFE)
+    newer = tuple((name, b"collate-gateway.authorization.v2" if name == "ce_type" else raw) for name, raw in headers)
+    for read in (read_authorization(newer, b"{}"), read_authorization(headers, b"{}")):
+        assert isinstance(read, UnreadableRecord)
+        assert read.envelope.source.startswith(HERE)
