@@ -122,7 +122,7 @@ class Applier:
         unit_of_work.on_commit(self._context.metrics.caller_share_exceeded.inc)
         fields = {"authorization_id": task.authorization_id, "caller": task.caller, "recent": recent}
         unit_of_work.on_commit(self._log.warning, "command.caller_share_exceeded", **fields)
-        return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS, over_share=True)
+        return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS)
 
     def _key_conflict(self, execution: CommandExecution) -> Done:
         task, unit_of_work = execution.task, execution.unit_of_work
@@ -169,8 +169,7 @@ class Applier:
                 claim_check=grant.claim_check,
             )
         )
-        if unit_of_work.recent_commands_of(task.caller) < recent_callers.SHARE:
-            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
+        unit_of_work.add_recent_grant(task.record_id, task.digest, task.caller)
         unit_of_work.watch(self._context.worker.watch_max_age.total_seconds())
 
     def _discard(

@@ -60,6 +60,9 @@ class DeadLetterCause(AdvisedSlug):
 # above which a partition stops. After a long outage of Collate every waiting command is too old.
 NOT_COUNTED: Final = frozenset({DeadLetterCause.RECORD_LOST, DeadLetterCause.TOO_OLD})
 
+# The worker cannot read the command of these, so it keeps no id of it among the recent commands.
+UNREAD: Final = frozenset({DeadLetterCause.INVALID_RECORD, DeadLetterCause.UNDECRYPTABLE, DeadLetterCause.RECORD_LOST})
+
 
 def failure(cause: DeadLetterCause) -> Failure:
     """Return what the engine counts of a dead letter."""

@@ -15,7 +15,7 @@ from consumers.applier.attempts import RecordedReads
 from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, dead_lettered, finished
-from consumers.applier.reasons import WAITING
+from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.facts import DueStated
 from consumers.authorization.recent_commands import CommandEnd, short
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from consumers.applier.attempt_hints import AttemptHint
     from consumers.applier.context import ApplierContext
     from consumers.applier.outcome import CommandOutcome
-    from consumers.applier.reasons import OutcomeReason
     from consumers.applier.task import CommandTask
     from consumers.authorization.state import AuthorizationState, CommandWork, Intent
     from consumers.engine import Invocation, Output, Record
@@ -132,13 +131,12 @@ class CommandExecution:
             stated_by = CommandRef.model_construct(command_id=task.command_id, metadata=task.metadata)
             unit_of_work.apply(DueStated(task.due_at, task.accepted_at, stated_by, is_redrive=task.redrive > 0))
         self._clear_work()
-        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.FINISHED, task.caller)
+        unit_of_work.add_recent_run(task.command_id, task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         others: tuple[Output, ...] = ()
         if task.redrive:
             ended = dead_letters.redriven(task, event.outcome, self.invocation.now)
             others = (context.event_writer.dead_letter_ended(self.invocation.key, ended),)
             unit_of_work.remove_dead_letter(task.command_id)
-            unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         if unit_of_work.state.known is not None:
             unit_of_work.watch(context.worker.watch_max_age.total_seconds())
         outcome, effect = event.outcome.value, event.effect.value
@@ -148,12 +146,19 @@ class CommandExecution:
         self._log("command.finished", outcome=outcome, effect=effect, reason=event.reason)
         return unit_of_work.done(context.next_timer(unit_of_work.state, self.invocation.now), *others)
 
-    def refuse(self, reason: OutcomeReason, *, over_share: bool = False) -> Done:
-        """Reject a record before its first step; the state of the command itself does not change."""
+    def refuse(self, reason: OutcomeReason) -> Done:
+        """Reject a record before its first step, with a reason of `REFUSALS`; the command's own state does not change.
+
+        A rebuild of the state reads the same from `command.finished`.
+        """
         unit_of_work, task = self.unit_of_work, self.task
         unit_of_work.emit(finished(task, Rejected(reason), None), task.command_id, self.first_command)
         unit_of_work.add_recent_command(
-            task.record_id, task.digest, CommandEnd.FINISHED, task.caller, over_share=over_share
+            task.record_id,
+            task.digest,
+            CommandEnd.FINISHED,
+            task.caller,
+            over_share=reason is OutcomeReason.TOO_MANY_COMMANDS,
         )
         rejected = self.context.metrics.finished.labels(task.type.value, Outcome.REJECTED.value, Effect.NONE.value)
         unit_of_work.on_commit(rejected.inc)
@@ -169,8 +174,7 @@ class CommandExecution:
         writes = dead_letters.intents(work, self.ambiguous)
         record = dead_letters.dead_letter(task, cause, self._record, self.invocation.now, writes)
         self._clear_work()
-        unit_of_work.add_recent_command(task.command_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
-        unit_of_work.add_recent_command(task.record_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
+        unit_of_work.add_recent_run(task.command_id, task.record_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
         opened = OpenDeadLetter(
             redrive=task.redrive,
             at=self.invocation.now,

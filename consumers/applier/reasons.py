@@ -148,6 +148,9 @@ class OutcomeReason(AdvisedSlug):
     )
 
 
+# Of a record that is rejected before its first step: they end nothing of the command itself.
+REFUSALS: Final = frozenset({OutcomeReason.NOT_DEAD_LETTERED, OutcomeReason.TOO_MANY_COMMANDS})
+
 WAITING: Final = MappingProxyType(
     {
         WaitReason.RETRY_AFTER: "Collate asked us to wait before the next attempt.",

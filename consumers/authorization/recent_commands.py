@@ -74,6 +74,11 @@ def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: 
     return b64encode(entries[begin:] + wanted + short(full_digest) + stamp.to_bytes(4, "big")).decode("ascii")
 
 
+def is_kept(ended_at: float, until: float) -> bool:
+    """Whether the id of a command that ended then is kept, if the record in hand was accepted at `until`."""
+    return ended_at >= until - KEPT_SECONDS
+
+
 def ids(packed: str, until: float = 0.0) -> list[bytes]:
     """Return the ids, oldest first, of the last day before `until`; without `until` all of them."""
     entries, oldest = b64decode(packed), _seconds(until - KEPT_SECONDS)

@@ -11,7 +11,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from consumers.authorization import recent_callers, recent_commands
+from consumers.authorization import recent_callers, recent_commands, recent_ends
 from consumers.authorization.facts import Observed
 from consumers.authorization.reducer import reduce
 from consumers.authorization.reduction import PendingEvent
@@ -126,26 +126,25 @@ class UnitOfWork:
             self.change(watch=watch)
 
     def add_recent_command(
-        self, command_id: str, digest: bytes, end: CommandEnd, caller: str, *, over_share: bool = False
+        self, record_id: str, digest: bytes, end: CommandEnd, caller: str, *, over_share: bool = False
     ) -> None:
-        """Store the id of a command that ended, so that a duplicate is recognised."""
-        state, now, until = self.state, self._invocation.now, self._recent_until
-        packed, callers, forgotten = recent_callers.add(
-            state.recent_commands,
-            state.recent_callers,
-            command_id,
-            digest,
-            end,
-            caller=caller,
-            now=now,
-            until=until,
-            over_share=over_share,
+        """Keep the id of a record that ended, so that a duplicate is recognised."""
+        now, until = self._invocation.now, self._recent_until
+        self.state = recent_ends.add_id(
+            self.state, record_id, digest, end, caller, now=now, until=until, over_share=over_share
         )
-        self.change(recent_commands=packed, recent_callers=callers)
-        if forgotten is not None:
-            tag, times = forgotten.tag.hex(), self.state.recent_forgotten
-            others = {key: at for key, at in times.items() if key != tag and self._is_recent(at)}
-            self.change(recent_forgotten=others | {tag: max(forgotten.ended_at, times.get(tag, 0.0))})
+
+    def add_recent_run(self, command_id: str, record_id: str, digest: bytes, end: CommandEnd, caller: str) -> None:
+        """Keep the ids of a command's run that ended."""
+        now, until = self._invocation.now, self._recent_until
+        self.state = recent_ends.add_run(
+            self.state, command_id, record_id, digest, end, caller=caller, now=now, until=until
+        )
+
+    def add_recent_grant(self, record_id: str, digest: bytes, caller: str) -> None:
+        """Keep the id of an access grant, unless its caller's share is full."""
+        now, until = self._invocation.now, self._recent_until
+        self.state = recent_ends.add_grant(self.state, record_id, digest, caller, now=now, until=until)
 
     def empty_recent_commands(self, caller: str | None) -> int:
         """Forget the recent commands of a caller, or of all; return their number."""
@@ -163,11 +162,10 @@ class UnitOfWork:
 
     def may_have_forgotten(self, caller: str) -> bool:
         """Whether an unknown id of the caller can be one that ended within a day."""
-        forgotten = self.state.recent_forgotten
-        return any(self._is_recent(forgotten.get(tag.hex(), -math.inf)) for tag in recent_callers.tags(caller))
-
-    def _is_recent(self, ended_at: float) -> bool:
-        return ended_at >= self._recent_until - recent_commands.KEPT_SECONDS
+        forgotten, until = self.state.recent_forgotten, self._recent_until
+        return any(
+            recent_commands.is_kept(forgotten.get(tag.hex(), -math.inf), until) for tag in recent_callers.tags(caller)
+        )
 
     def add_dead_letter(self, command_id: str, dead_letter: OpenDeadLetter) -> tuple[str, OpenDeadLetter] | None:
         """Store a dead letter until its decision; drop those that are too old.

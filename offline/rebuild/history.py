@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from consumers.applier.dead_letters import UNREAD
+from consumers.applier.reasons import REFUSALS
 from consumers.authorization.facts import GrantRecorded
 from consumers.authorization.handoffs import RESULT_OF, reconciled
 from consumers.authorization.reducer import reduce
@@ -28,14 +30,11 @@ from schemas.events import (
 from schemas.records import PublishedEvent
 
 _OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
-# Ends that change nothing for the command itself: `CommandExecution.refuse`.
-NOT_DEAD_LETTERED: Final = "not_dead_lettered"
-TOO_MANY_COMMANDS: Final = "too_many_commands"
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of one run of a command, or an own record of the gateway, in the order of the events."""
+    """The end of one run of a command, or of an own record of the gateway, in the order of the events."""
 
     at: float
     command_id: str
@@ -43,7 +42,7 @@ class Ended:
     caller: str
     reason: str | None = None
     is_dead_lettered: bool = False
-    is_own: bool = False
+    is_grant: bool = False
     is_discard: bool = False
 
 
@@ -108,7 +107,7 @@ class History:
         if is_discard:
             self.discarded_at[command_id] = at
         self.ends.add((command_id, redrive))
-        if finished.reason not in {NOT_DEAD_LETTERED, TOO_MANY_COMMANDS}:
+        if finished.reason not in REFUSALS:
             self.dead_letters.pop(command_id, None)
         if finished.outcome == Outcome.APPLIED and finished.handoff_id is not None:
             self.closes[finished.handoff_id] = command_id
@@ -127,7 +126,8 @@ class History:
             metadata=dead.metadata,
             first=None if first == command_id else first,
         )
-        self._add_recent(Ended(at, command_id, redrive, dead.caller, is_dead_lettered=True))
+        if dead.cause not in UNREAD:
+            self._add_recent(Ended(at, command_id, redrive, dead.caller, is_dead_lettered=True))
 
     def _own_record(
         self,
@@ -150,7 +150,8 @@ class History:
             case _:
                 pass
         if cause is not None:
-            self._add_recent(Ended(at, cause, 0, event.caller or "", is_own=True))
+            is_grant = isinstance(event, HandoffAccessGranted)
+            self._add_recent(Ended(at, cause, 0, event.caller or "", is_grant=is_grant))
 
     def _add_recent(self, ended: Ended) -> None:
         if ended.at >= self.recent_since:

@@ -1,11 +1,11 @@
 """The state of one authorization, rebuilt. Pure. Decision 0016 says where each field comes from, and what is lost."""
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from consumers.authorization import recent_callers, recent_commands
+from consumers.applier.reasons import REFUSALS, OutcomeReason
+from consumers.authorization import recent_commands, recent_ends
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.recent_commands import CommandEnd, short
 from consumers.authorization.state import (
@@ -22,7 +22,7 @@ from consumers.authorization.state import (
     OpenDeadLetter,
     WatchStatus,
 )
-from offline.rebuild.history import NOT_DEAD_LETTERED, TOO_MANY_COMMANDS, Ended, History
+from offline.rebuild.history import Ended, History
 from offline.rebuild.logged import LoggedCommand, first_unended
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
 from schemas.enums import ClosedBy
@@ -199,48 +199,38 @@ def _with_ends(
     digests: dict[str, bytes] = {}
     records: dict[tuple[str, int], str] = {}
     for one in commands:
-        digests.setdefault(one.command_id, one.digest)
-        digests.setdefault(one.record_id, one.digest)
+        if one.digest:
+            digests.setdefault(one.command_id, one.digest)
         records.setdefault((one.command_id, one.redrive), one.record_id)
-    packed, callers = "", ""
-    forgotten: dict[str, float] = {}
-    for end in (one for one in history.recent if one.at >= now - recent_commands.KEPT_SECONDS):
-        for record_id, over_share in _recent_ids(end, records):
-            packed, callers, lost = recent_callers.add(
-                packed,
-                callers,
-                record_id,
-                digests.get(record_id, _NO_DIGEST),
-                CommandEnd.DEAD_LETTERED if end.is_dead_lettered else CommandEnd.FINISHED,
-                caller=end.caller,
-                now=end.at,
-                until=now,
-                over_share=over_share,
-            )
-            if lost is not None and lost.ended_at >= now - recent_commands.KEPT_SECONDS:
-                tag = lost.tag.hex()
-                forgotten[tag] = max(lost.ended_at, forgotten.get(tag, -math.inf))
-    return state.replace(
-        recent_commands=packed,
-        recent_callers=callers,
-        recent_forgotten=forgotten,
-        dead_letters=_dead_letters(history, digests, now),
+    for end in history.recent:
+        if recent_commands.is_kept(end.at, now):
+            record_id = records.get((end.command_id, end.redrive), end.command_id)
+            state = _with_end(state, end, record_id, digests.get(end.command_id, _NO_DIGEST), until=now)
+    return state.replace(dead_letters=_dead_letters(history, digests, now))
+
+
+def _with_end(
+    state: AuthorizationState, end: Ended, record_id: str, digest: bytes, *, until: float
+) -> AuthorizationState:
+    """Add the ids that the worker kept of one end."""
+    how = CommandEnd.DEAD_LETTERED if end.is_dead_lettered else CommandEnd.FINISHED
+    if end.is_grant:
+        return recent_ends.add_grant(state, record_id, digest, end.caller, now=end.at, until=until)
+    if end.reason in REFUSALS:
+        is_over = end.reason == OutcomeReason.TOO_MANY_COMMANDS
+        return recent_ends.add_id(
+            state, record_id, digest, how, end.caller, now=end.at, until=until, over_share=is_over
+        )
+    if end.is_discard:  # the run itself was added when it was dead-lettered
+        record_id = end.command_id
+    return recent_ends.add_run(
+        state, end.command_id, record_id, digest, how, caller=end.caller, now=end.at, until=until
     )
-
-
-def _recent_ids(end: Ended, records: Mapping[tuple[str, int], str]) -> list[tuple[str, bool]]:
-    """Return the ids that the applier stored for this end, and whether it was over its caller's share."""
-    record_id = records.get((end.command_id, end.redrive), end.command_id)
-    if end.reason in {NOT_DEAD_LETTERED, TOO_MANY_COMMANDS}:
-        return [(record_id, end.reason == TOO_MANY_COMMANDS)]
-    if record_id == end.command_id or end.is_own or end.is_discard:
-        return [(end.command_id, False)]
-    return [(end.command_id, False), (record_id, False)]
 
 
 def _dead_letters(history: History, digests: Mapping[str, bytes], now: float) -> dict[str, OpenDeadLetter]:
     return {
-        command_id: one.replace(digest=short(digests[command_id]).hex()) if digests.get(command_id) else one
+        command_id: one.replace(digest=short(digests[command_id]).hex()) if command_id in digests else one
         for command_id, one in history.dead_letters.items()
         if one.at > now - DEAD_LETTER_SECONDS
     }

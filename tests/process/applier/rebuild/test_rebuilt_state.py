@@ -1,11 +1,12 @@
 """After its state was lost, a key queue continues from the state that the other topics show (decision 0016)."""
 
+import uuid
 from datetime import UTC, datetime
 
 import pytest
 
 from consumers.applier.task import read
-from consumers.authorization import recent_commands
+from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.event_factory import public_record
 from consumers.authorization.state import AuthorizationState
 from offline.rebuild.history import History
@@ -14,9 +15,9 @@ from offline.rebuild.state import rebuilt
 from schemas.commands import Discard, HandoffRequest, Original, RecordAccess, RecordRead, Redrive, ReleaseHandoff
 from schemas.enums import CommandType, DecisionReason, EventType, ReadContent
 from schemas.events import AuthorizationChanged, HandoffOpened
-from schemas.records import PublishedEvent
+from schemas.records import PublishedEvent, RecordedCommand, write_command
 from tests.process.await_points import FAULTS, MOST_POINTS, send_operation
-from tests.process.key_queue import opened
+from tests.process.key_queue import SOURCE, opened
 
 PROFILES = ["v2", "v3", "ignores_preconditions"]
 DAY = 86_400.0
@@ -106,6 +107,7 @@ def require_same(queue):
     assert after.content_read_at == near(before.content_read_at)
     assert recent_commands.ids(after.recent_commands) == recent_commands.ids(before.recent_commands)
     assert after.recent_callers == before.recent_callers
+    assert after.recent_forgotten == before.recent_forgotten
     assert after.emitted_action == before.emitted_action
     assert fields(after.last) == near(fields(before.last))
     assert fields(after.active) == near(fields(before.active))
@@ -225,3 +227,31 @@ def test_a_repeat_shows_nothing_about_the_records_before_it(make_queue):
     history.ends.add((first, 0))
     assert ended(commands, history) == [True, False, False, True]
     assert first_unended(commands, history) is commands[1]
+
+
+async def test_a_grant_above_its_callers_share_has_no_id_in_a_rebuilt_state_either(make_queue, watch, monkeypatch):
+    """Else the rebuild forgets an id of the caller, and the caller's next command is rejected."""
+    monkeypatch.setattr(recent_callers, "SHARE", 3)
+    queue = make_queue("v2")
+    handoff = await opened(queue)
+    for _ in range(4):
+        await queue.apply(RecordAccess(handoff_id=handoff, operator="jo", grant_expires_at=LATER), caller="people:jo")
+    require_same(queue)
+    lose_state(queue)
+    command = await queue.apply(watch(), caller="people:jo")
+    assert queue.finished_of(command).outcome == "applied"
+
+
+async def test_a_rebuilt_state_has_no_id_of_a_record_that_was_unreadable(make_queue, watch):
+    queue = make_queue("v2")
+    await queue.apply(watch())
+    command = RecordedCommand(str(uuid.uuid4()), "intake", queue.authorization_id, LATER, watch())
+    headers, _ = write_command(command, SOURCE, queue.keys)
+    queue.append(headers, b"{")
+    await queue.drain()
+    for _ in range(2):
+        await queue.apply(watch())
+    assert [one.cause for one in queue.dead_letters()] == ["invalid_record"]
+    require_same(queue)
+    lose_state(queue)
+    await queue.apply(watch())
