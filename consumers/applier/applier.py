@@ -23,7 +23,7 @@ from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import GrantRecorded, ReleaseRecorded, VersionFloorSet
 from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.retry_policy import MOST_HANDLER_FAILURES, UNREADABLE_STATE_SECONDS
-from consumers.authorization.state import AuthorizationState, OpenDeadLetter, StateUnreadable
+from consumers.authorization.state import AuthorizationState, StateUnreadable
 from consumers.authorization.unit_of_work import UnitOfWork
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, RetryAt
@@ -102,7 +102,7 @@ class Applier:
         if recent is not None:
             if recent.digest != recent_commands.short(task.digest):
                 return self._key_conflict(execution)
-            return unit_of_work.done(self._timer(invocation, unit_of_work))
+            return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
         dead_letter = state.dead_letters.get(task.command_id)
         if task.redrive:
             is_next = dead_letter is not None and dead_letter.redrive < task.redrive
@@ -110,7 +110,7 @@ class Applier:
         if dead_letter is not None:
             if dead_letter.digest is not None and dead_letter.digest != recent_commands.short(task.digest).hex():
                 return self._key_conflict(execution)
-            return unit_of_work.done(self._timer(invocation, unit_of_work))
+            return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
         return self._bounded(execution)
 
     def _bounded(self, execution: CommandExecution) -> Done | None:
@@ -130,7 +130,7 @@ class Applier:
         unit_of_work.on_commit(self._context.metrics.key_conflicts.inc)
         fields = {"authorization_id": task.authorization_id, "command_id": task.command_id}
         unit_of_work.on_commit(self._log.warning, "command.key_conflict_found", **fields)
-        return unit_of_work.done(self._timer(execution.invocation, unit_of_work))
+        return unit_of_work.done(self._context.kept_timer(execution.invocation, unit_of_work))
 
     def _carry_out(self, invocation: Invocation, record: Record, task: RecordTask, state: AuthorizationState) -> Done:
         unit_of_work = self._unit_of_work(invocation, record, state, task.accepted_at, task.traceparent)
@@ -155,7 +155,7 @@ class Applier:
                     self._lower_version_floor(invocation, unit_of_work, task, decision)
                     # With a lower floor, what Collate shows now replaces what the gateway knows: it is read at once.
                     return unit_of_work.done(invocation.now)
-        return unit_of_work.done(self._timer(invocation, unit_of_work), *outputs)
+        return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work), *outputs)
 
     def _record_grant(self, unit_of_work: UnitOfWork, task: RecordTask, grant: RecordAccess) -> None:
         unit_of_work.apply(
@@ -223,31 +223,20 @@ class Applier:
         command_id = (has_id and invalid.command_id) or dead_letter_id(position, 0)
         fields = {"problem": invalid.problem, "position": position, "command_id": command_id}
         unit_of_work.on_commit(self._log.error, "command.record_rejected", **fields)
-        work, before = state.work, state.dead_letters.get(command_id)
+        work = state.work
         if work is not None and (work.command_id, work.redrive) != (command_id, invalid.redrive):
             work = None
         if work is None and _is_known(invalid, command_id, state):
-            return unit_of_work.done(self._timer(invocation, unit_of_work))
+            return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
         dead_letter = dead_letters.invalid_record(invalid, command_id, record, invocation.now, work)
         event = outcome.record_invalid(command_id, dead_letter)
         first = state.first_command(command_id, None)
-        unit_of_work.emit(event, command_id, first)
-        opened = OpenDeadLetter(
-            redrive=invalid.redrive,
-            at=invocation.now,
-            command=event.command.value,
-            caller=event.caller,
-            digest=before.digest if before else None,
-            metadata=before.metadata if before else None,
-            first=None if first == command_id else first,
-        )
-        others = open_dead_letter(self._context, invocation, unit_of_work, command_id, opened)
+        outputs = open_dead_letter(self._context, invocation, unit_of_work, event, dead_letter, first=first)
         if work is not None:
             unit_of_work.change(work=None, waiting=None)
-        unit_of_work.on_commit(self._context.metrics.dead_letters.labels(event.cause).inc)
-        output = self._context.event_writer.dead_letter(invocation.key, dead_letter)
         failure = dead_letters.failure(dead_letters.cause_of(invalid))
-        return unit_of_work.done(self._timer(invocation, unit_of_work), output, *others, dead_lettered=failure)
+        timer_at = self._context.kept_timer(invocation, unit_of_work)
+        return unit_of_work.done(timer_at, *outputs, dead_lettered=failure)
 
     async def _dead_letter_lost_record(
         self, unit_of_work: UnitOfWork, invocation: Invocation, state: AuthorizationState
@@ -258,29 +247,11 @@ class Applier:
             return
         event = outcome.record_lost(work)
         first = state.first_command(work.command_id, work.intent.handoff_id if work.intent else None)
-        unit_of_work.emit(event, work.command_id, first)
-        opened = OpenDeadLetter(
-            redrive=work.redrive,
-            at=invocation.now,
-            command=work.command,
-            caller=work.caller,
-            first=None if first == work.command_id else first,
-        )
-        others = open_dead_letter(self._context, invocation, unit_of_work, work.command_id, opened)
-        unit_of_work.change(work=None, waiting=None)
-        unit_of_work.on_commit(self._context.metrics.dead_letters.labels(event.cause).inc)
-        unit_of_work.on_commit(self._log.error, "command.record_lost", command_id=work.command_id, writes=work.n)
         dead_letter = dead_letters.lost_record(work, invocation.key, invocation.now)
-        await unit_of_work.checkpoint(self._context.event_writer.dead_letter(invocation.key, dead_letter), *others)
-
-    def _timer(self, invocation: Invocation, unit_of_work: UnitOfWork) -> float | None:
-        """Keep the current timer: a record without a read does not postpone the next observation.
-
-        A new watch replaces it: the current timer may be the one that deletes the state after months.
-        """
-        if invocation.timer_at is None or unit_of_work.starts_watch:
-            return self._context.next_timer(unit_of_work.state, invocation.now)
-        return invocation.timer_at
+        outputs = open_dead_letter(self._context, invocation, unit_of_work, event, dead_letter, first=first)
+        unit_of_work.change(work=None, waiting=None)
+        unit_of_work.on_commit(self._log.error, "command.record_lost", command_id=work.command_id, writes=work.n)
+        await unit_of_work.checkpoint(*outputs)
 
     def _unit_of_work(
         self,

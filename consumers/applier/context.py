@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from adapters.collate.reader import CollateReader
     from consumers.authorization.event_writer import EventWriter
     from consumers.authorization.state import AuthorizationState
+    from consumers.authorization.unit_of_work import UnitOfWork
+    from consumers.engine import Invocation
     from runtime.metrics import CommandMetrics
     from runtime.settings import CollateSettings, WorkerSettings
     from schemas.sealing import Keys
@@ -49,3 +51,12 @@ class ApplierContext:
     hints: AttemptHints = field(default_factory=AttemptHints)
     attempts: AttemptLog = field(default_factory=AttemptLog)
     lines: LineWriters = field(default_factory=LineWriters)
+
+    def kept_timer(self, invocation: Invocation, unit_of_work: UnitOfWork) -> float | None:
+        """Return the current timer: a record without a read does not postpone the next observation.
+
+        A new watch replaces it: the current timer may be the one that deletes the state after months.
+        """
+        if invocation.timer_at is None or unit_of_work.starts_watch:
+            return self.next_timer(unit_of_work.state, invocation.now)
+        return invocation.timer_at

@@ -8,10 +8,12 @@ from typing import Any, Final
 from consumers.applier.reasons import AdvisedSlug
 from consumers.applier.task import CommandTask, InvalidRecord
 from consumers.authorization.event_factory import at
-from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent
+from consumers.authorization.recent_commands import short
+from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent, OpenDeadLetter
 from consumers.engine import Failure, Record
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import Outcome
+from schemas.events import CommandDeadLettered
 from schemas.fields.scalars import word
 
 
@@ -127,6 +129,28 @@ def lost_record(work: CommandWork, key: bytes, now: float) -> DeadLetter:
         redrive=work.redrive,
         intents=intents(work, work.ambiguous),
         record=OriginalRecord.of(-1, -1, (), None),
+    )
+
+
+def opened(
+    event: CommandDeadLettered,
+    now: float,
+    first: str | None,
+    before: OpenDeadLetter | None,
+    digest: bytes | None = None,
+) -> OpenDeadLetter:
+    """Return what the state keeps of a dead letter. Of an unreadable command it keeps what `before` shows of it.
+
+    `before` is the earlier dead letter of the same command, which a redrive did not end.
+    """
+    return OpenDeadLetter(
+        redrive=event.redrive or 0,
+        at=now,
+        command=event.command.value,
+        caller=event.caller,
+        digest=short(digest).hex() if digest else before and before.digest,
+        metadata=event.metadata or (before and before.metadata),
+        first=None if first == event.command_id else first,
     )
 
 

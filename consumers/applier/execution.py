@@ -18,12 +18,11 @@ from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, dead_le
 from consumers.applier.reasons import WAITING, OutcomeReason
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.facts import DueStated
-from consumers.authorization.recent_commands import CommandEnd, short
+from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.retry_policy import pause
 from consumers.authorization.state import (
     AmbiguousWrite,
     CommandRef,
-    OpenDeadLetter,
     Waiting,
 )
 from consumers.authorization.unit_of_work import UnitOfWork
@@ -163,36 +162,26 @@ class CommandExecution:
         rejected = self.context.metrics.finished.labels(task.type.value, Outcome.REJECTED.value, Effect.NONE.value)
         unit_of_work.on_commit(rejected.inc)
         self._log("command.finished", outcome=Outcome.REJECTED.value, reason=reason.value)
-        at = self.invocation.timer_at
-        return unit_of_work.done(self.context.next_timer(unit_of_work.state, self.invocation.now) if at is None else at)
+        return unit_of_work.done(self.context.kept_timer(self.invocation, unit_of_work))
 
     def dead_letter(self, cause: DeadLetterCause, handoff_id: str | None = None) -> Done:
         """End the command as a dead letter, for an operator's decision."""
         unit_of_work, task, context, work = self.unit_of_work, self.task, self.context, self.work
         first = self.first_command
-        unit_of_work.emit(dead_lettered(task, cause, handoff_id, self.attempts), task.command_id, first)
+        event = dead_lettered(task, cause, handoff_id, self.attempts)
         writes = dead_letters.intents(work, self.ambiguous)
         record = dead_letters.dead_letter(task, cause, self._record, self.invocation.now, writes)
         self._clear_work()
         unit_of_work.add_recent_run(task.command_id, task.record_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
-        opened = OpenDeadLetter(
-            redrive=task.redrive,
-            at=self.invocation.now,
-            command=task.type.value,
-            caller=task.caller,
-            digest=short(task.digest).hex(),
-            metadata=task.metadata,
-            first=None if first == task.command_id else first,
+        outputs = open_dead_letter(
+            context, self.invocation, unit_of_work, event, record, first=first, digest=task.digest
         )
-        others = open_dead_letter(context, self.invocation, unit_of_work, task.command_id, opened)
         if unit_of_work.state.known is not None:
             # The operator needs later observations for the decision, and a handoff may have been opened unseen.
             unit_of_work.watch(context.worker.watch_max_age.total_seconds())
-        unit_of_work.on_commit(context.metrics.dead_letters.labels(cause.value).inc)
         self._log("command.dead_lettered", cause=cause.value, writes=work.n if work else 0)
-        output = context.event_writer.dead_letter(self.invocation.key, record)
         timer_at = context.next_timer(unit_of_work.state, self.invocation.now)
-        return unit_of_work.done(timer_at, output, *others, dead_lettered=dead_letters.failure(cause))
+        return unit_of_work.done(timer_at, *outputs, dead_lettered=dead_letters.failure(cause))
 
     async def wait(
         self, reason: WaitReason, seconds: float | None = None, *, fields: tuple[str, ...] = ()

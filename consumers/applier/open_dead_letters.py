@@ -10,22 +10,36 @@ from consumers.authorization.recent_commands import CommandEnd
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext
-    from consumers.authorization.state import OpenDeadLetter
     from consumers.authorization.unit_of_work import UnitOfWork
     from consumers.engine import Invocation, Output
+    from schemas.dead_letter import DeadLetter
+    from schemas.events import CommandDeadLettered
 
 
 def open_dead_letter(
     context: ApplierContext,
     invocation: Invocation,
     unit_of_work: UnitOfWork,
-    command_id: str,
-    dead_letter: OpenDeadLetter,
+    event: CommandDeadLettered,
+    record: DeadLetter,
+    *,
+    first: str,
+    digest: bytes | None = None,
 ) -> tuple[Output, ...]:
-    """Store a dead letter. Return the record that ends another one, if this one takes its place."""
-    displaced = unit_of_work.add_dead_letter(command_id, dead_letter)
+    """Publish, count and store a dead letter. Return its record, and the one that ends a displaced dead letter.
+
+    `first` is the first command of its flow; `digest` that of the command, None if the command cannot be read.
+    """
+    command_id = event.command_id
+    unit_of_work.emit(event, command_id, first)
+    unit_of_work.on_commit(context.metrics.dead_letters.labels(event.cause).inc)
+    output = context.event_writer.dead_letter(invocation.key, record)
+    before = unit_of_work.state.dead_letters.get(command_id)
+    displaced = unit_of_work.add_dead_letter(
+        command_id, dead_letters.opened(event, invocation.now, first, before, digest)
+    )
     if displaced is None:
-        return ()
+        return (output,)
     other_id, other = displaced
     unit_of_work.emit(outcome.discarded(other_id, other, OutcomeReason.TOO_MANY_DEAD_LETTERS), other_id, other.first)
     if other.digest is not None:
@@ -34,4 +48,4 @@ def open_dead_letter(
     fields = {"authorization_id": invocation.key.decode(), "command_id": other_id, "caller": other.caller}
     unit_of_work.on_commit(context.lines["command.dead_letter_displaced"], fields)
     ended = dead_letters.discarded(other_id, other.redrive, invocation.now)
-    return (context.event_writer.dead_letter_ended(invocation.key, ended),)
+    return output, context.event_writer.dead_letter_ended(invocation.key, ended)

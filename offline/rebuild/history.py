@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from consumers.applier.dead_letters import UNREAD
+from consumers.applier.dead_letters import UNREAD, opened
 from consumers.applier.reasons import REFUSALS
 from consumers.authorization.facts import GrantRecorded
 from consumers.authorization.handoffs import RESULT_OF, reconciled
@@ -117,15 +117,8 @@ class History:
     def _dead_lettered(self, dead: CommandDeadLettered, at: float, first: str | None) -> None:
         command_id, redrive = dead.command_id, dead.redrive or 0
         self.ends.add((command_id, redrive))
-        self.dead_letters.pop(command_id, None)  # a later one is the newest
-        self.dead_letters[command_id] = OpenDeadLetter(
-            redrive=redrive,
-            at=at,
-            command=dead.command,
-            caller=dead.caller,
-            metadata=dead.metadata,
-            first=None if first == command_id else first,
-        )
+        before = self.dead_letters.pop(command_id, None)  # a later one is the newest
+        self.dead_letters[command_id] = opened(dead, at, first, before)
         if dead.cause not in UNREAD:
             self._add_recent(Ended(at, command_id, redrive, dead.caller, is_dead_lettered=True))
 

@@ -9,6 +9,7 @@ from consumers.applier.task import read
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.event_factory import public_record
 from consumers.authorization.state import AuthorizationState
+from local.phi_keys import new_keys
 from offline.rebuild.history import History
 from offline.rebuild.logged import ended, first_unended, logged
 from offline.rebuild.state import rebuilt
@@ -255,3 +256,20 @@ async def test_a_rebuilt_state_has_no_id_of_a_record_that_was_unreadable(make_qu
     require_same(queue)
     lose_state(queue)
     await queue.apply(watch())
+
+
+async def test_a_rebuilt_dead_letter_has_the_metadata_that_its_first_run_showed(make_queue):
+    queue = make_queue("v2")
+    queue.sim.fault(do="answer", status=503, code="unavailable", count=2)
+    request = HandoffRequest(expires_at=LATER, metadata={"case": "1"})
+    first = await queue.apply(request, accepted_at=queue.now() - 2 * DAY)
+    queue.sim.faults.clear()
+    original = Original(type=CommandType.HANDOFF_REQUEST, caller="intake", accepted_at=LATER, data={})
+    again = Redrive(command_id=first, redrive=1, requested_by="op-7", reason=DecisionReason.OTHER, command=original)
+    queue.send(again, redrive=1)
+    queue.keys = new_keys()
+    queue.restart()
+    await queue.drain()
+    assert [one.cause for one in queue.dead_letters()] == ["too_old", "undecryptable"]
+    assert queue.decoded_state().dead_letters[first].metadata == {"case": "1"}
+    require_same(queue)
