@@ -36,8 +36,6 @@ from schemas.commands import (
     RecordRead,
     ReleaseHandoff,
 )
-from schemas.fields.scalars import is_command_id
-from schemas.identity import dead_letter_id
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext
@@ -217,10 +215,8 @@ class Applier:
         self, invocation: Invocation, record: Record, invalid: InvalidRecord, state: AuthorizationState
     ) -> Done:
         unit_of_work = self._unit_of_work(invocation, record, state, invocation.now)
+        command_id = invalid.id_at(record.partition, record.offset)
         position = f"{record.partition}-{record.offset}"
-        # A record without a readable id gets an id made from its position, so that its event and dead letter match.
-        has_id = invalid.command_id is not None and is_command_id(invalid.command_id)
-        command_id = (has_id and invalid.command_id) or dead_letter_id(position, 0)
         fields = {"problem": invalid.problem, "position": position, "command_id": command_id}
         unit_of_work.on_commit(self._log.error, "command.record_rejected", **fields)
         work = state.work

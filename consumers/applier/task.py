@@ -31,7 +31,8 @@ from schemas.commands import (
     UnableToComplete,
 )
 from schemas.enums import PREFIX, CommandType
-from schemas.identity import canonical_json
+from schemas.fields.scalars import is_command_id
+from schemas.identity import canonical_json, dead_letter_id
 from schemas.operator_decision import OperatorDecision
 from schemas.records import RecordedCommand, UndecryptableRecord, UnreadableRecord, read_command
 from schemas.sealing import Keys
@@ -42,7 +43,8 @@ REQUEST_EXPIRY: Final = timedelta(hours=1)
 CommandPayload = HandoffRequest | HandoffClose | AuthorizationWatch
 OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
 RecordPayload = RecordAccess | RecordRead | ReleaseHandoff | OperatorPayload
-_LOWERS_FLOOR: Final = ("ce_type", LowerVersionFloor.TYPE.encode())
+_PASSES: Final = LowerVersionFloor
+_PASSES_HEADER: Final = ("ce_type", _PASSES.TYPE.encode())
 UNKNOWN_CALLER: Final = "unknown"
 _URGENT: Final = (f"{PREFIX}handoff.".encode(), f"{PREFIX}command.".encode())
 _PAYLOADS: Final = (HandoffRequest, HandoffClose, AuthorizationWatch)
@@ -82,6 +84,11 @@ class CommandTask:
     def type(self) -> CommandType:
         """Return the type of the command."""
         return self.payload.TYPE
+
+    @property
+    def writes(self) -> bool:
+        """Whether the command may write to Collate."""
+        return isinstance(self.payload, HandoffRequest | HandoffClose)
 
     @property
     def handoff_id(self) -> str | None:
@@ -143,6 +150,11 @@ class RecordTask:
         """Whether an operator decided something."""
         return isinstance(self.payload, OperatorPayload)
 
+    @property
+    def passes_waiting(self) -> bool:
+        """Whether the record is processed before a command that waits: it may be what the command waits for."""
+        return isinstance(self.payload, _PASSES)
+
 
 @dataclass(frozen=True, slots=True)
 class InvalidRecord:
@@ -158,6 +170,12 @@ class InvalidRecord:
     accepted_at: float | None = None
     redrive: int = 0
     is_sealed: bool = False
+
+    def id_at(self, partition: int, offset: int) -> str:
+        """Return the id of the record's event and dead letter: its own, or one made from its position."""
+        if self.command_id is not None and is_command_id(self.command_id):
+            return self.command_id
+        return dead_letter_id(f"{partition}-{offset}", 0)
 
 
 Task = CommandTask | RecordTask | InvalidRecord
@@ -206,8 +224,8 @@ def read(record: Record, digest_key: bytes, keys: Keys) -> Task:
 
 
 def passes_waiting(record: Record) -> bool:
-    """Whether a record is processed before a command that waits: it may be what the command waits for."""
-    return _LOWERS_FLOOR in record.headers
+    """Whether the record of a task that `passes_waiting`, before it is parsed."""
+    return _PASSES_HEADER in record.headers
 
 
 def turn_of(record: Record) -> Turn:

@@ -220,3 +220,6 @@ RESULT_OF: Final = {
     "revoke": HandoffResult.REVOKED.value,
 }
 """The result of a handoff after each of our closes (docs/collate-contract.md §5)."""
+
+OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
+"""The close of ours that gives a handoff this result."""

@@ -1,12 +1,11 @@
 """The events of one authorization: the ends of commands, and its handoffs as the reducer changes them. Pure."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from consumers.applier.dead_letters import UNREAD, opened
 from consumers.applier.reasons import REFUSALS
 from consumers.authorization.facts import GrantRecorded
-from consumers.authorization.handoffs import RESULT_OF, reconciled
+from consumers.authorization.handoffs import OPERATION_OF, reconciled
 from consumers.authorization.reducer import reduce
 from consumers.authorization.reduction import Reduction
 from consumers.authorization.state import NEW, AuthorizationState, Claim, Closer, CommandRef, Handoff, OpenDeadLetter
@@ -28,8 +27,6 @@ from schemas.events import (
     VersionFloorLowered,
 )
 from schemas.records import PublishedEvent
-
-_OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +212,7 @@ class History:
     def _closed(self, closed: HandoffClosed, at: float, event: PublishedEvent) -> Handoff:
         """Return the handoff as it was before its end, with the command that closed it."""
         closer, cause, first = None, event.causation_id, event.correlation_id
-        if closed.by == ClosedBy.US and (operation := _OPERATION_OF.get(closed.result)) is not None:
+        if closed.by == ClosedBy.US and (operation := OPERATION_OF.get(closed.result)) is not None:
             closer = Closer(
                 caused_by=None if cause is None else CommandRef(command_id=cause, metadata=closed.metadata),
                 operation=operation,

@@ -11,10 +11,8 @@ from consumers.applier.decision.decision_input import closer_of
 from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, Task
 from consumers.authorization.state import Closer, CommandWork
 from offline.rebuild.history import History
-from schemas.commands import AuthorizationWatch, Discard, HandoffClose, LowerVersionFloor
+from schemas.commands import Discard, HandoffClose
 from schemas.enums import CommandType
-from schemas.fields.scalars import is_command_id
-from schemas.identity import dead_letter_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def logged(task: Task, partition: int, offset: int) -> LoggedCommand:
                 accepted_at=task.alive_since,
                 digest=task.digest,
                 command=task.type,
-                writes=not isinstance(task.payload, AuthorizationWatch),
+                writes=task.writes,
                 closer=None if close is None else closer_of(task, close),
                 inherited=task.inherited,
             )
@@ -74,13 +72,11 @@ def logged(task: Task, partition: int, offset: int) -> LoggedCommand:
                 accepted_at=task.accepted_at,
                 digest=task.digest,
                 is_own=True,
-                passes=isinstance(task.payload, LowerVersionFloor),
+                passes=task.passes_waiting,
                 ends=task.payload.command_id if isinstance(task.payload, Discard) else None,
             )
         case InvalidRecord():
-            # The applier's id of its dead letter: the record's own, or one made from its position.
-            has_id = task.command_id is not None and is_command_id(task.command_id)
-            command_id = (has_id and task.command_id) or dead_letter_id(f"{partition}-{offset}", 0)
+            command_id = task.id_at(partition, offset)
             return LoggedCommand(
                 offset, command_id, command_id, task.redrive, task.caller or "", task.accepted_at or 0.0, b""
             )

@@ -6,7 +6,7 @@ from typing import Final
 
 from consumers.applier.reasons import REFUSALS, OutcomeReason
 from consumers.authorization import recent_commands, recent_ends
-from consumers.authorization.handoffs import RESULT_OF
+from consumers.authorization.handoffs import OPERATION_OF
 from consumers.authorization.recent_commands import CommandEnd, short
 from consumers.authorization.state import (
     DEAD_LETTER_SECONDS,
@@ -29,7 +29,6 @@ from schemas.enums import ClosedBy
 
 # Of a command whose record is gone: a repeat of it is a key conflict, and is not applied.
 _NO_DIGEST: Final = b"\x00" * 32
-_OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
 
 
 def rebuilt(
@@ -149,7 +148,7 @@ def _last(shown: LastHandoff, record: AuthorizationRecord, history: History) -> 
     if before is None or before.id != shown.id:
         before = Handoff(id=shown.id, state="closed", open_version=0, had_receipt=True, had_decision=True)
     closer, reported = before.closer, None if shown.reported is None else shown.reported.value
-    if closer is None and shown.by == ClosedBy.US and (operation := _OPERATION_OF.get(shown.result)) is not None:
+    if closer is None and shown.by == ClosedBy.US and (operation := OPERATION_OF.get(shown.result)) is not None:
         closer = Closer(operation=operation, reported=reported, reported_by=shown.reported_by)
     return before.replace(
         state="closed",

@@ -1,14 +1,16 @@
-"""The task of a redrive: what it inherits from the writes before it."""
+"""The task of a record; that of a redrive inherits the writes before it."""
 
+import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
 
-from consumers.applier.task import CommandTask, InvalidRecord, read, request_body, turn_of
+from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, passes_waiting, read, request_body, turn_of
 from consumers.authorization.state import AmbiguousWrite
 from consumers.engine import Record, Turn
 from local.phi_keys import new_keys
-from schemas.commands import HandoffClose, HandoffRequest, Original, Redrive, Revoked
+from schemas.commands import COMMANDS, HandoffClose, HandoffRequest, Original, Redrive, Revoked
 from schemas.enums import CommandType, DecisionReason
 from schemas.records import RecordedCommand, write_command
 
@@ -89,6 +91,19 @@ def test_no_name_of_a_person_is_in_the_body_for_collate():
         (close, {"reported_by": "jo"}),
     ):
         assert request_body(payload.model_copy(update=names)) == request_body(payload)
+
+
+@pytest.mark.parametrize("model", [*COMMANDS.values()], ids=lambda model: model.__name__)
+def test_what_a_task_says_of_itself_is_what_its_record_and_its_body_say(model):
+    data = model.from_caller(json.dumps(model.EXAMPLE))
+    command = RecordedCommand("5d0f3c1e-0d55-5b4e-9a53-0f7c1a8e7b10", "desk", "auth_1", ACCEPTED, data)
+    headers, value = write_command(command, "/test", KEYS)
+    record = Record(0, 9, b"auth_1", value, headers, 0.0)
+    task = read(record, b"k" * 32, KEYS)
+    assert (isinstance(task, RecordTask) and task.passes_waiting) == passes_waiting(record)
+    if isinstance(task, CommandTask):
+        with nullcontext() if task.writes else pytest.raises(ValueError, match="only a request and a close"):
+            request_body(task.payload)
 
 
 def test_a_later_event_of_a_request_knows_its_people():
