@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decision.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Watch, Write
-from consumers.applier.reasons import WAITING, OutcomeReason
+from consumers.applier.reasons import WAITING
 from consumers.authorization.wait_reasons import WaitReason
+from schemas.reasons import DeadLetterCause, OutcomeReason
 
 _HEAD = """# How a command is decided
 
-Made from `consumers/applier/decision/decide.py`, `reasons.py` and `dead_letters.py` by `make docs`; change it there.
+Made from `consumers/applier/decision/decide.py`, `consumers/applier/reasons.py` and `schemas/reasons.py` by
+`make docs`; change it there.
 
 Each decision follows a new read of the authorization, and of the handoff if needed. The first row whose condition
 holds decides. *Wait* means: read again soon. "For a minute" means: a read that contradicts an earlier read counts as

@@ -13,7 +13,7 @@ from adapters.collate.operations import Operation
 from collate_gateway_client import models
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
 from consumers.applier.decision.decision_input import STALE_READ_SECONDS, DecisionInput
-from consumers.applier.reasons import WAITING, OutcomeReason
+from consumers.applier.reasons import WAITING
 from consumers.applier.task import REQUEST_EXPIRY, CommandPayload
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
@@ -23,6 +23,7 @@ from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.identity import canonical_json
+from schemas.reasons import OutcomeReason
 from schemas.times import parse_time
 
 # The default: no answer of the API tells the worker's setting.

@@ -13,10 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from consumers.applier import dead_letters, outcome
-from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.execution import CommandExecution
 from consumers.applier.open_dead_letters import open_dead_letter
-from consumers.applier.reasons import OutcomeReason
 from consumers.applier.steps import CommandSteps
 from consumers.applier.task import UNKNOWN_CALLER, CommandTask, InvalidRecord, RecordTask, operator_decision, read
 from consumers.authorization import recent_callers, recent_commands
@@ -36,6 +34,7 @@ from schemas.commands import (
     RecordRead,
     ReleaseHandoff,
 )
+from schemas.reasons import DeadLetterCause, OutcomeReason
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext

@@ -1,11 +1,10 @@
-"""Dead letters: their causes, and the records of the `dead-letters` topic that open and end them. Pure.
+"""Dead letters: the records of the `dead-letters` topic that open and end them. Pure.
 
 A dead letter contains what an operator needs for a decision, and what a redrive needs for the next write.
 """
 
 from typing import Any, Final
 
-from consumers.applier.reasons import AdvisedSlug
 from consumers.applier.task import CommandTask, InvalidRecord
 from consumers.authorization.event_factory import at
 from consumers.authorization.recent_commands import short
@@ -15,48 +14,7 @@ from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import Outcome
 from schemas.events import CommandDeadLettered
 from schemas.fields.scalars import word
-
-
-class DeadLetterCause(AdvisedSlug):
-    """Why a command became a dead letter. The slugs are published."""
-
-    INVALID_RECORD = (
-        "invalid_record",
-        "The record on the commands topic is unreadable; find out which program wrote it.",
-    )
-    UNDECRYPTABLE = (
-        "undecryptable",
-        "No key of the worker opens the command: add the key that the error log names, then redrive.",
-    )
-    OUTCOME_UNKNOWN = (
-        "outcome_unknown",
-        "A write may have had an effect that no read shows: check Collate, then redrive (may write again) or discard.",
-    )
-    RECORD_LOST = (
-        "record_lost",
-        "A write may have had an effect, but its command record is gone; check Collate, then discard.",
-    )
-    TOO_OLD = (
-        "too_old",
-        "The command reached its maximum age; see its last command.waiting, then redrive or discard.",
-    )
-    HANDLER_FAILED = (
-        "handler_failed",
-        "The gateway failed on the command repeatedly; see the error log, and redrive after a fix.",
-    )
-    TOO_MANY_WRITES = (
-        "too_many_writes",
-        "Collate refused eight different requests although each read required one; see the codes of the attempts.",
-    )
-    REQUEST_REFUSED = (
-        "request_refused",
-        "Collate cannot read our request, or refuses it for an unknown reason; see the codes of the attempts.",
-    )
-    FORBIDDEN = (
-        "forbidden",
-        "Collate denies access now, but an earlier attempt may have had an effect; check the authorization in Collate.",
-    )
-
+from schemas.reasons import DeadLetterCause
 
 # Neither a deployment nor a change at Collate can be the cause, so these do not count towards the share of dead letters
 # above which a partition stops. After a long outage of Collate every waiting command is too old.

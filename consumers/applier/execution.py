@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 from adapters.collate.answers import Ambiguous, Deferred, Refused
 from consumers.applier import dead_letters
 from consumers.applier.attempts import RecordedReads
-from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, dead_lettered, finished
-from consumers.applier.reasons import WAITING, OutcomeReason
+from consumers.applier.reasons import WAITING
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.facts import DueStated
 from consumers.authorization.recent_commands import CommandEnd
@@ -31,6 +30,7 @@ from consumers.engine import Done, RetryAt
 from runtime.logs import get_log
 from schemas.enums import Effect, Outcome
 from schemas.events import CommandWaiting
+from schemas.reasons import DeadLetterCause, OutcomeReason
 
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure

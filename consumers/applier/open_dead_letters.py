@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumers.applier import dead_letters, outcome
-from consumers.applier.reasons import OutcomeReason
 from consumers.authorization.recent_commands import CommandEnd
+from schemas.reasons import OutcomeReason
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from consumers.applier.attempts import Attempts
-from consumers.applier.dead_letters import DeadLetterCause
-from consumers.applier.reasons import OutcomeReason
 from consumers.applier.task import CommandTask, operator_decision
 from consumers.authorization.state import CommandWork, OpenDeadLetter
 from schemas.callers import vouching
@@ -22,6 +20,7 @@ from schemas.events import (
     WouldSend,
 )
 from schemas.operator_decision import OperatorDecision
+from schemas.reasons import DeadLetterCause, OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, close_version
-from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, decide
 from consumers.applier.decision.decision_input import DecisionInput, closer_of, operation_of
 from consumers.applier.decision.resolve import ForeignHandoff, Inferred, PendingIntent, Unidentified, Unknown, resolve
 from consumers.applier.outcome import AlreadyApplied, Applied, Expired, Rejected
-from consumers.applier.reasons import OutcomeReason, rejection
+from consumers.applier.reasons import rejection
 from consumers.applier.write import CommandWrite
 from consumers.authorization.facts import CloseInferred, CreateInferred, Observed
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
@@ -27,6 +26,7 @@ from consumers.authorization.wait_reasons import WaitReason
 from schemas.commands import HandoffClose
 from schemas.enums import Effect
 from schemas.events import WouldSend
+from schemas.reasons import DeadLetterCause, OutcomeReason
 
 if TYPE_CHECKING:
     from consumers.applier.execution import CommandExecution

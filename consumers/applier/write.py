@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, Self
 from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
 from adapters.collate.errors import RETRYABLE, Disposition, route
 from adapters.collate.operations import Operation, write_key
-from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decision.decision_input import closer_of
 from consumers.applier.decision.resolve import CLOCK_SKEW_SECONDS
 from consumers.applier.outcome import Applied, Rejected
@@ -33,6 +32,7 @@ from consumers.authorization.state import MOST_ENDED_INTENTS, CommandWork, Ended
 from schemas.collate.handoff import CloseAnswer, HandoffState, ManualHandoff
 from schemas.commands import HandoffClose
 from schemas.enums import Effect
+from schemas.reasons import DeadLetterCause
 
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure, Result

@@ -23,7 +23,7 @@ from consumers.projector.parsing import (
 )
 from schemas.authorization import AuthorizationRecord
 from schemas.commands import Redrive
-from schemas.enums import PREFIX, Agreement
+from schemas.enums import Agreement, short_type
 from schemas.events import (
     AuthorizationSettled,
     CommandDeadLettered,
@@ -40,11 +40,10 @@ from schemas.events import (
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import word
 from schemas.public_fields import public_json
+from schemas.reasons import OutcomeReason
 from schemas.records import PublishedEvent
 
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"
-# A late or repeated redrive ends as rejected with this reason; its command does not change.
-_REDRIVE_REJECTED = "not_dead_lettered"
 
 _WITH_ATTEMPTS = (CommandFinished, CommandWaiting, CommandDeadLettered)
 _ATTEMPTS = {"attempts"}
@@ -75,7 +74,7 @@ def _apply_command(rows: Rows, item: CommandLogRecord) -> None:
     position = f'"partition":{item.partition},"offset":{item.offset}'
     public = public_json(command.data)
     data = f'{{"type":"{command.data.TYPE}","caller":{_text(command.caller)},{position}{_members(public)}}}'
-    kind = short(command.data.TYPE) + "_requested" if target else "command.accepted"
+    kind = short_type(command.data.TYPE) + "_requested" if target else "command.accepted"
     rows.timeline.append(
         TimelineRow(
             command.authorization_id,
@@ -140,7 +139,7 @@ def _apply_event(rows: Rows, published: PublishedEvent) -> None:
             published.time,
             Rank.EVENT,
             published.sequence,
-            short(event.TYPE),
+            short_type(event.TYPE),
             command_id,
             public_json(event, without=_ATTEMPTS if attempts else None),
         )
@@ -169,7 +168,12 @@ def _change_command(rows: Rows, published: PublishedEvent) -> None:
     event = published.data
     if not isinstance(event, _WITH_ATTEMPTS):
         return
-    if isinstance(event, CommandFinished) and event.redrive is not None and event.reason == _REDRIVE_REJECTED:
+    # A late or repeated redrive is rejected; its command does not change.
+    if (
+        isinstance(event, CommandFinished)
+        and event.redrive is not None
+        and event.reason == OutcomeReason.NOT_DEAD_LETTERED
+    ):
         return
     row = _command_row(rows, event.command_id, published.authorization_id, event.command, event.caller)
     if published.sequence <= row.sequence:
@@ -265,11 +269,6 @@ def _contradicted_at(record: AuthorizationRecord, known: AuthorizationRow | None
     if last is None or last.agreement != Agreement.CONTRADICTS:
         return None
     return last.closed_at or (known and known.contradicted_at) or record.updated_at
-
-
-def short(type_: str) -> str:
-    """Return a type without its prefix and version, as people read it and filter by it."""
-    return type_.removeprefix(PREFIX).rpartition(".")[0]
 
 
 def _metadata(metadata: Metadata | None) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from consumers.applier.reasons import REFUSALS, OutcomeReason
+from consumers.applier.reasons import REFUSALS
 from consumers.authorization import recent_commands, recent_ends
 from consumers.authorization.handoffs import OPERATION_OF
 from consumers.authorization.recent_commands import CommandEnd, short
@@ -26,6 +26,7 @@ from offline.rebuild.history import Ended, History
 from offline.rebuild.logged import LoggedCommand, first_unended
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
 from schemas.enums import ClosedBy
+from schemas.reasons import OutcomeReason
 
 # Of a command whose record is gone: a repeat of it is a key conflict, and is not applied.
 _NO_DIGEST: Final = b"\x00" * 32

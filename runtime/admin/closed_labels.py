@@ -13,20 +13,11 @@ from prometheus_client import Counter, Gauge
 
 from runtime.metrics import Metrics
 from schemas.enums import CommandType
+from schemas.reasons import DeadLetterCause
 
 Labels = tuple[str, ...]
 
-CAUSES: Final = (
-    "invalid_record",
-    "undecryptable",
-    "outcome_unknown",
-    "record_lost",
-    "too_old",
-    "handler_failed",
-    "too_many_writes",
-    "request_refused",
-    "forbidden",
-)
+CAUSES: Final = tuple(cause.value for cause in DeadLetterCause)
 HANDLER_FAILURES: Final = ("handler_failed", "handler_hung", "too_large")
 WAIT_REASONS: Final = (
     "retry_after",

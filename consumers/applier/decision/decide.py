@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.applier.decision.decision_input import DecisionInput
-from consumers.applier.reasons import OutcomeReason
 from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
+from schemas.reasons import OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)

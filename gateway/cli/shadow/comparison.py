@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Final
 
 from adapters.collate.operations import Operation
-from consumers.applier.reasons import OutcomeReason
 from consumers.authorization.handoffs import RESULT_OF
 from gateway.cli.shadow.mirror import CALLER_KEY
 from schemas.enums import CommandType, Outcome
@@ -26,6 +25,7 @@ from schemas.events import (
     HandoffOpened,
     HandoffReconciled,
 )
+from schemas.reasons import OutcomeReason
 from schemas.records import PublishedEvent
 
 

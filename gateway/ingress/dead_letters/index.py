@@ -18,6 +18,7 @@ from schemas.api.queries import DeadLettersQuery
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import PREFIX
 from schemas.fields.scalars import is_command_id, is_id
+from schemas.reasons import DeadLetterCause
 from schemas.records import UnreadableRecord, read_dead_letter
 
 MAX_ENTRIES = 20_000
@@ -147,7 +148,7 @@ def _accepts(wanted: DeadLetterFilter, summary: DeadLetterSummary) -> bool:
 
 def _summary(command_id: str, dead_letter: DeadLetter) -> DeadLetterSummary:
     authorization_id = dead_letter.authorization_id if is_id(dead_letter.authorization_id) else None
-    is_whole = bool(dead_letter.record.value) and dead_letter.cause != "invalid_record"
+    is_whole = bool(dead_letter.record.value) and dead_letter.cause != DeadLetterCause.INVALID_RECORD
     return DeadLetterSummary(
         command_id=command_id,
         command=dead_letter.command,

@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from adapters.collate.call_policy import BreakerState
 from adapters.postgres.store import SWEEPS
-from consumers.applier.dead_letters import DeadLetterCause
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import HandlerFailure
 from consumers.projector.parsing import TOPICS
@@ -99,7 +98,6 @@ def test_every_metric_with_a_closed_label_set_has_its_zeros(metrics):
 @pytest.mark.parametrize(
     ("shown", "values"),
     [
-        (closed_labels.CAUSES, [cause.value for cause in DeadLetterCause]),
         (closed_labels.HANDLER_FAILURES, [failure.value for failure in HandlerFailure]),
         (closed_labels.WAIT_REASONS, [reason.value for reason in WaitReason]),
         (closed_labels.BREAKER_STATES, [state.name.lower() for state in BreakerState]),

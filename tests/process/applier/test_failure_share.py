@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.applier.dead_letters import DeadLetterCause, failure
+from consumers.applier.dead_letters import failure
 from consumers.authorization.state import MOST_DEAD_LETTERS
 from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
 from runtime.settings import WorkerSettings
 from schemas.commands import Discard, HandoffClose, HandoffRequest, Original, Redrive, UnableToComplete
 from schemas.enums import CommandType, DecisionReason, EventType
+from schemas.reasons import DeadLetterCause
 
 REFUSED = {"status": 400, "code": "bad_request", "when": "before"}
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from consumers.applier.dead_letters import DeadLetterCause
 from consumers.applier.decision.decide import (
     TABLE,
     AlreadyDone,
@@ -14,7 +13,7 @@ from consumers.applier.decision.decide import (
     decision_of,
 )
 from consumers.applier.decision.decision_input import DecisionInput
-from consumers.applier.reasons import WAITING, OutcomeReason
+from consumers.applier.reasons import WAITING
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
@@ -25,6 +24,7 @@ from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, Revoked
 from schemas.enums import ReportedOutcome
+from schemas.reasons import DeadLetterCause, OutcomeReason
 
 SUBMITTED = Completed(reported_outcome=ReportedOutcome.SUBMITTED)
 

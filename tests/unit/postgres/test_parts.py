@@ -9,11 +9,10 @@ from adapters.postgres.migrate import as_sql, scripts_of_migrations
 from adapters.postgres.rows import HandoffRow
 from adapters.postgres.schema_version import HEAD, problem_of
 from adapters.postgres.serializers import handoff_status
-from consumers.projector.fold import short
 from gateway.ingress.descriptions import describe
 from schemas.attempts import Attempt
 from schemas.commands import COMMANDS, Completed, HandoffClose, Redrive, Revoked, UnableToComplete
-from schemas.enums import ReportedOutcome
+from schemas.enums import ReportedOutcome, short_type
 from schemas.events import EVENTS
 from schemas.public_fields import public_json
 
@@ -22,13 +21,13 @@ AT = datetime(2026, 6, 2, 14, 0, 0, 123_456, tzinfo=UTC)
 
 @pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)
 def test_every_event_has_a_description(model):
-    description = describe(short(model.TYPE), model.EXAMPLE)
-    assert description != short(model.TYPE)
+    description = describe(short_type(model.TYPE), model.EXAMPLE)
+    assert description != short_type(model.TYPE)
     assert description.endswith((".", "Z."))
     assert "None" not in description
     assert len(description) <= 500
-    bare = describe(short(model.TYPE), {})
-    assert bare != short(model.TYPE)
+    bare = describe(short_type(model.TYPE), {})
+    assert bare != short_type(model.TYPE)
 
 
 def test_commands_and_attempts_have_a_description():
