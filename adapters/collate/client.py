@@ -22,9 +22,6 @@ from runtime.metrics import CollateMetrics
 from runtime.tracing.traces import Traces
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff
 
-Close = Literal[
-    Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE, "complete", "unable-to-complete", "revoke"
-]
 SentKeys = Literal["all", "create_only", "none"]
 
 _KEYED: Final = {
@@ -74,22 +71,22 @@ class CollateClient(CollateReader):
         self,
         authorization_id: str,
         handoff_id: str,
-        operation: Close,
+        operation: Operation,
         *,
         if_match: int,
         key: str,
         body: bytes,
         caller: str = "",
     ) -> Result[CloseAnswer]:
-        """Close a handoff in one of the three ways. `if_match` comes from `operations.close_version`."""
+        """Close a handoff by an operation of `CLOSES`. `if_match` comes from `operations.close_version`."""
         return await self._call(
-            Operation(operation),
+            operation,
             Priority.URGENT,
             authorization_id,
             handoff_id,
             parse=CloseAnswer.from_wire,
             belongs=lambda it: it.manual_handoff_id == handoff_id and it.authorization.id == authorization_id,
-            sent=self._write_headers(Operation(operation), key, if_match),
+            sent=self._write_headers(operation, key, if_match),
             body=body,
             caller=caller,
         )

@@ -67,7 +67,6 @@ class Default:
     advice: str
 
 
-_READS: Final = (Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF)
 _NOT_OURS: Final = (
     "Collate responded with a code of an endpoint that the gateway does not call; compare versions with Collate."
 )
@@ -228,7 +227,7 @@ def route(operation: Operation, result: CallFailure, *, after_ambiguous: bool = 
 
 def _ruled(operation: Operation, rule: Rule) -> Route:
     disposition = rule.on.get(operation, rule.disposition)
-    if disposition is Disposition.REREAD and operation in _READS:
+    if disposition is Disposition.REREAD and not operation.writes:
         disposition = Disposition.RESEND
     return Route(disposition, rule.reason, rule.advice)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
 from adapters.collate.errors import RETRYABLE, Disposition, route
-from adapters.collate.operations import Operation, write_key
+from adapters.collate.operations import CLOSES, Operation, write_key
 from consumers.applier.decision.decision_input import closer_of
 from consumers.applier.decision.resolve import CLOCK_SKEW_SECONDS
 from consumers.applier.outcome import Applied, Rejected
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from runtime.settings import CollateSettings
     from schemas.collate.authorization import PriorAuthorization
 
-_CLOSES: Final = (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
 _OVER: Final = (HandoffState.CLOSING, HandoffState.CLOSED)
 MOST_CHECKS: Final = 3
 
@@ -135,7 +134,7 @@ class CommandWrite:
                 authorization_id, if_match=intent.if_match, key=intent.key, body=self._body, caller=caller
             )
             return await record(operation, create, now, intent.n)
-        if operation not in _CLOSES:
+        if operation not in CLOSES:
             raise ValueError("expected an intent whose operation is a close")
         close = writes.close_handoff(
             authorization_id,

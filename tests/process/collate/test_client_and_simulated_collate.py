@@ -65,7 +65,7 @@ async def test_a_handoff_walks_the_whole_way(collate, client):
     closed = await client.close_handoff(
         authorization,
         handoff,
-        "complete",
+        Operation.COMPLETE,
         if_match=version,
         key=write_key("command-2", Operation.COMPLETE, 1),
         body=b'{"reportedOutcome":"submitted"}',

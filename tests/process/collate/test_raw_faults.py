@@ -8,6 +8,7 @@ import ssl
 import pytest
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
 
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
@@ -409,7 +410,7 @@ async def test_a_setting_limits_the_writes_with_an_idempotency_key(serve, connec
     server = await serve(speaks(http_response(409, b'{"error":{"code":"version_conflict"}}')))
     client = await connect(server, send_idempotency_key=setting)
     await create(client)
-    await client.close_handoff("auth_1", "mhand_1", "revoke", if_match=3, key="cg1-k", body=b"{}")
+    await client.close_handoff("auth_1", "mhand_1", Operation.REVOKE, if_match=3, key="cg1-k", body=b"{}")
     await client.mint_grant("auth_1", "mhand_1", key="cg1-k")
     carried = [b"Idempotency-Key: cg1-k\r\n" in request for request in server.requests]
     assert carried == expected

@@ -10,7 +10,7 @@ from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
 
 WRITES = [operation for operation in Operation if operation.writes]
-READS = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF]
+READS = [operation for operation in Operation if not operation.writes]
 CREATE, CLOSE, MINT = Operation.CREATE_HANDOFF, Operation.COMPLETE, Operation.MINT_GRANT
 
 # The rows of docs/collate-contract.md §7, and live_session_not_available of §6: code, status, and the disposition that
