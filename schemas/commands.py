@@ -5,7 +5,7 @@ record's time.
 """
 
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, JsonValue
 
@@ -311,7 +311,8 @@ COMMANDS: MappingProxyType[str, type[Command]] = MappingProxyType(
 )
 """Every command by its CloudEvents type."""
 
-PUBLIC_COMMANDS: frozenset[str] = frozenset(
-    {CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE, CommandType.AUTHORIZATION_WATCH}
+CallerCommand = HandoffRequest | HandoffClose | AuthorizationWatch
+CALLER_COMMANDS: MappingProxyType[str, type[CallerCommand]] = MappingProxyType(
+    {model.TYPE.value: model for model in get_args(CallerCommand)}
 )
-"""The commands that a service may send. Ingress itself appends the other commands."""
+"""The commands that a caller may send, by CloudEvents type. Ingress itself appends the other commands."""

@@ -14,9 +14,9 @@ from consumers.authorization.state import AmbiguousWrite, CommandRef, CommandWor
 from consumers.engine import Record, Turn
 from schemas.callers import asserted_by, person_of
 from schemas.commands import (
-    COMMANDS,
-    PUBLIC_COMMANDS,
+    CALLER_COMMANDS,
     AuthorizationWatch,
+    CallerCommand,
     Completed,
     Discard,
     EmptyRecentCommands,
@@ -40,14 +40,13 @@ from schemas.sealing import Keys
 # The API promises it: a handoff.request without `expiresAt` expires an hour after its acceptance.
 REQUEST_EXPIRY: Final = timedelta(hours=1)
 
-CommandPayload = HandoffRequest | HandoffClose | AuthorizationWatch
+CommandPayload = CallerCommand
 OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
 RecordPayload = RecordAccess | RecordRead | ReleaseHandoff | OperatorPayload
 _PASSES: Final = LowerVersionFloor
 _PASSES_HEADER: Final = ("ce_type", _PASSES.TYPE.encode())
 UNKNOWN_CALLER: Final = "unknown"
 _URGENT: Final = (f"{PREFIX}handoff.".encode(), f"{PREFIX}command.".encode())
-_PAYLOADS: Final = (HandoffRequest, HandoffClose, AuthorizationWatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,20 +200,20 @@ def read(record: Record, digest_key: bytes, keys: Keys) -> Task:
     if accepted.authorization_id.encode() != record.key:
         return InvalidRecord("key: expected the subject", accepted.id, data.TYPE, accepted.caller, time)
     body = digest(digest_key, data.TYPE.encode(), data.to_json())
+    if isinstance(data, CallerCommand):
+        return CommandTask(
+            command_id=accepted.id,
+            record_id=accepted.id,
+            caller=accepted.caller,
+            authorization_id=accepted.authorization_id,
+            payload=data,
+            accepted_at=time,
+            alive_since=time,
+            digest=body,
+            traceparent=accepted.traceparent,
+            own_handoffs=accepted.own_handoffs,
+        )
     match data:
-        case HandoffRequest() | HandoffClose() | AuthorizationWatch():
-            return CommandTask(
-                command_id=accepted.id,
-                record_id=accepted.id,
-                caller=accepted.caller,
-                authorization_id=accepted.authorization_id,
-                payload=data,
-                accepted_at=time,
-                alive_since=time,
-                digest=body,
-                traceparent=accepted.traceparent,
-                own_handoffs=accepted.own_handoffs,
-            )
         case Redrive():
             return _redriven(accepted, data, digest_key)
         case RecordAccess() | RecordRead() | ReleaseHandoff() | Discard() | EmptyRecentCommands() | LowerVersionFloor():
@@ -296,13 +295,12 @@ def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> Co
         original.accepted_at.timestamp(),
         data.redrive,
     )
-    if original.type not in PUBLIC_COMMANDS:
+    model = CALLER_COMMANDS.get(original.type)
+    if model is None:
         return invalid
     try:
-        payload = COMMANDS[original.type].from_record(canonical_json(original.data))
+        payload = model.from_record(canonical_json(original.data))
     except (ValidationError, ValueError):
-        return invalid
-    if not isinstance(payload, _PAYLOADS):
         return invalid
     try:
         inherited = None if data.intent is None else _inherited(data, original.type)

@@ -16,14 +16,14 @@ from docs_build.documents.openapi.parts import (
     problem,
 )
 from schemas.api.messages import BatchedCommands
-from schemas.commands import COMMANDS, PUBLIC_COMMANDS
+from schemas.commands import CALLER_COMMANDS
 
 # CloudEvents 1.0 section 3.1: the text of an attribute and the name of an extension.
 _TEXT_PATTERN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]*$"}
 _ATTRIBUTE = {"type": "string", "minLength": 1} | _TEXT_PATTERN
 _EXTENSION = "^[a-z0-9]{1,64}$"
 
-_EVENTS: Mapping[str, str] = {f"{COMMANDS[name].__name__}Event": name for name in sorted(PUBLIC_COMMANDS)}
+_EVENTS: Mapping[str, str] = {f"{CALLER_COMMANDS[name].__name__}Event": name for name in sorted(CALLER_COMMANDS)}
 
 # All schemes of one way apply together. `signature` alone proves the caller.
 SIGNATURE_SCHEMES: Mapping[str, Json] = {
@@ -107,7 +107,7 @@ def send_command(operation: Json) -> Json:
 
 
 def _event_schema(event: str, name: str) -> Json:
-    model = COMMANDS[name]
+    model = CALLER_COMMANDS[name]
     needs_data = any(field.is_required() for field in model.model_fields.values())
     return {
         "title": event,

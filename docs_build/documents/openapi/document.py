@@ -20,7 +20,7 @@ from docs_build.documents.openapi.parts import (
 from schemas.api.messages import ProblemDetails
 from schemas.api.operation import ApiOperation
 from schemas.api.operations import OPERATIONS
-from schemas.commands import COMMANDS, PUBLIC_COMMANDS
+from schemas.commands import CALLER_COMMANDS
 
 if TYPE_CHECKING:
     from schemas.model import Model
@@ -96,7 +96,7 @@ def _described(operation: ApiOperation) -> Json:
 
 
 def _schemas(operations: Sequence[ApiOperation]) -> Json:
-    models: list[type[Model]] = [ProblemDetails, *(COMMANDS[name] for name in sorted(PUBLIC_COMMANDS))]
+    models: list[type[Model]] = [ProblemDetails, *(CALLER_COMMANDS[name] for name in sorted(CALLER_COMMANDS))]
     for operation in operations:
         models += filter(None, (operation.body, *operation.answers.values()))
     queries = {operation.query for operation in operations if operation.query is not None}

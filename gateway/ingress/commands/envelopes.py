@@ -17,7 +17,7 @@ from gateway.ingress.http.strict_json import read_object
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import InvalidHeader, UnsupportedMediaType
 from schemas.cloudevents import STRUCTURED, CloudEventError, Envelope, from_http, from_members, is_json
-from schemas.commands import COMMANDS, PUBLIC_COMMANDS
+from schemas.commands import CALLER_COMMANDS, COMMANDS
 from schemas.enums import CommandType
 from schemas.fields.scalars import is_id
 from schemas.identity import command_id_from_cloudevent
@@ -72,8 +72,8 @@ def read_member(document: Any, pointer: str = "") -> Envelope:
 
 def command_type_of(envelope: Envelope, pointer: str | None) -> CommandType:
     """Return the type of the event's command. `pointer` is None in binary mode."""
-    if envelope.type not in PUBLIC_COMMANDS:
-        raise _invalid_attribute("type", "one of " + ", ".join(sorted(PUBLIC_COMMANDS)), pointer)
+    if envelope.type not in CALLER_COMMANDS:
+        raise _invalid_attribute("type", "one of " + ", ".join(sorted(CALLER_COMMANDS)), pointer)
     return CommandType(envelope.type)
 
 

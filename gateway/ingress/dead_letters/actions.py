@@ -14,7 +14,7 @@ from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.problems import NotRedrivable
 from gateway.ingress.http.request import traceparent
 from schemas.api.dead_letters import DeadLetterDecision
-from schemas.commands import PUBLIC_COMMANDS, Discard, Original, Redrive
+from schemas.commands import CALLER_COMMANDS, Discard, Original, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import CommandType
 from schemas.identity import request_id
@@ -30,7 +30,7 @@ def original_of(dead_letter: DeadLetter, keys: Keys) -> Original | UnreadableRec
         return accepted
     if isinstance(accepted.data, Redrive):
         return accepted.data.command
-    if accepted.data.TYPE not in PUBLIC_COMMANDS:
+    if accepted.data.TYPE not in CALLER_COMMANDS:
         return UnreadableRecord("type: expected a command of a caller")
     return Original(
         type=CommandType(accepted.data.TYPE),

@@ -7,14 +7,15 @@ from pydantic import ValidationError
 
 from collate_gateway_client import models
 from schemas.commands import (
+    CALLER_COMMANDS,
     COMMANDS,
-    PUBLIC_COMMANDS,
     AuthorizationWatch,
     HandoffClose,
     HandoffCloseBody,
     HandoffRequest,
 )
 from schemas.enums import CommandType
+from schemas.permissions import COMMAND_PERMISSIONS
 
 # The gateway compares commands by a hash of their bytes, so every form of one command needs the same bytes.
 CLOSE = (
@@ -100,5 +101,6 @@ def test_the_registry_has_every_type():
     assert set(COMMANDS) == {str(kind) for kind in CommandType}
     assert all(kind == model.TYPE for kind, model in COMMANDS.items())
     assert set(get_args(models.CommandKind)) == {
-        kind.removeprefix("collate-gateway.").removesuffix(".v1") for kind in PUBLIC_COMMANDS
+        kind.removeprefix("collate-gateway.").removesuffix(".v1") for kind in CALLER_COMMANDS
     }
+    assert COMMAND_PERMISSIONS.keys() == CALLER_COMMANDS.keys()

@@ -34,14 +34,15 @@ from gateway.console.views.dead_letters import (
     dead_letter_view,
 )
 from gateway.forecast import forecast_of_discard
-from schemas.enums import CommandType, DecisionReason
+from schemas.commands import CALLER_COMMANDS
+from schemas.enums import DecisionReason
 
 OPERATE: Final = "operate"
 LIST: Final = "dead_letters/list.html"
 LIST_PART: Final = "dead_letters/list_part.html"
 ONE: Final = "dead_letters/one.html"
 WAIT_SECONDS: Final = 3
-COMMANDS: Final = (CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE, CommandType.AUTHORIZATION_WATCH)
+COMMANDS: Final = tuple(CALLER_COMMANDS)
 REASONS: Final = tuple(DecisionReason)
 
 
