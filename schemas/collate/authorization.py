@@ -48,6 +48,20 @@ class ReviewSnapshot(Tolerant):
         return self.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
+class SnapshotRefusal(StrEnum):
+    """Why a reviewer cannot accept a snapshot."""
+
+    STALE = "stale"  # Collate says that it is not current
+    NOT_COVERED = "not_covered"  # the next action refers to another snapshot
+
+
+def snapshot_refusal(covered: object, id_: object, status: object) -> SnapshotRefusal | None:
+    """Return why a snapshot cannot be accepted; `covered` is the id that the next action refers to, if it does."""
+    if covered not in (None, id_):
+        return SnapshotRefusal.NOT_COVERED
+    return None if status in (None, "current") else SnapshotRefusal.STALE
+
+
 class Submission(Tolerant):
     """The submission to the payer: the snapshot to review, and whether a receipt and a decision exist."""
 

@@ -9,7 +9,7 @@ from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState, Closer, Handoff
-from schemas.collate.authorization import ActionType, PriorAuthorization, Status
+from schemas.collate.authorization import ActionType, PriorAuthorization, Status, snapshot_refusal
 from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import CloseReport
@@ -144,7 +144,7 @@ class DecisionInput:
         """Whether the accepted snapshot is the covered one, and is current if Collate shows its status."""
         current = self.found.review_snapshot
         if current is not None and current.id == self.accepted:
-            return current.status in {None, "current"} and self.covered in {None, self.accepted}
+            return snapshot_refusal(self.covered, current.id, current.status) is None
         return self.accepted == self.covered
 
     # The handoff

@@ -4,7 +4,6 @@ Pure. The snapshot is Collate's (docs/collate-contract.md §3). A field that thi
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,19 +21,12 @@ from gateway.console.views.content import (
     single,
 )
 from gateway.console.views.json_values import JsonObject, NumberText, is_list, is_object
+from schemas.collate.authorization import SnapshotRefusal, snapshot_refusal
 from schemas.times import parse_time
 
 _HEAD: Final = ("id", "status", "kind", "generatedAt")
 _PARTS: Final = ("summary", "answers", "questionnaireResponse", "attachments", "covers")
 _ADDRESSES: Final = ("liveSessionEndpoint", "liveViewUrl")
-_CURRENT: Final = "current"
-
-
-class NotAcceptable(StrEnum):
-    """Why a snapshot cannot be accepted."""
-
-    STALE = "stale"  # Collate says that it is not current
-    NOT_COVERED = "not_covered"  # the next action refers to another snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,7 @@ class ShownSnapshot:
     warnings: Content | None
     parts: tuple[ShownPart, ...]
     others: ShownTree | None
-    refusal: NotAcceptable | None
+    refusal: SnapshotRefusal | None
 
     @property
     def is_dated(self) -> bool:
@@ -79,16 +71,8 @@ def shown_snapshot(review: JsonObject) -> ShownSnapshot:
         warnings=content(warnings) if is_list(warnings) else None,
         parts=tuple(_known_part(name, snapshot[name]) for name in _PARTS if name in snapshot),
         others=ShownTree(nodes(rest)) if rest else None,
-        refusal=_refusal(snapshot, review.get("coversReviewSnapshotId")),
+        refusal=snapshot_refusal(review.get("coversReviewSnapshotId"), snapshot["id"], snapshot.get("status")),
     )
-
-
-def _refusal(snapshot: JsonObject, covered: object) -> NotAcceptable | None:
-    if covered is not None and covered != snapshot["id"]:
-        return NotAcceptable.NOT_COVERED
-    if snapshot.get("status") not in {None, _CURRENT}:
-        return NotAcceptable.STALE
-    return None
 
 
 def _known_part(name: str, value: object) -> ShownPart:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.console.views.content import ShownFacts, ShownGrid, ShownLines, ShownNode, ShownTree, content, nodes
 from gateway.console.views.json_values import document_of
-from gateway.console.views.workbench.snapshot import NotAcceptable, shown_snapshot
+from gateway.console.views.workbench.snapshot import shown_snapshot
+from schemas.collate.authorization import SnapshotRefusal
 
 SNAPSHOT = {
     "id": "rev_90",
@@ -102,8 +103,8 @@ def test_an_answer_with_a_unit_shows_its_parts():
     [
         ("rev_90", "current", None),
         (None, "current", None),
-        ("rev_91", "current", NotAcceptable.NOT_COVERED),
-        ("rev_90", "superseded", NotAcceptable.STALE),
+        ("rev_91", "current", SnapshotRefusal.NOT_COVERED),
+        ("rev_90", "superseded", SnapshotRefusal.STALE),
     ],
 )
 def test_only_the_current_snapshot_that_the_action_covers_may_be_accepted(covers, status, refusal):
