@@ -97,7 +97,7 @@ class Applier:
         state = unit_of_work.state
         recent = recent_commands.find(state.recent_commands, task.record_id)
         if recent is not None:
-            if recent.digest != recent_commands.short(task.digest):
+            if recent.digest != recent_commands.digest_prefix(task.digest):
                 return self._key_conflict(execution)
             return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
         dead_letter = state.dead_letters.get(task.command_id)
@@ -105,7 +105,10 @@ class Applier:
             is_next = dead_letter is not None and dead_letter.redrive < task.redrive
             return None if is_next else execution.refuse(OutcomeReason.NOT_DEAD_LETTERED)
         if dead_letter is not None:
-            if dead_letter.digest is not None and dead_letter.digest != recent_commands.short(task.digest).hex():
+            if (
+                dead_letter.digest is not None
+                and dead_letter.digest != recent_commands.digest_prefix(task.digest).hex()
+            ):
                 return self._key_conflict(execution)
             return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
         return self._bounded(execution)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from consumers.applier.task import CommandTask, InvalidRecord
 from consumers.authorization.event_factory import at
-from consumers.authorization.recent_commands import short
+from consumers.authorization.recent_commands import digest_prefix
 from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent, OpenDeadLetter
 from consumers.engine import Failure, Record
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
@@ -106,7 +106,7 @@ def opened(
         at=now,
         command=event.command.value,
         caller=event.caller,
-        digest=short(digest).hex() if digest else before and before.digest,
+        digest=digest_prefix(digest).hex() if digest else before and before.digest,
         metadata=event.metadata or (before and before.metadata),
         first=None if first == event.command_id else first,
     )

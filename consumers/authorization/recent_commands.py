@@ -46,7 +46,7 @@ def digest(key: bytes, *parts: bytes) -> bytes:
     return hmac.digest(key, b"".join([len(part).to_bytes(8, "big") + part for part in parts]), "sha256")
 
 
-def short(full_digest: bytes) -> bytes:
+def digest_prefix(full_digest: bytes) -> bytes:
     """Return the part of a digest that is kept."""
     return full_digest[:_DIGEST]
 
@@ -71,7 +71,7 @@ def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: 
     while begin < len(entries) and _stamp(entries, begin) & _SECONDS < oldest:
         begin += _SIZE
     stamp = end << 30 | _seconds(now)
-    return b64encode(entries[begin:] + wanted + short(full_digest) + stamp.to_bytes(4, "big")).decode("ascii")
+    return b64encode(entries[begin:] + wanted + digest_prefix(full_digest) + stamp.to_bytes(4, "big")).decode("ascii")
 
 
 def is_kept(ended_at: float, until: float) -> bool:

@@ -107,17 +107,16 @@ def parse(topic: str, partition: int, record: TopicRecord) -> Item:
         return _event(headers, record.value)
     if topic == AUTHORIZATIONS:
         if record.value is None:
-            return (
-                Ignored()
-            )  # the worker deletes its state earlier than the read model, which sweeps by its own retention
+            # The worker deletes its state earlier than the read model, which sweeps by its own retention.
+            return Ignored()
         snapshot = read_authorization(headers, record.value)
         return Ignored(snapshot.problem) if isinstance(snapshot, UnreadableRecord) else SnapshotRecord(*snapshot)
     command = read_command(headers, record.value, None)
     if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
-    return (
-        Ignored() if isinstance(command.data, _ON_RECORD_ALONE) else CommandLogRecord(command, partition, record.offset)
-    )
+    if isinstance(command.data, _ON_RECORD_ALONE):
+        return Ignored()
+    return CommandLogRecord(command, partition, record.offset)
 
 
 def _event(headers: KafkaHeaders, value: bytes | None) -> Item:

@@ -91,9 +91,8 @@ class History:
     def _changed(self, changed: AuthorizationChanged, at: float) -> None:
         self._receipt, self._decision = changed.receipt_seen, changed.decision_seen
         active = self.state.active
-        if (
-            active is not None and active.seen_at == at
-        ):  # one read showed both: its receipt is not new since the opening
+        # One read showed both: its receipt is not new since the opening.
+        if active is not None and active.seen_at == at:
             self._change_active(active.id, had_receipt=self._receipt, had_decision=self._decision)
 
     # Commands

@@ -7,7 +7,7 @@ from typing import Final
 from consumers.applier.reasons import REFUSALS
 from consumers.authorization import recent_commands, recent_ends
 from consumers.authorization.handoffs import OPERATION_OF
-from consumers.authorization.recent_commands import CommandEnd, short
+from consumers.authorization.recent_commands import CommandEnd, digest_prefix
 from consumers.authorization.state import (
     DEAD_LETTER_SECONDS,
     MOST_ENDED_HANDOFFS,
@@ -230,7 +230,7 @@ def _with_end(
 
 def _dead_letters(history: History, digests: Mapping[str, bytes], now: float) -> dict[str, OpenDeadLetter]:
     return {
-        command_id: one.replace(digest=short(digests[command_id]).hex()) if command_id in digests else one
+        command_id: one.replace(digest=digest_prefix(digests[command_id]).hex()) if command_id in digests else one
         for command_id, one in history.dead_letters.items()
         if one.at > now - DEAD_LETTER_SECONDS
     }
