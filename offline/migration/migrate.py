@@ -148,7 +148,7 @@ class Migration:
             raise OfflineRefused(
                 f"the progress record of partition {number} is from another release: migrate with that release"
             ) from error
-        if topic not in {self._source_id, None}:
+        if topic != self._source_id:
             raise OfflineRefused(
                 f"the progress record of partition {number} is of another topic, not of {self._source.commands.name} "
                 "as it is now: docs/operations.md#the-topic-was-created-again"

@@ -27,10 +27,10 @@ class ProgressUnreadable(ValueError):
 
 
 class ProgressRecord(NamedTuple):
-    """The progress in one topic. `topic` is the topic's id, None in a record from before ids were kept."""
+    """The progress in one topic. `topic` is the topic's id."""
 
     progress: Committed
-    topic: str | None
+    topic: str
 
 
 class GroupCopy(NamedTuple):
@@ -72,11 +72,9 @@ def decode(value: bytes) -> ProgressRecord:
     """
     try:
         match json.loads(value):
-            case {"v": 1, "offset": int(offset), "bitmap": str(bitmap), **rest} if offset >= 0:
-                topic = rest.get("topic")
-                if topic is None or isinstance(topic, str):
-                    OffsetTracker(offset, bitmap)
-                    return ProgressRecord(Committed(offset, bitmap), topic)
+            case {"v": 1, "offset": int(offset), "bitmap": str(bitmap), "topic": str(topic)} if offset >= 0:
+                OffsetTracker(offset, bitmap)
+                return ProgressRecord(Committed(offset, bitmap), topic)
     except (ValueError, RecursionError) as error:
         raise ProgressUnreadable from error
     raise ProgressUnreadable
@@ -93,7 +91,7 @@ def combine(record: bytes | None, copy: GroupCopy | None, *, topic: str, has_sta
         recorded, recorded_topic = decode(record)
     except ProgressUnreadable:
         return _doubtful(None if copied is None else Committed(copied, ""), _UNKNOWN_RECORD)
-    if recorded_topic not in {topic, None}:
+    if recorded_topic != topic:
         return _doubtful(None, _OTHER_TOPIC.format(record=recorded_topic, found=topic))
     if copied is None or copied <= recorded.offset:
         return KnownProgress(recorded)

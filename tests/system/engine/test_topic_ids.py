@@ -121,18 +121,6 @@ def now(laboratory):
     return id_of(laboratory.orders.bootstrap, laboratory.orders.commands)
 
 
-async def test_a_record_without_a_topic_gets_its_id_at_the_next_start_and_stops_nothing(laboratory):
-    await process_the_old_topic(laboratory)
-    value = b'{"v":1,"offset":%d,"bitmap":""}' % OLD
-    await laboratory.producer.send_and_wait(laboratory.orders.state, value, key=PROGRESS_KEY, partition=0)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
-        assert await progress_topics(laboratory) == dict.fromkeys(range(4), await now(laboratory))
-        await laboratory.append("key", Task("last"), partition=0)
-        await laboratory.all_finished()
-    assert await laboratory.violations() == []
-
-
 async def copied_topics(laboratory):
     offsets = await laboratory.admin.list_consumer_group_offsets(laboratory.orders.settings().group)
     return {source.partition: at.metadata for source, at in offsets.items()}

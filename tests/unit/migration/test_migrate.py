@@ -274,11 +274,3 @@ async def test_progress_of_a_deleted_topic_is_refused(memory):
         OfflineRefused, match=r"progress record of partition 1 is of another topic, not of old\.commands"
     ):
         await run()
-
-
-async def test_progress_from_before_ids_were_kept_is_of_the_topic_as_it_is(memory):
-    for log in memory.topics.values():
-        for one in log:
-            if one.key == PROGRESS_KEY:
-                one.value = one.value.replace(b',"topic":"old id"', b"")
-    assert (await run()).unfinished == len(EXPECTED_UNFINISHED)

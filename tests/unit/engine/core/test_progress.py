@@ -29,13 +29,12 @@ def beyond(watermark, *finished):
 
 RECORD = beyond(6, 8, 9)
 TOPIC, DELETED, UNNAMED = "topic of now", "topic of then", ""
-WITHOUT_TOPIC = b'{"v":1,"offset":6,"bitmap":""}'
 
 
 def test_a_record_is_read_as_it_was_written_and_may_gain_fields():
     assert encode(Committed(7, ""), TOPIC) == b'{"v":1,"offset":7,"bitmap":"","topic":"topic of now"}'
     assert decode(encode(RECORD, TOPIC)) == ProgressRecord(RECORD, TOPIC)
-    assert decode(b'{"v":1,"offset":7,"bitmap":"","later":[]}') == ProgressRecord(Committed(7, ""), None)
+    assert decode(b'{"v":1,"offset":7,"bitmap":"","topic":"","later":[]}') == ProgressRecord(Committed(7, ""), "")
 
 
 UNREADABLE = [
@@ -43,11 +42,12 @@ UNREADABLE = [
     b"\xff",
     b"7",
     b"{}",
-    b'{"v":2,"offset":7,"bitmap":""}',
-    b'{"v":1,"offset":-1,"bitmap":""}',
-    b'{"v":1,"offset":"7","bitmap":""}',
-    b'{"v":1,"offset":7,"bitmap":"?"}',
-    b'{"v":1,"offset":7}',
+    b'{"v":2,"offset":7,"bitmap":"","topic":""}',
+    b'{"v":1,"offset":-1,"bitmap":"","topic":""}',
+    b'{"v":1,"offset":"7","bitmap":"","topic":""}',
+    b'{"v":1,"offset":7,"bitmap":"?","topic":""}',
+    b'{"v":1,"offset":7,"topic":""}',
+    b'{"v":1,"offset":7,"bitmap":""}',
     b'{"v":1,"offset":7,"bitmap":"","topic":7}',
     b"[" * 100_000,
 ]
@@ -76,10 +76,6 @@ def test_another_format_is_no_record_and_stops_the_partition(value):
 def test_what_is_known_to_be_finished(record, copy, has_states, progress):
     value = encode(record, TOPIC) if record is not None else None
     assert combine(value, copy, topic=TOPIC, has_states=has_states) == KnownProgress(progress)
-
-
-def test_a_record_without_a_topic_is_of_the_topic_of_now():
-    assert combine(WITHOUT_TOPIC, None, topic=TOPIC, has_states=True) == KnownProgress(Committed(6, ""))
 
 
 @pytest.mark.parametrize(
@@ -160,23 +156,19 @@ records = st.none() | st.tuples(
     st.builds(
         lambda at, gaps: beyond(at, *(at + gap for gap in gaps)), offsets, st.sets(st.integers(1, 9), min_size=1)
     ),
-    topics | st.none(),
+    topics,
 )
 copies = st.none() | st.builds(GroupCopy, offsets, topics | st.just(UNNAMED))
 
 
 def written(record):
-    """Return the record's value, also that of an earlier release."""
-    if record is None:
-        return None
-    progress, topic = record
-    return encode(progress, topic) if topic else encode(progress, TOPIC).replace(b',"topic":"topic of now"', b"")
+    return None if record is None else encode(*record)
 
 
 def finished_by(record, copy):
-    """Return the offsets that a record or a copy calls finished, if its topic is the topic of now or unknown."""
+    """Return the offsets that a record of this topic calls finished, or a copy of it or of an unknown topic."""
     found = set()
-    if record is not None and record[1] in {TOPIC, None}:
+    if record is not None and record[1] == TOPIC:
         tracker = OffsetTracker(*record[0])
         found |= {*range(tracker.watermark), *tracker.finished_beyond()}
     if copy is not None and copy.topic in {TOPIC, UNNAMED} and not (record is not None and record[1] == DELETED):
