@@ -36,13 +36,13 @@ from consumers.tracing import TracedHandler
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
 from runtime.clocks import steady
+from runtime.credentials.digest_key import read_digest_key
 from runtime.credentials.phi_keys import phi_keys
 from runtime.exits import StartupError
 from runtime.gc import tune_gc
 from runtime.metrics import PayerLabels
 from runtime.outages.outage import Outage
 from runtime.process import Process, run
-from runtime.settings import Settings, WorkerSettings, read_secret
 from runtime.tracing.traces import open_traces
 from schemas.records import source
 from schemas.topics import Topics, catalogue
@@ -52,20 +52,14 @@ if TYPE_CHECKING:
     from consumers.engine import Done, Invocation, Record, RetryAt
     from runtime.admin.answers import Resumed, StillStopped
     from runtime.admin.resume import ResumeRequest
+    from runtime.settings import Settings
     from schemas.sealing import Keys
 
-_SECRET_BYTES = 16
 _HEALTH_SECONDS = 0.5
 _SUSPENDED_SECONDS = 3.0
 # The most bytes of a partition's unfinished records (`gateway plan` uses it), and of an authorization's state.
 READ_AHEAD_BYTES = 16 << 20
 STATE_BYTES = 256 << 10
-
-
-class DigestKeyRefused(StartupError):
-    """The digest key is unusable."""
-
-    title = "digest key"
 
 
 class TopicRefused(StartupError):
@@ -227,19 +221,6 @@ async def _resume(engine: Engine, process: Process, command: ResumeRequest) -> R
     ]
     process.log.warning("engine.partitions_resumed", partitions=resumed, operator=command.operator, why=command.why)
     return {"resumed": resumed, "stopped": left}
-
-
-def read_digest_key(worker: WorkerSettings) -> bytes:
-    """Return the digest key. Raise DigestKeyRefused if it is missing or too short."""
-    path = worker.digest_key_file
-    if path is None:
-        raise DigestKeyRefused(["GATEWAY_WORKER__DIGEST_KEY_FILE is not set"])
-    key = read_secret(path).get_secret_value().encode()
-    if len(key) < _SECRET_BYTES:
-        raise DigestKeyRefused(
-            [f"GATEWAY_WORKER__DIGEST_KEY_FILE: the secret has {len(key)} bytes, at least {_SECRET_BYTES} are needed"]
-        )
-    return key
 
 
 async def _report_health(engine: Engine, process: Process) -> None:

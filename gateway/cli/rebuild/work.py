@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection
 
 from adapters.kafka.cluster import open_cluster
 from consumers.engine.core.progress import GroupCopy
-from consumers.worker import read_digest_key
 from offline.rebuild.partition import RebuildInput
 from offline.rebuild.rebuild import Rebuild, Rebuilt
 from offline.stopped import OfflineRefused, await_no_members, find_all
+from runtime.credentials.digest_key import read_digest_key
 from runtime.credentials.phi_keys import phi_keys
 from runtime.settings import AccessSettings
 from schemas.topics import catalogue
