@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from adapters.kafka.clients import bounded_stop, groupless_consumer, idempotent_producer
+from adapters.kafka.topic_reader import TopicRecord
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
@@ -25,6 +26,15 @@ class Extent(NamedTuple):
 
     begin: int
     end: int
+
+
+class SourceRecord(TopicRecord, Protocol):
+    """The fields of a record that a migration or a rebuild reads."""
+
+    @property
+    def partition(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
 
 
 async def read_partitions(

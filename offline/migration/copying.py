@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapters.kafka.topic_copy import Extent, RecordWriter, read_partitions
+from adapters.kafka.topic_copy import Extent, RecordWriter, SourceRecord, read_partitions
 from consumers.engine.core.progress import PROGRESS_KEY, RESERVED_KEYS
-from offline.migration.merge import Merge, SourceRecord
+from offline.migration.merge import Merge
 from offline.migration.plan import PLAN_KEY
 from runtime.settings import KafkaSettings
 

@@ -7,18 +7,8 @@ ones. The order follows from the records alone.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
-from adapters.kafka.topic_reader import TopicRecord
-
-
-class SourceRecord(TopicRecord, Protocol):
-    """The fields of a Kafka record that a migration copies."""
-
-    @property
-    def partition(self) -> int: ...  # noqa: D102 - see the class
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
+from adapters.kafka.topic_copy import SourceRecord
 
 
 class Merge:

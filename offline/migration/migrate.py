@@ -9,12 +9,11 @@ progress. A second run finds the plan, skips what the first one wrote, and conti
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
-from adapters.kafka.topic_copy import Extent, RecordWriter, extents_of, open_writer
+from adapters.kafka.topic_copy import Extent, RecordWriter, SourceRecord, extents_of, open_writer
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.progress import PROGRESS_KEY, ProgressUnreadable, decode, encode
 from consumers.engine.state_store import input_key
 from offline.migration.copying import Copied, Newest, copy, find_newest, ordered, read_back
-from offline.migration.merge import SourceRecord
 from offline.migration.plan import PLAN_KEY, PLAN_PARTITION, MigrationPlan, PlanUnreadable
 from offline.migration.progress import NewProgress
 from offline.stopped import OfflineRefused, settled_extents

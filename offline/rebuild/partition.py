@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from adapters.kafka.topic_copy import Extent, read_partitions
+from adapters.kafka.topic_copy import Extent, SourceRecord, read_partitions
 from consumers.applier.task import read
 from consumers.authorization.recent_commands import KEPT_SECONDS
 from consumers.authorization.state import AuthorizationState
@@ -15,7 +15,6 @@ from consumers.engine import Output, Record
 from consumers.engine.core.offset_tracker import WINDOW, Committed, OffsetTracker
 from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.state_store import state_record
-from offline.migration.merge import SourceRecord
 from offline.rebuild.history import History
 from offline.rebuild.logged import LoggedCommand, ended, logged
 from offline.rebuild.state import rebuilt
