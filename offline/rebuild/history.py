@@ -132,7 +132,7 @@ class History:
                 return  # a read is not among the recent commands
             case HandoffAccessGranted():
                 until = event.expires_at.timestamp()
-                grant = GrantRecorded(event.handoff_id, event.operator, event.caller or "", until, cause or "")
+                grant = GrantRecorded(event.handoff_id, event.operator, event.caller, until, cause or "")
                 self.state, _ = reduce(self.state, grant, at)
             case RecentCommandsEmptied(of_caller=of_caller):
                 self.recent = [one for one in self.recent if of_caller not in {None, one.caller}]
@@ -140,7 +140,7 @@ class History:
                 pass
         if cause is not None:
             is_grant = isinstance(event, HandoffAccessGranted)
-            self._add_recent(Ended(at, cause, 0, event.caller or "", is_grant=is_grant))
+            self._add_recent(Ended(at, cause, 0, event.caller, is_grant=is_grant))
 
     def _add_recent(self, ended: Ended) -> None:
         if ended.at >= self.recent_since:
