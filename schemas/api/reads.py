@@ -109,7 +109,8 @@ class LastGrant(OpenModel):
         default=None, description="person (the operator's own token) or caller (the service stated it)."
     )
     caller: Public[Name | None] = Field(
-        default=None, description="The authenticated caller that received the link; absent for older grants."
+        default=None,
+        description="The authenticated caller that received the link; absent once the grant's event is past retention.",
     )
     expires_at: Public[Time] = Field(description="When the link expires.")
 

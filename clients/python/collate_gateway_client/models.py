@@ -198,7 +198,7 @@ class LastGrant(TypedDict):
     assertedBy: NotRequired[AssertedBy]
     """person (the operator's own token) or caller (the service stated it)."""
     caller: NotRequired[str]
-    """The authenticated caller that received the link; absent for older grants."""
+    """The authenticated caller that received the link; absent once the grant's event is past retention."""
     expiresAt: str
     """When the link expires."""
 

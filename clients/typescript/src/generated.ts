@@ -2326,7 +2326,7 @@ export interface components {
             operator: string;
             /** @description person (the operator's own token) or caller (the service stated it). */
             assertedBy?: components["schemas"]["AssertedBy"];
-            /** @description The authenticated caller that received the link; absent for older grants. */
+            /** @description The authenticated caller that received the link; absent once the grant's event is past retention. */
             caller?: string;
             /**
              * Format: date-time
