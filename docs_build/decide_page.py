@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from consumers.applier.decision.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Watch, Write
 from consumers.applier.reasons import WAITING
 from consumers.authorization.wait_reasons import WaitReason
-from schemas.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.reasons import DeadLetterCause, OutcomeReason
 
 _HEAD = """# How a command is decided
 
-Made from `consumers/applier/decision/decide.py`, `consumers/applier/reasons.py` and `schemas/reasons.py` by
+Made from `consumers/applier/decision/decide.py`, `consumers/applier/reasons.py` and `schemas/events/reasons.py` by
 `make docs`; change it there.
 
 Each decision follows a new read of the authorization, and of the handoff if needed. The first row whose condition

@@ -22,8 +22,8 @@ from runtime.settings import CollateSettings
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
+from schemas.events.reasons import OutcomeReason
 from schemas.identity import canonical_json
-from schemas.reasons import OutcomeReason
 from schemas.times import parse_time
 
 # The default: no answer of the API tells the worker's setting.

@@ -34,7 +34,7 @@ from schemas.commands import (
     RecordRead,
     ReleaseHandoff,
 )
-from schemas.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.reasons import DeadLetterCause, OutcomeReason
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext

@@ -13,8 +13,8 @@ from consumers.engine import Failure, Record
 from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
 from schemas.enums import Outcome
 from schemas.events import CommandDeadLettered
+from schemas.events.reasons import DeadLetterCause
 from schemas.fields.scalars import word
-from schemas.reasons import DeadLetterCause
 
 # Neither a deployment nor a change at Collate can be the cause, so these do not count towards the share of dead letters
 # above which a partition stops. After a long outage of Collate every waiting command is too old.

@@ -30,7 +30,7 @@ from consumers.engine import Done, RetryAt
 from runtime.logs import get_log
 from schemas.enums import Effect, Outcome
 from schemas.events import CommandWaiting
-from schemas.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.reasons import DeadLetterCause, OutcomeReason
 
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consumers.applier import dead_letters, outcome
 from consumers.authorization.recent_commands import CommandEnd
-from schemas.reasons import OutcomeReason
+from schemas.events.reasons import OutcomeReason
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext

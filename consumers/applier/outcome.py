@@ -19,8 +19,8 @@ from schemas.events import (
     VersionFloorLowered,
     WouldSend,
 )
+from schemas.events.reasons import DeadLetterCause, OutcomeReason
 from schemas.operator_decision import OperatorDecision
-from schemas.reasons import DeadLetterCause, OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)

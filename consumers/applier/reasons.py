@@ -1,10 +1,10 @@
-"""What the worker derives from the reasons of `schemas/reasons.py`, and the advice of a command that waits."""
+"""What the worker derives from the reasons of `schemas/events/reasons.py`, and the advice of a command that waits."""
 
 from types import MappingProxyType
 from typing import Final
 
 from consumers.authorization.wait_reasons import WaitReason
-from schemas.reasons import OutcomeReason
+from schemas.events.reasons import OutcomeReason
 
 # Of a record that is rejected before its first step: they end nothing of the command itself.
 REFUSALS: Final = frozenset({OutcomeReason.NOT_DEAD_LETTERED, OutcomeReason.TOO_MANY_COMMANDS})

@@ -26,7 +26,7 @@ from consumers.authorization.wait_reasons import WaitReason
 from schemas.commands import HandoffClose
 from schemas.enums import Effect
 from schemas.events import WouldSend
-from schemas.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.reasons import DeadLetterCause, OutcomeReason
 
 if TYPE_CHECKING:
     from consumers.applier.execution import CommandExecution

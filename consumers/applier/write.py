@@ -32,7 +32,7 @@ from consumers.authorization.state import MOST_ENDED_INTENTS, CommandWork, Ended
 from schemas.collate.handoff import CloseAnswer, HandoffState, ManualHandoff
 from schemas.commands import HandoffClose
 from schemas.enums import Effect
-from schemas.reasons import DeadLetterCause
+from schemas.events.reasons import DeadLetterCause
 
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure, Result

@@ -1,4 +1,7 @@
-"""Each caller's share of the recent commands (decision 0010). Pure functions over base64 text.
+"""Which ids a state keeps of commands that ended, and each caller's share of them (decision 0010). Pure.
+
+The worker and a rebuild of the state call the same functions: `add_run`, `add_grant` and `add_id` on a state. `now` is
+when the command ended; an id that ended more than a day before `until` is dropped. The callers are base64 text:
 
     4 bytes of the command id | 2 bytes of the caller's tag
 
@@ -12,7 +15,8 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from consumers.authorization import recent_commands
-from consumers.authorization.recent_commands import MOST, CommandEnd
+from consumers.authorization.recent_commands import MOST, CommandEnd, is_kept
+from consumers.authorization.state import AuthorizationState
 
 SHARE: Final = 256
 # The rest of the share is for redrives and access grants.
@@ -27,6 +31,63 @@ class Forgotten(NamedTuple):
 
     tag: bytes
     ended_at: float
+
+
+def add_id(
+    state: AuthorizationState,
+    record_id: str,
+    digest: bytes,
+    end: CommandEnd,
+    caller: str,
+    *,
+    now: float,
+    until: float,
+    over_share: bool = False,
+) -> AuthorizationState:
+    """Add one id. `over_share`: the command was rejected because its caller's share is full."""
+    packed, callers, lost = add(
+        state.recent_commands,
+        state.recent_callers,
+        record_id,
+        digest,
+        end,
+        caller=caller,
+        now=now,
+        until=until,
+        over_share=over_share,
+    )
+    forgotten = state.recent_forgotten
+    if lost is not None:
+        tag = lost.tag.hex()
+        others = {key: at for key, at in forgotten.items() if key != tag and is_kept(at, until)}
+        forgotten = others | {tag: max(lost.ended_at, forgotten.get(tag, 0.0))}
+    return state.replace(recent_commands=packed, recent_callers=callers, recent_forgotten=forgotten)
+
+
+def add_run(
+    state: AuthorizationState,
+    command_id: str,
+    record_id: str,
+    digest: bytes,
+    end: CommandEnd,
+    *,
+    caller: str,
+    now: float,
+    until: float,
+) -> AuthorizationState:
+    """Add a run of a command that finished or was dead-lettered. The record of a redrive has an id of its own."""
+    for id_ in dict.fromkeys((command_id, record_id)):
+        state = add_id(state, id_, digest, end, caller, now=now, until=until)
+    return state
+
+
+def add_grant(
+    state: AuthorizationState, record_id: str, digest: bytes, caller: str, *, now: float, until: float
+) -> AuthorizationState:
+    """Add an access grant, unless its caller's share is full: a repeat of it grants nothing more."""
+    if count(state.recent_commands, state.recent_callers, caller, until) >= SHARE:
+        return state
+    return add_id(state, record_id, digest, CommandEnd.FINISHED, caller, now=now, until=until)
 
 
 def add(

@@ -11,7 +11,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from consumers.authorization import recent_callers, recent_commands, recent_ends
+from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import Observed
 from consumers.authorization.reducer import reduce
 from consumers.authorization.reduction import PendingEvent
@@ -130,21 +130,21 @@ class UnitOfWork:
     ) -> None:
         """Keep the id of a record that ended, so that a duplicate is recognised."""
         now, until = self._invocation.now, self._recent_until
-        self.state = recent_ends.add_id(
+        self.state = recent_callers.add_id(
             self.state, record_id, digest, end, caller, now=now, until=until, over_share=over_share
         )
 
     def add_recent_run(self, command_id: str, record_id: str, digest: bytes, end: CommandEnd, caller: str) -> None:
         """Keep the ids of a command's run that ended."""
         now, until = self._invocation.now, self._recent_until
-        self.state = recent_ends.add_run(
+        self.state = recent_callers.add_run(
             self.state, command_id, record_id, digest, end, caller=caller, now=now, until=until
         )
 
     def add_recent_grant(self, record_id: str, digest: bytes, caller: str) -> None:
         """Keep the id of an access grant, unless its caller's share is full."""
         now, until = self._invocation.now, self._recent_until
-        self.state = recent_ends.add_grant(self.state, record_id, digest, caller, now=now, until=until)
+        self.state = recent_callers.add_grant(self.state, record_id, digest, caller, now=now, until=until)
 
     def empty_recent_commands(self, caller: str | None) -> int:
         """Forget the recent commands of a caller, or of all; return their number."""

@@ -37,10 +37,10 @@ from schemas.events import (
     HandoffOpened,
     HandoffReconciled,
 )
+from schemas.events.reasons import OutcomeReason
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import word
 from schemas.public_fields import public_json
-from schemas.reasons import OutcomeReason
 from schemas.records import PublishedEvent
 
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"

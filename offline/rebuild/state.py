@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from consumers.applier.reasons import REFUSALS
-from consumers.authorization import recent_commands, recent_ends
+from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.handoffs import OPERATION_OF
 from consumers.authorization.recent_commands import CommandEnd, digest_prefix
 from consumers.authorization.state import (
@@ -26,7 +26,7 @@ from offline.rebuild.history import Ended, History
 from offline.rebuild.logged import LoggedCommand, first_unended
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
 from schemas.enums import ClosedBy
-from schemas.reasons import OutcomeReason
+from schemas.events.reasons import OutcomeReason
 
 # Of a command whose record is gone: a repeat of it is a key conflict, and is not applied.
 _NO_DIGEST: Final = b"\x00" * 32
@@ -215,15 +215,15 @@ def _with_end(
     """Add the ids that the worker kept of one end."""
     how = CommandEnd.DEAD_LETTERED if end.is_dead_lettered else CommandEnd.FINISHED
     if end.is_grant:
-        return recent_ends.add_grant(state, record_id, digest, end.caller, now=end.at, until=until)
+        return recent_callers.add_grant(state, record_id, digest, end.caller, now=end.at, until=until)
     if end.reason in REFUSALS:
         is_over = end.reason == OutcomeReason.TOO_MANY_COMMANDS
-        return recent_ends.add_id(
+        return recent_callers.add_id(
             state, record_id, digest, how, end.caller, now=end.at, until=until, over_share=is_over
         )
     if end.is_discard:  # the run itself was added when it was dead-lettered
         record_id = end.command_id
-    return recent_ends.add_run(
+    return recent_callers.add_run(
         state, end.command_id, record_id, digest, how, caller=end.caller, now=end.at, until=until
     )
 

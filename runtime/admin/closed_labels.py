@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge
 
 from runtime.metrics import Metrics
 from schemas.enums import CommandType
-from schemas.reasons import DeadLetterCause
+from schemas.events.reasons import DeadLetterCause
 
 Labels = tuple[str, ...]
 

@@ -13,7 +13,7 @@ from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
-from schemas.reasons import OutcomeReason
+from schemas.events.reasons import OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)

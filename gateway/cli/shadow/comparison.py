@@ -25,7 +25,7 @@ from schemas.events import (
     HandoffOpened,
     HandoffReconciled,
 )
-from schemas.reasons import OutcomeReason
+from schemas.events.reasons import OutcomeReason
 from schemas.records import PublishedEvent
 
 

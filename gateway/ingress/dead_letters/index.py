@@ -17,8 +17,8 @@ from schemas.api.dead_letters import DeadLetterSelection, DeadLetterSummary
 from schemas.api.queries import DeadLettersQuery
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import PREFIX
+from schemas.events.reasons import DeadLetterCause
 from schemas.fields.scalars import is_command_id, is_id
-from schemas.reasons import DeadLetterCause
 from schemas.records import UnreadableRecord, read_dead_letter
 
 MAX_ENTRIES = 20_000

@@ -11,7 +11,7 @@ from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecor
 from runtime.settings import WorkerSettings
 from schemas.commands import Discard, HandoffClose, HandoffRequest, Original, Redrive, UnableToComplete
 from schemas.enums import CommandType, DecisionReason, EventType
-from schemas.reasons import DeadLetterCause
+from schemas.events.reasons import DeadLetterCause
 
 REFUSED = {"status": 400, "code": "bad_request", "when": "before"}
 

@@ -24,7 +24,7 @@ from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, Revoked
 from schemas.enums import ReportedOutcome
-from schemas.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.reasons import DeadLetterCause, OutcomeReason
 
 SUBMITTED = Completed(reported_outcome=ReportedOutcome.SUBMITTED)
 
