@@ -16,13 +16,20 @@ from typing import Any, Final, NamedTuple
 
 from consumers.applier.decision.decide import AlreadyDone, Decision, Reject, RereadLater, Watch, Write, decide
 from consumers.applier.decision.decision_input import DecisionInput
-from consumers.applier.task import CommandPayload
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
-from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
+from schemas.commands import (
+    AuthorizationWatch,
+    CallerCommand,
+    Completed,
+    HandoffClose,
+    HandoffRequest,
+    Revoked,
+    UnableToComplete,
+)
 from schemas.enums import ReportedOutcome
 from schemas.published import PUBLISHED
 
@@ -58,7 +65,7 @@ _COVERED: Final = ("none", "rev_1", "rev_2")
 _POINTERS: Final = ("none", "mh_1")
 _WAITS: Final = (0, 60, 600)
 _SUBMITTED: Final = Completed(reported_outcome=ReportedOutcome.SUBMITTED)
-_PAYLOADS: Final = MappingProxyType[str, CommandPayload](
+_PAYLOADS: Final = MappingProxyType[str, CallerCommand](
     {
         "handoff.request": HandoffRequest(),
         "handoff.request accepting rev_1": HandoffRequest(accepted_review_snapshot_id="rev_1"),

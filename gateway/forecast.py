@@ -14,23 +14,20 @@ from collate_gateway_client import models
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
 from consumers.applier.decision.decision_input import STALE_READ_SECONDS, DecisionInput
 from consumers.applier.reasons import WAITING
-from consumers.applier.task import REQUEST_EXPIRY, CommandPayload
+from consumers.applier.task import REQUEST_EXPIRY
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState
 from runtime.settings import CollateSettings
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
-from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
+from schemas.commands import CALLER_COMMANDS, AuthorizationWatch, CallerCommand, HandoffRequest
 from schemas.events.reasons import OutcomeReason
 from schemas.identity import canonical_json
 from schemas.times import parse_time
 
 # The default: no answer of the API tells the worker's setting.
 _KEY_RETENTION: Final[timedelta] = CollateSettings.model_fields["key_retention"].default
-_PAYLOADS: Final[dict[str, type[CommandPayload]]] = {
-    model.TYPE.value: model for model in (HandoffRequest, HandoffClose, AuthorizationWatch)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def _after_writes(dead_letter: models.DeadLetterDetail, decided: Forecast, now: 
     )
 
 
-def _expired(dead_letter: models.DeadLetterDetail, payload: CommandPayload, now: datetime) -> Forecast | None:
+def _expired(dead_letter: models.DeadLetterDetail, payload: CallerCommand, now: datetime) -> Forecast | None:
     if dead_letter["sent"] or isinstance(payload, AuthorizationWatch):
         return None
     expires_at = payload.expires_at
@@ -130,11 +127,11 @@ def _expired(dead_letter: models.DeadLetterDetail, payload: CommandPayload, now:
     return Forecast("expired", sentence)
 
 
-def _payload(dead_letter: models.DeadLetterDetail) -> CommandPayload | None:
+def _payload(dead_letter: models.DeadLetterDetail) -> CallerCommand | None:
     """Return the payload without free text, which no decision reads; None if the API refuses a redrive."""
     if not dead_letter["canRedrive"]:
         return None
-    body, model = dead_letter.get("asks"), _PAYLOADS.get(dead_letter.get("command") or "")
+    body, model = dead_letter.get("asks"), CALLER_COMMANDS.get(dead_letter.get("command") or "")
     if body is None or model is None:
         return None
     result = body.get("result")

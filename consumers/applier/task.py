@@ -40,7 +40,6 @@ from schemas.sealing import Keys
 # The API promises it: a handoff.request without `expiresAt` expires an hour after its acceptance.
 REQUEST_EXPIRY: Final = timedelta(hours=1)
 
-CommandPayload = CallerCommand
 OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
 RecordPayload = RecordAccess | RecordRead | ReleaseHandoff | OperatorPayload
 _PASSES: Final = LowerVersionFloor
@@ -69,7 +68,7 @@ class CommandTask:
     record_id: str
     caller: str
     authorization_id: str
-    payload: CommandPayload
+    payload: CallerCommand
     accepted_at: float
     alive_since: float
     digest: bytes
@@ -239,7 +238,7 @@ def turn_of(record: Record) -> Turn:
     return Turn(source, is_urgent=type_.startswith(_URGENT) or person_of(source) is not None)
 
 
-def request_body(payload: CommandPayload) -> bytes:
+def request_body(payload: CallerCommand) -> bytes:
     """Return the body of the command's write: always the same bytes (docs/collate-contract.md §5.1, §5.4 to §5.6).
 
     Raises ValueError if the command writes nothing.

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters.collate.operations import Operation
-from consumers.applier.task import CommandPayload, CommandTask
+from consumers.applier.task import CommandTask
 from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState, Closer, Handoff
 from schemas.collate.authorization import ActionType, PriorAuthorization, Status, snapshot_refusal
 from schemas.collate.handoff import HandoffState, ManualHandoff
-from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
+from schemas.commands import CallerCommand, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import CloseReport
 
 # How long a read that contradicts the state counts as the read of a lagging replica. Later it counts as the truth.
@@ -35,7 +35,7 @@ class DecisionInput:
         only_opener: the caller, if it may close only the handoffs that it opened.
     """
 
-    payload: CommandPayload
+    payload: CallerCommand
     authorization: PriorAuthorization | None
     state: AuthorizationState
     waited_seconds: float
@@ -46,7 +46,7 @@ class DecisionInput:
     @classmethod
     def of(
         cls,
-        payload: CommandPayload,
+        payload: CallerCommand,
         observation: Observed | MissingAuthorization,
         state: AuthorizationState,
         *,
