@@ -23,7 +23,7 @@ class FailedDelivery(OpenModel):
         partition, offset: of the event on `events`.
         since: the time of the first try, Unix seconds.
         dead_at: the time of the dead letter, Unix seconds.
-        result: of the last try: `status_5xx`, `read_timeout`, `unreadable` (it is no CloudEvent) and others.
+        result: of the last try: `status_5xx`, `read_timeout`, `unreadable` (`delivery.message_of`) and others.
         status: of the last response; None without a response.
     """
 

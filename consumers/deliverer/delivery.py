@@ -15,14 +15,15 @@ from adapters.http.cause import Cause
 from adapters.http.connection import NoResponse
 from adapters.http.retry_after import retry_after_seconds
 from adapters.webhooks.transport import AddressForbidden, WebhookTransport
-from schemas.cloudevents import Envelope, to_http
-from schemas.fields.webhook_signature import sign
+from schemas.cloudevents import CloudEventError, Envelope, to_http
+from schemas.fields.webhook_signature import is_message_id, sign
 
 _GONE: Final = 410
 _ASKS_TO_WAIT: Final = frozenset({429, 503})
 _SERVER_ERROR: Final = 500
 FORBIDDEN_ADDRESS: Final = "forbidden_address"
 REDIRECT: Final = "redirect"
+UNREADABLE: Final = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,15 @@ def write_message(envelope: Envelope) -> WebhookMessage:
     """Return the message of an event. Raises CloudEventError if its data is not JSON."""
     headers, body = to_http(envelope, "structured")
     return WebhookMessage(envelope.id, body, tuple(headers))
+
+
+def message_of(envelope: Envelope) -> WebhookMessage | None:
+    """Return the message of any record's event; None if its data is not JSON, or a signature cannot cover its id."""
+    try:
+        message = write_message(envelope)
+    except CloudEventError:
+        return None
+    return message if is_message_id(message.id) else None
 
 
 def signed_headers(message: WebhookMessage, secrets: tuple[bytes, ...], now: float) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@
     first failure       -> its time is committed, then RetryAt
     failure after a day -> Done with a dead letter; then the key's next event
     410                 -> the gate stops, the stop is stored (`stored_stop`), RetryAt
-    no CloudEvent       -> Done with a dead letter
+    unreadable          -> Done with a dead letter
 
 Else the handler commits nothing before a request: a repeated request is allowed, a missing one is not. The engine runs
 one invocation of a key at a time, so the next event of an authorization is sent only after this one has ended.
@@ -21,19 +21,25 @@ import structlog
 
 from consumers.deliverer.backoff import pause_seconds
 from consumers.deliverer.dead_letter import FailedDelivery, dead_letter_headers
-from consumers.deliverer.delivery import Delivered, NotDelivered, Outcome, ReceiverGone, WebhookMessage, write_message
+from consumers.deliverer.delivery import (
+    UNREADABLE,
+    Delivered,
+    NotDelivered,
+    Outcome,
+    ReceiverGone,
+    WebhookMessage,
+    message_of,
+)
 from consumers.deliverer.gate import DeliveryWait, Gate
 from consumers.deliverer.numbers import SubscriptionNumbers
 from consumers.deliverer.pending import PendingDelivery, read_pending
 from consumers.deliverer.subscription import Subscription
 from consumers.engine import UNCHANGED, Done, Failure, Invocation, Output, Record, RetryAt
 from schemas.cloudevents import CloudEventError, from_kafka
-from schemas.fields.webhook_signature import is_message_id
 
 log = structlog.get_logger(__name__)
 
 _STOPPED_SECONDS: Final = 10.0
-_UNREADABLE: Final = "unreadable"
 
 Deliver = Callable[[WebhookMessage, float], Awaitable[Outcome]]
 
@@ -71,12 +77,11 @@ class DeliveryHandler:
             envelope = from_kafka(record.headers, record.value)
             if not self.subscription.accepts.accepts(envelope):
                 return _done(invocation)
-            message = write_message(envelope)
-            is_readable = is_message_id(message.id)
+            message = message_of(envelope)
         except CloudEventError:
-            is_readable = False
-        if not is_readable:
-            return self._dead_letter(invocation, record, invocation.now, NotDelivered(_UNREADABLE))
+            message = None
+        if message is None:
+            return self._dead_letter(invocation, record, invocation.now, NotDelivered(UNREADABLE))
         held = self.gate.enter(record.key, invocation.steady)
         if held is not None:
             return RetryAt(invocation.now + held.seconds, held.reason)

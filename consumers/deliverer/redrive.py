@@ -19,7 +19,16 @@ from adapters.kafka.clients import bounded_stop, idempotent_producer
 from adapters.kafka.topic_reader import TopicRecord, open_reader, partitions_of
 from adapters.webhooks.transport import WebhookTransport
 from consumers.deliverer.dead_letter import FailedDelivery, ended_headers, read_ended, read_failed_delivery
-from consumers.deliverer.delivery import Delivered, NotDelivered, Outcome, ReceiverGone, deliver, write_message
+from consumers.deliverer.delivery import (
+    UNREADABLE,
+    Delivered,
+    NotDelivered,
+    Outcome,
+    ReceiverGone,
+    WebhookMessage,
+    deliver,
+    message_of,
+)
 from consumers.deliverer.subscription import Subscription
 from runtime.settings import DelivererProcessSettings
 from schemas.cloudevents import CloudEventError, Envelope, KafkaHeaders, from_kafka
@@ -42,16 +51,19 @@ class UndeliveredEvent:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedEvent:
-    """An event to deliver once more, with its place on `events`."""
+    """An event to deliver once more, with its place on `events`. `event` is None if its record is no CloudEvent."""
 
     partition: int
     offset: int
-    event: Envelope
+    event: Envelope | None
 
 
 @dataclass(slots=True)
 class RedriveResult:
-    """The result of a redrive. `stopped` has the position of the first undelivered event of each stopped partition."""
+    """The result of a redrive. `stopped` has the position of the first undelivered event of each stopped partition.
+
+    `skipped` counts the unreadable events: no receiver can get them.
+    """
 
     delivered: int = 0
     skipped: int = 0
@@ -85,9 +97,6 @@ async def redrive_dead_letters(
     topic = subscription_topics(settings.topics.prefix, subscription.name).dead_letters.name
     by_partition: dict[int, list[ReplayedEvent]] = {}
     for dead_letter in dead_letters:
-        if dead_letter.event is None:
-            result.skipped += 1
-            continue
         failed = dead_letter.failed
         by_partition.setdefault(failed.partition, []).append(
             ReplayedEvent(failed.partition, failed.offset, dead_letter.event)
@@ -97,8 +106,8 @@ async def redrive_dead_letters(
         async with asyncio.timeout(_SEND_SECONDS):
             await producer.start()
 
-        async def end(event: ReplayedEvent) -> None:
-            key = (event.event.subject or "").encode()
+        async def end(event: ReplayedEvent, subject: str | None) -> None:
+            key = (subject or "").encode()
             headers = list(ended_headers(f"{event.partition}:{event.offset}"))
             async with asyncio.timeout(_SEND_SECONDS):
                 await producer.send_and_wait(topic, None, key=key, headers=headers, partition=event.partition)
@@ -159,7 +168,7 @@ class _Sender:
         subscription: Subscription,
         result: RedriveResult,
         on_event: Callable[[ReplayedEvent, Outcome], None],
-        end: Callable[[ReplayedEvent], Awaitable[None]] | None = None,
+        end: Callable[[ReplayedEvent, str | None], Awaitable[None]] | None = None,
     ) -> None:
         self._transport = transport
         self._subscription = subscription
@@ -171,7 +180,12 @@ class _Sender:
         for event in events:
             if event.partition in self._result.stopped:
                 return
-            outcome = await self._try(event)
+            message = None if event.event is None else message_of(event.event)
+            if event.event is None or message is None:
+                self._on_event(event, NotDelivered(UNREADABLE))
+                self._result.skipped += 1
+                continue
+            outcome = await self._try(message)
             self._on_event(event, outcome)
             if not isinstance(outcome, Delivered):
                 why = "gone" if isinstance(outcome, ReceiverGone) else outcome.result
@@ -179,10 +193,9 @@ class _Sender:
                 return
             self._result.delivered += 1
             if self._end is not None:
-                await self._end(event)
+                await self._end(event, event.event.subject)
 
-    async def _try(self, event: ReplayedEvent) -> Outcome:
-        message = write_message(event.event)
+    async def _try(self, message: WebhookMessage) -> Outcome:
         for number in range(1, _TRIES + 1):
             outcome = await deliver(self._transport, message, self._subscription.secrets, time.time())
             if not isinstance(outcome, NotDelivered) or number == _TRIES:
@@ -205,10 +218,12 @@ def _wanted(
 ) -> list[ReplayedEvent]:
     found = []
     for record in records:
-        event = _event(record.headers, record.value) if record.offset < end else None
-        if event is None or not subscription.accepts.accepts(event):
-            continue
-        if authorization_id in {None, event.subject}:
+        if record.offset >= end:
+            break
+        event = _event(record.headers, record.value)
+        # A record that is no CloudEvent has no type and no subject.
+        is_accepted = event is None or subscription.accepts.accepts(event)
+        if is_accepted and authorization_id in {None, event.subject if event else None}:
             found.append(ReplayedEvent(number, record.offset, event))
     return found
 

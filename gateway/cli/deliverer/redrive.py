@@ -27,7 +27,7 @@ class RedrivenLine(TypedDict):
     position: str
     authorization: str | None
     sequence: int | None
-    event: str
+    event: str | None
     result: str
 
 
@@ -78,7 +78,8 @@ def redrive(
     Exit codes:
 
       0   everything was delivered
-      1   a partition stopped at an event that the receiver does not accept: run it again from there
+      1   a partition stopped at an event that the receiver does not accept: run it again from there;
+          or an event was skipped, because it is unreadable: no receiver can get it
       69  Kafka is unreachable
     """
     from consumers.deliverer.redrive import (  # noqa: PLC0415 - as above
@@ -102,9 +103,8 @@ def redrive(
         undelivered = [
             dead_letter
             for dead_letter in run_with_kafka(settings.kafka, open_dead_letters(settings, name))
-            if dead_letter.event is not None
-            and event in {None, dead_letter.event.id}
-            and authorization in {None, dead_letter.event.subject}
+            if event in {None, dead_letter.event.id if dead_letter.event else None}
+            and authorization in {None, dead_letter.event.subject if dead_letter.event else None}
         ]
         if event is not None and not undelivered:
             fail(Exit.FAILED, "the subscription has no open dead letter of this event")
@@ -122,12 +122,13 @@ def _report(name: str, result: "RedriveResult", lines: list[RedrivenLine], *, as
         {"position": f"{number}:{offset}", "result": why} for number, (offset, why) in sorted(result.stopped.items())
     ]
     if as_json:
-        print_json({"subscription": name, "delivered": result.delivered, "stopped": stopped, "events": lines})
+        counts = {"delivered": result.delivered, "skipped": result.skipped}
+        print_json({"subscription": name, **counts, "stopped": stopped, "events": lines})
     else:
-        typer.echo(f"{result.delivered} delivered.")
+        typer.echo(f"{result.delivered} delivered, {result.skipped} skipped.")
         for one in stopped:
             typer.echo(f"Stopped at {one['position']}: {one['result']}.", err=True)
-    raise typer.Exit(Exit.FAILED if stopped else Exit.OK)
+    raise typer.Exit(Exit.FAILED if stopped or result.skipped else Exit.OK)
 
 
 def _position(text: str, partitions: int) -> tuple[int, int]:
@@ -151,11 +152,12 @@ def _line(replayed: "ReplayedEvent", outcome: "Outcome") -> RedrivenLine:
             result = why if status is None else f"{why} ({status})"
         case _:
             result = "gone (410)"
+    event = replayed.event
     return {
         "position": f"{replayed.partition}:{replayed.offset}",
-        "authorization": replayed.event.subject,
-        "sequence": _number(replayed.event.extensions.get("sequence")),
-        "event": replayed.event.id,
+        "authorization": event.subject if event else None,
+        "sequence": _number(event.extensions.get("sequence")) if event else None,
+        "event": event.id if event else None,
         "result": result,
     }
 

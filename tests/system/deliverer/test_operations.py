@@ -10,6 +10,7 @@ from consumers.deliverer.stored_stop import read_stop, write_stop
 from runtime.settings import KafkaSettings
 from tests.chaos.webhooks import Receiver, Reply, always, new_secret, write_atomically
 from tests.preloaded import run_gateway
+from tests.process.deliverer.conftest import event_record
 
 KEYS = 20
 
@@ -198,6 +199,29 @@ async def test_an_event_that_is_never_accepted_becomes_a_dead_letter_and_a_redri
     assert not receiver.verdict(events.sent).lost
     code, out, _ = await gateway(webhooks, "deliverer", "dead-letters", "billing")
     assert "No dead letter" in out
+
+
+async def test_a_redrive_counts_and_skips_what_no_receiver_can_get(webhooks, events, receiver, eventually):
+    """Three records are unreadable to the deliverer too: no CloudEvent, data that is not JSON, an id outside ASCII."""
+    webhooks.subscribe("billing", receiver.url)
+    await webhooks.start()
+    headers, value = event_record("auth_1")
+    await events.append("auth_1", [("x", b"y")], b"broken")
+    await events.append("auth_1", headers, b"not JSON")
+    await events.append("auth_1", [(name, "é".encode() if name == "ce_id" else text) for name, text in headers], value)
+    await events.write("auth_1")
+    await eventually(lambda: receiver.accepted)
+
+    async def results():
+        found = [one["result"] for one in await _dead_letters(webhooks)]
+        return found if len(found) == 3 else None
+
+    assert await eventually(results) == ["unreadable"] * 3
+    for which, delivered in ((("--dead-letters",), 0), (("--since", "1h"), 1)):
+        code, out, err = await gateway(webhooks, "deliverer", "redrive", "billing", *which, "--json")
+        answer = json.loads(out)
+        assert (code, answer["delivered"], answer["skipped"], answer["stopped"]) == (1, delivered, 3, []), out + err
+    assert len(await _dead_letters(webhooks)) == 3
 
 
 async def test_a_redrive_from_a_position_delivers_in_order(webhooks, events, receiver, eventually):
