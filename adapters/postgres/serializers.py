@@ -29,10 +29,9 @@ Row = Mapping[str, Any]
 
 
 def command_status(row: Row) -> CommandStatus:
-    """Return the status of a command. A command with a pending redrive is accepted again."""
-    status, redrive = row["status"], row["redrive"]
-    if status == "dead_lettered" and row["asked_redrive"] > redrive:
-        status, redrive = "accepted", row["asked_redrive"]
+    """Return the status of a command, with the number of its redrive, also of a pending one."""
+    status = row["shown_status"]
+    redrive = row["redrive"] if status == row["status"] else row["asked_redrive"]
     is_finished = status == "finished"
     return CommandStatus(
         command_id=row["command_id"],
@@ -42,7 +41,7 @@ def command_status(row: Row) -> CommandStatus:
         status=status,
         accepted_at=row["accepted_at"],
         expires_at=row["expires_at"],
-        waiting=_waits_for(row) if status in {"waiting", "dead_lettered"} else None,
+        waiting=_waits_for(row),
         finished_at=row["changed_at"] if is_finished else None,
         outcome=row["outcome"],
         effect=row["effect"],
@@ -67,9 +66,9 @@ def unfinished_command(row: Row) -> UnfinishedCommand:
         authorization_id=row["authorization_id"],
         type=row["type"],
         caller=row["caller"],
-        status=row["status"],
+        status=row["shown_status"],
         accepted_at=times["accepted_at"],
-        waiting=_waits_for({**row, **times}) if row["reason"] else None,
+        waiting=_waits_for({**row, **times}),
     )
 
 
@@ -84,7 +83,7 @@ def full_caller(row: Row) -> FullCaller:
 
 
 def _waits_for(row: Row) -> WaitsFor | None:
-    if row["reason"] is None:
+    if row["reason"] is None or row["shown_status"] not in {"waiting", "dead_lettered"}:
         return None
     return WaitsFor(
         reason=row["reason"],

@@ -17,7 +17,7 @@ from adapters.postgres.people_numbers import AT_RISK
 from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one, fetch_page
 from adapters.postgres.serializers import command_status, work_item
 from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs, Trouble, TroubleKind, TroubleList
-from schemas.api.queries import AuthorizationsQuery, CommandsQuery, CommandState
+from schemas.api.queries import AuthorizationsQuery, CommandsQuery
 from schemas.enums import PREFIX
 
 _WAITING_SINCE: LiteralString = "coalesce(a.action_required_at, a.active_since)"
@@ -154,14 +154,6 @@ class IdsByPrefix:
         return IdsFound(**await fetch_one(connection, _IDS, prefix=self.prefix, limit=MOST_FOUND))
 
 
-# The status that a reader sees: a dead letter with a pending redrive is accepted again.
-_STATUSES: Mapping[CommandState, LiteralString] = {
-    "accepted": "status <> 'finished'"
-    " AND (status = 'accepted' OR (status = 'dead_lettered' AND asked_redrive > redrive))",
-    "waiting": "status <> 'finished' AND status = 'waiting'",
-    "dead_lettered": "status <> 'finished' AND status = 'dead_lettered' AND asked_redrive <= redrive",
-    "finished": "status = 'finished'",
-}
 _COMMAND_KEY: tuple[LiteralString, ...] = ("accepted_at", "command_id")
 
 
@@ -182,8 +174,9 @@ class CommandPage:
         query, conditions = self.query, Conditions()
         # A command whose record the projector has not read yet has no time.
         conditions.add("accepted_at IS NOT NULL")
-        if query.status is not None:
-            conditions.add(_STATUSES[query.status])
+        conditions.add("shown_status = %(status)s", status=query.status)
+        if query.status not in {None, "finished"}:
+            conditions.add("status <> 'finished'")  # the condition of the index of unfinished commands
         conditions.add("authorization_id = %(authorization_id)s", authorization_id=query.authorization_id)
         conditions.add("type = %(type)s", type=query.kind and f"{PREFIX}{query.kind}.v1")
         conditions.add("reason = %(reason)s", reason=query.reason)

@@ -24,17 +24,17 @@ from schemas.api.reads import (
 Row = Mapping[str, Any]
 MAX_UNFINISHED = 10
 _UNFINISHED = """
-SELECT command_id, authorization_id, type, caller, accepted_at, status, reason, advice, until
+SELECT command_id, authorization_id, type, caller, accepted_at, shown_status, reason, advice, until
 FROM commands WHERE status <> 'finished' AND {} ORDER BY accepted_at NULLS FIRST, command_id LIMIT {}
 """
-_UNDECIDED = "status = 'dead_lettered' AND asked_redrive <= redrive"
 _FULL = f"""
 SELECT authorization_id, caller, count(*) AS rejected, max(changed_at) AS last_at FROM commands
 WHERE status = 'finished' AND reason = 'too_many_commands' AND changed_at > now() - interval '10 minutes'
 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MAX_UNFINISHED}
 """  # noqa: S608 - all parts are constants
 OVERVIEW = f"""
-WITH unfinished AS (SELECT status, reason, count(*) AS n FROM commands WHERE status <> 'finished' GROUP BY 1, 2),
+WITH unfinished AS (SELECT shown_status AS status, reason, count(*) AS n FROM commands
+    WHERE status <> 'finished' GROUP BY 1, 2),
 last_minute AS (SELECT count(*) FILTER (WHERE rank = {Rank.EVENT:d}) AS events,
     count(*) FILTER (WHERE rank = {Rank.ATTEMPT:d}) AS attempts FROM timeline WHERE at > now() - interval '1 minute')
 SELECT
@@ -43,9 +43,9 @@ SELECT
     (SELECT coalesce(json_object_agg(coalesce(reason, 'unknown'), n), '{{}}')
         FROM unfinished WHERE status = 'waiting') AS waiting,
     (SELECT coalesce(json_agg(o), '[]')
-        FROM ({_UNFINISHED.format("status <> 'dead_lettered'", MAX_UNFINISHED)}) o) AS oldest,
+        FROM ({_UNFINISHED.format("shown_status <> 'dead_lettered'", MAX_UNFINISHED)}) o) AS oldest,
     (SELECT coalesce(json_agg(d), '[]')
-        FROM ({_UNFINISHED.format(_UNDECIDED, MAX_UNFINISHED)}) d) AS dead_letters,
+        FROM ({_UNFINISHED.format("shown_status = 'dead_lettered'", MAX_UNFINISHED)}) d) AS dead_letters,
     (SELECT coalesce(json_agg(f), '[]') FROM ({_FULL}) f) AS full_callers,
     (SELECT count(*) FROM commands WHERE accepted_at > now() - interval '1 minute') AS accepted,
     (SELECT count(*) FROM commands WHERE status = 'finished' AND changed_at > now() - interval '1 minute') AS finished,

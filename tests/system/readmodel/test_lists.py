@@ -16,7 +16,7 @@ from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, Min
 from adapters.postgres.store import Store
 from adapters.postgres.views import lists
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix, TroublesOf
-from adapters.postgres.views.overview import overview, overview_with_history
+from adapters.postgres.views.overview import OVERVIEW, overview, overview_with_history
 from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
 from schemas.api.cursor import read_cursor
@@ -307,6 +307,38 @@ async def test_commands_are_found_by_each_filter(database):
         ({"since": minutes(2), "before": minutes(4)}, "23"),
     ):
         assert await database.all(commands_page(10, **filters)) == [int(one) for one in expected], filters
+
+
+async def test_a_dead_letter_with_a_pending_redrive_is_accepted_wherever_it_is_shown(database):
+    dead = {"status": "dead_lettered", "reason": "outcome_unknown", "sequence": 1}
+    await database.write(
+        command(1, "a", accepted_at=minutes(1), **dead, asked_redrive=1),
+        command(2, "a", accepted_at=minutes(2), **dead),
+        command(3, "a", accepted_at=minutes(3), **dead, asked_redrive=1, redrive=1),
+    )
+    found = (await commands_page(10)(database.connection)).commands
+    assert [(one.status, one.redrive, one.waiting is None) for one in found] == [
+        ("accepted", 1, True),
+        ("dead_lettered", None, False),
+        ("dead_lettered", 1, False),
+    ]
+    assert await database.all(commands_page(10, status="dead_lettered")) == [2, 3]
+    shown = await overview(database.connection)
+    assert shown.unfinished == {"accepted": 1, "dead_lettered": 2}
+    assert [(int(one.command_id[:8]), one.status, one.waiting) for one in shown.oldest] == [(1, "accepted", None)]
+    assert [int(one.command_id[:8]) for one in shown.dead_letters] == [2, 3]
+
+
+async def test_the_unfinished_commands_are_read_by_their_index(database):
+    await database.connection.execute("SET enable_seqscan = off")
+
+    async def plan(statement, values=None):
+        return str(await (await database.connection.execute("EXPLAIN " + statement, values)).fetchall())
+
+    for status in ("accepted", "waiting", "dead_lettered"):
+        statement, values = commands_page(10, status=status).statement()
+        assert "commands_unfinished" in await plan(statement, values | {"limit": 11})
+    assert (await plan(OVERVIEW)).count("commands_unfinished") == 3
 
 
 async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_time(database):

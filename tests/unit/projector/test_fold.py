@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.postgres.rows import NOT_DUE, Rows
-from adapters.postgres.serializers import command_status
 from consumers.projector.batch import batch_of
 from consumers.projector.fold import fold
 from consumers.projector.parsing import EventRecord, SnapshotRecord, parse
@@ -146,16 +145,6 @@ def test_a_rejected_redrive_does_not_change_its_command():
     fold(rows, [event(1, rejected)])
     assert rows.commands == {}
     assert [entry.kind for entry in rows.timeline] == ["command.finished"]
-
-
-def test_a_command_with_a_pending_redrive_is_accepted_again():
-    rows = Rows()
-    fold(rows, [event(1, dead_lettered())])
-    row = rows.commands[COMMAND]
-    assert command_status(asdict(row)).waiting.reason == "outcome_unknown"
-    row.asked_redrive = 1
-    status = command_status(asdict(row))
-    assert (status.status, status.redrive, status.waiting) == ("accepted", 1, None)
 
 
 def test_an_older_record_of_an_authorization_changes_nothing():

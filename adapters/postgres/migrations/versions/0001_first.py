@@ -43,7 +43,10 @@ CREATE TABLE commands (
     handoff_id text,
     version bigint,
     until timestamptz,
-    changed_at timestamptz
+    changed_at timestamptz,
+    -- The status that a reader sees: a dead letter with a pending redrive is accepted again.
+    shown_status text NOT NULL GENERATED ALWAYS AS
+        (CASE WHEN status = 'dead_lettered' AND asked_redrive > redrive THEN 'accepted' ELSE status END) STORED
 );
 CREATE INDEX commands_unfinished ON commands (accepted_at) WHERE status <> 'finished';
 CREATE INDEX commands_accepted ON commands (accepted_at);
