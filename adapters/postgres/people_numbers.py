@@ -17,9 +17,8 @@ _WAITING: Final = f"""
 SELECT payer_id AS payer, CASE {_CASES} ELSE '{LONGER}' END AS age, count(*) AS n,
     extract(epoch FROM max(waits))::float8 AS oldest
 FROM (
-    SELECT payer_id, now() - action_required_at AS waits FROM authorizations
-    WHERE action_required_at IS NOT NULL AND active_handoff_id IS NULL
-        AND record->>'nextAction' = 'complete_payer_interaction'
+    SELECT payer_id, now() - handoff_required_at AS waits FROM authorizations
+    WHERE handoff_required_at IS NOT NULL
 ) w GROUP BY 1, 2
 """  # noqa: S608 - all parts are constants
 _OPEN: Final = "SELECT count(*) AS n FROM authorizations WHERE active_handoff_id IS NOT NULL"

@@ -80,6 +80,7 @@ class AuthorizationRow:
     record: str
     payer_id: str | None = None
     action_required_at: datetime | None = None
+    handoff_required_at: datetime | None = None
     contradicted_at: datetime | None = None
     claimed_by: str | None = None
     due_at: datetime = NOT_DUE

@@ -44,7 +44,7 @@ STATEMENTS: MappingProxyType[str, LiteralString] = MappingProxyType(
     {
         "authorizations": f"""
 INSERT INTO authorizations (authorization_id, sequence, status, settled, active_handoff_id, active_since, updated_at,
-    record, payer_id, action_required_at, due_at, claimed_by)
+    record, payer_id, action_required_at, handoff_required_at, due_at, claimed_by)
 SELECT {_AUTHORIZATION}, 9, status, status = 'completed',
     CASE WHEN n %% (4 * %(every)s) = 0 THEN 'mhand_' || n END, CASE WHEN n %% (4 * %(every)s) = 0 THEN at END, at,
     jsonb_strip_nulls(jsonb_build_object(
@@ -64,6 +64,7 @@ SELECT {_AUTHORIZATION}, 9, status, status = 'completed',
             'reportedBy', {_PERSON}, 'closedAt', {_ISO.format("at")}, 'agreement', 'contradicts') END,
         'watchedSince', {_ISO.format("at")}, 'updatedAt', {_ISO.format("at")})),
     'payer_' || {_CHANCE} %% %(every)s, CASE WHEN n %% %(every)s = 0 THEN at END,
+    CASE WHEN n %% %(every)s = 0 AND n %% (4 * %(every)s) <> 0 THEN at END,
     CASE WHEN n %% 3 = 0 AND status <> 'completed' THEN at + interval '10 days' ELSE '{NOT_DUE.isoformat()}' END,
     'people:' || {_HOLDER}
 FROM (SELECT n, {_AT} AS at,

@@ -31,13 +31,12 @@ _FIELDS: Final = tuple(Known.model_fields)
 def known_from(authorization: PriorAuthorization) -> Known:
     """Return what a read shows."""
     action = authorization.next_action
-    resolution = action.resolution if action else None
     return Known.model_construct(
         version=authorization.version,
         status=authorization.status,
         outcome=authorization.outcome,
         action=action.type if action else None,
-        resolution=resolution.kind if resolution else None,
+        resolution=authorization.resolution,
         covers=authorization.covers_review_snapshot_id,
         receipt=authorization.receipt_seen,
         decision=authorization.decision_seen,

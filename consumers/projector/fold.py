@@ -22,6 +22,7 @@ from consumers.projector.parsing import (
     target_command,
 )
 from schemas.authorization import AuthorizationRecord
+from schemas.collate.authorization import requires_handoff
 from schemas.commands import Redrive
 from schemas.enums import Agreement, short_type
 from schemas.events import (
@@ -256,11 +257,18 @@ def _apply_snapshot(rows: Rows, authorization_id: str, record: AuthorizationReco
         record=public_json(record),
         payer_id=record.payer_id,
         action_required_at=record.action_required_at,
+        handoff_required_at=_handoff_required_at(record),
         contradicted_at=_contradicted_at(record, known),
         claimed_by=active.claim.caller if active and active.claim else None,
         # Once it is settled, its due date no longer decides its place in a list.
         due_at=record.due_at if record.due_at is not None and record.settled_at is None else NOT_DUE,
     )
+
+
+def _handoff_required_at(record: AuthorizationRecord) -> datetime | None:
+    """Return since when the authorization has waited for a person to open a handoff."""
+    is_waiting = record.active_handoff is None and requires_handoff(record.next_action, record.resolution)
+    return record.action_required_at if is_waiting else None
 
 
 def _contradicted_at(record: AuthorizationRecord, known: AuthorizationRow | None) -> datetime | None:

@@ -35,6 +35,14 @@ class ActionType(StrEnum):
     COMPLETE_PAYER_INTERACTION = "complete_payer_interaction"
 
 
+def requires_handoff(action: str | None, resolution: str | None) -> bool:
+    """Whether a handoff resolves a next action of this type, with this kind of resolution.
+
+    V3 tests the resolution; V2 names none (collate-contract.md).
+    """
+    return action == ActionType.COMPLETE_PAYER_INTERACTION and resolution in {None, "manual_handoff"}
+
+
 class ReviewSnapshot(Tolerant):
     """The content that a reviewer must read before a submission. Unknown fields are kept."""
 
@@ -150,6 +158,11 @@ class PriorAuthorization(Tolerant):
     def review_snapshot(self) -> ReviewSnapshot | None:
         """The snapshot that a reviewer must read, if there is one."""
         return self.submission.review_snapshot if self.submission else None
+
+    @property
+    def resolution(self) -> str | None:
+        """The kind of resolution of the next action, if Collate names one."""
+        return self.next_action.resolution.kind if self.next_action and self.next_action.resolution else None
 
     @property
     def covers_review_snapshot_id(self) -> str | None:

@@ -23,7 +23,7 @@ from schemas.enums import PREFIX
 _WAITING_SINCE: LiteralString = "coalesce(a.action_required_at, a.active_since)"
 _TIMES: Mapping[Needs, LiteralString] = {
     Needs.PERSON: _WAITING_SINCE,
-    Needs.HANDOFF: "a.action_required_at",
+    Needs.HANDOFF: "a.handoff_required_at",
     Needs.CONTRADICTED: "a.contradicted_at",
 }
 UNCLAIMED = "none"
@@ -53,9 +53,6 @@ class AuthorizationPage:
         column = _TIMES[query.needs]
         conditions, key = Conditions(), ("a.due_at", column, "a.authorization_id")
         conditions.add(f"{column} IS NOT NULL")
-        if query.needs is Needs.HANDOFF:
-            conditions.add("a.active_handoff_id IS NULL")
-            conditions.add("a.record->>'nextAction' = 'complete_payer_interaction'")
         conditions.add("a.payer_id = %(payer_id)s", payer_id=query.payer)
         if query.claimed_by == UNCLAIMED:
             conditions.add("a.claimed_by IS NULL")

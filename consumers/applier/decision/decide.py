@@ -10,7 +10,7 @@ from typing import Final
 
 from consumers.applier.decision.decision_input import DecisionInput
 from consumers.authorization.wait_reasons import WaitReason
-from schemas.collate.authorization import Status
+from schemas.collate.authorization import ActionType, Status
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.events.reasons import OutcomeReason
@@ -95,12 +95,12 @@ REQUEST: Final = (
     Row("requires_action without a next action", lambda d: d.action is None, OutcomeReason.NO_ACTION_NAMED),
     Row(
         "the next action is not complete_payer_interaction",
-        lambda d: not d.requires_handoff,
+        lambda d: d.action != ActionType.COMPLETE_PAYER_INTERACTION,
         OutcomeReason.ACTION_IS_NOT_A_HANDOFF,
     ),
     Row(
         "the next action names a resolution other than manual_handoff",
-        lambda d: d.requires_other_resolution,
+        lambda d: not d.requires_handoff,
         OutcomeReason.RESOLUTION_IS_NOT_A_HANDOFF,
     ),
     Row(

@@ -9,7 +9,7 @@ from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState, Closer, Handoff
-from schemas.collate.authorization import ActionType, PriorAuthorization, Status, snapshot_refusal
+from schemas.collate.authorization import PriorAuthorization, Status, requires_handoff, snapshot_refusal
 from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import CallerCommand, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import CloseReport
@@ -118,14 +118,7 @@ class DecisionInput:
     @property
     def requires_handoff(self) -> bool:
         """Whether a handoff resolves the next action."""
-        return self.action == ActionType.COMPLETE_PAYER_INTERACTION
-
-    @property
-    def requires_other_resolution(self) -> bool:
-        """Whether the action names a resolution that is no handoff (V3's third test; V2 names no resolution)."""
-        action = self.found.next_action
-        kind = action.resolution.kind if action and action.resolution else None
-        return kind not in {None, "manual_handoff"}
+        return requires_handoff(self.action, self.found.resolution)
 
     # The review snapshot
 

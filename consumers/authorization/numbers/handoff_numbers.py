@@ -10,7 +10,7 @@ from consumers.authorization.handoffs import open_since
 from consumers.authorization.reduction import PendingEvent
 from consumers.authorization.state import AuthorizationState, Handoff
 from runtime.metrics import HandoffStage, PayerLabels, PeopleMetrics, VerdictWhen
-from schemas.collate.authorization import ActionType
+from schemas.collate.authorization import requires_handoff
 from schemas.enums import Agreement
 from schemas.events import (
     AuthorizationActionRequired,
@@ -50,7 +50,7 @@ class HandoffNumbers:
         for pending in events:
             match pending.event:
                 case AuthorizationActionRequired() as event:
-                    is_handoff = event.action == ActionType.COMPLETE_PAYER_INTERACTION
+                    is_handoff = requires_handoff(event.action, event.resolution)
                     needed_at = (needed_at or now) if is_handoff else None
                 case HandoffOpened() as event:
                     opened_at = now if event.opened_at is None else event.opened_at.timestamp()
@@ -88,8 +88,7 @@ class HandoffNumbers:
 def _needed_at(state: AuthorizationState) -> float | None:
     """Return since when Collate waits for a handoff that has not been opened."""
     action = state.emitted_action
-    is_handoff = action is not None and action[0] == ActionType.COMPLETE_PAYER_INTERACTION
-    return state.action_required_at if is_handoff else None
+    return state.action_required_at if action is not None and requires_handoff(*action[:2]) else None
 
 
 def _opened_at(handoff_id: str, before: AuthorizationState, after: AuthorizationState) -> float | None:

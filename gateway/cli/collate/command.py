@@ -17,7 +17,7 @@ from gateway.cli.formatting import console
 from gateway.cli.terminal import AsOneJson, fail, group_of, print_json
 from runtime.exits import Exit
 from runtime.settings import CollateSettings, Settings, read_secret
-from schemas.collate.authorization import ActionType, PriorAuthorization, Status
+from schemas.collate.authorization import PriorAuthorization, Status, requires_handoff
 from schemas.fields.scalars import is_id
 
 _PRODUCTION: Final = "api.trycollate.ai"
@@ -106,8 +106,8 @@ async def run_probe(
 def _obstacle(authorization: PriorAuthorization, accepted: str | None) -> str | None:
     """Return why no handoff can be walked."""
     action = authorization.next_action
-    is_waiting = authorization.status == Status.REQUIRES_ACTION and action is not None
-    if not is_waiting or action is None or action.type != ActionType.COMPLETE_PAYER_INTERACTION:
+    is_handoff = action is not None and requires_handoff(action.type, authorization.resolution)
+    if authorization.status != Status.REQUIRES_ACTION or not is_handoff:
         return "not done: the authorization does not wait for a handoff"
     if authorization.active_manual_handoff is not None:
         return "not done: a handoff is open already"

@@ -51,7 +51,7 @@ def _authorization(document: Mapping[str, object], authorization: PriorAuthoriza
     action = authorization.next_action
     if action is not None:
         findings.add("3", "next action", action.type if action.type in set(ActionType) else "an unknown word")
-        kind = action.resolution.kind if action.resolution else None
+        kind = authorization.resolution
         findings.add("3", "nextAction.resolution.kind", f"{kind} (V3)" if kind else "absent (V2)")
         covers = member(document.get("nextAction"), "covers")
         keys = [name for name in _VERSIONS if isinstance(covers, Mapping) and name in covers]

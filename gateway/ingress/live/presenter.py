@@ -17,7 +17,7 @@ def facts_of(found: Situation) -> dict[str, Any]:
         "status": authorization.status,
         "outcome": authorization.outcome,
         "next_action": action.type if action else None,
-        "resolution": action.resolution.kind if action and action.resolution else None,
+        "resolution": authorization.resolution,
         "covers_review_snapshot_id": authorization.covers_review_snapshot_id,
         "receipt_seen": authorization.receipt_seen,
         "decision_seen": authorization.decision_seen,

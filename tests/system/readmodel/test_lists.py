@@ -11,12 +11,15 @@ import pytest
 from adapters.postgres.database import connected
 from adapters.postgres.labels import MAX_COMMANDS
 from adapters.postgres.migrate import migrate
+from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import HandoffPage, TimelinePage
-from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, TimelineRow
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, Rows, TimelineRow
 from adapters.postgres.store import Store
 from adapters.postgres.views import lists
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix, TroublesOf
 from adapters.postgres.views.overview import OVERVIEW, overview, overview_with_history
+from consumers.projector.fold import fold
+from consumers.projector.parsing import SnapshotRecord
 from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
 from schemas.api.cursor import read_cursor
@@ -125,6 +128,7 @@ def authorization(name, **changes):
         active_since=None,
         updated_at=AT,
         record=public_json(record),
+        handoff_required_at=None if active else changes.get("action_required_at"),
     )
     return replace(row, **changes)
 
@@ -173,6 +177,7 @@ async def test_the_earliest_due_date_comes_first_then_the_longest_wait(database)
                 authorization_id=f"x{row.authorization_id}",
                 payer_id="payer_2",
                 action_required_at=None,
+                handoff_required_at=None,
                 contradicted_at=row.action_required_at,
             )
             for row in rows
@@ -214,6 +219,31 @@ async def labelled(database):
         " WHERE command_labels IS NOT NULL"
     )
     return dict(await rows.fetchall())
+
+
+async def test_an_action_with_another_resolution_waits_for_a_person_but_not_for_a_handoff(database):
+    rows, record = Rows(), AuthorizationRecord.EXAMPLE | {"settledAt": None, "activeHandoff": None, "dueAt": None}
+    resolutions = {"v2": None, "v3": "manual_handoff", "other": "document_upload"}
+    items = [
+        SnapshotRecord(
+            name,
+            AuthorizationRecord.model_validate(
+                record
+                | {"nextAction": "complete_payer_interaction", "resolution": resolution, "actionRequiredAt": AT}
+                | {"watchedSince": AT, "updatedAt": AT, "lastHandoff": None, "status": "requires_action"}
+            ),
+        )
+        for name, resolution in resolutions.items()
+    ]
+    fold(rows, items)
+    await database.write(*rows.authorizations.values())
+    assert await database.all(work_list(10, Needs.PERSON)) == ["other", "v2", "v3"]
+    assert await database.all(work_list(10, Needs.HANDOFF)) == ["v2", "v3"]
+    assert sum((await people_numbers(database.connection)).waiting.values()) == 2
+    await database.connection.execute("SET enable_seqscan = off")
+    statement, values = work_list(10, Needs.HANDOFF).statement()
+    plan = await database.connection.execute("EXPLAIN " + statement, values | {"limit": 11})
+    assert "authorizations_handoff" in str(await plan.fetchall())
 
 
 async def test_the_filters_follow_commands_and_waits_in_any_order(database):

@@ -92,7 +92,8 @@ async def test_the_status_of_a_waiting_command_has_its_last_calls(settings):
     assert unknown.status is None
 
 
-def authorization(now, number, *, payer=None, waits=None, handoff=None, action="complete_payer_interaction"):
+def authorization(now, number, *, payer=None, waits=None, handoff=None, is_handoff=True):
+    since = None if waits is None else now - waits
     return AuthorizationRow(
         authorization_id=f"auth_{number}",
         sequence=1,
@@ -101,9 +102,10 @@ def authorization(now, number, *, payer=None, waits=None, handoff=None, action="
         active_handoff_id=handoff,
         active_since=now if handoff else None,
         updated_at=now,
-        record=json.dumps({"nextAction": action}),
+        record="{}",
         payer_id=payer,
-        action_required_at=None if waits is None else now - waits,
+        action_required_at=since,
+        handoff_required_at=since if is_handoff and handoff is None else None,
     )
 
 
@@ -113,7 +115,7 @@ async def test_the_numbers_of_the_people_show_who_waits_and_what_is_open(setting
         authorization(now, 1, payer="payer_a", waits=timedelta(minutes=5)),
         authorization(now, 2, payer="payer_a", waits=timedelta(hours=2)),
         authorization(now, 3, waits=timedelta(days=2)),
-        authorization(now, 4, waits=timedelta(days=9), action="resolve_requirements"),
+        authorization(now, 4, waits=timedelta(days=9), is_handoff=False),
         authorization(now, 5, waits=timedelta(days=9), handoff="mh_5"),
         authorization(now, 6, handoff="mh_6"),
         authorization(now, 7),

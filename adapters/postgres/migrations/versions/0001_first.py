@@ -98,6 +98,7 @@ CREATE TABLE authorizations (
     record jsonb NOT NULL,
     payer_id text,
     action_required_at timestamptz,
+    handoff_required_at timestamptz,
     contradicted_at timestamptz,
     claimed_by text,
     due_at timestamptz NOT NULL,
@@ -117,9 +118,8 @@ CREATE INDEX authorizations_payer
 CREATE INDEX authorizations_claimed
     ON authorizations (claimed_by, due_at, (coalesce(action_required_at, active_since)), authorization_id)
     WHERE claimed_by IS NOT NULL;
-CREATE INDEX authorizations_handoff ON authorizations (due_at, action_required_at, authorization_id)
-    WHERE action_required_at IS NOT NULL AND active_handoff_id IS NULL
-    AND record->>'nextAction' = 'complete_payer_interaction';
+CREATE INDEX authorizations_handoff ON authorizations (due_at, handoff_required_at, authorization_id)
+    WHERE handoff_required_at IS NOT NULL;
 CREATE INDEX authorizations_contradicted ON authorizations (due_at, contradicted_at, authorization_id)
     WHERE contradicted_at IS NOT NULL;
 CREATE INDEX authorizations_contradicted_person

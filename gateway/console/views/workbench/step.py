@@ -14,12 +14,11 @@ from typing import Final
 
 from gateway.console.api import models
 from gateway.console.views.workbench.sources import Chosen, ShownAuthorization
-from schemas.collate.authorization import ActionType, Status
+from schemas.collate.authorization import Status, requires_handoff
 from schemas.collate.handoff import HandoffState
 from schemas.enums import CommandType
 
 _UNFINISHED: Final = frozenset({"accepted", "waiting"})
-_MANUAL: Final = frozenset({None, "manual_handoff"})
 
 
 class WorkStep(StrEnum):
@@ -89,10 +88,6 @@ def is_unfinished(command: models.CommandStatus, command_type: CommandType) -> b
 
 
 def _step_of_action(authorization: ShownAuthorization) -> WorkStep:
-    is_handoff = (
-        authorization.get("nextAction") == ActionType.COMPLETE_PAYER_INTERACTION
-        and authorization.get("resolution") in _MANUAL
-    )
-    if not is_handoff:
+    if not requires_handoff(authorization.get("nextAction"), authorization.get("resolution")):
         return WorkStep.OTHER_ACTION
     return WorkStep.OPEN if authorization.get("coversReviewSnapshotId") is None else WorkStep.REVIEW
