@@ -9,29 +9,26 @@ from gateway.cli.api_client import DEFAULT_URL, KeyFile, Url, connected, models,
 from gateway.cli.formatting import WIDE, age, local_time
 from gateway.cli.lists.listing import PAGE, Cells, Columns, Limit, Listing, MetadataOption, parse_metadata, time_ago
 from gateway.cli.terminal import AsJson, fail, print_json
+from gateway.work_items import Need, holder_of, need_of
 from runtime.exits import Exit
 
 
 def needs_text(item: models.WorkItem) -> str:
     """Describe what a person must do."""
-    if "handoff" in item:
-        return "finish the handoff"
-    last = item.get("lastHandoff")
-    if "actionRequiredAt" not in item and last is not None and last.get("agreement") == "contradicts":
-        return f"{last.get('reported')} contradicts the payer"
-    snapshot = item.get("coversReviewSnapshotId")
-    return f"{item.get('nextAction', '')}{f', review {snapshot} first' if snapshot else ''}"
+    match need_of(item):
+        case Need.FINISH:
+            return "finish the handoff"
+        case Need.CONTRADICTION:
+            return f"{item['lastHandoff'].get('reported')} contradicts the payer"
+        case Need.REVIEW:
+            return f"{item.get('nextAction', '')}, review {item['coversReviewSnapshotId']} first"
+        case Need.OPEN:
+            return item.get("nextAction", "")
 
 
 def _who_has_it(item: models.WorkItem) -> str:
-    handoff = item.get("handoff")
-    if handoff is None:
-        return ""
-    if "claim" in handoff:
-        return handoff["claim"]["by"]
-    if "lastGrant" in handoff:
-        return handoff["lastGrant"]["operator"]
-    return handoff["request"].get("requestedBy", "") if "request" in handoff else ""
+    holder = holder_of(item["handoff"]) if "handoff" in item else None
+    return "" if holder is None else holder.name
 
 
 def _link_until(item: models.WorkItem, now: str) -> str:

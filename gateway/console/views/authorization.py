@@ -64,7 +64,7 @@ def authorization_of(
         actions = AuthorizationActions(can_work=False, can_watch=True, can_release=False)
         situation, tone, since, is_mine = AuthorizationSituation.NOT_WATCHED, Tone.PLAIN, None, False
     else:
-        is_mine = holder_of(record) == me
+        is_mine = claimant_of(record) == me
         situation, tone, since = _situation(record, is_mine=is_mine)
         actions = AuthorizationActions(
             can_work=situation in _WORK,
@@ -74,7 +74,7 @@ def authorization_of(
     return AuthorizationView(authorization_id, situation, tone, since, record, is_mine, actions, timeline)
 
 
-def holder_of(record: models.AuthorizationStatus) -> str | None:
+def claimant_of(record: models.AuthorizationStatus) -> str | None:
     """Return the person who has claimed the open handoff."""
     active = record.get("activeHandoff")
     claim = None if active is None else active.get("claim")

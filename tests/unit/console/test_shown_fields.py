@@ -127,14 +127,15 @@ SHOWN = {
     "HandoffReporter": ("report", {LIST: "reportedBy", NAME_ENOUGH: "assertedBy", ELSEWHERE: "caller"}),
     "HandoffRequester": (
         "",
-        {"work_list.py": "requestedBy", NAME_ENOUGH: "assertedBy", ELSEWHERE: "caller acceptedBy"},
+        {"work_items.py": "requestedBy", NAME_ENOUGH: "assertedBy", ELSEWHERE: "caller acceptedBy"},
     ),
     "HandoffStatus": (
         "row handoff",
         {
             LIST: "authorizationId handoffId lastGrant report risk closedAt collateClosedAt result closedBy reported "
             "agreement",
-            "work_list.py": "openedAt claim request",
+            "work_list.py": "openedAt",
+            "work_items.py": "claim request",
             "not shown: the tab of the list says it": "state",
             ELSEWHERE: "accessAvailable finalSubmitCapable grants metadata",
         },
@@ -145,7 +146,7 @@ SHOWN = {
         {COMMAND: "operation result status code count since", "not shown: `since` and the count are enough": "until"},
     ),
     "LastDelivery": ("lastAnswer", {OVERVIEW: "agoSeconds", "words.py": "status result"}),
-    "LastGrant": ("lastGrant", {LIST: "expiresAt", "work_list.py": "operator", NAME_ENOUGH: "assertedBy caller"}),
+    "LastGrant": ("lastGrant", {LIST: "expiresAt", "work_items.py": "operator", NAME_ENOUGH: "assertedBy caller"}),
     "LastHandoff": (
         "last lastHandoff",
         {
@@ -238,7 +239,8 @@ SHOWN = {
         "item",
         {
             LIST: "payerId dueAt lastHandoff metadata",
-            "work_list.py": "authorizationId waitingSince handoff coversReviewSnapshotId actionRequiredAt lastHandoff",
+            "work_list.py": "authorizationId waitingSince handoff",
+            "work_items.py": "coversReviewSnapshotId actionRequiredAt lastHandoff",
             ELSEWHERE: "sequence version status outcome nextAction resolution receiptSeen decisionSeen activeHandoff "
             "overdueAt settledAt watchedSince watchEndedAt updatedAt",
         },
@@ -284,7 +286,7 @@ def reads(place):
 @cache
 def named(place):
     """Return the texts of the modules of this name: the fields that a view reads are among them."""
-    trees = [ast.parse(path.read_text()) for path in CONSOLE.rglob(place)]
+    trees = [ast.parse(path.read_text()) for path in (*CONSOLE.rglob(place), *CONSOLE.parent.glob(place))]
     return {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
 
 

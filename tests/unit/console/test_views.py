@@ -13,7 +13,6 @@ from gateway.console.views.authorization import AuthorizationSituation, authoriz
 from gateway.console.views.freshness import FreshnessState, freshness_of
 from gateway.console.views.lists.work_list import (
     OF_HANDOFFS,
-    Need,
     authorizations_call,
     authorizations_view,
     filter_of,
@@ -24,6 +23,7 @@ from gateway.console.views.overview import FindingKind, overview_of
 from gateway.console.views.search import questions_of, search_of
 from gateway.console.views.timeline import timeline_of
 from gateway.console.views.words import Tone, delivery, webhook_tone
+from gateway.work_items import Need
 from schemas.times import span
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago
@@ -180,7 +180,7 @@ def test_each_row_says_what_to_do_and_who_has_it():
         Need.OPEN,
         Need.FINISH,
     ]
-    holders = [(row.holder.name, row.holder.is_me, row.holder.is_claim) if row.holder else None for row in rows]
+    holders = [(row.holder.name, row.is_mine, row.holder.since is not None) if row.holder else None for row in rows]
     assert holders == [
         None,
         ("jo.miller", True, True),

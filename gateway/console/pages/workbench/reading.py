@@ -21,7 +21,7 @@ from gateway.console.sign_in.own_click import require_own_click
 from gateway.console.sign_in.step_up import go_if_demanded
 from gateway.console.updates import read_freshness
 from gateway.console.updating_part import etag_of
-from gateway.console.views.authorization import holder_of
+from gateway.console.views.authorization import claimant_of
 from gateway.console.views.freshness import Freshness, FreshnessState
 from gateway.console.views.json_values import document_of
 from gateway.console.views.workbench.bench import Workbench, workbench
@@ -208,7 +208,7 @@ async def _own_result(
     if not is_command_id(command_id):
         if own is not None and own.is_release and waits:
             read_record = partial(api.send, person, operations.read_authorization(authorization_of(request)))
-            await read_own_action(read_record, lambda record: holder_of(record) != person.name)
+            await read_own_action(read_record, lambda record: claimant_of(record) != person.name)
         return None, True
 
     def is_known(found: models.CommandStatus) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from gateway.console.api import Call, models, operations
 from gateway.console.times import is_after, midnight
+from gateway.work_items import Holder, Need, holder_of, need_of
 from schemas.api.queries import METADATA
 from schemas.times import format_time
 
@@ -27,25 +28,6 @@ OF_HANDOFFS = frozenset({Tab.OPEN, Tab.CLOSED})
 """The tabs that list handoffs; the others list authorizations."""
 
 
-class Need(StrEnum):
-    """What a person must do."""
-
-    REVIEW = "review"
-    OPEN = "open"
-    FINISH = "finish"
-    CONTRADICTION = "contradiction"
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who works on an open handoff, as far as the gateway knows. `since` is known only for a claim."""
-
-    name: str
-    since: str | None
-    is_me: bool
-    is_claim: bool
-
-
 @dataclass(frozen=True, slots=True)
 class WorkRow:
     """One authorization that needs a person. `since` is None if the time of the opening is unknown.
@@ -58,6 +40,7 @@ class WorkRow:
     need: Need
     handoff: models.HandoffStatus | None
     holder: Holder | None
+    is_mine: bool
     has_link: bool
     item: models.WorkItem | None = None
 
@@ -161,24 +144,28 @@ def handoffs_view(answer: models.HandoffList, filter_: WorkFilter, me: str, now:
 
 def _item_row(item: models.WorkItem, me: str, now: datetime) -> WorkRow:
     handoff = item.get("handoff")
+    holder = None if handoff is None else holder_of(handoff)
     return WorkRow(
         item["authorizationId"],
         item["waitingSince"],
-        _need(item),
+        need_of(item),
         handoff,
-        None if handoff is None else holder_of(handoff, me),
+        holder,
+        is_mine=holder is not None and holder.name == me,
         has_link=handoff is not None and _has_link(handoff, now),
         item=item,
     )
 
 
 def _handoff_row(handoff: models.HandoffStatus, me: str, now: datetime) -> WorkRow:
+    holder = holder_of(handoff)
     return WorkRow(
         handoff["authorizationId"],
         handoff.get("openedAt"),
         Need.FINISH,
         handoff,
-        holder_of(handoff, me),
+        holder,
+        is_mine=holder is not None and holder.name == me,
         has_link=_has_link(handoff, now),
     )
 
@@ -187,21 +174,3 @@ def _has_link(handoff: models.HandoffStatus, now: datetime) -> bool:
     """Return whether the last link has not expired."""
     grant = handoff.get("lastGrant")
     return grant is not None and is_after(grant["expiresAt"], now)
-
-
-def holder_of(handoff: models.HandoffStatus, me: str) -> Holder | None:
-    """Return who has a handoff: the claim, else who received the last link, else who requested it."""
-    if claim := handoff.get("claim"):
-        return Holder(claim["by"], claim["since"], claim["by"] == me, is_claim=True)
-    grant, request = handoff.get("lastGrant"), handoff.get("request")
-    name = (grant and grant["operator"]) or (request and request.get("requestedBy"))
-    return Holder(name, None, name == me, is_claim=False) if name else None
-
-
-def _need(item: models.WorkItem) -> Need:
-    if item.get("handoff"):
-        return Need.FINISH
-    last = item.get("lastHandoff")
-    if item.get("actionRequiredAt") is None and last is not None and last.get("agreement") == "contradicts":
-        return Need.CONTRADICTION
-    return Need.REVIEW if item.get("coversReviewSnapshotId") else Need.OPEN
