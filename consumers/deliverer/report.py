@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.lag import lag, oldest_unfinished
+from runtime.admin.answers import SubscriptionCondition
 from runtime.clocks import steady
 
 if TYPE_CHECKING:
@@ -52,26 +53,26 @@ def report_subscription(running: "SubscriptionEngine") -> "SubscriptionState":
 
 def _state(
     running: "SubscriptionEngine", waiting: dict[str, int], not_running: int, halted: list[str]
-) -> tuple[str, str]:
+) -> tuple[SubscriptionCondition, str]:
     gate = running.handler.gate
     if running.problem is not None:
-        return "halted", running.problem
+        return SubscriptionCondition.HALTED, running.problem
     if halted:
-        return "halted", "; ".join(halted)
+        return SubscriptionCondition.HALTED, "; ".join(halted)
     if gate.is_stopped:
-        return "stopped", "the receiver answered 410 Gone: gateway deliverer resume"
+        return SubscriptionCondition.STOPPED, "the receiver answered 410 Gone: gateway deliverer resume"
+    if gate.is_down:
+        return SubscriptionCondition.DOWN, "the receiver accepts no event; one event is tried from time to time"
     if not running.has_topics:
         topics = running.health.component("topics")
         kafka = running.health.component("kafka")
-        return "starting", (topics.detail if topics else "") or (kafka.detail if kafka else "")
+        return SubscriptionCondition.STARTING, (topics.detail if topics else "") or (kafka.detail if kafka else "")
     if not running.engine.is_joined:
-        return "starting", running.engine.detail
+        return SubscriptionCondition.STARTING, running.engine.detail
     if not_running:
-        return "starting", f"{not_running} partitions do not run yet"
-    if gate.is_down:
-        return "down", "the receiver accepts no event; one event is tried from time to time"
+        return SubscriptionCondition.STARTING, f"{not_running} partitions do not run yet"
     if gate.is_held(steady()):
-        return "held", "the receiver asked to wait (Retry-After)"
+        return SubscriptionCondition.HELD, "the receiver asked to wait (Retry-After)"
     if waiting:
-        return "retrying", "the next events of some authorizations wait"
-    return "delivering", ""
+        return SubscriptionCondition.RETRYING, "the next events of some authorizations wait"
+    return SubscriptionCondition.DELIVERING, ""

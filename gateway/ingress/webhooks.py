@@ -12,15 +12,15 @@ from typing import Any, Final
 
 import httpx
 
-from runtime.admin.answers import SubscriptionState
+from runtime.admin.answers import SubscriptionCondition, SubscriptionState
 from runtime.http_client import HttpClient
 from schemas.api.reads import LastDelivery, Webhooks, WebhookSubscription
 
 _KEPT_SECONDS: Final = 2.0
 _READ_SECONDS: Final = 1.0
 _MAX_BYTES: Final = 4 << 20
-# The worst state of a replica is the state of the subscription.
-_BY_URGENCY: Final = ("halted", "stopped", "down", "starting", "held", "retrying", "delivering")
+# The worst state of a replica is the state of the subscription. A state of a newer deliverer is the worst.
+_BY_URGENCY: Final = tuple(SubscriptionCondition)
 
 Json = dict[str, Any]
 Read = Callable[[str], Json | None]

@@ -1,6 +1,23 @@
 """The answers of the admin port that other processes and the command line read. Its processes write them."""
 
-from typing import NotRequired, TypedDict
+from enum import StrEnum
+from typing import Final, NotRequired, TypedDict
+
+
+class SubscriptionCondition(StrEnum):
+    """The state of a webhook subscription. The most urgent comes first, and hides the others."""
+
+    HALTED = "halted"  # a partition needs an operator
+    STOPPED = "stopped"  # the receiver answered 410
+    DOWN = "down"
+    STARTING = "starting"
+    HELD = "held"  # Retry-After
+    RETRYING = "retrying"  # an event waits
+    DELIVERING = "delivering"
+
+
+PASSING: Final = frozenset({SubscriptionCondition.STARTING, SubscriptionCondition.HELD, SubscriptionCondition.RETRYING})
+"""The states that normally end soon without an operator."""
 
 
 class ReceiverAnswer(TypedDict):
@@ -14,9 +31,8 @@ class ReceiverAnswer(TypedDict):
 class SubscriptionState(TypedDict):
     """A webhook subscription of a deliverer.
 
-    `state`: starting, delivering, retrying (an event waits), held (Retry-After), down, stopped (410) or halted (a
-    partition needs an operator). `url` is the receiver's origin: a path or a query may contain a token. `engine` has
-    its partitions.
+    `state` is a SubscriptionCondition, or a word of a newer deliverer. `url` is the receiver's origin: a path or a
+    query may contain a token. `engine` has its partitions.
     """
 
     name: str

@@ -10,7 +10,7 @@ from gateway.cli.api_client import models
 from gateway.cli.formatting import WIDE, age
 from gateway.cli.lists.listing import Cells, Columns
 from gateway.cli.top.processes import ProcessState
-from runtime.admin.answers import SubscriptionState
+from runtime.admin.answers import PASSING, SubscriptionCondition, SubscriptionState
 from schemas.enums import short_type
 
 
@@ -191,8 +191,9 @@ def _subscription_lines(cells: Cells) -> tuple[Text, str, str]:
 
 
 def _subscription_state(one: SubscriptionState) -> Text:
-    colour = {"delivering": "green", "retrying": "yellow", "held": "yellow", "starting": "yellow"}
-    return Text(one["state"], colour.get(one["state"], "red"))
+    if one["state"] == SubscriptionCondition.DELIVERING:
+        return Text(one["state"], "green")
+    return Text(one["state"], "yellow" if one["state"] in PASSING else "red")
 
 
 def _last_answer(one: SubscriptionState) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from gateway.console.api import models
 from gateway.console.views.problems import faulty_fields, problem_words
+from runtime.admin.answers import PASSING, SubscriptionCondition
 from schemas.enums import short_type
 
 
@@ -16,9 +17,6 @@ class Tone(StrEnum):
     WARN = "warn"
     GOOD = "good"
     PLAIN = "plain"
-
-
-_WEBHOOK_TONES = {"delivering": Tone.GOOD, "retrying": Tone.WARN, "held": Tone.WARN, "starting": Tone.WARN}
 
 
 def reason_of(command: models.CommandStatus) -> str | None:
@@ -35,7 +33,9 @@ def advice_of(command: models.CommandStatus) -> str | None:
 
 def webhook_tone(state: str) -> Tone:
     """Return the urgency of a subscription's state; a state of a newer deliverer is bad."""
-    return _WEBHOOK_TONES.get(state, Tone.BAD)
+    if state == SubscriptionCondition.DELIVERING:
+        return Tone.GOOD
+    return Tone.WARN if state in PASSING else Tone.BAD
 
 
 def delivery(last: models.LastDelivery) -> str:

@@ -1,6 +1,8 @@
 import asyncio
 
 from gateway.ingress.webhooks import WebhookStates, combined
+from runtime.admin.answers import SubscriptionCondition
+from schemas.api.reads import WebhookSubscription
 from schemas.model import Model
 
 
@@ -37,6 +39,11 @@ def test_the_replicas_of_a_subscription_are_one_row_with_the_worst_state():
     assert (row.state, row.oldest_seconds, row.undelivered, row.delivered, row.dead_letters) == ("down", 70.0, 11, 6, 1)
     assert (row.last_answer.result, row.last_answer.status) == ("status_5xx", 500)
     assert webhooks.unreachable == 1
+
+
+def test_the_description_of_the_state_names_each_state():
+    described = WebhookSubscription.model_fields["state"].description
+    assert [state for state in SubscriptionCondition if state not in described] == []
 
 
 def test_an_unknown_state_is_the_worst():
