@@ -10,6 +10,11 @@ def short_type(type_: str) -> str:
     return type_.removeprefix(PREFIX).rpartition(".")[0] or type_
 
 
+def full_type(short: str) -> str:
+    """Return the type whose short form this is, in its first version."""
+    return f"{PREFIX}{short}.v1"
+
+
 class CommandType(Vocabulary):
     """The type of a command from a service, an operator or the gateway itself."""
 

@@ -18,7 +18,7 @@ from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one, fetch_pa
 from adapters.postgres.serializers import command_status, work_item
 from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs, Trouble, TroubleKind, TroubleList
 from schemas.api.queries import AuthorizationsQuery, CommandsQuery
-from schemas.enums import PREFIX
+from schemas.enums import full_type
 
 _WAITING_SINCE: LiteralString = "coalesce(a.action_required_at, a.active_since)"
 _TIMES: Mapping[Needs, LiteralString] = {
@@ -175,7 +175,7 @@ class CommandPage:
         if query.status not in {None, "finished"}:
             conditions.add("status <> 'finished'")  # the condition of the index of unfinished commands
         conditions.add("authorization_id = %(authorization_id)s", authorization_id=query.authorization_id)
-        conditions.add("type = %(type)s", type=query.kind and f"{PREFIX}{query.kind}.v1")
+        conditions.add("type = %(type)s", type=query.kind and full_type(query.kind))
         conditions.add("reason = %(reason)s", reason=query.reason)
         conditions.add("caller = %(caller)s", caller=query.caller)
         conditions.add("metadata @> %(metadata)s::jsonb", metadata=metadata_json(query.metadata))

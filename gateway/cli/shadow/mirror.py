@@ -14,7 +14,7 @@ from typing import Final, Literal
 from pydantic import JsonValue, ValidationError
 
 from schemas.api.faults import faults
-from schemas.enums import PREFIX
+from schemas.enums import full_type
 from schemas.fields.scalars import METADATA_PAIRS, Id, MetadataValue
 from schemas.model import Model, Phi, Public
 from schemas.times import Time
@@ -65,7 +65,7 @@ def read_line(text: bytes) -> MirroredCommand | UnusableLine:
     return MirroredCommand(
         id=line.id or hashlib.sha256(text.strip()).hexdigest(),
         at=line.time,
-        type=f"{PREFIX}{line.type}.v1",
+        type=full_type(line.type),
         authorization_id=line.authorization_id,
         data={**data, "metadata": {**metadata, CALLER_KEY: line.caller}},
     )

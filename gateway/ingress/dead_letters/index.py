@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from schemas.api.dead_letters import DeadLetterSelection, DeadLetterSummary
 from schemas.api.queries import DeadLettersQuery
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
-from schemas.enums import PREFIX
+from schemas.enums import full_type
 from schemas.events.reasons import DeadLetterCause
 from schemas.fields.scalars import is_command_id, is_id
 from schemas.records import UnreadableRecord, read_dead_letter
@@ -134,11 +134,10 @@ class DeadLetterIndex:
 
 
 def _accepts(wanted: DeadLetterFilter, summary: DeadLetterSummary) -> bool:
-    # The type may be short, such as `handoff.request`.
-    types = {wanted.command, f"{PREFIX}{wanted.command}.v1"}
     return (
         wanted.cause in {None, summary.cause}
-        and (wanted.command is None or summary.command in types)
+        # The type may be short, such as `handoff.request`.
+        and (wanted.command is None or summary.command in {wanted.command, full_type(wanted.command)})
         and wanted.caller in {None, summary.caller}
         and wanted.authorization_id in {None, summary.authorization_id}
         and (wanted.since is None or summary.dead_at >= wanted.since)
