@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Literal
 
 Writer = Literal["ingress", "worker", "deliverer"]
+EVENT_DAYS = 30
+DEAD_LETTER_DAYS = 30
 _DAY_MS = 24 * 60 * 60 * 1000
 _MIB = 1024 * 1024
 
@@ -69,7 +71,11 @@ def subscription_topics(prefix: str, subscription: str) -> SubscriptionTopics:
     return SubscriptionTopics(
         state=Topic(f"{own}state", "state", "The deliverer's progress and undelivered events.", "deliverer", _latest()),
         dead_letters=Topic(
-            f"{own}dead-letters", "dead_letters", "Events that could not be delivered.", "deliverer", _retained(days=30)
+            f"{own}dead-letters",
+            "dead_letters",
+            "Events that could not be delivered.",
+            "deliverer",
+            _retained(DEAD_LETTER_DAYS),
         ),
     )
 
@@ -79,7 +85,7 @@ def catalogue(prefix: str) -> Topics:
     return Topics(
         commands=Topic(f"{prefix}commands", "commands", "The commands, in order.", "ingress", _retained(days=7)),
         events=Topic(
-            f"{prefix}events", "events", "The events, numbered per authorization.", "worker", _retained(days=30)
+            f"{prefix}events", "events", "The events, numbered per authorization.", "worker", _retained(EVENT_DAYS)
         ),
         authorizations=Topic(
             f"{prefix}authorizations",
@@ -90,7 +96,11 @@ def catalogue(prefix: str) -> Topics:
         ),
         state=Topic(f"{prefix}state", "state", "The worker's private state, with its intents.", "worker", _latest()),
         dead_letters=Topic(
-            f"{prefix}dead-letters", "dead_letters", "Commands that wait for an operator.", "worker", _retained(days=30)
+            f"{prefix}dead-letters",
+            "dead_letters",
+            "Commands that wait for an operator.",
+            "worker",
+            _retained(DEAD_LETTER_DAYS),
         ),
     )
 

@@ -12,11 +12,12 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.model import Trusting
+from schemas.topics import DEAD_LETTER_DAYS
 
 MOST_BYTES: Final = 256 * 1024
 MOST_ENDED_INTENTS: Final = 8
 MOST_DEAD_LETTERS: Final = 64
-DEAD_LETTER_SECONDS: Final = 30 * 24 * 3600.0
+DEAD_LETTER_SECONDS: Final = DEAD_LETTER_DAYS * 24 * 3600.0
 MOST_ENDED_HANDOFFS: Final = 16
 
 # The names on disk of the fields that the code calls by another name. A name on disk never changes.

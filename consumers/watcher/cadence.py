@@ -147,7 +147,7 @@ def is_settled(state: AuthorizationState) -> bool:
 def delete_at(state: AuthorizationState, after_seconds: float) -> float | None:
     """Return when the state may be deleted; None if it is empty.
 
-    Its `sequence` must outlive its events (30 days), so that no subscriber sees two events with the same number.
+    Its `sequence` must outlive its events, so that no subscriber sees two events with the same number.
     """
     ends = [dead_letter.at + DEAD_LETTER_SECONDS for dead_letter in state.dead_letters.values()]
     if (last := recent_commands.last_at(state.recent_commands)) is not None:

@@ -30,6 +30,7 @@ from gateway.console.views.words import WORDS
 from gateway.http.exchange import exchange_of
 from runtime.settings import ConsoleSettings
 from runtime.version import VERSION
+from schemas.topics import DEAD_LETTER_DAYS
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -92,7 +93,7 @@ def open_templates(assets: Assets, directory: Path = TEMPLATES) -> Environment:
         auto_reload=False,
         cache_size=400,
     )
-    templates.globals["asset"] = assets.url
+    templates.globals |= {"asset": assets.url, "dead_letter_days": DEAD_LETTER_DAYS}
     templates.filters.update({**FILTERS, **WORDS})
     return templates
 

@@ -1,12 +1,15 @@
 """Settings of the watcher."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from runtime.environ import Section
 from runtime.units import Duration, Steps, parse_steps
+
+LEAST_FORGET_DAYS: Final = 60
+"""Twice the time for which the topic keeps events (schemas/topics.py); told to subscribers (docs/subscribing.md)."""
 
 
 def _steps(text: str, description: str) -> Any:
@@ -36,9 +39,11 @@ class WatchSettings(Section):
     )
 
     def contradictions(self) -> list[str]:
-        """Check that no event number is reused while its first event may still be in the topic (30 days)."""
-        if self.forget_after < timedelta(days=60):
-            return [
-                "forget_after must be 60d or more: events stay for 30d, and their numbers must not be reused meanwhile"
-            ]
+        """Check that no event number is reused while its first event may still be in the topic.
+
+        The worker checks a topic that keeps its events longer.
+        """
+        if self.forget_after < timedelta(days=LEAST_FORGET_DAYS):
+            reason = "the numbers of its events must not be reused while the topic may still have them"
+            return [f"forget_after must be {LEAST_FORGET_DAYS}d or more: {reason}"]
         return []

@@ -41,8 +41,8 @@ def export(
 ) -> None:
     """Print what callers and people did, one record per event, by authorization and sequence.
 
-    It reads the topic `events`, which keeps 30 days, with the Kafka settings of
-    this process. Export at least as often, and keep the files. A record has
+    It reads the topic `events` with the Kafka settings of this process. Export
+    more often than the topic's retention, and keep the files. A record has
     names of staff and ids, never PHI. The last line is the SHA-256 of all
     lines before. An hour after the end of a span its export is final: another
     one has the same bytes.

@@ -34,7 +34,7 @@ class RedrivenLine(TypedDict):
 def dead_letters(name: Name, *, as_json: AsOneJson = False) -> None:
     """List the events that were not delivered within the time of the subscription, and were not redriven.
 
-    It reads the subscription's topic of dead letters, which holds each for 30 days.
+    It reads the subscription's topic of dead letters, whose retention removes old ones.
     """
     from consumers.deliverer.redrive import open_dead_letters  # noqa: PLC0415 - imported by the verb that needs it
 

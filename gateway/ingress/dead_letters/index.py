@@ -1,6 +1,6 @@
 """The open dead letters, built from the records of `dead-letters` in order. Synchronous; owned by one reader.
 
-    dead letter ─▶ added, replaces an earlier one of the same command      end, or 30 days later ─▶ removed
+    dead letter ─▶ added, replaces an earlier one of the same command      end, or RETENTION later ─▶ removed
 
 Holds only public fields and positions, never a caller's data. Bounded: above MAX_ENTRIES the caller with the most
 loses its oldest, so that one caller cannot take the places of the others.
@@ -20,10 +20,11 @@ from schemas.enums import full_type
 from schemas.events.reasons import DeadLetterCause
 from schemas.fields.scalars import is_command_id, is_id
 from schemas.records import UnreadableRecord, read_dead_letter
+from schemas.topics import DEAD_LETTER_DAYS
 
 MAX_ENTRIES = 20_000
 # The retention of the topic and of the worker's state.
-RETENTION = timedelta(days=30)
+RETENTION = timedelta(days=DEAD_LETTER_DAYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from schemas.commands import Discard, Original, RecordRead, Redrive
 from schemas.dead_letter import DeadLetter
 from schemas.enums import Outcome, ReadContent
 from schemas.sealing import Keys
+from schemas.topics import DEAD_LETTER_DAYS
 
 log = get_log()
 
@@ -210,6 +211,7 @@ def _is_news_of(action: Redrive | Discard, news: News) -> bool:
 def _authorization_of(entry: IndexEntry) -> str:
     if entry.summary.authorization_id is None:
         raise NotRedrivable(
-            "The record names no authorization, so it can be neither redriven nor discarded. It expires after 30 days."
+            "The record names no authorization, so it can be neither redriven nor discarded. "
+            f"It expires after {DEAD_LETTER_DAYS} days."
         )
     return entry.summary.authorization_id

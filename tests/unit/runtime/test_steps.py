@@ -3,7 +3,9 @@ from datetime import timedelta
 import pytest
 
 from runtime.settings import WatchSettings
+from runtime.settings.watch import LEAST_FORGET_DAYS
 from runtime.units import Step, parse_steps
+from schemas.topics import EVENT_DAYS
 
 
 def test_steps_are_parsed_by_age():
@@ -38,3 +40,4 @@ def test_the_error_about_steps_gives_an_example(text):
 def test_the_state_of_an_authorization_outlives_its_events():
     with pytest.raises(ValueError, match="forget_after must be 60d or more"):
         WatchSettings(forget_after=timedelta(days=30))
+    assert LEAST_FORGET_DAYS == 2 * EVENT_DAYS
