@@ -85,7 +85,7 @@ async def work(settings: Settings, process: Process) -> None:
     digest_key, keys = read_digest_key(settings.worker), phi_keys(settings.topics)
     topics = catalogue(settings.topics.prefix)
     process.health.expect("kafka", "topics", "partitions")
-    wanted = wanted_topics(topics, settings.topics)
+    wanted = wanted_topics(topics, settings.topics, settings.watch.forget_after)
     away = process.metrics.process.kafka_away
     if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away):
         return

@@ -7,6 +7,7 @@ two partitions. It never changes replication, which is the cluster's task.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, Protocol
 
 from runtime.exits import StartupError
@@ -22,12 +23,13 @@ _VISIBLE_WITHIN_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class WantedTopic:
-    """The required properties of a topic."""
+    """The required properties of a topic. `most_retention_ms` is the longest retention; None without one."""
 
     name: str
     partitions: int
     replication: int
     config: Mapping[str, str]
+    most_retention_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ class Difference:
                     "the topic was deleted and created again, and the worker stops these partitions; see "
                     "docs/operations.md#the-topic-was-created-again"
                 )
+            case _, "retention.ms":
+                return (
+                    "shorten it, or raise GATEWAY_WATCH__FORGET_AFTER: the events of a forgotten authorization are "
+                    "numbered from 1 again while its first events can still be read"
+                )
             case _, "replication":
                 return "reassign its replicas with Kafka's tool, or correct GATEWAY_TOPICS__REPLICATION"
             case _:
@@ -101,14 +108,18 @@ class TopicAdmin(Protocol):
         """Set these keys of a topic's configuration and keep its other keys."""
 
 
-def wanted_topics(topics: Iterable[Topic], settings: TopicSettings) -> tuple[WantedTopic, ...]:
-    """Combine the catalogue with the settings of the installation."""
+def wanted_topics(
+    topics: Iterable[Topic], settings: TopicSettings, forget_after: timedelta | None = None
+) -> tuple[WantedTopic, ...]:
+    """Combine the catalogue with the settings of the installation. `forget_after` is the longest life of an event."""
+    most_ms = None if forget_after is None else forget_after // timedelta(milliseconds=1)
     return tuple(
         WantedTopic(
             name=topic.name,
             partitions=settings.partitions,
             replication=settings.replication,
             config={**topic.config, _MIN_INSYNC: str(settings.min_insync)},
+            most_retention_ms=most_ms if topic.role == "events" else None,
         )
         for topic in topics
     )
@@ -143,6 +154,10 @@ def _differences(wanted: WantedTopic, found: FoundTopic) -> list[Difference]:
             "by hand",
             fatal=found.replication < wanted.replication,
         )
+    most, kept = wanted.most_retention_ms, (found.config or {}).get(_RETENTION, "")
+    if most is not None and _keeps_longer(kept, str(most)):
+        # Subscribers accept a number that begins again (docs/subscribing.md), so no process has to stop.
+        add(_RETENTION, f"{most} or less", kept, "by hand", fatal=False)
     for key, value in wanted.config.items() if found.config is not None else ():
         have = (found.config or {}).get(key, "unset")
         if have == value or (key == _RETENTION and _keeps_longer(have, value)):

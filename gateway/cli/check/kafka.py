@@ -91,7 +91,8 @@ def _needs(settings: ClusterSettings, process: Process | None) -> tuple[Resource
 def _wanted(
     settings: ClusterSettings, process: Process | None, needed: tuple[ResourceAccess, ...]
 ) -> tuple[WantedTopic, ...]:
-    wanted = wanted_topics(all_topics(settings), settings.topics)
+    forget_after = settings.watch.forget_after if isinstance(settings, Settings) else None
+    wanted = wanted_topics(all_topics(settings), settings.topics, forget_after)
     if process in {None, "topics"}:
         return wanted
     own = [need for need in needed if need.resource == "topic"]

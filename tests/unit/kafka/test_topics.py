@@ -1,9 +1,12 @@
+from datetime import timedelta
+
 import pytest
 
 from adapters.kafka.topics import FoundTopic, apply, compare, wanted_topics
 from runtime.settings import TopicSettings
 from schemas.topics import catalogue
 
+DAY = 86_400_000
 WANTED = wanted_topics(catalogue("t."), TopicSettings())
 
 
@@ -100,6 +103,15 @@ def test_an_operator_may_keep_records_longer(retention):
     events = found["t.events"]
     found["t.events"] = FoundTopic(12, 3, {**events.config, "retention.ms": retention})
     assert compare(WANTED, found) == ()
+
+
+@pytest.mark.parametrize(("retention", "expected"), [("-1", 1), (str(180 * DAY), 1), (str(90 * DAY), 0)])
+def test_events_that_outlive_the_state_of_their_authorization_are_reported_but_stop_no_process(retention, expected):
+    found = found_as_wanted()
+    found["t.events"] = FoundTopic(12, 3, {**found["t.events"].config, "retention.ms": retention})
+    differences = compare(wanted_topics(catalogue("t."), TopicSettings(), timedelta(days=90)), found)
+    assert [(one.topic, one.remedy, one.fatal) for one in differences] == [("t.events", "by hand", False)] * expected
+    assert all("GATEWAY_WATCH__FORGET_AFTER" in str(one) for one in differences)
 
 
 def test_a_shorter_retention_is_altered():
