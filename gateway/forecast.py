@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from adapters.collate.operations import Operation
 from collate_gateway_client import models
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
-from consumers.applier.decision.decision_input import STALE_READ_SECONDS, DecisionInput
+from consumers.applier.decision.decision_input import DecisionInput
 from consumers.applier.reasons import WAITING
 from consumers.applier.task import REQUEST_EXPIRY
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState
+from consumers.authorization.wait_reasons import STALE_READ_SECONDS
 from runtime.settings import CollateSettings
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff

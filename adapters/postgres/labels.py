@@ -2,18 +2,19 @@
 
 A label has the caller and the metadata of one command: `{"caller": "intake", "metadata": {"case": "c-7"}}`. So a label
 that contains a caller and pairs means that one command has all of them. An authorization that may be on the work list
-has the labels of its MAX_COMMANDS newest commands, each once; any other has none.
+has the labels of its LABELLED_COMMANDS newest commands, each once; any other has none.
 
 Labels are a function of the tables. So they may be written late, twice, or not at all by another version: the projector
 repairs them at its start and with each sweep.
 """
 
 from collections.abc import Collection
-from typing import Any, Final, LiteralString
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-MAX_COMMANDS: Final = 100
+from schemas.api.queries import LABELLED_COMMANDS
+
 _WRITE: LiteralString = f"""
 UPDATE authorizations a SET command_labels = n.labels
 FROM (
@@ -21,7 +22,7 @@ FROM (
         SELECT jsonb_agg(DISTINCT jsonb_build_object('caller', c.caller, 'metadata', coalesce(c.metadata, '{{}}')))
         FROM (
             SELECT caller, metadata FROM commands WHERE authorization_id = w.authorization_id
-            ORDER BY accepted_at DESC, command_id DESC LIMIT {MAX_COMMANDS}
+            ORDER BY accepted_at DESC, command_id DESC LIMIT {LABELLED_COMMANDS}
         ) c
     ), '[]') END AS labels
     FROM (

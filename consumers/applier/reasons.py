@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from consumers.authorization.wait_reasons import WaitReason
+from consumers.authorization.wait_reasons import OFFERED_SECONDS, WaitReason
 from schemas.events.reasons import OutcomeReason
 
 # Of a record that is rejected before its first step: they end nothing of the command itself.
@@ -19,7 +19,8 @@ WAITING: Final = MappingProxyType(
         WaitReason.FORBIDDEN: "Collate denies access to several authorizations; work resumes when access is restored.",
         WaitReason.STALE_READ: "Collate returned an older state than before; the gateway reads again.",
         WaitReason.CLOSING: "Collate is closing the handoff; the command continues when it is closed.",
-        WaitReason.OFFERED: "Collate is preparing the handoff; the close follows when it is active, or in 10 minutes.",
+        WaitReason.OFFERED: "Collate is preparing the handoff; the close follows when it is active, or in "
+        f"{OFFERED_SECONDS / 60:.0f} minutes.",
         WaitReason.UNREADABLE_ANSWER: "A field of Collate's answer cannot be read; operators must check the contract.",
         WaitReason.BACKOFF: "The last call had no definite response; the gateway sends the same request again.",
         WaitReason.HANDLER_FAILED: "The gateway failed on the command more than once; it retries and alerts operators.",

@@ -1,5 +1,7 @@
 """Response bodies of the lists of authorizations and commands from the read model. All fields are public."""
 
+from typing import Final
+
 from pydantic import Field
 
 from schemas.api.reads import AuthorizationStatus, CommandStatus, Cursor, HandoffStatus
@@ -39,6 +41,9 @@ class AuthorizationList(OpenModel):
     next: Public[Cursor | None] = _NEXT
 
 
+MOST_FOUND: Final = 20
+
+
 class IdsFound(OpenModel):
     """Ids that begin with a text: at most 20 of each kind."""
 
@@ -66,6 +71,9 @@ class Trouble(OpenModel):
     at: Public[Time | None] = Field(
         default=None, description="When Collate is expected to end the handoff, or when it ended."
     )
+
+
+MOST_TROUBLES: Final = 25
 
 
 class TroubleList(OpenModel):

@@ -3,7 +3,7 @@
 Responses may get new fields. A grant's id and url are secret; no other message contains them.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, JsonValue
 
@@ -15,6 +15,9 @@ from schemas.model import Model, OpenModel, Phi, Public, Secret
 from schemas.times import Time
 
 Kept = Literal["no", "unknown"]
+MOST_BATCH_EVENTS: Final = 100
+MOST_BATCH_BYTES: Final = 512 << 10
+"""The bounds of a batch of commands."""
 
 
 class AccessGrantBody(Model):

@@ -105,6 +105,10 @@ class HandoffsQuery(OrderedQuery):
     since: Public[Time | None] = Field(default=None, description="The earliest time of the opening or the end.")
 
 
+LABELLED_COMMANDS: Final = 100
+"""The work list is filtered by so many of an authorization's newest commands."""
+
+
 class AuthorizationsQuery(PageQuery):
     """A page of the work list."""
 
@@ -118,7 +122,7 @@ class AuthorizationsQuery(PageQuery):
         default=None, description="Who has the open handoff in hand: a caller, or `none`."
     )
     caller: Public[SentName | None] = Field(
-        default=None, description="A caller that has sent one of its last 100 commands."
+        default=None, description=f"A caller that has sent one of its last {LABELLED_COMMANDS} commands."
     )
     metadata: Public[_Pairs] = _metadata()
     since: Public[Time | None] = Field(default=None, description="The earliest `waitingSince`.")

@@ -16,7 +16,17 @@ from adapters.postgres.filters import Conditions, label_json, metadata_json, ord
 from adapters.postgres.people_numbers import AT_RISK
 from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one, fetch_page
 from adapters.postgres.serializers import command_status, work_item
-from schemas.api.lists import AuthorizationList, CommandList, IdsFound, Needs, Trouble, TroubleKind, TroubleList
+from schemas.api.lists import (
+    MOST_FOUND,
+    MOST_TROUBLES,
+    AuthorizationList,
+    CommandList,
+    IdsFound,
+    Needs,
+    Trouble,
+    TroubleKind,
+    TroubleList,
+)
 from schemas.api.queries import AuthorizationsQuery, CommandsQuery
 from schemas.enums import full_type
 
@@ -83,7 +93,6 @@ class AuthorizationPage:
         )
 
 
-MOST_TROUBLES = 25
 # A person's claims are those of the caller. A service names a person without saying who vouches for the name.
 _CLAIMED_BY_CALLER: LiteralString = "a.claimed_by = %(caller)s"
 _CLAIMED_BY_NAME: LiteralString = "a.record->'activeHandoff'->'claim'->>'by' = %(operator)s"
@@ -128,7 +137,6 @@ class TroublesOf:
         )
 
 
-MOST_FOUND = 20
 # No character of an id is above `~`.
 _IDS: LiteralString = """
 SELECT array(SELECT authorization_id FROM authorizations

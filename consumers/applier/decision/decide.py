@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.applier.decision.decision_input import DecisionInput
-from consumers.authorization.wait_reasons import WaitReason
+from consumers.authorization.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS, WaitReason
 from schemas.collate.authorization import ActionType, Status
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
@@ -62,9 +62,13 @@ class Row:
     then: type[Write] | type[AlreadyDone] | type[Watch] | OutcomeReason | WaitReason
 
 
+# The table has the bounds in words.
+_IN_WORDS: Final = {60.0: "for a minute", 600.0: "for ten minutes"}
+_WHILE_STALE: Final = _IN_WORDS[STALE_READ_SECONDS]
+_WHILE_OFFERED: Final = _IN_WORDS[OFFERED_SECONDS]
 _FIRST: Final = (
     Row(
-        "Collate does not find the authorization, but we have read it before (for a minute)",
+        f"Collate does not find the authorization, but we have read it before ({_WHILE_STALE})",
         lambda d: d.is_unknown and d.was_known,
         WaitReason.STALE_READ,
     ),
@@ -79,7 +83,7 @@ REQUEST: Final = (
     Row("the open handoff has no readable id", lambda d: d.is_unidentified, WaitReason.UNREADABLE_ANSWER),
     Row("the open handoff is closing", lambda d: d.is_closing, WaitReason.CLOSING),
     Row(
-        "the authorization names a handoff that has ended (for a minute)",
+        f"the authorization names a handoff that has ended ({_WHILE_STALE})",
         lambda d: d.is_closed and d.may_be_stale,
         WaitReason.STALE_READ,
     ),
@@ -88,7 +92,7 @@ REQUEST: Final = (
     Row("waiting_on_payer", lambda d: d.status_is(Status.WAITING_ON_PAYER), OutcomeReason.WAITING_ON_PAYER),
     Row("an unknown status", lambda d: not d.status_is(Status.REQUIRES_ACTION), OutcomeReason.STATUS_UNKNOWN),
     Row(
-        "requires_action, but the read does not show the end of the last handoff yet (for a minute)",
+        f"requires_action, but the read does not show the end of the last handoff yet ({_WHILE_STALE})",
         lambda d: d.is_before_last_end,
         WaitReason.STALE_READ,
     ),
@@ -119,7 +123,7 @@ REQUEST: Final = (
 CLOSE: Final = (
     *_FIRST,
     Row(
-        "the handoff cannot be read, but we have read it before (for a minute)",
+        f"the handoff cannot be read, but we have read it before ({_WHILE_STALE})",
         lambda d: d.is_absent and d.absence_may_be_stale,
         WaitReason.STALE_READ,
     ),
@@ -165,7 +169,9 @@ CLOSE: Final = (
         lambda d: d.status_is(Status.CANCELED),
         OutcomeReason.AUTHORIZATION_CANCELED,
     ),
-    Row("the handoff is offered, not active yet (for ten minutes)", lambda d: d.is_being_prepared, WaitReason.OFFERED),
+    Row(
+        f"the handoff is offered, not active yet ({_WHILE_OFFERED})", lambda d: d.is_being_prepared, WaitReason.OFFERED
+    ),
     Row("otherwise: active, in an unknown state, or offered for longer", lambda _: True, Write),
 )
 

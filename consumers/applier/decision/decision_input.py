@@ -1,7 +1,6 @@
 """The values that a decision reads, derived from the command, one observation of Collate and the state. Pure."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from adapters.collate.operations import Operation
 from consumers.applier.task import CommandTask
@@ -9,16 +8,11 @@ from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState, Closer, Handoff
+from consumers.authorization.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS
 from schemas.collate.authorization import PriorAuthorization, Status, requires_handoff, snapshot_refusal
 from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import CallerCommand, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import CloseReport
-
-# How long a read that contradicts the state counts as the read of a lagging replica. Later it counts as the truth.
-STALE_READ_SECONDS: Final = 60.0
-# How long a close waits for Collate to activate a handoff. Then the close is sent: a handoff may stay offered until a
-# person accepts it, and a key waits for no person.
-_OFFERED_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +169,7 @@ class DecisionInput:
     @property
     def is_being_prepared(self) -> bool:
         """Whether Collate may still activate the handoff soon."""
-        return self.handoff_state == HandoffState.OFFERED and self.waited_seconds < _OFFERED_SECONDS
+        return self.handoff_state == HandoffState.OFFERED and self.waited_seconds < OFFERED_SECONDS
 
     @property
     def is_closed(self) -> bool:

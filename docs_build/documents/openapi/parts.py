@@ -10,7 +10,13 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from docs_build.documents.openapi.components import component_schemas, reference
-from schemas.api.messages import AccessProblemDetails, CommandAccepted, CommandOutcome, ProblemDetails
+from schemas.api.messages import (
+    MOST_BATCH_BYTES,
+    AccessProblemDetails,
+    CommandAccepted,
+    CommandOutcome,
+    ProblemDetails,
+)
 from schemas.api.operation import JSON, ApiOperation
 from schemas.api.queries import OperatorQuery, OrderedQuery, PageQuery, Query
 from schemas.fields.scalars import Id
@@ -33,7 +39,10 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("NotFound", "Not found."),
     408: ("RequestTimeout", "The body did not arrive in time."),
     409: ("Conflict", "Not possible now; `reason` has the reason."),
-    413: ("ContentTooLarge", "The body is larger than 64 KiB, or a batch of commands larger than 512 KiB."),
+    413: (
+        "ContentTooLarge",
+        f"The body is larger than 64 KiB, or a batch of commands larger than {MOST_BATCH_BYTES >> 10} KiB.",
+    ),
     414: ("UriTooLong", "The URL is longer than 4 KiB."),
     415: ("UnsupportedMediaType", "The media type is not supported."),
     422: ("UnprocessableContent", "The body does not fit its schema, or the key was used with another body before."),

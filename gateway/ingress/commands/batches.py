@@ -38,12 +38,12 @@ from gateway.ingress.http.strict_json import read_array
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import BodyTooLarge, Overloaded, Unavailable
 from runtime.metrics import IngressMetrics
+from schemas.api.messages import MOST_BATCH_EVENTS
 from schemas.api.operation import JSON
 from schemas.callers import pool_of
 from schemas.cloudevents import BATCH
 from schemas.permissions import COMMAND_PERMISSIONS
 
-MAX_EVENTS: Final = 100
 MAX_BATCHES: Final = 8
 MAX_BATCHES_PER_CALLER: Final = 2
 RESULTS: Final = ("accepted", "replayed", "rejected", "rate", "unfinished", "unavailable")
@@ -89,10 +89,10 @@ class CommandBatches:
         self._places.take(caller.name, context)
         require_utf8(context.headers.get(b"content-type", b"").decode("latin-1"))
         events = read_array(await request.body() if signed_body is None else signed_body)
-        if len(events) > MAX_EVENTS:
+        if len(events) > MOST_BATCH_EVENTS:
             raise InvalidCommand(
-                f"Send at most {MAX_EVENTS} events in one batch. No command was accepted.",
-                faults=(Fault(f"at most {MAX_EVENTS} events", pointer=""),),
+                f"Send at most {MOST_BATCH_EVENTS} events in one batch. No command was accepted.",
+                faults=(Fault(f"at most {MOST_BATCH_EVENTS} events", pointer=""),),
             )
         context.deadline.extend(self._seconds)
         results = await self._commands(caller, events)

@@ -1,7 +1,6 @@
 """The bounds of a request's body: its size, its time after the last piece, and the unfinished bodies."""
 
 from collections.abc import Callable
-from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,9 +8,9 @@ from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.deadlines import Deadlines
 from runtime.http.body import check_announced, too_large
 from runtime.metrics import IngressMetrics
+from schemas.api.messages import MOST_BATCH_BYTES
 from schemas.cloudevents import BATCH
 
-MAX_BATCH_BYTES: Final = 512 << 10
 _BATCH, _BATCH_PATH = BATCH.encode(), "/v1/commands"
 
 
@@ -67,7 +66,7 @@ class BodyLimit:
     """
 
     def __init__(self, app: ASGIApp, bodies: UnfinishedBodies, *, max_bytes: int, seconds: float) -> None:
-        """`max_bytes`: the bound of every body but a batch of commands, which has `MAX_BATCH_BYTES`."""
+        """`max_bytes`: the bound of every body but a batch of commands, which has `MOST_BATCH_BYTES`."""
         self.app = app
         self._bodies = bodies
         self._max_bytes = max_bytes
@@ -111,4 +110,4 @@ class BodyLimit:
 
     def _most_bytes(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         is_batch = scope["path"] == _BATCH_PATH and headers.get(b"content-type", b"").lower().startswith(_BATCH)
-        return max(self._max_bytes, MAX_BATCH_BYTES) if is_batch else self._max_bytes
+        return max(self._max_bytes, MOST_BATCH_BYTES) if is_batch else self._max_bytes

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.postgres.database import connected
-from adapters.postgres.labels import MAX_COMMANDS
 from adapters.postgres.migrate import migrate
 from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import HandoffPage, TimelinePage
@@ -24,7 +23,13 @@ from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
 from schemas.api.cursor import read_cursor
 from schemas.api.lists import Needs
-from schemas.api.queries import AuthorizationsQuery, CommandsQuery, HandoffsQuery, TimelineQuery
+from schemas.api.queries import (
+    LABELLED_COMMANDS,
+    AuthorizationsQuery,
+    CommandsQuery,
+    HandoffsQuery,
+    TimelineQuery,
+)
 from schemas.authorization import ActiveHandoff, AuthorizationRecord
 from schemas.public_fields import public_json
 
@@ -262,9 +267,9 @@ async def test_the_filters_follow_commands_and_waits_in_any_order(database):
 async def test_the_filters_know_the_newest_commands_of_an_authorization(database):
     await database.write(
         authorization("a", action_required_at=minutes(1)),
-        *(command(one, "a", caller=f"caller-{one}", accepted_at=minutes(one)) for one in range(MAX_COMMANDS + 1)),
+        *(command(one, "a", caller=f"caller-{one}", accepted_at=minutes(one)) for one in range(LABELLED_COMMANDS + 1)),
     )
-    assert await database.all(work_list(10, caller=f"caller-{MAX_COMMANDS}")) == ["a"]
+    assert await database.all(work_list(10, caller=f"caller-{LABELLED_COMMANDS}")) == ["a"]
     assert await database.all(work_list(10, caller="caller-1")) == ["a"]
     assert await database.all(work_list(10, caller="caller-0")) == []
 

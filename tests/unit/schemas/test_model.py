@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 import schemas
+from schemas.api.lists import MOST_FOUND, MOST_TROUBLES, IdsFound, TroubleList
 from schemas.authorization import AuthorizationRecord
 from schemas.collate.authorization import PriorAuthorization, ReviewSnapshot
 from schemas.collate.handoff import AccessGrant
@@ -146,3 +147,9 @@ def test_models_are_values():
     with pytest.raises(ValueError, match="frozen"):
         one.version = 2
     assert issubclass(PriorAuthorization, BaseModel)
+
+
+def test_a_published_docstring_names_the_bound_of_its_list():
+    """A docstring cannot be made from a constant."""
+    assert f"at most {MOST_FOUND} of each kind" in IdsFound.__doc__
+    assert f"of each kind the newest {MOST_TROUBLES}" in TroubleList.__doc__
