@@ -7,6 +7,7 @@ from schemas.events.reasons import DeadLetterCause, OutcomeReason
 
 
 def test_sentences_name_the_bounds_of_the_worker():
-    hours = KEPT_SECONDS / 3_600
-    assert f"{MOST_ACCEPTED} commands for this authorization in {hours:.0f} hours" in OutcomeReason.TOO_MANY_COMMANDS.advice
-    assert f"{({8: 'eight'})[MOST_WRITES]} different requests" in DeadLetterCause.TOO_MANY_WRITES.advice
+    bound = f"{MOST_ACCEPTED} commands for this authorization in {KEPT_SECONDS / 3_600:.0f} hours"
+    assert bound in OutcomeReason.TOO_MANY_COMMANDS.advice
+    in_words = {8: "eight"}
+    assert f"{in_words[MOST_WRITES]} different requests" in DeadLetterCause.TOO_MANY_WRITES.advice
