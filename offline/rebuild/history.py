@@ -26,6 +26,7 @@ from schemas.events import (
     RecentCommandsEmptied,
     VersionFloorLowered,
 )
+from schemas.events.reasons import OutcomeReason
 from schemas.records import PublishedEvent
 
 
@@ -50,6 +51,7 @@ class History:
     Attributes:
         sequence: the number of the last event; `last_at` is its time.
         ends: the runs of commands that ended or were dead-lettered: command id and redrive.
+        undigested: the ids of dead letters whose command could be read in no run.
         recorded: the ids of the gateway's own records that have an event.
         discarded_at: when each dead letter was discarded.
         recent: the ends since `recent_since`, for the recent commands.
@@ -65,6 +67,7 @@ class History:
     discarded_at: dict[str, float] = field(default_factory=dict)
     recent: list[Ended] = field(default_factory=list)
     dead_letters: dict[str, OpenDeadLetter] = field(default_factory=dict)
+    undigested: set[str] = field(default_factory=set)
     state: AuthorizationState = NEW
     closes: dict[str, str] = field(default_factory=dict)
     content_read_at: float | None = None
@@ -107,6 +110,8 @@ class History:
             self.dead_letters.pop(command_id, None)
         if finished.outcome == Outcome.APPLIED and finished.handoff_id is not None:
             self.closes[finished.handoff_id] = command_id
+        if finished.reason == OutcomeReason.TOO_MANY_DEAD_LETTERS and command_id in self.undigested:
+            return  # the worker keeps no id without the digest of its command
         ended = Ended(at, command_id, redrive, finished.caller, finished.reason, is_discard=is_discard)
         self._add_recent(ended)
 
@@ -115,7 +120,11 @@ class History:
         self.ends.add((command_id, redrive))
         before = self.dead_letters.pop(command_id, None)  # a later one is the newest
         self.dead_letters[command_id] = opened(dead, at, first, before)
-        if dead.cause not in UNREAD:
+        if dead.cause in UNREAD:
+            if before is None:
+                self.undigested.add(command_id)
+        else:
+            self.undigested.discard(command_id)
             self._add_recent(Ended(at, command_id, redrive, dead.caller, is_dead_lettered=True))
 
     def _own_record(

@@ -258,6 +258,20 @@ async def test_a_rebuilt_state_has_no_id_of_a_record_that_was_unreadable(make_qu
     await queue.apply(watch())
 
 
+async def test_a_displaced_dead_letter_that_was_unreadable_leaves_no_id(make_queue, watch, monkeypatch):
+    """Else a repeat of the command, once it can be read, would have another digest: a key conflict."""
+    monkeypatch.setattr("consumers.authorization.unit_of_work.MOST_DEAD_LETTERS", 1)
+    queue = make_queue("v2")
+    await queue.apply(watch())
+    for _ in range(2):
+        command = RecordedCommand(str(uuid.uuid4()), "intake", queue.authorization_id, LATER, watch())
+        headers, _ = write_command(command, SOURCE, queue.keys)
+        queue.append(headers, b"{")
+        await queue.drain()
+    assert [one.cause for one in queue.dead_letters()] == ["invalid_record", "invalid_record"]
+    require_same(queue)
+
+
 async def test_a_rebuilt_dead_letter_has_the_metadata_that_its_first_run_showed(make_queue):
     queue = make_queue("v2")
     queue.sim.fault(do="answer", status=503, code="unavailable", count=2)
