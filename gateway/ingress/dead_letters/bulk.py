@@ -18,12 +18,12 @@ from gateway.ingress.dead_letters.index import IndexEntry, digest_of
 from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import DeadLettersChanged, DeadLettersUnread, InvalidCommand, NotRedrivable
+from gateway.ingress.http.problems import DeadLettersChanged, InvalidCommand, NotRedrivable
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import read_json
 from gateway.ingress.http.responses import ModelResponse
 from runtime.http.problem import Fault
-from runtime.http.problems import Overloaded
+from runtime.http.problems import Unavailable
 from schemas.api.cursor import CursorInvalid, read_cursor, write_cursor
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions, DeadLettersDecided, NotDecided
 from schemas.api.queries import Query
@@ -63,7 +63,7 @@ class BulkDecisions:
         for entry in entries[:MAX_DECISIONS]:
             try:
                 problem = await self._decide_one(context, body, operator, caller.name, entry)
-            except (DeadLettersUnread, Overloaded):
+            except Unavailable:
                 if not done:
                     raise
                 break

@@ -91,7 +91,8 @@ class DeadLetterReader:
                 return await _read(reader, entry)
         except KafkaFailure as error:
             raise DeadLettersUnread(
-                "Kafka is not available now. Please try again in a few seconds.", retry_after_seconds=2
+                "Nothing was changed: Kafka is not available now. Please try again in a few seconds.",
+                retry_after_seconds=2,
             ) from error
         finally:
             self._fetching -= 1

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.ingress.commands.publisher import AppendFailure, NotAppended
 from gateway.ingress.dead_letters import bulk
 from schemas.commands import Discard, Redrive
 from tests.process.ingress.dead_letters.test_dead_letters import DEAD, add_dead_letters, dead_letter
@@ -83,6 +84,22 @@ async def test_without_kafka_nothing_is_decided_and_another_replica_may_be_asked
     reply = await decide(ingress, seen, "redrive")
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (503, "dead-letters-unread")
     assert (reply.headers["connection"], kafka.commands) == ("close", [])
+
+
+async def test_a_failure_after_some_decisions_answers_with_these(ingress, three, monkeypatch):
+    publisher, seen, records = type(ingress.components.publisher), await listed(ingress), []
+    append = publisher.append
+
+    async def append_once(self, *record):
+        records.append(record)
+        if len(records) > 1:
+            return NotAppended(AppendFailure.STOPPING, retry_after_seconds=1.0, is_certain=True)
+        return await append(self, *record)
+
+    monkeypatch.setattr(publisher, "append", append_once)
+    reply = await decide(ingress, seen)
+    assert (reply.status, reply.json["decided"], reply.json["remaining"]) == (200, three[:1], 2)
+    assert (await decide(ingress, await listed(ingress))).status == 503
 
 
 async def test_a_cursor_of_another_place_names_its_field(ingress, three):
