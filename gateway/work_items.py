@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collate_gateway_client import models
+from schemas.collate.authorization import requires_handoff
 
 
 class Need(StrEnum):
@@ -16,6 +17,7 @@ class Need(StrEnum):
     OPEN = "open"
     FINISH = "finish"
     CONTRADICTION = "contradiction"
+    OTHER_ACTION = "other_action"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ def need_of(item: models.WorkItem) -> Need:
     last = item.get("lastHandoff")
     if item.get("actionRequiredAt") is None and last is not None and last.get("agreement") == "contradicts":
         return Need.CONTRADICTION
+    if not requires_handoff(item.get("nextAction"), item.get("resolution")):
+        return Need.OTHER_ACTION
     return Need.REVIEW if "coversReviewSnapshotId" in item else Need.OPEN
 
 

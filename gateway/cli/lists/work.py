@@ -22,7 +22,7 @@ def needs_text(item: models.WorkItem) -> str:
             return f"{item['lastHandoff'].get('reported')} contradicts the payer"
         case Need.REVIEW:
             return f"{item.get('nextAction', '')}, review {item['coversReviewSnapshotId']} first"
-        case Need.OPEN:
+        case Need.OPEN | Need.OTHER_ACTION:
             return item.get("nextAction", "")
 
 

@@ -113,6 +113,7 @@ TABLE = {
         },
         (
             {"handoff": None},
+            {"handoff": None, "nextAction": "complete_payer_interaction", "resolution": None},
             {"handoff": None, "lastHandoff.agreement": "contradicts"},
             {"handoff": None, "actionRequiredAt": None, "lastHandoff.agreement": "contradicts"},
             {"handoff.claim": None},

@@ -204,6 +204,22 @@ def test_a_contradicted_report_is_a_row_of_its_own_kind():
     assert (row.need, row.item) == (Need.CONTRADICTION, item)
 
 
+@pytest.mark.parametrize(
+    ("action", "need"),
+    [
+        ({"nextAction": "complete_payer_interaction"}, Need.OPEN),
+        ({"nextAction": "complete_payer_interaction", "resolution": "manual_handoff"}, Need.OPEN),
+        ({"nextAction": "complete_payer_interaction", "resolution": "document_upload"}, Need.OTHER_ACTION),
+        ({"nextAction": "approve_submission", "coversReviewSnapshotId": "rev_90"}, Need.OTHER_ACTION),
+        ({"nextAction": "resolve_requirements"}, Need.OTHER_ACTION),
+    ],
+)
+def test_a_row_offers_a_handoff_only_for_an_action_that_it_resolves(action, need):
+    item = answers.item("auth_1") | action
+    (row,) = authorizations_view({"authorizations": [item]}, ME, NOW).rows
+    assert row.need == need
+
+
 def test_closed_handoffs_have_their_report_and_verdict():
     view = handoffs_view(answers.closed(), filter_of({"tab": "closed"}), ME, NOW)
     assert (list(view.closed), view.rows) == (answers.closed()["handoffs"], ())
