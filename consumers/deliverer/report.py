@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from consumers.deliverer.subscription_engine import SubscriptionEngine
     from runtime.admin.answers import SubscriptionState
 
+_TRIED = "one event is tried from time to time"
+
 
 def report_subscription(running: "SubscriptionEngine") -> "SubscriptionState":
     """Return the state of a subscription; its cost does not depend on the number of events that wait."""
@@ -61,18 +63,24 @@ def _state(
         return SubscriptionCondition.HALTED, "; ".join(halted)
     if gate.is_stopped:
         return SubscriptionCondition.STOPPED, "the receiver answered 410 Gone: gateway deliverer resume"
+    starting = _starting(running, not_running)
     if gate.is_down:
-        return SubscriptionCondition.DOWN, "the receiver accepts no event; one event is tried from time to time"
-    if not running.has_topics:
-        topics = running.health.component("topics")
-        kafka = running.health.component("kafka")
-        return SubscriptionCondition.STARTING, (topics.detail if topics else "") or (kafka.detail if kafka else "")
-    if not running.engine.is_joined:
-        return SubscriptionCondition.STARTING, running.engine.detail
-    if not_running:
-        return SubscriptionCondition.STARTING, f"{not_running} partitions do not run yet"
+        return SubscriptionCondition.DOWN, f"the receiver accepts no event; {starting or _TRIED}"
+    if starting is not None:
+        return SubscriptionCondition.STARTING, starting
     if gate.is_held(steady()):
         return SubscriptionCondition.HELD, "the receiver asked to wait (Retry-After)"
     if waiting:
         return SubscriptionCondition.RETRYING, "the next events of some authorizations wait"
     return SubscriptionCondition.DELIVERING, ""
+
+
+def _starting(running: "SubscriptionEngine", not_running: int) -> str | None:
+    """Return what a start waits for; None if all partitions run."""
+    if not running.has_topics:
+        topics = running.health.component("topics")
+        kafka = running.health.component("kafka")
+        return (topics.detail if topics else "") or (kafka.detail if kafka else "")
+    if not running.engine.is_joined:
+        return running.engine.detail
+    return f"{not_running} partitions do not run yet" if not_running else None

@@ -22,4 +22,6 @@ def test_the_most_urgent_state_of_a_process_hides_the_others_as_between_processe
         has_topics=True,
         problem=None,
     )
-    assert report_subscription(running)["state"] == SubscriptionCondition(expected)
+    report = report_subscription(running)
+    assert report["state"] == SubscriptionCondition(expected)
+    assert report["detail"].endswith("joins the group")
