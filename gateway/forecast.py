@@ -39,13 +39,10 @@ class Forecast:
     sentence: str
 
 
-_NOT_REDRIVABLE: Final = Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
-
-
 def forecast_without_situation(dead_letter: models.DeadLetterDetail, now: datetime) -> Forecast | None:
     """Return the expected result of a redrive; None if it depends on the state at Collate."""
     payload = _payload(dead_letter)
-    return _NOT_REDRIVABLE if payload is None else _expired(dead_letter, payload, now)
+    return _not_redrivable(dead_letter) if payload is None else _expired(dead_letter, payload, now)
 
 
 def forecast(
@@ -54,7 +51,7 @@ def forecast(
     """Return the expected result of a redrive. `situation` is None if Collate does not find the authorization."""
     payload = _payload(dead_letter)
     if payload is None:
-        return _NOT_REDRIVABLE
+        return _not_redrivable(dead_letter)
     if (expired := _expired(dead_letter, payload, now)) is not None:
         return expired
     observation: Observed | MissingAuthorization = (
@@ -75,6 +72,12 @@ def forecast_of_discard(dead_letter: models.DeadLetterDetail) -> Forecast:
             "Collate first.",
         )
     return Forecast("discarded", "The command would end as discarded; it changed nothing at Collate.")
+
+
+def _not_redrivable(dead_letter: models.DeadLetterDetail) -> Forecast:
+    if "authorizationId" not in dead_letter:
+        return Forecast("not_redrivable", "The record names no authorization: nothing can be decided.")
+    return Forecast("not_redrivable", "The command is unreadable: it can only be discarded.")
 
 
 def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when: str) -> Forecast:

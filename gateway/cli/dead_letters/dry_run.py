@@ -6,7 +6,7 @@ from typing import cast
 
 from gateway.cli.api_client import ApiClient, RequestRejected, models, operations
 from gateway.cli.dead_letters.decisions import AtCollate, DeadLetter, DryRunResult, Verb
-from gateway.forecast import forecast, forecast_of_discard
+from gateway.forecast import Forecast, forecast, forecast_of_discard, forecast_without_situation
 
 
 def forecasts(
@@ -23,11 +23,17 @@ def forecasts(
         }
         try:
             details = gateway.read(operations.read_dead_letter(dead_letter["commandId"]))
-            situation = _situation(gateway, dead_letter["commandId"])
         except RequestRejected as rejection:
             yield {**result, "says": str(rejection)}
             continue
-        expected = forecast(details, situation, now) if verb == "redrive" else forecast_of_discard(details)
+        expected = forecast_of_discard(details) if verb == "discard" else forecast_without_situation(details, now)
+        try:
+            situation = _situation(gateway, dead_letter["commandId"])
+        except RequestRejected as rejection:
+            expected = expected or Forecast("unknown", str(rejection))
+            yield {**result, "verdict": expected.verdict, "says": expected.sentence}
+            continue
+        expected = expected or forecast(details, situation, now)
         yield {**result, "verdict": expected.verdict, "says": expected.sentence, "atCollate": _at_collate(situation)}
 
 

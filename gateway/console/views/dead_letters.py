@@ -28,7 +28,7 @@ class ShownForecast:
 class DeadLetterView:
     """One dead letter with its writes, the state at Collate and the forecasts.
 
-    `situation` is None if Collate was not read; `redrive` is None then too.
+    `situation` is None if Collate was not read; `redrive` is None if the forecast depends on it then.
     """
 
     answer: models.DeadLetterDetail

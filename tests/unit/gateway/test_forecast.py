@@ -28,7 +28,13 @@ def ago(**parts):
 
 
 def dead_letter(command=REQUEST, asks=ASKS, sent=(), accepted_at=None):
-    known = {"command": command, "asks": asks, "sent": list(sent), "acceptedAt": accepted_at or ago(minutes=5)}
+    known = {
+        "authorizationId": "auth_1",
+        "command": command,
+        "asks": asks,
+        "sent": list(sent),
+        "acceptedAt": accepted_at or ago(minutes=5),
+    }
     return known | {"canRedrive": asks is not None}
 
 
@@ -84,6 +90,14 @@ def test_an_unreadable_and_an_expired_command_need_no_state_of_collate():
     dead_letters = (dead_letter(asks=None), dead_letter(accepted_at=ago(hours=2)), dead_letter())
     found = [forecast_without_situation(dead, NOW) for dead in dead_letters]
     assert [each and each.verdict for each in found] == ["not_redrivable", "expired", None]
+
+
+def test_a_record_without_an_authorization_cannot_be_decided():
+    dead = dead_letter(asks=None)
+    del dead["authorizationId"]
+    assert (
+        forecast_without_situation(dead, NOW).sentence == "The record names no authorization: nothing can be decided."
+    )
 
 
 def test_the_forecast_warns_of_a_second_write():
