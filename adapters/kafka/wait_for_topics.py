@@ -81,7 +81,8 @@ def _all_present(
             aspect=difference.aspect,
             wanted=difference.wanted,
             found=difference.found,
-            see="gateway topics plan",
+            advice=difference.advice,
+            see="gateway check",
         )
     unread = [name for name, topic in found.items() if topic.config is None]
     if unread:
