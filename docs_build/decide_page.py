@@ -14,7 +14,7 @@ Made from `consumers/applier/decision/decide.py`, `consumers/applier/reasons.py`
 
 Each decision follows a new read of the authorization, and of the handoff if needed. The first row whose condition
 holds decides. *Wait* means: read again soon. "For a minute" means: a read that contradicts an earlier read counts as
-stale, as from a lagging replica, for one minute.
+stale, as from a lagging replica, during that minute.
 
 Three rules come before the table. A duplicate of an ended command changes nothing; with another body it causes
 `command.key_conflict`. A command past its `expiresAt` expires, unless a write may have been sent. A write that may have

@@ -8,7 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Literal
 
-from schemas.fields.scalars import is_id
+from schemas.fields.scalars import ID_PHRASE, is_id
 from schemas.identity import canonical_json
 
 
@@ -74,5 +74,5 @@ def close_version(reading: Literal["authorization", "handoff"], authorization: i
 
 def _checked(identifier: str) -> str:
     if not is_id(identifier):
-        raise ValueError("id: expected 1 to 128 of A-Z a-z 0-9 . _ ~ -, beginning with a letter or digit")
+        raise ValueError(f"id: expected {ID_PHRASE}")
     return identifier

@@ -55,7 +55,7 @@ LEFT JOIN LATERAL (
         WHERE authorization_id = c.authorization_id AND command_id = c.command_id AND kind = 'attempt'
         ORDER BY at DESC, rank DESC, ordinal DESC LIMIT %(attempts)s
     ) t
-) a ON c.status IN ('waiting', 'dead_lettered')
+) a ON c.shown_status IN ('waiting', 'dead_lettered')
 LEFT JOIN progress p ON p.topic = 'commands' AND p.partition = %(partition)s
 """
 

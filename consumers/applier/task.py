@@ -222,7 +222,7 @@ def read(record: Record, digest_key: bytes, keys: Keys) -> Task:
 
 
 def passes_waiting(record: Record) -> bool:
-    """Whether the record of a task that `passes_waiting`, before it is parsed."""
+    """Whether a record, before it is parsed, is of a task that `passes_waiting`."""
     return _PASSES_HEADER in record.headers
 
 

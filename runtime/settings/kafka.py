@@ -80,7 +80,7 @@ class KafkaSettings(Section):
         return wrong
 
 
-# Dead letters live 30 days, so that keys of a week would fit too.
+# A key is needed as long as the oldest dead letter (DEAD_LETTER_DAYS): keys of a week would fit.
 MOST_PHI_KEYS: Final = 8
 
 

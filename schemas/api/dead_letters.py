@@ -104,7 +104,9 @@ class DeadLetterSummary(OpenModel):
     advice: Public[Advice | None] = Field(default=None, description="What an operator should check.")
     redrive: Public[int] = Field(description="The number of redrives before this dead letter.")
     writes: Public[int] = Field(description="The number of writes that were sent to Collate.")
-    can_redrive: Public[bool] = Field(description="False if the command is unreadable; then it can only be discarded.")
+    can_redrive: Public[bool] = Field(
+        description="False if the command is unreadable, so that it can only be discarded, or names no authorization."
+    )
 
 
 class DeadLetterList(OpenModel):

@@ -47,7 +47,10 @@ class AuthorizationActionRequired(Event):
         "version": 23,
     }
 
-    action: Public[Word] = Field(description="The next action's type; complete_payer_interaction needs a handoff.")
+    action: Public[Word] = Field(
+        description="The next action's type; complete_payer_interaction needs a handoff, unless `resolution` names "
+        "another resolution."
+    )
     resolution: Public[Word | None] = Field(default=None, description="The kind of resolution of the next action.")
     covers_review_snapshot_id: Public[Id | None] = Field(
         default=None, description="The snapshot to accept before a handoff."

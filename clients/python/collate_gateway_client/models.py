@@ -133,7 +133,7 @@ class AuthorizationActionRequired(TypedDict):
     """Collate waits for an action."""
 
     action: str
-    """The next action's type; complete_payer_interaction needs a handoff."""
+    """The next action's type; complete_payer_interaction needs a handoff, unless `resolution` names another resolution."""
     resolution: NotRequired[str]
     """The kind of resolution of the next action."""
     coversReviewSnapshotId: NotRequired[str]
@@ -1113,7 +1113,7 @@ class DeadLetterDetail(TypedDict):
     writes: int
     """The number of writes that were sent to Collate."""
     canRedrive: bool
-    """False if the command is unreadable; then it can only be discarded."""
+    """False if the command is unreadable, so that it can only be discarded, or names no authorization."""
     asks: NotRequired[dict[str, object]]
     """The command's data without free text and reference numbers; absent if unreadable."""
     sent: list[DeadLetterWrite]
@@ -1148,7 +1148,7 @@ class DeadLetterSummary(TypedDict):
     writes: int
     """The number of writes that were sent to Collate."""
     canRedrive: bool
-    """False if the command is unreadable; then it can only be discarded."""
+    """False if the command is unreadable, so that it can only be discarded, or names no authorization."""
 
 
 class DeadLetterList(TypedDict):

@@ -994,7 +994,7 @@ export interface components {
          *     }
          */
         AuthorizationActionRequired: {
-            /** @description The next action's type; complete_payer_interaction needs a handoff. */
+            /** @description The next action's type; complete_payer_interaction needs a handoff, unless `resolution` names another resolution. */
             action: string;
             /** @description The kind of resolution of the next action. */
             resolution?: string;
@@ -1726,7 +1726,7 @@ export interface components {
             redrive: number;
             /** @description The number of writes that were sent to Collate. */
             writes: number;
-            /** @description False if the command is unreadable; then it can only be discarded. */
+            /** @description False if the command is unreadable, so that it can only be discarded, or names no authorization. */
             canRedrive: boolean;
             /** @description The command's data without free text and reference numbers; absent if unreadable. */
             asks?: {
@@ -1902,7 +1902,7 @@ export interface components {
             redrive: number;
             /** @description The number of writes that were sent to Collate. */
             writes: number;
-            /** @description False if the command is unreadable; then it can only be discarded. */
+            /** @description False if the command is unreadable, so that it can only be discarded, or names no authorization. */
             canRedrive: boolean;
         };
         /**

@@ -97,7 +97,8 @@ def redrive(
         line = _line(replayed, outcome)
         lines.append(line)
         if not as_json:
-            typer.echo(f"{line['position']:<12} {line['authorization']} {line['sequence']}  {line['result']}")
+            event_of = f"{line['authorization'] or '?'} {line['sequence'] or '?'}"
+            typer.echo(f"{line['position']:<12} {event_of}  {line['result']}")
 
     if dead_letters or event is not None:
         undelivered = [

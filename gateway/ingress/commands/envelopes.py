@@ -12,14 +12,14 @@ from gateway.ingress.commands.command_log import acceptance_time
 from gateway.ingress.commands.due_date import require_due_date
 from gateway.ingress.commands.service import AcceptedCommand
 from gateway.ingress.http.problems import InvalidCommand
-from gateway.ingress.http.request import ID_PHRASE, validate
+from gateway.ingress.http.request import validate
 from gateway.ingress.http.strict_json import read_object
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import InvalidHeader, UnsupportedMediaType
 from schemas.cloudevents import STRUCTURED, CloudEventError, Envelope, from_http, from_members, is_json
 from schemas.commands import CALLER_COMMANDS, COMMANDS
 from schemas.enums import CommandType
-from schemas.fields.scalars import is_id
+from schemas.fields.scalars import ID_PHRASE, is_id
 from schemas.identity import command_id_from_cloudevent
 
 # The codec converts an extension of another type to a string; these attributes must be strings.

@@ -17,10 +17,9 @@ from runtime.http.problem import Fault, Problem
 from runtime.http.problems import UnsupportedMediaType
 from schemas.api.faults import faults
 from schemas.cloudevents.attributes import valid_traceparent
-from schemas.fields.scalars import PHRASES, is_command_id, is_id
+from schemas.fields.scalars import ID_PHRASE, is_command_id, is_id
 from schemas.model import Model
 
-ID_PHRASE = next(iter(PHRASES.values()))
 _JSON_TYPE = re.compile(rb'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 _WAIT = re.compile(rb'wait\s*=\s*(?:"(\d{1,4})"|(\d{1,4}))\s*(?:;.*)?', re.IGNORECASE)
 
