@@ -218,8 +218,7 @@ class DecisionInput:
         if stored is None or stored.closer is None or stored.by != "us" or not isinstance(self.payload, HandoffClose):
             return False
         closer = stored.closer
-        is_same = closer.operation == operation_of(self.payload) and closer.reported == report_of(self.payload)
-        return is_same and closer.reason == reason_of(self.payload)
+        return closer.operation == operation_of(self.payload) and closer.reported == report_of(self.payload)
 
 
 def operation_of(close: HandoffClose) -> Operation:
