@@ -230,6 +230,7 @@ async def test_unable_to_complete_and_revoke_send_their_own_bodies(make_queue):
         assert queue.check(ended).effect == "ours"
         event = await queue.observe_until(EventType.HANDOFF_CLOSED)
         assert (event.data.result, event.data.reported) == (word, reported)
+        assert event.data.reason == ("channel_outage" if word == "unable_to_complete" else None)
         reconciled = await queue.observe_until(EventType.HANDOFF_RECONCILED)
         assert (reconciled.data.agreement == "no_report") == (word == "revoked")
         spoken = b"".join((o.value or b"") for o in queue.outputs) + queue.state

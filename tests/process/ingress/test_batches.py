@@ -164,6 +164,7 @@ class TestRate:
         reply = await send(ingress, [event(number) for number in range(8)])
         assert slugs(reply) == [None] * 5 + ["too-many-requests"] * 3
         assert len(kafka.commands) == 5
+        assert ingress.metric("shed_total", reason="rate") == 3
         waits = [each.retry_after for each in results(reply)[5:]]
         assert waits[0] in {5, 6}  # three events at one in two seconds
         assert reply.headers["retry-after"] == str(max(waits))

@@ -123,6 +123,22 @@ def test_a_close_and_its_truth_in_one_commit_have_a_time(closed_at, expected):
     assert world.stage("close_to_truth") == (1, pytest.approx(expected))
 
 
+def test_a_need_and_its_opening_in_one_commit_have_a_time():
+    world = World()
+    needed = world.read("requires_action", nextAction=WAITS)
+    world.commit(needed, CreateAnswered(handoff(opened=HOUR), world.version, REF), now=HOUR)
+    assert world.stage("need_to_open") == (1, 0)
+
+
+def test_an_opening_that_collate_does_not_show_is_the_first_read_of_it():
+    world = World()
+    world.commit(world.read("requires_action", handoff(), activeManualHandoff={"id": "mh_1"}), now=HOUR)
+    world.version = 9
+    closed = handoff("closed", closed=3 * HOUR, result="completed_reported")
+    world.commit(world.read("processing", closed), now=3 * HOUR)
+    assert world.stage("open_to_close") == (1, pytest.approx(2 * HOUR))
+
+
 def test_a_contradiction_is_counted():
     world = World()
     walk(world, NOTHING)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.authorization.event_factory import public_record
+from consumers.authorization.event_factory import public_record, shows_more
 from consumers.authorization.facts import CloseAnswered, Observed
 from consumers.authorization.reducer import reduce
-from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef
+from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import CloseAnswer, ManualHandoff
 
@@ -42,6 +42,15 @@ class Authorization:
 
 def handoff(state="active", **more):
     return ManualHandoff(id="mh_1", version=1, state=state, access_available=True, **more)
+
+
+def test_another_last_handoff_alone_is_shown():
+    one = Authorization()
+    one.read(NOW)
+    before = one.state.replace(last=Handoff(id="mh_1", state="closed", seen_at=1.0, open_version=1, result="expired"))
+    after = before.replace(last=before.last.replace(result="revoked"))
+    assert shows_more(before, after)
+    assert not shows_more(before, before.replace(last=before.last.replace(seen_at=2.0)))
 
 
 def test_an_action_is_required_since_the_first_read_of_its_type():

@@ -270,6 +270,26 @@ def test_a_queue_takes_the_place_of_its_urgent_record_behind_another(first):
     assert offsets == [1, 2, 3, 4, 6], "the urgent record has ended"
 
 
+def test_a_queue_with_two_urgent_records_has_the_turn_of_the_first():
+    key_queues = KeyQueues(turn_of=turn_by_value)
+    for offset, value in enumerate((b"greedy", b"a person", b"passes")):
+        add(key_queues, offset, b"mixed", value)
+    queue = key_queues.next_ready(0.0)
+    key_queues.finish(queue, timer_at=None, now=0.0)
+    assert key_queues.next_ready(0.0).turn.source == "a person"
+
+
+def test_a_waiting_queue_begins_anew_with_a_record_that_passes():
+    key_queues = KeyQueues(lambda record: record.value == b"passes", turn_by_value)
+    add(key_queues, 0, b"a", b"greedy")
+    queue = key_queues.next_ready(0.0)
+    key_queues.retry(queue, 60.0, WaitReason.BACKOFF)
+    assert queue.tries == 1
+    add(key_queues, 1, b"a", b"passes")
+    assert key_queues.next_ready(0.0) is queue
+    assert (queue.tries, queue.failures, queue.records[0].offset) == (0, 0, 1)
+
+
 SENDERS = 12
 ARRIVALS = st.lists(
     st.tuples(
