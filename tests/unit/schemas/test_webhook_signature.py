@@ -13,8 +13,22 @@ from schemas.fields.webhook_signature import TOLERANCE_SECONDS, is_message_id, r
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
-# The official library signs and verifies at the current time.
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)
+
+
+class Clock(datetime):
+    """The official library's, which verifies at the current time."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return NOW.astimezone(tz)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_official_library_reads_this_clock():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("standardwebhooks.webhooks.datetime", Clock)
+        yield
 
 
 def headers(message_id, signature, at=NOW):
