@@ -200,10 +200,14 @@ class CommandWrite:
         """Whether Collate has stored a failure under the key, so that only a different request can succeed."""
         fault: tuple[int, str | None] | None = None
         match result:
+            case NotSent() | Deferred():
+                return False  # no response: those around it may still be equal
             case Ambiguous(status=int(status), code=code) if status >= 500:
                 fault = status, code
             case Refused(status=status, code=code) if way.reason == RETRYABLE.reason:
                 fault = status, code
+            case _:
+                pass
         work = self._execution.work
         nth = self._intent.n - (work.inherited_n if work else 0)
         if self._execution.hint(self._intent).count_fault(fault) < SAME_FAULTS or nth >= MOST_WRITES:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.collate.answers import NotSent
+from adapters.collate.answers import Deferred, HoldReason, NotSent
 from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause
@@ -83,6 +83,27 @@ async def test_a_stored_error_is_passed_with_the_next_n(make_queue):
     keys = [key for name, key in queue.collate.calls if name == "create_handoff"]
     assert len(keys) == 4
     assert len(set(keys)) == 2
+
+
+@pytest.mark.parametrize(
+    "nothing_sent", [Deferred(1.0, HoldReason.BREAKER), NotSent(Cause.REFUSED)], ids=["breaker", "refused"]
+)
+async def test_a_call_that_was_not_sent_says_nothing_about_a_stored_error(make_queue, monkeypatch, nothing_sent):
+    """Else a breaker that a stored error keeps open would hide that the error is the same each time."""
+    queue, calls = make_queue("stores_errors"), []
+
+    async def every_other(client, authorization_id, **request):
+        calls.append(request["key"])
+        return nothing_sent if len(calls) % 2 == 0 else await create(client, authorization_id, **request)
+
+    create = CollateClient.create_handoff
+    monkeypatch.setattr(CollateClient, "create_handoff", every_other)
+    queue.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error", count=1)
+    command = queue.send(HandoffRequest())
+    began = queue.now()
+    await queue.drain()
+    assert (queue.check(command).outcome, queue.check(command).effect) == ("applied", "ours")
+    assert queue.now() < began + 60.0
 
 
 @pytest.mark.parametrize("count", [1, 2])
