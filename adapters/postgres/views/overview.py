@@ -36,7 +36,8 @@ OVERVIEW = f"""
 WITH unfinished AS (SELECT shown_status AS status, reason, count(*) AS n FROM commands
     WHERE status <> 'finished' GROUP BY 1, 2),
 last_minute AS (SELECT count(*) FILTER (WHERE rank = {Rank.EVENT:d}) AS events,
-    count(*) FILTER (WHERE rank = {Rank.ATTEMPT:d}) AS attempts FROM timeline WHERE at > now() - interval '1 minute')
+    count(*) FILTER (WHERE rank = {Rank.ATTEMPT:d}) AS attempts,
+    count(*) FILTER (WHERE kind = 'command.finished') AS finished FROM timeline WHERE at > now() - interval '1 minute')
 SELECT
     (SELECT coalesce(json_object_agg(status, n), '{{}}')
         FROM (SELECT status, sum(n) AS n FROM unfinished GROUP BY 1) s) AS unfinished,
@@ -48,7 +49,7 @@ SELECT
         FROM ({_UNFINISHED.format("shown_status = 'dead_lettered'", MAX_UNFINISHED)}) d) AS dead_letters,
     (SELECT coalesce(json_agg(f), '[]') FROM ({_FULL}) f) AS full_callers,
     (SELECT count(*) FROM commands WHERE accepted_at > now() - interval '1 minute') AS accepted,
-    (SELECT count(*) FROM commands WHERE status = 'finished' AND changed_at > now() - interval '1 minute') AS finished,
+    (SELECT finished FROM last_minute) AS finished,
     (SELECT events FROM last_minute) AS events,
     (SELECT attempts FROM last_minute) AS attempts,
     (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,

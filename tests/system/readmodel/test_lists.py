@@ -423,6 +423,19 @@ async def test_ids_are_found_by_their_beginning_in_the_order_of_their_bytes(data
     assert text.count("Index Cond: ((") == 2, "both ends of the range are those of the index"
 
 
+async def test_the_overview_counts_what_the_last_minute_brought(database):
+    now = datetime.now(UTC)
+    await database.write(
+        authorization("a"),
+        TimelineRow("a", now, Rank.EVENT, 1, "command.finished", None, "{}"),
+        TimelineRow("a", now, Rank.EVENT, 2, "handoff.opened", None, "{}"),
+        TimelineRow("a", now, Rank.ATTEMPT, 3, "attempt", None, "{}"),
+        TimelineRow("a", now - timedelta(minutes=2), Rank.EVENT, 4, "command.finished", None, "{}"),
+    )
+    found = (await overview(database.connection)).last_minute
+    assert (found.finished, found.events, found.attempts) == (1, 2, 1)
+
+
 async def test_the_overview_counts_the_work_and_names_who_has_it_in_hand(database):
     claim = {"by": "jo", "caller": "people:jo", "since": AT.isoformat()}
     rows = [
