@@ -201,7 +201,7 @@ class CommandWrite:
         fault: tuple[int, str | None] | None = None
         match result:
             case NotSent() | Deferred():
-                return False  # no response: those around it may still be equal
+                return False  # no response, so the count of equal failures stays
             case Ambiguous(status=int(status), code=code) if status >= 500:
                 fault = status, code
             case Refused(status=status, code=code) if way.reason == RETRYABLE.reason:

@@ -30,7 +30,7 @@ _QUOTE: Final = '"'
 class OverviewReader:
     """Caches the overview: one call of the API every five seconds for all people.
 
-    An answer is used for SILENT_SECONDS if no later call has one: one person's failure takes it from nobody.
+    An answer is used for SILENT_SECONDS if no later call has one: a failed call of one person hides it from no other.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -420,7 +420,7 @@ async def test_the_freshness_is_read_once_in_five_seconds_for_all_people():
     assert calls == 2
 
 
-async def test_one_persons_failure_takes_the_overview_from_nobody():
+async def test_a_failed_call_of_one_person_hides_the_overview_from_no_other():
     seconds, failing = 0.0, {"Bearer jo": 429}
 
     def overview(request: httpx.Request) -> httpx.Response:

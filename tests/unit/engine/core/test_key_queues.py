@@ -279,7 +279,7 @@ def test_a_queue_with_two_urgent_records_has_the_turn_of_the_first():
     assert key_queues.next_ready(0.0).turn.source == "a person"
 
 
-def test_a_waiting_queue_begins_anew_with_a_record_that_passes():
+def test_a_record_that_passes_resets_the_tries_of_a_waiting_queue():
     key_queues = KeyQueues(lambda record: record.value == b"passes", turn_by_value)
     add(key_queues, 0, b"a", b"greedy")
     queue = key_queues.next_ready(0.0)
