@@ -1,8 +1,7 @@
 """The decision about every combination of what the table reads, as a tree in which equal branches are merged.
 
-`make docs` writes docs_build/decisions.json, so that a commit shows each decision that it changes. A release copies it
-to schemas/published/released. `make decisions` lists each decision that differs from the last release: an upgrade
-decides the commands that wait by the new table.
+`make docs` writes docs_build/decisions.json, so that a commit shows each decision that it changes. `make decisions`
+lists each decision that differs from the last release: an upgrade decides the commands that wait by the new table.
 """
 
 import itertools
@@ -10,7 +9,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +17,7 @@ from consumers.applier.decision.decision_input import DecisionInput
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
+from docs_build.baseline import released_json
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import (
@@ -31,10 +30,8 @@ from schemas.commands import (
     UnableToComplete,
 )
 from schemas.enums import ReportedOutcome
-from schemas.published import PUBLISHED
 
 PATH: Final = "docs_build/decisions.json"
-RELEASED: Final = PUBLISHED / "released" / "decisions.json"
 
 _ANY: Final = "any"
 _OR: Final = " | "
@@ -226,9 +223,10 @@ def differences(before: Tree | None, after: Tree | None, path: tuple[str, ...] =
         yield from differences(_part(before, name), _part(after, name), (*path, name))
 
 
-def since_release(released: Path = RELEASED) -> list[str] | None:
-    """Return each decision that differs from the last release; None before the first release."""
-    return list(differences(json.loads(released.read_text()), tree())) if released.exists() else None
+def since_release() -> list[str] | None:
+    """Return each decision that differs from the last release; None before the first one. Raises NoTag."""
+    before = released_json(PATH)
+    return None if before is None else list(differences(before, tree()))
 
 
 if __name__ == "__main__":

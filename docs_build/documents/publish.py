@@ -2,14 +2,11 @@
 
 `make docs` writes them from the models.
 
-    python -m docs_build.documents.publish             list the incompatible changes since the last release, without
-                                                    those of OpenAPI, which oasdiff finds (`make clients`); exit 1
-                                                    if there is one
-    python -m docs_build.documents.publish --release   make today's documents and decisions the baseline
-                                                    (published/released), if there is no such change
+    python -m docs_build.documents.publish    list the incompatible changes since the last release, without those of
+                                              OpenAPI, which oasdiff finds (`make clients`); exit 1 if there is one
 
-Before the first release there is no baseline. An incompatible change needs a new type (`...v2`) beside the old one.
-`contract_version` has the rule of the version.
+`docs_build.baseline` has the documents of the last release. An incompatible change needs a new type (`...v2`) beside
+the old one. `contract_version` has the rule of the version.
 """
 
 import json
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_snake
 
-from docs_build import decisions
+from docs_build.baseline import released_json
 from docs_build.documents.asyncapi import asyncapi
 from docs_build.documents.compatibility import asyncapi_breaks
 from docs_build.documents.contract_version import required_version, version
@@ -36,10 +33,6 @@ from schemas.published import PUBLISHED
 
 if TYPE_CHECKING:
     from schemas.model import Model
-
-RELEASED = PUBLISHED / "released"
-# Together these have every message, body and answer.
-BASELINE = ("asyncapi.json", "openapi.json")
 
 
 def documents() -> dict[str, dict[str, Any]]:
@@ -72,29 +65,19 @@ def stale(directory: Path = PUBLISHED) -> list[str]:
     return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
 
 
-def release_breaks(released: Path = RELEASED) -> list[str]:
-    """Return the incompatible changes since the last release; none before the first one."""
-    if not released.exists():
+def release_breaks() -> list[str]:
+    """Return the incompatible changes since the last release; none before the first one. Raises NoTag."""
+    asyncapi_before, openapi_before = (
+        released_json(f"schemas/published/{name}") for name in ("asyncapi.json", "openapi.json")
+    )
+    if asyncapi_before is None or openapi_before is None:
         return []
     today = documents()
-    asyncapi_before, openapi_before = (json.loads((released / path).read_text()) for path in BASELINE)
     breaks = [f"asyncapi.json: {found}" for found in asyncapi_breaks(asyncapi_before, today["asyncapi.json"])]
     lowest = required_version(openapi_before, today["openapi.json"])
     if version(today["openapi.json"]) < lowest:
         breaks.append(f"openapi.json: info.version must be at least {'.'.join(map(str, lowest))}")
     return breaks
-
-
-def baseline() -> dict[str, str]:
-    """Return today's baseline: the text of each file by its name."""
-    return {path: rendered()[path] for path in BASELINE} | {decisions.RELEASED.name: decisions.text()}
-
-
-def write_baseline(directory: Path) -> None:
-    """Make today's documents the baseline."""
-    directory.mkdir(exist_ok=True)
-    for path, text in baseline().items():
-        (directory / path).write_text(text)
 
 
 def write(directory: Path) -> None:
@@ -110,22 +93,15 @@ def write(directory: Path) -> None:
 
 
 def _files(directory: Path) -> list[tuple[str, Path]]:
-    """Return the documents below a directory, without those of the baseline."""
-    found = [(file.relative_to(directory).as_posix(), file) for file in sorted(directory.rglob("*.json"))]
-    return [(path, file) for path, file in found if not path.startswith(f"{RELEASED.name}/")]
+    return [(file.relative_to(directory).as_posix(), file) for file in sorted(directory.rglob("*.json"))]
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Run the command; return the exit code."""
-    problems = release_breaks(RELEASED)
-    if arguments == ["--release"]:
-        if not problems:
-            write_baseline(RELEASED)
-    elif arguments:
-        problems = [__doc__ or ""]
+    problems = release_breaks()
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")  # noqa: T201 -- the command's output
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -18,7 +18,7 @@ from typing import Final
 
 from rich.console import Console
 
-from docs_build.documents.publish import RELEASED
+from docs_build.baseline import NoTag, released
 from local.failures import LocalError
 from local.stack import LocalStack, local_stack
 from schemas.published import PUBLISHED
@@ -61,17 +61,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if built:
             _walk(built, Path(directory), failures)
         if given.only in {None, OASDIFF}:
-            with _step(f"{OASDIFF}: {_baseline()}", failures):
-                check_judge(Path(directory))
-                if RELEASED.exists():
-                    judge(RELEASED / "openapi.json", given.document)
+            with _step(f"{OASDIFF}: no incompatible change since the last release", failures):
+                _compare(given.document, Path(directory))
     total = len(chosen) + (given.only in {None, OASDIFF})
     print(f"{total - len(failures)} passed, {len(failures)} failed")
     return FAILED if failures else 0
 
 
-def _baseline() -> str:
-    return "no incompatible change since the last release" if RELEASED.exists() else "no release yet"
+def _compare(document: Path, directory: Path) -> None:
+    """Let oasdiff compare the document with the last release's. Raises NoTag, CommandFailed and AssertionError."""
+    check_judge(directory)
+    if (text := released("schemas/published/openapi.json")) is None:
+        print("no release yet")
+        return
+    baseline = directory / "released.json"
+    baseline.write_text(text)
+    judge(baseline, document)
 
 
 def _build(oracle: Oracle, document: Path, directory: Path, failures: list[str]) -> bool:
@@ -109,7 +114,7 @@ def _step(name: str, failures: list[str]) -> Iterator[None]:
     started = time.monotonic()
     try:
         yield
-    except (tools.NoTool, tools.CommandFailed, AssertionError) as error:
+    except (NoTag, tools.NoTool, tools.CommandFailed, AssertionError) as error:
         failures.append(name)
         print(f"✗ {name}\n{error}", flush=True)
     else:

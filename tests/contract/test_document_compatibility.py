@@ -1,14 +1,18 @@
 """An incompatible change planted in a small document is found by comparing it with the document before."""
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from docs_build.baseline import NoTag, released_json
 from docs_build.documents import publish
 from docs_build.documents.compatibility import asyncapi_breaks
 from docs_build.documents.contract_version import required_version, version
 from tests.contract.planted import planted
 
+PUBLISHED = ("schemas/published/asyncapi.json", "schemas/published/openapi.json")
 SCHEMAS = ("components", "schemas")
 MESSAGES = ("components", "messages")
 
@@ -83,8 +87,21 @@ def test_the_comparison_supports_every_keyword_of_our_messages():
 
 
 @pytest.fixture
-def baseline(tmp_path):
-    publish.write_baseline(tmp_path)
+def release(tmp_path, monkeypatch):
+    """Tag today's documents as a release in a repository of their own."""
+
+    def git(*words):
+        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=n", "-c", "user.email=e@x", *words], check=True)
+
+    for path in PUBLISHED:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(publish.rendered()[Path(path).name])
+    (tmp_path / "CHANGELOG.md").write_text("# Changes\n\n## Unreleased\n\n## 0.2.0\n\n## 0.1.0\n")
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message=The release")
+    git("tag", "v0.2.0")
+    monkeypatch.setattr(publish, "released_json", lambda path: released_json(path, tmp_path))
     return tmp_path
 
 
@@ -94,37 +111,25 @@ def changed(monkeypatch, path, way, value):
 
 
 def test_before_the_first_release_nothing_is_compared(tmp_path):
-    assert publish.release_breaks(tmp_path / "released") == []
+    (tmp_path / "CHANGELOG.md").write_text("# Changes\n\n## Unreleased\n")
+    assert released_json(PUBLISHED[0], tmp_path) is None
 
 
-def test_a_new_baseline_is_of_today(baseline):
-    assert publish.release_breaks(baseline) == []
-    assert sorted(file.name for file in baseline.iterdir()) == ["asyncapi.json", "decisions.json", "openapi.json"]
-
-
-def test_today_is_compared_with_the_baseline(monkeypatch, baseline):
+def test_today_is_compared_with_the_tag_of_the_newest_release(monkeypatch, release):
+    assert publish.release_breaks() == []
     changed(monkeypatch, "asyncapi.json", (*SCHEMAS, "HandoffOpened", "properties", "handoffId"), ...)
-    assert publish.release_breaks(baseline) == [
-        "asyncapi.json: HandoffOpened/properties/handoffId: property is gone",
-    ]
+    assert publish.release_breaks() == ["asyncapi.json: HandoffOpened/properties/handoffId: property is gone"]
 
 
-def test_a_version_that_is_too_low_is_a_finding(monkeypatch, baseline):
-    before = json.loads((baseline / "openapi.json").read_text())
+def test_a_version_that_is_too_low_is_a_finding(monkeypatch, release):
+    before = json.loads((release / "schemas/published/openapi.json").read_text())
     changed(monkeypatch, "openapi.json", ("info", "description"), "Other words.")
     major, minor, patch = version(before)
     assert required_version(before, publish.documents()["openapi.json"]) == (major, minor, patch + 1)
-    assert publish.release_breaks(baseline) == [
-        f"openapi.json: info.version must be at least {major}.{minor}.{patch + 1}",
-    ]
+    assert publish.release_breaks() == [f"openapi.json: info.version must be at least {major}.{minor}.{patch + 1}"]
 
 
-def test_a_release_writes_the_baseline_unless_a_change_is_incompatible(monkeypatch, tmp_path, capsys):
-    released = tmp_path / "released"
-    monkeypatch.setattr(publish, "RELEASED", released)
-    assert publish.main(["--release"]) == 0
-    written = {file.name: file.read_text() for file in released.iterdir()}
-    changed(monkeypatch, "asyncapi.json", ("channels", "events"), ...)
-    assert publish.main(["--release"]) == 1
-    assert "asyncapi.json: events: is gone" in capsys.readouterr().err
-    assert {file.name: file.read_text() for file in released.iterdir()} == written
+def test_a_release_without_its_tag_is_an_error(release):
+    subprocess.run(["git", "-C", release, "tag", "--delete", "v0.2.0"], check=True)
+    with pytest.raises(NoTag, match=r"v0\.2\.0.*fetch the tags"):
+        publish.release_breaks()

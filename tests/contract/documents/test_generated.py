@@ -12,7 +12,7 @@ def copy(tmp_path, monkeypatch):
     for path in (*docs.pages(docs.ROOT), docs.RECORDED):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(docs.ROOT / path, tmp_path / path)
-    shutil.copytree(docs.ROOT / docs.PUBLISHED, tmp_path / docs.PUBLISHED, ignore=shutil.ignore_patterns("released"))
+    shutil.copytree(docs.ROOT / docs.PUBLISHED, tmp_path / docs.PUBLISHED)
     return tmp_path
 
 

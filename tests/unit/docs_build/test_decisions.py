@@ -9,7 +9,7 @@ import pytest
 from consumers.applier.decision import decide as table
 from consumers.applier.decision.decide import Row, Write, decide
 from docs_build import decisions
-from docs_build.decisions import RELEASED, combinations, differences, since_release, tree
+from docs_build.decisions import combinations, differences, since_release, tree
 from schemas.collate.authorization import Status
 from schemas.commands import HandoffRequest
 
@@ -39,13 +39,12 @@ def test_the_file_has_the_decision_of_every_combination():
         assert decision_in(GOLDEN, path) == decisions._shown(decide(now)), path
 
 
-def test_a_planted_row_is_listed_with_both_reasons(requests_alone, monkeypatch, tmp_path):
-    released = tmp_path / "decisions.json"
-    released.write_text(json.dumps(requests_alone))
-    assert since_release(released) == []
+def test_a_planted_row_is_listed_with_both_reasons(requests_alone, monkeypatch):
+    monkeypatch.setattr(decisions, "released_json", {decisions.PATH: requests_alone}.get)
+    assert since_release() == []
     planted = Row("planted", lambda d: d.authorization is not None and d.status_is(Status.PROCESSING), Write)
     monkeypatch.setitem(table.TABLE, HandoffRequest, (planted, *table.REQUEST))
-    found = since_release(released)
+    found = since_release()
     line = "handoff.request / nothing stored / names a handoff without an id / processing"
     assert f"{line}: wait: unreadable_answer -> write" in found
     assert {line.split(" / ")[0] for line in found} == requests_alone.keys()
@@ -68,9 +67,6 @@ def test_what_only_one_release_distinguishes_is_compared_where_both_decide():
     assert list(differences(before, after)) == ["a / newer: write -> watch", "b / any / x: write -> watch"]
 
 
-def test_the_decisions_are_compared_with_the_last_release(monkeypatch, tmp_path):
-    assert since_release(tmp_path / "decisions.json") is None
-    if not RELEASED.exists():
-        pytest.skip("no release yet")
-    monkeypatch.setattr(decisions, "tree", lambda: GOLDEN)
-    assert since_release() == list(differences(json.loads(RELEASED.read_text()), GOLDEN))
+def test_before_the_first_release_no_decision_is_compared(monkeypatch):
+    monkeypatch.setattr(decisions, "released_json", lambda _: None)
+    assert since_release() is None
