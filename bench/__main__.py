@@ -16,7 +16,6 @@ BENCHMARKS = {
     "chain": "a command from POST to event, and a floor without promises",
     "fair": "two callers beside the backlog of greedy callers, at 20 calls per second",
     "watcher": "50,000 watched authorizations and none",
-    "reaction": "the time from a change at Collate to its event, the calls per hour, and the cadence's formulas",
     "projector": "the read model, and a bare insert of the same rows",
     "reads": "the lists of the read model, with a million authorizations",
     "reads.pages": "the pages of the console with 100,000 authorizations, and with 1,000",

@@ -19,13 +19,11 @@ from docs_build import (
     reference,
 )
 from docs_build.clients import models, operations, synchronous
-from docs_build.dashboard import grafana, picture
+from docs_build.dashboard import grafana
 from docs_build.documents import publish
 
 ROOT: Final = Path(__file__).parents[1]
 PUBLISHED: Final = "schemas/published"
-# `python -m tests.alerts.record` writes this source of a picture.
-RECORDED: Final = "docs/images/dashboard.json"
 
 
 def pages(root: Path) -> dict[str, str]:
@@ -38,7 +36,6 @@ def pages(root: Path) -> dict[str, str]:
         "docs/collate-errors.md": collate_errors.page(),
         "helm/gateway/README.md": chart_readme.page(),
         "helm/gateway/files/dashboard.json": grafana.dashboard(),
-        "docs/images/dashboard.svg": picture.picture((root / RECORDED).read_text(encoding="utf-8")),
         # In these, only one part is generated.
         "docs/subscribing.md": cadence_page.put_into((root / "docs/subscribing.md").read_text(encoding="utf-8")),
         "docs/capacity.md": capacity_page.put_into((root / "docs/capacity.md").read_text(encoding="utf-8")),

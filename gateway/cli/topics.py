@@ -2,19 +2,18 @@
 
 import os
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.kafka import strimzi
 from adapters.kafka.acls import Process, acl_commands, acl_script, required_access
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compare_when_visible, wanted_topics
 from gateway.cli.all_topics import all_topics
 from gateway.cli.migration import command
 from gateway.cli.rebuild import command as rebuild_command
-from gateway.cli.terminal import AsOneJson, fail, print_json, run_with_kafka
+from gateway.cli.terminal import AsOneJson, print_json, run_with_kafka
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
@@ -85,23 +84,10 @@ def acls(
         str, typer.Option(help="Kafka principal of the deliverer, if the subscriptions file is set.")
     ] = "User:gateway-deliverer",
     topics: Annotated[str, typer.Option(help="Kafka principal of `gateway topics apply`.")] = "User:gateway-topics",
-    form: Annotated[
-        Literal["kafka-acls", "strimzi"],
-        typer.Option("--format", help="Commands of kafka-acls.sh, or resources of Strimzi."),
-    ] = "kafka-acls",
-    strimzi_cluster: Annotated[str, typer.Option(help="With strimzi: name of the Kafka resource.")] = "kafka",
-    strimzi_version: Annotated[
-        str, typer.Option(help="With strimzi: version of its API; Strimzi 0.49 and newer have v1.")
-    ] = "v1beta2",
 ) -> None:
-    """Print what grants each process exactly the permissions that it needs.
+    """Print commands of kafka-acls.sh that grant each process exactly the permissions that it needs.
 
-    With kafka-acls: commands of kafka-acls.sh. Run them as a user who may alter ACLs.
-    With strimzi: a KafkaUser for each process and a KafkaTopic for each topic, as
-    YAML. Strimzi then creates the topics: set topics.apply to false in the chart.
-    This verb does not connect to Kafka and changes nothing.
-
-      gateway topics acls --format strimzi | kubectl --namespace kafka apply -f -
+    Run them as a user who may alter ACLs. This verb does not connect to Kafka and changes nothing.
     """
     settings = load_access_settings(os.environ)
     principals: dict[Process, str] = {
@@ -117,16 +103,7 @@ def acls(
         process: required_access(process, catalogue(prefix), prefix, groups.get(process, settings.worker.group))
         for process in principals
     }
-    if form == "kafka-acls":
-        typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)
-        return
-    try:
-        found = strimzi.resources(
-            principals, wanted, _wanted(settings), settings.kafka, cluster=strimzi_cluster, version=strimzi_version
-        )
-        typer.echo(strimzi.document(found), nl=False)
-    except strimzi.PrincipalUnusable as unusable:
-        fail(Exit.USAGE, str(unusable), "gateway topics acls")
+    typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)
 
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:

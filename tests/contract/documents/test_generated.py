@@ -9,7 +9,7 @@ from docs_build import __main__ as docs
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    for path in (*docs.pages(docs.ROOT), docs.RECORDED):
+    for path in docs.pages(docs.ROOT):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(docs.ROOT / path, tmp_path / path)
     shutil.copytree(docs.ROOT / docs.PUBLISHED, tmp_path / docs.PUBLISHED)
