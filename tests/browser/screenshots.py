@@ -59,7 +59,6 @@ def tell_stories(gateway: Installed) -> dict[str, str]:
         "authorization": f"/authorizations/{settled}",
         "workbench": f"/authorizations/{review}/work",
         "dead-letter": f"/dead-letters/{letters[0]}",
-        "events": "/events?show=list",
     }
 
 

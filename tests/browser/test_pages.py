@@ -48,11 +48,7 @@ PAGES = [
     "/dead-letters",
     "/dead-letters/{letter}",
     "/dead-letters/all",
-    "/events?show=list",
     "/developers",
-    "/developers/http/closeHandoff",
-    "/developers/http/listCommands?limit=1&try=1",
-    "/developers/messages/HandoffOpened",
     "/search?q={waiting}",
     "/search?q=case%3Dnothing",
     "/no-such-page",
@@ -96,9 +92,7 @@ WITHOUT_SCRIPT = [
     "/work",
     "/authorizations/{opened}",
     "/dead-letters",
-    "/events?show=list",
-    "/developers/messages/HandoffOpened",
-    "/developers/http/listCommands?limit=1&try=1",
+    "/developers",
 ]
 
 
@@ -127,20 +121,6 @@ async def test_a_page_without_javascript_shows_its_content_and_no_dead_control(g
         await expect(control).not_to_be_visible()
 
 
-async def test_the_pages_of_the_contract_are_readable_without_javascript(gateway, sign_in):
-    ada = await sign_in("ada.all", java_script_enabled=False)
-    page = await ada.visit("/developers")
-    await page.get_by_role("link", name="POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/close").click()
-    main = page.get_by_role("main")
-    for text in ("Idempotency-Key", "reportedOutcome", "completed", "202"):
-        await expect(main.get_by_text(text).first).to_be_visible()
-    page = await ada.visit("/developers")
-    await page.get_by_role("link", name="collate-gateway.handoff.opened.v1").click()
-    main = page.get_by_role("main")
-    for text in ("urn:collate-gateway:handoff:opened:v1", "accessAvailable", "leading zeros"):
-        await expect(main.get_by_text(text).first).to_be_visible()
-
-
 async def test_what_a_person_may_not_do_is_disabled_with_a_sentence(sign_in, subjects):
     kim = await sign_in("kim.ops")
     page = await kim.visit(f"/authorizations/{subjects['opened']}/work")
@@ -157,7 +137,7 @@ async def test_what_a_person_may_not_do_is_disabled_with_a_sentence(sign_in, sub
 async def test_the_keys_move_between_pages_and_can_be_switched_off(sign_in):
     ada = await sign_in("ada.all")
     page = await ada.visit("/")
-    for key, path in (("w", "/work"), ("d", "/dead-letters"), ("e", "/events"), ("o", "/")):
+    for key, path in (("w", "/work"), ("d", "/dead-letters"), ("v", "/developers"), ("o", "/")):
         await page.keyboard.press("g")
         await page.keyboard.press(key)
         await page.wait_for_url(f"**{path}")
@@ -183,7 +163,7 @@ async def test_a_redrive_by_clicks_says_before_what_it_will_do(gateway, sign_in,
 async def test_the_seventh_tab_works_because_hidden_tabs_hold_no_stream(gateway, sign_in, subjects):
     ada = await sign_in("ada.all")
     for _ in range(6):
-        page = await ada.visit("/events")
+        page = await ada.visit(f"/authorizations/{subjects['opened']}")
         await expect(page.locator("#live")).to_be_attached()
         # Playwright keeps every tab visible, so the test says that this one is not.
         await page.evaluate(
@@ -194,5 +174,5 @@ async def test_the_seventh_tab_works_because_hidden_tabs_hold_no_stream(gateway,
             }"""
         )
     seventh = await ada.context.new_page()
-    await seventh.goto(f"{gateway.url}/events?show=list")
+    await seventh.goto(f"{gateway.url}/work")
     await expect(seventh.get_by_role("row").nth(1)).to_be_visible()

@@ -241,8 +241,6 @@
     const target = event.target instanceof Element ? event.target : null;
     const held = target?.closest("[data-held-show]");
     if (held) showHeld(held.closest("[data-poll]"));
-    const copy = target?.closest("[data-copy]");
-    if (copy) navigator.clipboard?.writeText(document.getElementById(copy.dataset.copy)?.textContent ?? "").then(() => write(copy, say("copied")), () => {});
     const id = target?.closest("[data-copy-id]");
     if (id) navigator.clipboard?.writeText(id.previousElementSibling.textContent).then(() => write(id, say("copied")), () => {});
     if (target?.closest("[data-open-keys]")) document.getElementById("keys").showModal();

@@ -46,9 +46,6 @@ PAGES = [
     "/commands",
     "/search?q=case=case-0042",
     "/developers",
-    "/developers/http/requestHandoff",
-    "/developers/http/listCommands?status=waiting&try=1",
-    "/developers/messages/HandoffOpened",
 ]
 UPDATING = PAGES[:7]
 CASE = answers.item(answers.LONG_ID, metadata={"case": "c-7"}, dueAt=ago(hours=2), payerId="payer_example")
@@ -144,7 +141,7 @@ async def test_one_part_that_fails_does_not_take_the_others():
 @pytest.mark.parametrize(
     ("path", "leads_to"),
     [
-        ("/", 'href="/events"'),
+        ("/", 'href="/dead-letters"'),
         ("/work", 'action="/work/open"'),
         ("/authorizations/auth_7Q2M", "/authorizations/auth_7Q2M/work"),
     ],
@@ -538,74 +535,12 @@ async def test_the_tab_mine_asks_for_the_persons_own_claims():
     assert asked == ["people:jo.miller"]
 
 
-async def test_a_tried_read_is_sent_as_the_person_and_shows_status_request_id_and_json():
-    asked = []
-
-    def api(request):
-        asked.append(request)
-        return BUSY(request)
-
-    page = await get(api, "/developers/http/listCommands?status=waiting&limit=7&caller=&try=1")
-    (call,) = [one for one in asked if one.url.path == "/v1/commands"]
-    assert dict(call.url.params) == {"status": "waiting", "limit": "7"}
-    assert call.headers["authorization"] == "Bearer token"
-    assert f'<span class="id">{call.headers["x-request-id"]}</span>' in page.text
-    for text in ("<dd>200</dd>", "&#34;authorizationId&#34;: &#34;auth_7Q2M001&#34;", "status=waiting&amp;limit=7"):
-        assert text in page.text
-
-
-async def test_the_developers_page_leads_to_ones_own_events():
+async def test_the_developers_page_says_who_you_are_and_links_to_the_contracts():
     page = await get(BUSY, "/developers")
-    assert 'href="/events?show=list&amp;caller=people%3Ajo.miller"' in page.text
-    page = await get(scripted({}, permissions=()), "/developers")
-    assert "You may not see authorizations." in page.text
-
-
-async def test_a_tried_read_that_is_refused_shows_the_sentence_of_the_problem():
-    refused = problem(403, "not-permitted", "Not permitted", "It needs operate.")
-    page = await get(scripted({"/v1/dead-letters": lambda _: refused}), "/developers/http/listDeadLetters?try=1")
-    for text in ("<dd>403</dd>", "It needs operate.", "not-permitted"):
+    for text in ("people:jo.miller", 'href="/developers/openapi.json"', 'href="/developers/asyncapi.json"'):
         assert text in page.text
 
 
-async def test_a_tried_read_without_an_answer_says_so():
-    def lost(_):
-        raise httpx.ConnectError("connection refused")
-
-    page = await get(scripted({"/v1/dead-letters": lost}), "/developers/http/listDeadLetters?try=1")
-    assert "<dd>no answer</dd>" in page.text
-    assert "The gateway does not answer" in page.text
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("/developers/http/readTimeline?try=1", "Fill in authorizationId."),
-        ("/developers/http/readPayerEvidence?authorizationId=auth_1&try=1", "the answer is about a patient"),
-        ("/developers/http/streamEvents?try=1", "the answer has no end"),
-        ("/developers/http/openApi?try=1", "it is a file"),
-        ("/developers/http/watchAuthorization?authorizationId=auth_1&try=1", "TypeScript"),
-    ],
-)
-async def test_a_page_sends_nothing_but_reads_without_content(path, text):
-    asked = []
-
-    def api(request):
-        asked.append(request.url.path)
-        return BUSY(request)
-
-    page = await get(api, path)
-    assert text in page.text
-    assert set(asked) <= {"/v1/me", "/openapi.json"}
-
-
-async def test_a_long_answer_is_cut_and_says_so():
-    many = {"commands": [answers.command(number) for number in range(400)]}
-    page = await get(scripted({"/v1/commands": many}), "/developers/http/listCommands?try=1")
-    assert "The answer is longer." in page.text
-    assert len(page.content) <= 150 << 10
-
-
-@pytest.mark.parametrize("path", ["/developers/http/nothing", "/developers/messages/nothing", "/commands/no-uuid"])
+@pytest.mark.parametrize("path", ["/developers/http/nothing", "/events", "/commands/no-uuid"])
 async def test_an_unknown_page_is_404(path):
     assert (await get(QUIET, path)).status_code == 404

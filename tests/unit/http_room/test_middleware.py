@@ -8,7 +8,6 @@ from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
 from gateway.console.middleware import begin_exchange, page_recorder
-from gateway.console.views.documents import operations_of
 from gateway.http.exchange import Places, exchange_of
 from gateway.http.methods import METHODS
 from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog
@@ -69,20 +68,6 @@ LABELS = [*((method, method) for method in METHODS), ("PROPFIND", "other"), ("ge
 async def test_a_method_has_one_label_in_every_room(serve, count, method, label):
     await serve(respond, method)
     assert count(label, 204) == 1
-
-
-def test_the_pages_of_developers_show_an_operation_of_every_method():
-    item = {method.lower(): {"operationId": method, "responses": {}} for method in METHODS}
-    assert {line.method for line in operations_of({"paths": {"/one": item}})} == {
-        "GET",
-        "HEAD",
-        "POST",
-        "PUT",
-        "PATCH",
-        "DELETE",
-        "OPTIONS",
-        "TRACE",
-    }
 
 
 async def fails(_scope, _receive, _send):

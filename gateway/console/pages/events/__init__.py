@@ -1,5 +1,5 @@
-"""Events: the newest ones as a list, and the stream that signals when to fetch the list again."""
+"""The event stream of a page, which signals when to fetch its part again."""
 
-from gateway.console.pages.events import page, stream
+from gateway.console.pages.events import stream
 
-ROUTES = [*page.ROUTES, *stream.ROUTES]
+ROUTES = stream.ROUTES

@@ -9,10 +9,8 @@ import pytest
 from local.issuer import LocalIssuer
 from schemas.commands import HandoffRequest, RecordAccess, RecordRead, Redrive
 from schemas.dead_letter import DeadLetter, OriginalRecord
-from schemas.enums import EventType
-from schemas.events import AuthorizationWatchEnded
 from schemas.identity import command_id_from_key
-from schemas.records import RecordedCommand, publish, write_command
+from schemas.records import RecordedCommand, write_command
 from tests.process.phi_keys import PHI_KEYS
 from tests.unit.console.app import browser, console_app, console_settings
 
@@ -68,7 +66,6 @@ async def test_the_link_is_in_the_location_alone(lines, person, ingress, kafka, 
         repr([(name, value) for name, value in answer.headers.items() if name != "location"]),
         repr(list(person.cookies.jar)),
         workbench.text.replace("Ask Pat Roe.", ""),
-        (await person.get("/events?show=list")).text,
         (await person.post(f"{here}/session", data=form | {"handoff": "mhand_unknown"})).text,
     ]
     assert not [text for text in everything_else if secret in text or "Pat Roe" in text]
@@ -139,16 +136,3 @@ async def test_all_that_match_are_decided_by_what_was_seen(person, kafka, dead):
 
 def _hidden(text):
     return [part.partition('">')[0] for part in text.split('<input type="hidden" name="')[1:]]
-
-
-async def test_the_newest_events_are_a_list_without_a_read_model(person, kafka):
-    watched = datetime(2026, 6, 2, 14, tzinfo=UTC)
-    for number in (1, 2):
-        event = AuthorizationWatchEnded(status="processing", watched_since=watched, reason="max_age", version=number)
-        kafka.publish(publish(event, authorization_id="auth_1", sequence=number, life=1, time=datetime.now(UTC)))
-    page = await person.get("/events?show=list&authorizationId=auth_1")
-    assert page.status_code == 200
-    assert page.text.count("authorization.watch_ended</") + page.text.count("no. 2") >= 1
-    assert "no. 1" in page.text
-    other = await person.get(f"/events?show=list&type={EventType.HANDOFF_CLOSED}")
-    assert "No recent event matches" in other.text

@@ -154,7 +154,7 @@ async def test_a_number_is_shown_as_collate_wrote_it(page_of):
 async def test_only_the_workbench_lets_a_form_lead_to_collate(page_of):
     page = await page_of(**with_handoff())
     assert f"form-action 'self' {ORIGIN};" in page.headers["content-security-policy"]
-    other = await page_of("/events")
+    other = await page_of("/developers")
     assert ORIGIN not in other.headers["content-security-policy"]
 
 

@@ -1,4 +1,4 @@
-"""The events page and the stream of a page."""
+"""The event stream of a page."""
 
 import asyncio
 import json
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.virtual_time
 KIND = "collate-gateway.handoff.closed.v1"
 
 
-def frame(number, subject="auth_1", kind=KIND, position="5.9", **data):
+def frame(number, subject="auth_1", kind=KIND, position="5.9"):
     event = {
         "subject": subject,
         "time": f"2026-11-26T03:10:{number:02}Z",
         "sequence": str(number),
-        "data": {"by": "us"} | data,
+        "data": {"by": "us"},
     }
     return f"id: {position}\nevent: {kind}\ndata: {json.dumps(event)}\n\n".encode()
 
@@ -40,57 +40,16 @@ def events_api(*frames):
     return ScriptedApi(**{"GET /v1/events": stream})
 
 
-async def ask(path, api, headers=None, permissions=("authorization:read",)):
-    api.answers["GET /me"] = lambda request: me(request, permissions)
+async def ask(path, api, headers=None):
+    api.answers["GET /me"] = lambda request: me(request, ("authorization:read",))
     async with browser(console_app(api)) as client:
         return await client.get(path, headers=headers)
 
 
-async def test_the_page_comes_at_once_and_asks_for_its_list(monkeypatch):
+async def test_a_malformed_id_filters_nothing():
     api = events_api()
-    page = await ask(f"/events?type={KIND}&authorizationId=auth_1", api)
-    assert api.sent("/v1/events") == []
-    assert "Show the newest events" in page.text  # without scripts
-    assert f'hx-sse:connect="/events/stream?type={KIND}&amp;authorizationId=auth_1"' in page.text
-
-
-async def test_the_list_reads_a_little_before_the_end_and_shows_the_newest_first():
-    api = events_api(frame(1, position="4.9"), frame(2, "auth_2"))
-    page = await ask("/events?show=list", api)
-    assert [call.headers.get("last-event-id") for call in api.sent("/v1/events")] == [None, "0.0"]
-    assert page.text.index("auth_2") < page.text.index("auth_1")
-
-
-async def test_the_events_of_a_caller_are_listed_alone_and_the_page_follows_them_only():
-    own, other = frame(1, "auth_own", caller="intake", position="4.8"), frame(2, "auth_other", caller="billing")
-    page = await ask("/events?show=list&caller=intake", events_api(own, other, frame(3, "auth_of_nobody")))
-    assert "auth_own" in page.text
-    assert "auth_other" not in page.text
-    assert "auth_of_nobody" not in page.text
-    assert 'hx-sse:connect="/events/stream?caller=intake"' in page.text
-    assert '<noscript><a class="button" href="/events?show=list&amp;caller=intake">Refresh' in page.text
-    for frames, changes in (((own, other), 2), ((other,), 1)):
-        answer = await ask("/events/stream?caller=intake", events_api(*frames), {"last-event-id": "4.7"})
-        assert answer.text.count("event: console:refresh") == changes
-
-
-async def test_an_unknown_type_and_a_malformed_id_filter_nothing():
-    api = events_api()
-    await ask("/events?show=list&type=x&authorizationId=../y", api)
+    await ask("/events/stream?authorizationId=../y", api)
     assert all(not call.url.query for call in api.sent("/v1/events"))
-
-
-async def test_a_refused_stream_is_a_problem_with_a_way_on():
-    api = ScriptedApi(**{"GET /v1/events": problem(503, "overloaded")})
-    page = await ask("/events?show=list", api)
-    assert page.status_code == 503
-    assert "Try again" in page.text
-
-
-async def test_without_the_permission_nothing_is_asked():
-    api = events_api()
-    page = await ask("/events?show=list", api, permissions=())
-    assert (page.status_code, api.sent("/v1/events")) == (403, [])
 
 
 async def test_the_stream_only_says_that_something_changed():

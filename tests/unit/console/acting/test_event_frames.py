@@ -1,18 +1,10 @@
-"""The parts of an event stream that the events page needs."""
+"""The parts of an event stream that a page needs."""
 
 import json
 
 import pytest
 
-from gateway.console.views.events import (
-    EventFrames,
-    before,
-    event_types,
-    has_reached,
-    is_position,
-    listed_event,
-    newest_first,
-)
+from gateway.console.views.events import EventFrames, is_position
 
 EVENT = {
     "specversion": "1.0",
@@ -53,31 +45,8 @@ def test_an_endless_frame_is_an_error():
         list(EventFrames().feed(b"data: " + b"x" * (1 << 20)))
 
 
-def test_an_event_is_listed_with_its_public_values():
-    *_, frame, ended = EventFrames().feed(STREAM)
-    event = listed_event(frame)
-    assert (event.kind, event.authorization_id, event.handoff_id) == ("handoff.closed", "auth_1", "mhand_55")
-    assert event.facts == (("result", "completed_reported"), ("by", "us"), ("version", "25"))
-    assert listed_event(ended) is None
-
-
-def test_a_position_before_the_end_is_never_negative():
-    assert before("3.400.20", 50) == "0.350.0"
-    assert has_reached("5.2", "5.2")
-    assert not has_reached("5.1", "5.2")
-    assert not has_reached("5", "5.2")
-
-
 @pytest.mark.parametrize(
     ("text", "is_one"), [("0.3.99", True), ("", False), ("1..2", False), ("1.-2", False), ("x", False)]
 )
 def test_only_numbers_are_a_position(text, is_one):
     assert is_position(text) is is_one
-
-
-def test_the_newest_event_comes_first():
-    *_, frame, _ended = EventFrames().feed(STREAM)
-    later = listed_event(frame)
-    first = newest_first([later, later], 1)
-    assert len(first) == 1
-    assert len([choice for choice in event_types(frozenset({EVENT["type"]})) if choice.is_chosen]) == 1
