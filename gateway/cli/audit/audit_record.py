@@ -42,6 +42,9 @@ COLUMNS: Final = (
     "by",
     "takenOverFrom",
     "claimCheck",
+    "emptied",
+    "fromVersion",
+    "toVersion",
 )
 """The columns of the export. A new column is added at the end."""
 
@@ -49,6 +52,7 @@ AUDITED: Final = frozenset(
     {
         EventType.COMMAND_FINISHED,
         EventType.COMMAND_DEAD_LETTERED,
+        EventType.COMMAND_KEY_CONFLICT,
         EventType.HANDOFF_OPENED,
         EventType.HANDOFF_CLOSED,
         EventType.HANDOFF_ACCESS_GRANTED,
@@ -56,9 +60,25 @@ AUDITED: Final = frozenset(
         EventType.HANDOFF_RELEASED,
         EventType.AUTHORIZATION_CONTENT_READ,
         EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED,
+        EventType.AUTHORIZATION_VERSION_FLOOR_LOWERED,
     }
 )
-"""The events about acts of callers and people. The other events are about Collate and the payer."""
+"""The events about acts of callers and people."""
+
+NO_ACT: Final = frozenset(
+    {
+        EventType.COMMAND_WAITING,
+        EventType.HANDOFF_RECONCILED,
+        EventType.HANDOFF_ACCESS_CHANGED,
+        EventType.HANDOFF_AT_RISK,
+        EventType.AUTHORIZATION_CHANGED,
+        EventType.AUTHORIZATION_ACTION_REQUIRED,
+        EventType.AUTHORIZATION_OVERDUE,
+        EventType.AUTHORIZATION_SETTLED,
+        EventType.AUTHORIZATION_WATCH_ENDED,
+    }
+)
+"""The events about Collate, the payer and the passing of time. Each event type is in one of the two sets."""
 
 _RENAMED: Final = MappingProxyType({"ofCommand": "commandId", "cause": "reason"})
 _OF_DECISION: Final = MappingProxyType(

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from gateway.cli.audit.audit_record import COLUMNS
 from schemas.fields.visible_text import escaped, escaped_json
 from schemas.model import Model, Public
-from schemas.times import Time
+from schemas.times import Time, format_time, parse_time
 
 Format = Literal["jsonl", "csv"]
 Record = Mapping[str, object]
@@ -56,6 +56,14 @@ class ExportFile:
     records: tuple[bytes, ...]
     is_unchanged: bool
 
+    def __str__(self) -> str:
+        """Return what the export covers, as a sentence."""
+        covers, key = self.summary, self.summary.authorization_id
+        since = "the oldest event" if covers.since is None else format_time(covers.since)
+        whose = "every authorization" if key is None else escaped(f"authorization {key} alone")
+        count = f"{len(self.records)} record{'' if len(self.records) == 1 else 's'}"
+        return f"{count} from {since} until {format_time(covers.until)}, of {whose}"
+
 
 def to_bytes(records: Iterable[Record], summary: ExportSummary, format_: Format) -> bytes:
     """Return the content of the file."""
@@ -76,15 +84,30 @@ def read_file(content: bytes) -> ExportFile | None:
     return ExportFile(summary, tuple(lines[:-2]), content == _sealed(b"".join(lines[:-1])))
 
 
-def differences(file: ExportFile, events: Iterable[Record], *, is_cut: bool) -> Iterator[str]:
-    """Yield what differs from the events. With `is_cut` some events are gone: a line may have none."""
+def faults(file: ExportFile) -> Iterator[str]:
+    """Yield what is wrong in the file by itself: its span, its count, a line that is outside of what it covers."""
+    covers = file.summary
+    if covers.since is not None and covers.since >= covers.until:
+        yield f"the span is empty: it begins at {format_time(covers.since)}"
+    if covers.records != len(file.records):
+        yield f"expected {covers.records} records, found {len(file.records)}"
+    for number, line in enumerate(file.records, 1):
+        record = _record_of(line)
+        if record is None:
+            yield f"line {number} is no record"
+        elif covers.authorization_id not in {None, _key(record)[0]} or not _is_in_span(record, covers):
+            yield f"line {number} is outside of the span or the authorization: {_shown(_key(record))}"
+
+
+def differences(file: ExportFile, events: Iterable[Record], may_lack: Callable[[str], bool]) -> Iterator[str]:
+    """Yield what differs from the events. `may_lack`: whether an event of an authorization may be gone."""
     expected = {_key(record): _line(record) for record in events}
     for number, line in enumerate(file.records, 1):
-        key = _key_of(line)
-        event = None if key is None else expected.pop(key, None)
-        if key is None:
-            yield f"line {number} is no record"
-        elif event is None and not is_cut:
+        if (record := _record_of(line)) is None:
+            continue
+        key = _key(record)
+        event = expected.pop(key, None)
+        if event is None and not may_lack(key[0]):
             yield f"line {number} has no event: {_shown(key)}"
         elif event is not None and event != line:
             yield f"line {number} differs from its event: {_shown(key)}"
@@ -96,12 +119,19 @@ def _key(record: Record) -> Key:
     return str(record["authorizationId"]), int(str(record["sequence"])), str(record["id"])
 
 
-def _key_of(line: bytes) -> Key | None:
+def _record_of(line: bytes) -> Record | None:
     try:
         record: dict[str, object] = json.loads(line)
-        return _key(record)
+        _key(record)
+        parse_time(str(record["time"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
+    return record
+
+
+def _is_in_span(record: Record, covers: ExportSummary) -> bool:
+    time = parse_time(str(record["time"]))
+    return time < covers.until and (covers.since is None or time >= covers.since)
 
 
 def _shown(key: Key) -> str:

@@ -139,7 +139,7 @@ def report(
             typer.echo(escaped(f"{format_time(one.at)} {one.authorization_id} by {one.caller}: {decided}"))
         if len(different) > _SHOWN:
             typer.echo(f"and {len(different) - _SHOWN} more that differ: see --json or --html")
-    if reader.cut_partitions or reader.unreadable:
+    if reader.is_cut or reader.unreadable:
         _say("the topic may have lost events of this span, or has events of a newer version")
         raise typer.Exit(Exit.CHANGES)
 

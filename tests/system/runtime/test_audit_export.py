@@ -13,7 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from schemas.enums import AssertedBy, CommandType, DecisionReason, Effect, Outcome, ReadContent
-from schemas.events import AuthorizationWatchEnded, CommandFinished, ContentRead, HandoffAccessGranted
+from schemas.events import (
+    AuthorizationWatchEnded,
+    CommandFinished,
+    ContentRead,
+    HandoffAccessGranted,
+    VersionFloorLowered,
+)
 from schemas.operator_decision import OperatorDecision
 from schemas.records import publish, write_event
 from schemas.topics import partition_for
@@ -72,20 +78,24 @@ def gateway(kafka, prefix):
 async def events(kafka, prefix, gateway):
     """Six events of two authorizations: one each hour from 22:00 on, over midnight."""
     assert gateway("topics", "apply").returncode == 0
+    for number, data in enumerate([GRANTED, READ, DECIDED, WATCHED, READ, GRANTED]):
+        at = DAY + timedelta(hours=number - 2)
+        event = publish(data, authorization_id=f"auth_{number % 2}", sequence=number, life=1, time=at)
+        await produce(kafka, prefix, event, appended_at=at)
+
+
+async def produce(kafka, prefix, event, *, appended_at):
+    headers, value = write_event(event, "/test")
+    key = event.authorization_id.encode()
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
-        for number, data in enumerate([GRANTED, READ, DECIDED, WATCHED, READ, GRANTED]):
-            authorization, at = f"auth_{number % 2}", DAY + timedelta(hours=number - 2)
-            event = publish(data, authorization_id=authorization, sequence=number, life=1, time=at)
-            headers, value = write_event(event, "/test")
-            partition = partition_for(authorization.encode(), PARTITIONS)
-            await producer.send_and_wait(
-                f"{prefix}events",
-                value,
-                key=authorization.encode(),
-                partition=partition,
-                headers=list(headers),
-                timestamp_ms=round(at.timestamp() * 1000) + 50,
-            )
+        await producer.send_and_wait(
+            f"{prefix}events",
+            value,
+            key=key,
+            partition=partition_for(key, PARTITIONS),
+            headers=list(headers),
+            timestamp_ms=round(appended_at.timestamp() * 1000) + 50,
+        )
 
 
 def records(result):
@@ -122,7 +132,24 @@ def test_an_export_of_a_closed_day_has_the_same_bytes_and_every_change_is_found(
     file = tmp_path / "day.jsonl"
     file.write_text(first.stdout)
     same = gateway("audit", "verify", str(file))
-    assert (same.returncode, same.stdout) == (0, "5 records: unchanged, and compared with the events\n")
+    span = f"from {DAY_BEFORE}T00:00:00Z until {DAY_AFTER}T00:00:00Z, of every authorization"
+    assert (same.returncode, same.stdout.splitlines()) == (
+        0,
+        [f"5 records {span}", "Unchanged, and compared with the events."],
+    )
+    of_the_export = ("--offline", "--since", DAY_BEFORE, "--until", DAY_AFTER)
+    assert gateway("audit", "verify", str(file), *of_the_export).returncode == 0
+    for other in (
+        (*of_the_export, "--authorization", "auth_1"),
+        (*of_the_export, "--until", TODAY),
+        (*of_the_export, "--since", TODAY),
+        ("--offline", "--until", DAY_AFTER),
+    ):
+        refused = gateway("audit", "verify", str(file), *other)
+        assert (refused.returncode, refused.stdout.splitlines()[1:]) == (
+            1,
+            ["The file covers something else than the options say."],
+        ), other
     file.write_text(first.stdout.replace("on-call", "on-cell"))
     for options, places in (
         ((), ["line 2 differs from its event: authorization auth_0, sequence 2"]),
@@ -131,6 +158,7 @@ def test_an_export_of_a_closed_day_has_the_same_bytes_and_every_change_is_found(
         changed = gateway("audit", "verify", str(file), *options)
         assert changed.returncode == 1
         assert changed.stdout.splitlines() == [
+            f"5 records {span}",
             "The file was changed: its SHA-256 differs from the one in its last line.",
             *places,
         ]
@@ -165,22 +193,46 @@ def test_the_csv_has_the_same_records_and_no_formulas(gateway):
 @pytest.mark.usefixtures("events")
 async def test_a_span_that_retention_has_cut_is_reported(gateway, kafka, prefix, tmp_path):
     file, whole = tmp_path / "whole.jsonl", gateway("audit", "export", "--since", DAY_BEFORE, "--until", DAY_AFTER)
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    partition = TopicPartition(f"{prefix}events", partition_for(b"auth_0", PARTITIONS))
-    await admin.delete_records({partition: RecordsToDelete(before_offset=1)})
-    await admin.close()
+    await delete_records(kafka, prefix, b"auth_0", before_offset=1)
     cut = gateway("audit", "export", "--since", DAY_BEFORE)
     assert (cut.returncode, 0 in sequences(cut)) == (3, False)
     assert "may have lost events" in cut.stderr
     assert gateway("audit", "export", "--since", f"{TODAY}T01:30:00Z").returncode == 0
     file.write_text(whole.stdout)
     verified = gateway("audit", "verify", str(file))
-    assert (verified.returncode, verified.stdout) == (3, "5 records: unchanged, and compared with the events\n")
+    assert (verified.returncode, verified.stdout.splitlines()[1]) == (3, "Unchanged, and compared with the events.")
+    of_all = tmp_path / "all.jsonl"
+    of_all.write_text(gateway("audit", "export", "--until", DAY_AFTER).stdout)
+    await delete_records(kafka, prefix, b"auth_0", before_offset=6)
+    whole_partition = gateway("audit", "export", "--since", f"{TODAY}T01:30:00Z")
+    assert (whole_partition.returncode, sequences(whole_partition)) == (0, []), "within the retention"
+    long_ago = gateway("audit", "export", "--since", f"{DAY - timedelta(days=30):%Y-%m-%d}")
+    assert (long_ago.returncode, '"final":false' in long_ago.stdout) == (3, True), "nothing shows what is gone"
+    assert gateway("audit", "verify", str(of_all)).returncode == 3, "an export since the oldest event"
+
+
+async def delete_records(kafka, prefix, key, before_offset):
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    partition = TopicPartition(f"{prefix}events", partition_for(key, PARTITIONS))
+    await admin.delete_records({partition: RecordsToDelete(before_offset=before_offset)})
+    await admin.close()
+
+
+@pytest.mark.usefixtures("events")
+async def test_a_decision_whose_record_is_from_before_the_span_is_in_it(gateway, kafka, prefix):
+    lowered = VersionFloorLowered(caller="on-call", from_version=27, to_version=12, decision=DECIDED.decision)
+    at = DAY + timedelta(hours=12)
+    event = publish(lowered, authorization_id="auth_0", sequence=9, life=1, time=at)
+    await produce(kafka, prefix, event, appended_at=at - timedelta(minutes=3))
+    exported = gateway("audit", "export", "--since", f"{TODAY}T12:00:00Z", "--until", DAY_AFTER)
+    (record,) = records(exported)
+    assert (record["decidedBy"], record["fromVersion"], record["toVersion"]) == ("op-7", 27, 12)
 
 
 def test_wrong_options_and_an_absent_kafka_have_exit_codes(gateway):
     assert gateway("audit", "export", "--since", "yesterday").returncode == 2
+    assert gateway("audit", "export", "--since", TODAY, "--until", DAY_BEFORE).returncode == 2
     assert gateway("audit", "export", "--authorization", "a b").returncode == 2
     away = gateway("audit", "export", GATEWAY_KAFKA__BOOTSTRAP="127.0.0.1:1")
     assert (away.returncode, "Traceback" in away.stderr) == (69, False)

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.cli.audit.export_file import ExportSummary, differences, read_file, to_bytes
+from gateway.cli.audit.audit_record import AUDITED, NO_ACT
+from gateway.cli.audit.export_file import ExportSummary, differences, faults, read_file, to_bytes
+from schemas.enums import EventType
+from schemas.events import EVENTS
 
 SPAN = ExportSummary(
     since=datetime(2026, 6, 1, tzinfo=UTC), until=datetime(2026, 6, 2, tzinfo=UTC), records=4, final=True
@@ -18,6 +22,19 @@ RECORDS = [
     for number in (10, 9)
 ]
 FILE = to_bytes(RECORDS, SPAN, "jsonl")
+
+
+def found_in(content, records=RECORDS, lacking=()):
+    file = read_file(content)
+    assert file.is_unchanged, "the forger computed the digest again"
+    return [*faults(file), *differences(file, records, lambda authorization: authorization in lacking)]
+
+
+def test_each_event_type_is_audited_or_no_act():
+    assert set(EventType) == AUDITED | NO_ACT
+    assert not AUDITED & NO_ACT
+    decided = {model.TYPE for model in EVENTS.values() if "decision" in model.model_fields}
+    assert decided <= AUDITED
 
 
 @given(st.permutations(RECORDS), st.sampled_from(["jsonl", "csv"]))
@@ -36,7 +53,7 @@ def test_records_are_by_authorization_and_sequence_and_the_last_line_has_their_d
         "final": True,
     }
     assert json.loads(digest) == {"sha256": hashlib.sha256(b"".join([*lines, summary])).hexdigest()}
-    assert list(differences(read_file(FILE), RECORDS, is_cut=False)) == []
+    assert found_in(FILE) == []
     assert read_file(FILE).is_unchanged
 
 
@@ -50,14 +67,35 @@ def test_one_changed_byte_is_found(at, change):
 
 def test_a_difference_names_its_line_or_its_event():
     forged = [RECORDS[0] | {"caller": "nobody"}, *RECORDS[2:], RECORDS[0] | {"sequence": 11}]
-    file = read_file(to_bytes(forged, SPAN, "jsonl"))
-    assert file.is_unchanged, "the forger computed the digest again"
-    assert list(differences(file, RECORDS, is_cut=False)) == [
+    file = to_bytes(forged, SPAN, "jsonl")
+    assert found_in(file) == [
         "line 3 differs from its event: authorization auth_b, sequence 10",
         "line 4 has no event: authorization auth_b, sequence 11",
         "an event has no line: authorization auth_b, sequence 9",
     ]
-    assert len(list(differences(file, RECORDS, is_cut=True))) == 2, "the event of line 4 may be gone"
+    assert len(found_in(file, lacking={"auth_b"})) == 2, "the event of line 4 may be gone"
+    assert len(found_in(file, lacking={"auth_a"})) == 3, "the retention of another partition excuses nothing"
+
+
+def test_a_file_that_was_cut_down_and_digested_again_is_found():
+    less = {"records": 3}
+    assert found_in(to_bytes(RECORDS[1:], SPAN, "jsonl")) == [
+        "expected 4 records, found 3",
+        "an event has no line: authorization auth_b, sequence 10",
+    ]
+    assert found_in(to_bytes(RECORDS[1:], SPAN.model_copy(update=less), "jsonl")) == [
+        "an event has no line: authorization auth_b, sequence 10"
+    ]
+    narrow = {"since": SPAN.until, "records": 0}
+    assert found_in(to_bytes([], SPAN.model_copy(update=narrow), "jsonl"), []) == [
+        "the span is empty: it begins at 2026-06-02T00:00:00Z"
+    ]
+    narrow = {"until": datetime(2026, 6, 1, 1, tzinfo=UTC)}
+    assert len(found_in(to_bytes(RECORDS, SPAN.model_copy(update=narrow), "jsonl"), [], {"auth_a", "auth_b"})) == 4
+    narrow = {"authorization_id": "auth_a"}
+    assert len(found_in(to_bytes(RECORDS, SPAN.model_copy(update=narrow), "jsonl"), [], {"auth_a", "auth_b"})) == 2
+    only = replace(read_file(FILE), summary=SPAN.model_copy(update=narrow))
+    assert str(only) == "4 records from 2026-06-01T00:00:00Z until 2026-06-02T00:00:00Z, of authorization auth_a alone"
 
 
 def test_a_file_of_another_kind_is_no_export():
