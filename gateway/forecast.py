@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from adapters.collate.operations import Operation
 from collate_gateway_client import models
+from consumers.applier.dead_letters import UNRESOLVED
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
 from consumers.applier.decision.decision_input import DecisionInput
 from consumers.applier.reasons import WAITING
@@ -65,11 +66,11 @@ def forecast(
 
 def forecast_of_discard(dead_letter: models.DeadLetterDetail) -> Forecast:
     """Return the expected result of a discard."""
-    if any(write["mayHaveArrived"] for write in dead_letter["sent"]):
+    if dead_letter["cause"] in UNRESOLVED or any(write["mayHaveArrived"] for write in dead_letter["sent"]):
         return Forecast(
             "discarded",
-            "The command would end as discarded. A write may have had an effect, and no event would report it: check "
-            "Collate first.",
+            "The command would end as discarded, effect unknown: a write may have changed Collate; check Collate "
+            "first.",
         )
     return Forecast("discarded", "The command would end as discarded; it changed nothing at Collate.")
 

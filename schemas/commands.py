@@ -241,6 +241,7 @@ class Discard(Command):
     TYPE: ClassVar[CommandType] = CommandType.COMMAND_DISCARD
     EXAMPLE: ClassVar[Example] = {
         "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        "redrive": 0,
         "requestedBy": "op-7",
         "reason": "done_by_hand",
         "ticket": "OPS-1204",
@@ -248,6 +249,12 @@ class Discard(Command):
     }
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
+    redrive: Public[int | None] = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="The number of redrives before the dead letter that the operator saw; absent in older records.",
+    )
     requested_by: Public[Name] = Field(description="The operator who decided.")
     reason: Public[DecisionReason] = _REASON
     ticket: Public[Ticket | None] = _TICKET

@@ -4,7 +4,7 @@ A dead letter may contain PHI. Invariant: the topic alone, read in order, shows 
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
 from pydantic import Field, JsonValue
@@ -86,6 +86,11 @@ class DeadLetter(Message):
     redrive: Public[int] = Field(default=0, ge=0, description="The number of redrives before this dead letter.")
     intents: Phi[list[dict[str, JsonValue]]] = Field(description="The writes that may have reached Collate.")
     record: Phi[OriginalRecord] = Field(description="The original record.")
+
+
+def may_have_arrived(write: Mapping[str, JsonValue]) -> bool:
+    """Whether a write of `intents`, or one before it, may have had an effect."""
+    return "ended" not in write or "maybe" in write
 
 
 class DeadLetterEnded(Message):

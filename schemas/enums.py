@@ -86,11 +86,15 @@ class Outcome(Vocabulary):
 
 
 class Effect(Vocabulary):
-    """Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not."""
+    """Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
+
+    unknown: a write may have changed Collate, and nothing shows whether it did.
+    """
 
     OURS = "ours"
     INFERRED = "inferred"
     NONE = "none"
+    UNKNOWN = "unknown"
 
 
 class DecisionReason(Vocabulary):

@@ -175,11 +175,17 @@ class Applier:
     def _discard(
         self, invocation: Invocation, unit_of_work: UnitOfWork, task: RecordTask, decision: Discard
     ) -> tuple[Output, ...]:
-        """Discard a dead letter; return the records that end it."""
+        """Discard a dead letter; return the records that end it. A decision about another number ends nothing."""
         command_id = decision.command_id
         dead_letter = unit_of_work.state.dead_letters.get(command_id)
-        if dead_letter is None:
-            fields = {"command_id": command_id, "record_id": task.record_id}
+        if dead_letter is None or decision.redrive not in {None, dead_letter.redrive}:
+            fields = {
+                "command_id": command_id,
+                "record_id": task.record_id,
+                "redrive": decision.redrive,
+                "open": dead_letter and dead_letter.redrive,
+            }
+            unit_of_work.on_commit(self._context.metrics.discards_ignored.inc)
             unit_of_work.on_commit(self._log.warning, "command.discard_ignored", **fields)
             return ()
         decided = operator_decision(decision, task.caller)
@@ -188,7 +194,9 @@ class Applier:
         unit_of_work.remove_dead_letter(command_id)
         digest = task.digest if dead_letter.digest is None else bytes.fromhex(dead_letter.digest)
         unit_of_work.add_recent_command(command_id, digest, CommandEnd.FINISHED, dead_letter.caller)
-        unit_of_work.on_commit(self._context.metrics.finished.labels(dead_letter.command, "discarded", "none").inc)
+        unit_of_work.on_commit(
+            self._context.metrics.finished.labels(dead_letter.command, "discarded", dead_letter.effect).inc
+        )
         unit_of_work.on_commit(self._log.info, "command.discarded", command_id=command_id, **_shown(decided))
         record = dead_letters.discarded(command_id, dead_letter.redrive, invocation.now)
         return (self._context.event_writer.dead_letter_ended(invocation.key, record),)

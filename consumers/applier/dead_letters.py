@@ -10,8 +10,8 @@ from consumers.authorization.event_factory import at
 from consumers.authorization.recent_commands import digest_prefix
 from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent, OpenDeadLetter
 from consumers.engine import Failure, Record
-from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord
-from schemas.enums import Outcome
+from schemas.dead_letter import DeadLetter, DeadLetterEnded, OriginalRecord, may_have_arrived
+from schemas.enums import Effect, Outcome
 from schemas.events import CommandDeadLettered
 from schemas.events.reasons import DeadLetterCause
 from schemas.fields.scalars import word
@@ -22,6 +22,9 @@ NOT_COUNTED: Final = frozenset({DeadLetterCause.RECORD_LOST, DeadLetterCause.TOO
 
 # The worker cannot read the command of these, so it keeps no id of it among the recent commands.
 UNREAD: Final = frozenset({DeadLetterCause.INVALID_RECORD, DeadLetterCause.UNDECRYPTABLE, DeadLetterCause.RECORD_LOST})
+
+# A write of these may have had an effect, whatever their writes show. For the other causes the writes say it.
+UNRESOLVED: Final = frozenset({DeadLetterCause.OUTCOME_UNKNOWN, DeadLetterCause.RECORD_LOST})
 
 
 def failure(cause: DeadLetterCause) -> Failure:
@@ -109,7 +112,18 @@ def opened(
         digest=digest_prefix(digest).hex() if digest else before and before.digest,
         metadata=event.metadata or (before and before.metadata),
         first=None if first == event.command_id else first,
+        effect=(event.effect or Effect.UNKNOWN).value,
     )
+
+
+def effect_of(record: DeadLetter, before: OpenDeadLetter | None) -> Effect:
+    """Return whether a write so far may have changed Collate: `unknown` or `none`.
+
+    A dead letter of the same command `before` shows the writes that a redrive gave up, or that cannot be decrypted.
+    """
+    if record.cause in UNRESOLVED or any(map(may_have_arrived, record.intents)):
+        return Effect.UNKNOWN
+    return Effect.NONE if before is None else Effect(before.effect)
 
 
 def redriven(task: CommandTask, outcome: Outcome, now: float) -> DeadLetterEnded:

@@ -114,6 +114,12 @@ class CommandExecution:
         expires_at = self.task.expires_at
         return self.work is None and expires_at is not None and expires_at <= self.invocation.now
 
+    @property
+    def _gave_up_a_write(self) -> bool:
+        """Whether an operator had a command redriven that may have changed Collate, and no read resolved that write."""
+        dead_letter = self.unit_of_work.state.dead_letters.get(self.task.command_id)
+        return dead_letter is not None and dead_letter.effect == Effect.UNKNOWN and self.ambiguous is None
+
     def has_time(self, seconds: float) -> bool:
         """Whether the invocation has run for less than `seconds`: it must end before the engine's handler deadline."""
         return self.invocation.steady - self._began < seconds
@@ -125,6 +131,8 @@ class CommandExecution:
         unit_of_work, task, context = self.unit_of_work, self.task, self.context
         known = unit_of_work.state.known
         event = finished(task, ending, known.version if known and is_version_known else None, self.attempts)
+        if event.effect is Effect.NONE and self._gave_up_a_write:
+            event = event.model_copy(update={"effect": Effect.UNKNOWN})
         unit_of_work.emit(event, task.command_id, self.first_command)
         if task.due_at is not None and isinstance(ending, Applied | AlreadyApplied):
             stated_by = CommandRef.model_construct(command_id=task.command_id, metadata=task.metadata)

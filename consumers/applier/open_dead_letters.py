@@ -31,10 +31,11 @@ def open_dead_letter(
     `first` is the first command of its flow; `digest` that of the command, None if the command cannot be read.
     """
     command_id = event.command_id
+    before = unit_of_work.state.dead_letters.get(command_id)
+    event = event.model_copy(update={"effect": dead_letters.effect_of(record, before)})
     unit_of_work.emit(event, command_id, first)
     unit_of_work.on_commit(context.metrics.dead_letters.labels(event.cause).inc)
     output = context.event_writer.dead_letter(invocation.key, record)
-    before = unit_of_work.state.dead_letters.get(command_id)
     displaced = unit_of_work.add_dead_letter(
         command_id, dead_letters.opened(event, invocation.now, first, before, digest)
     )
@@ -44,7 +45,7 @@ def open_dead_letter(
     unit_of_work.emit(outcome.discarded(other_id, other, OutcomeReason.TOO_MANY_DEAD_LETTERS), other_id, other.first)
     if other.digest is not None:
         unit_of_work.add_recent_command(other_id, bytes.fromhex(other.digest), CommandEnd.FINISHED, other.caller)
-    unit_of_work.on_commit(context.metrics.finished.labels(other.command, "discarded", "none").inc)
+    unit_of_work.on_commit(context.metrics.finished.labels(other.command, "discarded", other.effect).inc)
     fields = {"authorization_id": invocation.key.decode(), "command_id": other_id, "caller": other.caller}
     unit_of_work.on_commit(context.lines["command.dead_letter_displaced"], fields)
     ended = dead_letters.discarded(other_id, other.redrive, invocation.now)

@@ -155,7 +155,7 @@ def discarded(
         command=CommandType(dead_letter.command),
         caller=dead_letter.caller,
         outcome=Outcome.DISCARDED,
-        effect=Effect.NONE,
+        effect=Effect(dead_letter.effect),
         reason=reason.value,
         advice=reason.advice,
         redrive=dead_letter.redrive or None,

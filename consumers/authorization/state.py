@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.enums import Effect
 from schemas.model import Trusting
 from schemas.topics import DEAD_LETTER_DAYS
 
@@ -259,7 +260,8 @@ class OpenDeadLetter(Part):
     """A dead letter that an operator may redrive or discard. It outlives the id in `recent_commands`.
 
     `digest` is the short digest of the command, in hex; None for an unreadable record. `first` is the first command of
-    its flow, if that is another one: the state may forget the handoff before the redrive.
+    its flow, if that is another one: the state may forget the handoff before the redrive. `effect` is `unknown` if a
+    write so far may have changed Collate, else `none`.
     """
 
     redrive: int = 0
@@ -269,6 +271,7 @@ class OpenDeadLetter(Part):
     digest: str | None = None
     metadata: dict[str, str] | None = None
     first: str | None = None
+    effect: str = Effect.UNKNOWN.value
 
 
 class AuthorizationState(Part):

@@ -23,7 +23,7 @@ from consumers.projector.parsing import (
 )
 from schemas.authorization import AuthorizationRecord
 from schemas.collate.authorization import requires_handoff
-from schemas.commands import Redrive
+from schemas.commands import Command, Discard, Redrive
 from schemas.enums import Agreement, short_type
 from schemas.events import (
     AuthorizationSettled,
@@ -74,7 +74,8 @@ def _apply_command(rows: Rows, item: CommandLogRecord) -> None:
     target = target_command(command.data)
     position = f'"partition":{item.partition},"offset":{item.offset}'
     public = public_json(command.data)
-    data = f'{{"type":"{command.data.TYPE}","caller":{_text(command.caller)},{position}{_members(public)}}}'
+    overtaken = _overtaken(rows, command.data)
+    data = f'{{"type":"{command.data.TYPE}","caller":{_text(command.caller)},{position}{_members(public)}{overtaken}}}'
     kind = short_type(command.data.TYPE) + "_requested" if target else "command.accepted"
     rows.timeline.append(
         TimelineRow(
@@ -94,6 +95,19 @@ def _apply_command(rows: Rows, item: CommandLogRecord) -> None:
         row = _command_row(rows, command.data.command_id, command.authorization_id, original.type, original.caller)
         row.asked_redrive = max(row.asked_redrive, command.data.redrive)
         row.accepted_at = row.accepted_at or original.accepted_at
+
+
+def _overtaken(rows: Rows, data: Command) -> str:
+    """Return the member that says that a decision ends nothing: a redrive of its number is before it in the log."""
+    match data:
+        case Redrive(command_id=command_id, redrive=redrive):
+            number = redrive - 1
+        case Discard(command_id=command_id, redrive=int(number)):
+            pass
+        case _:
+            return ""
+    row = rows.commands.get(command_id)
+    return f',"overtakenBy":{row.asked_redrive}' if row is not None and row.asked_redrive > number else ""
 
 
 def _accept(rows: Rows, item: CommandLogRecord) -> None:

@@ -29,11 +29,19 @@ def _accepted(data: Data) -> str:
 
 
 def _redrive(data: Data) -> str:
-    return f"{data.get('requestedBy')} requested redrive {data.get('redrive')}{_through(data)}{_reason(data)}."
+    number = data.get("redrive")
+    asked = f"{data.get('requestedBy')} requested redrive {number}{_through(data)}{_reason(data)}."
+    return f"{asked} It was requested before: this decision changes nothing." if "overtakenBy" in data else asked
 
 
 def _discard(data: Data) -> str:
-    return f"{data.get('requestedBy')} requested a discard{_through(data)}{_reason(data)}."
+    number = data.get("redrive")
+    of_number = f" of number {number}" if number else ""
+    asked = f"{data.get('requestedBy')} requested a discard{of_number}{_through(data)}{_reason(data)}."
+    if "overtakenBy" not in data:
+        return asked
+    first = f"redrive {data['overtakenBy']} was requested before it"
+    return f"{asked} The decision was about number {number}; {first}, so it ends nothing."
 
 
 def _people(data: Data) -> str:
@@ -76,10 +84,16 @@ _RESULTS = {
 
 
 def _finished(data: Data) -> str:
-    effect = {"ours": ", written by the gateway", "inferred": ", inferred from a read"}.get(str(data.get("effect")), "")
+    effect = _EFFECTS.get(str(data.get("effect")), "")
     reason = f": {data['reason']}. {data.get('advice') or ''}" if data.get("reason") else ""
-    redrive = f" (redrive {data['redrive']})" if data.get("redrive") else ""
-    return f"{_command(data)}{redrive} ended as {data.get('outcome')}{effect}{_of_handoff(data)}{reason or '.'}"
+    return f"{_run(data)} ended as {data.get('outcome')}{effect}{_of_handoff(data)}{reason or '.'}"
+
+
+_EFFECTS = {
+    "ours": ", written by the gateway",
+    "inferred": ", inferred from a read",
+    "unknown": "; a write may have changed Collate",
+}
 
 
 def _waiting(data: Data) -> str:
@@ -88,7 +102,7 @@ def _waiting(data: Data) -> str:
 
 
 def _dead_lettered(data: Data) -> str:
-    return f"{_command(data)} became a dead letter ({data.get('cause')}). {data.get('advice') or ''}"
+    return f"{_run(data)} became a dead letter ({data.get('cause')}). {data.get('advice') or ''}"
 
 
 def _key_conflict(data: Data) -> str:
@@ -207,6 +221,10 @@ _FRACTION = re.compile(r"\.\d+(?=Z$)")
 def _command(data: Data) -> str:
     type_ = str(data.get("command") or data.get("type") or "")
     return type_.removeprefix("collate-gateway.").rpartition(".")[0] or "a command"
+
+
+def _run(data: Data) -> str:
+    return _command(data) + (f" (redrive {data['redrive']})" if data.get("redrive") else "")
 
 
 def _of_handoff(data: Data) -> str:

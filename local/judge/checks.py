@@ -144,13 +144,16 @@ def _effects(run: Evidence) -> Iterator[BrokenPromise]:
             yield BrokenPromise("the outcome is `ours` without an effect of ours", where)
         elif claimed == "none" and effects:
             yield BrokenPromise("the outcome is `none` with an effect of ours", where)
-        elif effects and named not in {one.handoff_id for one in effects} and not _is_unidentified(event.data):
+        elif effects and named not in {one.handoff_id for one in effects} and not _names_no_effect(event.data):
             yield BrokenPromise("the outcome names another handoff than the effect", where)
         if any(one.at > event.at + CLOCK_SECONDS for one in effects):
             yield BrokenPromise("an effect happened after the end of its command", where)
 
 
-def _is_unidentified(finished: Mapping[str, object]) -> bool:
+def _names_no_effect(finished: Mapping[str, object]) -> bool:
+    """Whether the gateway says that it does not know the effect, or the handoff that it opened."""
+    if finished["effect"] == "unknown":
+        return True
     is_inferred = (finished["effect"], finished.get("reason")) == ("inferred", "opening_not_identified")
     return is_inferred and finished.get("handoffId") is None
 

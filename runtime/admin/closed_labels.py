@@ -36,14 +36,17 @@ WAIT_REASONS: Final = (
 )
 OBSERVATIONS: Final = ("news", "nothing", "held", "not_found", "unreadable", "stale", "no_answer")
 BREAKER_STATES: Final = ("closed", "half_open", "open")
-# Only these combinations exist: a command that ended without being applied has changed nothing.
+# Only these combinations exist: of a command that ended without being applied no change is known.
 ENDINGS: Final = (
     ("applied", "ours"),
     ("applied", "inferred"),
     ("already_done", "none"),
+    ("already_done", "unknown"),
     ("rejected", "none"),
+    ("rejected", "unknown"),
     ("expired", "none"),
     ("discarded", "none"),
+    ("discarded", "unknown"),
 )
 CONNECTION_SHEDS: Final = ("idle_connections", "connections", "peer_connections")
 SHEDS: Final = (

@@ -635,6 +635,10 @@ class Revoked(TypedDict):
 CloseResult = Completed | UnableToComplete | Revoked
 
 
+Effect = Literal["ours", "inferred", "none", "unknown"]
+"""Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not. unknown: a write may have changed Collate, and nothing shows whether it did."""
+
+
 DecisionReason = Literal[
     "collate_recovered",
     "access_restored",
@@ -698,6 +702,8 @@ class CommandDeadLettered(TypedDict):
     """The reason why the command could not be finished."""
     advice: NotRequired[str]
     """What an operator should check."""
+    effect: NotRequired[Effect]
+    """unknown: a write may have changed Collate. none: no write has so far."""
     handoffId: NotRequired[str]
     """The handoff that the command names."""
     redrive: NotRequired[int]
@@ -778,10 +784,6 @@ CommandEventBatch = list[CommandEvent]
 
 Outcome = Literal["applied", "already_done", "rejected", "expired", "discarded"]
 """The outcome of a command."""
-
-
-Effect = Literal["ours", "inferred", "none"]
-"""Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not."""
 
 
 class WouldSend(TypedDict):

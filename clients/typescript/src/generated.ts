@@ -144,10 +144,12 @@ export interface components {
         "HandoffOpened.AssertedBy": "person" | "caller";
         /**
          * Effect
-         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         *
+         *     unknown: a write may have changed it, and nothing shows whether it did.
          * @enum {string}
          */
-        "HandoffOpened.Effect": "ours" | "inferred" | "none";
+        "HandoffOpened.Effect": "ours" | "inferred" | "none" | "unknown";
         /**
          * HandoffClosed
          * @description A handoff has ended. The report is the operator's, not payer truth.
@@ -575,10 +577,12 @@ export interface components {
         };
         /**
          * Effect
-         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         *
+         *     unknown: a write may have changed it, and nothing shows whether it did.
          * @enum {string}
          */
-        "CommandFinished.Effect": "ours" | "inferred" | "none";
+        "CommandFinished.Effect": "ours" | "inferred" | "none" | "unknown";
         /**
          * Outcome
          * @description The outcome of a command.
@@ -600,6 +604,7 @@ export interface components {
          *       "caller": "intake",
          *       "cause": "outcome_unknown",
          *       "advice": "Look at the authorization, then redrive or discard.",
+         *       "effect": "unknown",
          *       "metadata": {
          *         "case": "case-0042"
          *       }
@@ -616,6 +621,8 @@ export interface components {
             cause: string;
             /** @description What an operator should check. */
             advice?: string;
+            /** @description unknown: a write may have changed Collate. none: no write has so far. */
+            effect?: components["schemas"]["CommandDeadLettered.Effect"];
             /** @description The handoff that the command names. */
             handoffId?: string;
             /** @description The redrive's number; absent for the first execution. */
@@ -684,6 +691,14 @@ export interface components {
          * @enum {string}
          */
         "CommandDeadLettered.AssertedBy": "person" | "caller";
+        /**
+         * Effect
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         *
+         *     unknown: a write may have changed it, and nothing shows whether it did.
+         * @enum {string}
+         */
+        "CommandDeadLettered.Effect": "ours" | "inferred" | "none" | "unknown";
         /**
          * CommandType
          * @description The type of a command from a service, an operator or the gateway itself.
@@ -1960,10 +1975,12 @@ export interface components {
         DecisionReason: "collate_recovered" | "access_restored" | "deploy_rolled_back" | "fix_deployed" | "checked_by_hand" | "done_by_hand" | "caller_asked" | "no_longer_wanted" | "other";
         /**
          * Effect
-         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         *
+         *     unknown: a write may have changed it, and nothing shows whether it did.
          * @enum {string}
          */
-        Effect: "ours" | "inferred" | "none";
+        Effect: "ours" | "inferred" | "none" | "unknown";
         /**
          * EventType
          * @description The type of an event on `events`.

@@ -22,7 +22,12 @@ _ANY_VALUE: Final = "JsonValue"
 # Types that several models have and that are no classes.
 _SHARED: Final[Mapping[str, Any]] = {"CloseResult": CloseResult, "Kept": Kept, "Metadata": Metadata}
 # Some generators make a constant of each word, and Go has one space of names for all constants.
-_WORD_PREFIXES: Final[Mapping[str, str]] = {"CloseReport": "REPORTED", "ClosedBy": "CLOSED_BY", "Needs": "NEEDS"}
+_WORD_PREFIXES: Final[Mapping[str, str]] = {
+    "CloseReport": "REPORTED",
+    "ClosedBy": "CLOSED_BY",
+    "Kept": "KEPT",
+    "Needs": "NEEDS",
+}
 
 
 class DefinitionConflict(ValueError):

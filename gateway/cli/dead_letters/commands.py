@@ -67,6 +67,15 @@ Rate = Annotated[
     float, typer.Option(min=0.1, max=100, help="Decisions per second; with --all an average, in steps of up to 20.")
 ]
 Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome of a single command.")]
+Number = Annotated[
+    int | None,
+    typer.Option(
+        "--number",
+        min=0,
+        max=999,
+        help="The number that `show` printed: the decision is about no later one of the command.",
+    ),
+]
 
 
 _EXIT_CODES = """Exit codes:
@@ -154,6 +163,7 @@ def decide(
     since: Since = None,
     rate: Rate = 5.0,
     wait: Wait = 10,
+    number: Number = None,
     everything: Everything = False,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -165,6 +175,8 @@ def decide(
     filters = _filters(cause, command, caller, authorization, since)
     verb: Verb = "redrive" if context.info_name == "redrive" else "discard"
     checked = None if dry_run else _checked(reason, ticket, why)
+    if number is not None and len(command_ids or []) != 1:
+        fail(Exit.USAGE, "--number: expected exactly one COMMAND with it")
     with connected(url, key_file, RETRIES) as gateway:
         seen = select(gateway, command_ids or [], filters, everything=everything)
         dead_letters = seen.dead_letters if isinstance(seen, Matching) else seen
@@ -174,7 +186,7 @@ def decide(
         if checked is None:
             _forecast(gateway, dead_letters, verb, as_json=as_json)
             return
-        decision = Decision(verb, gateway.operator(operator), *checked, rate, wait)
+        decision = Decision(verb, gateway.operator(operator), *checked, rate, wait, number)
         if len(dead_letters) > 1 and not yes:
             _confirm(dead_letters, verb)
         report = print_json if as_json else _print_result

@@ -26,7 +26,10 @@ RETRIES: Final = RetryPolicy(deadline_seconds=2 * SECONDS, attempt_seconds=SECON
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision, its operator and its reason. `wait_seconds` applies to a single dead letter."""
+    """The decision, its operator and its reason.
+
+    `wait_seconds` and `number` apply to a single dead letter; without a number the decision is about the one just read.
+    """
 
     verb: Verb
     operator: str
@@ -35,6 +38,7 @@ class Decision:
     why: str | None
     per_second: float
     wait_seconds: int
+    number: int | None = None
 
 
 class DecisionResult(TypedDict):
@@ -124,7 +128,7 @@ def _decide(gateway: ApiClient, dead_letter: DeadLetter, decision: Decision, wai
         "reason": decision.reason,
         "ticket": decision.ticket,
         "why": decision.why,
-        "redrive": dead_letter["redrive"],
+        "redrive": dead_letter["redrive"] if decision.number is None else decision.number,
     }
     call = operations.redrive_dead_letter if decision.verb == "redrive" else operations.discard_dead_letter
     try:

@@ -69,8 +69,7 @@ def details(dead_letter: models.DeadLetterDetail, original: models.DeadLetterOri
     for name in ("commandId", "command", "caller", "authorizationId", "acceptedAt", "deadAt", "cause", "advice"):
         if name in dead_letter:
             facts.add_row(Text(name, "bold"), Text(with_local_times(str(dead_letter[name]))))
-    if dead_letter["redrive"]:
-        facts.add_row(Text("redriven", "bold"), Text(f"{dead_letter['redrive']} times"))
+    facts.add_row(Text("number", "bold"), Text(f"{dead_letter['redrive']} (redriven {dead_letter['redrive']} times)"))
     if "asks" in dead_letter:
         facts.add_row(Text("content", "bold"), Text(_json(dead_letter["asks"])))
     if original is not None:
@@ -138,13 +137,13 @@ def _sent(dead_letter: models.DeadLetterDetail) -> Iterator[Table | Text]:
 
 
 def _next(dead_letter: models.DeadLetterDetail) -> Iterator[str]:
-    command_id = dead_letter["commandId"]
+    command_id, about = dead_letter["commandId"], f"--number {dead_letter['redrive']} --reason …"
     if dead_letter["canRedrive"]:
         yield f"Forecast a redrive: gateway dead-letters redrive {command_id} --dry-run"
-        yield f"Redrive:            gateway dead-letters redrive {command_id} --reason …"
+        yield f"Redrive:            gateway dead-letters redrive {command_id} {about}"
     else:
         yield "A redrive is impossible, because the record can't be parsed. The caller must send a new command."
-    yield f"Discard:            gateway dead-letters discard {command_id} --reason …"
+    yield f"Discard:            gateway dead-letters discard {command_id} {about}"
 
 
 def _json(value: object) -> str:

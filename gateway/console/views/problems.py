@@ -73,7 +73,7 @@ PROBLEMS: Final = _by_slug(
     ("problem", "The gateway failed", f"Try again. {_REPORT}"),
     # Dead letters
     ("not-a-dead-letter", "This command is not a dead letter now", "It may have been decided. Look at the command."),
-    ("dead-letter-moved", "The dead letter has changed since this page was loaded", "Load the page and decide again."),
+    ("dead-letter-moved", "Your decision was about an earlier number", "Nothing is decided: read this one first."),
     ("dead-letters-changed", "The dead letters have changed since this page was loaded", "Look at them again."),
     ("not-redrivable", "This command cannot be redriven", "It can only be discarded."),
     ("dead-letters-unread", "The dead letters cannot be read now", _AGAIN),

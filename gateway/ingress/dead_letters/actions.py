@@ -94,6 +94,7 @@ def discard_of(command_id: str, decision: DeadLetterDecision, operator: str) -> 
     """Return the discard of a dead letter."""
     return Discard(
         command_id=command_id,
+        redrive=decision.redrive,
         requested_by=operator,
         reason=decision.reason,
         ticket=decision.ticket,

@@ -14,7 +14,7 @@ from gateway.ingress.live.situations import Situation
 from schemas.api.dead_letters import DeadLetterDetail, DeadLetterSituation, DeadLetterWrite
 from schemas.api.situations import HandoffNow
 from schemas.commands import COMMANDS, Original
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, may_have_arrived
 from schemas.fields.scalars import word
 from schemas.identity import canonical_json
 from schemas.public_fields import public_json
@@ -53,7 +53,7 @@ def _write(intent: Mapping[str, Any]) -> DeadLetterWrite:
         if_match=intent.get("if_match"),
         first_sent_at=None if sent_at is None else datetime.fromtimestamp(sent_at, UTC),
         ended=None if ended is None else word(str(ended)),
-        may_have_arrived=ended is None or "maybe" in intent,
+        may_have_arrived=may_have_arrived(intent),
     )
 
 

@@ -161,7 +161,10 @@ class DeadLetters:
             "redrive": entry.summary.redrive,
         }
         if entry.summary.redrive != decision.redrive:
-            raise DeadLetterMoved("A redrive has failed since then. Read the dead letter again, then decide.")
+            raise DeadLetterMoved(
+                f"Your decision was about number {decision.redrive}; number {entry.summary.redrive} is open. Read it, "
+                "then decide."
+            )
         return caller.name, operator, decision, entry
 
     async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:
@@ -176,6 +179,11 @@ class DeadLetters:
             if waiter is not None:
                 context.deadline.extend(seconds + RESPONSE_MARGIN_SECONDS)
                 news = await self._waiters.wait(waiter, seconds, request.receive)
+        if isinstance(action, Discard) and news is not None and (later := news.event.redrive or 0) > summary.redrive:
+            raise DeadLetterMoved(
+                f"Nothing was discarded: your decision was about number {summary.redrive}, and redrive {later} came "
+                "first. Read the dead letter again, then decide."
+            )
         receipt = CommandReceipt(
             command_id=summary.command_id,
             command_type=summary.command or "unrecognised",
@@ -202,10 +210,11 @@ class DeadLetters:
 
 
 def _is_news_of(action: Redrive | Discard, news: News) -> bool:
-    """Return whether the news is that of this action. An earlier redrive may have finished as a dead letter."""
+    """Return whether the news is that of this action, or that a redrive before this discard has ended."""
+    number = news.event.redrive or 0
     if isinstance(action, Redrive):
-        return news.event.redrive == action.redrive
-    return isinstance(news, Finished) and news.event.outcome == Outcome.DISCARDED
+        return number == action.redrive
+    return number > (action.redrive or 0) or (isinstance(news, Finished) and news.event.outcome == Outcome.DISCARDED)
 
 
 def _authorization_of(entry: IndexEntry) -> str:

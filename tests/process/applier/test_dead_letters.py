@@ -45,6 +45,11 @@ def redrive(queue, dead_letter, number):
     return queue.send(data, command_id=command_id, redrive=number, caller="on-call")
 
 
+def discard(queue, command, number=None):
+    data = Discard(command_id=command, redrive=number, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
+    return queue.send(data, command_id=str(uuid.uuid4()), caller="on-call")
+
+
 def shown(decision):
     return decision.requested_by, decision.caller, decision.reason, decision.ticket
 
@@ -116,6 +121,16 @@ async def test_a_redrive_recognises_the_effect_of_the_write_before_it(make_queue
     assert len(queue.effects_of(command)) == 1
 
 
+async def test_a_redrive_that_gives_up_the_write_before_it_does_not_call_it_without_effect(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    queue.sim.act(queue.authorization_id, "cancel")
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    outcome = queue.finished_of(command, redrive=1)
+    assert (outcome.outcome, outcome.effect) == ("rejected", "unknown")
+    assert len(queue.effects_of(command)) == 1
+
+
 async def test_a_redrive_that_is_dead_lettered_can_be_redriven(make_queue):
     queue, command, dead_letter = await dead_lettered_create(make_queue)
     queue.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
@@ -176,11 +191,7 @@ async def test_a_dead_letter_of_an_older_state_has_no_digest_to_compare(make_que
 async def test_a_discard_ends_the_dead_letter(make_queue):
     queue, command, dead_letter = await dead_lettered_create(make_queue)
     for _ in range(2):
-        queue.send(
-            Discard(command_id=command, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED),
-            command_id=str(uuid.uuid4()),
-            caller="on-call",
-        )
+        discard(queue, command)  # a record of before has no number
     redrive(queue, dead_letter, 1)
     await queue.drain()
     outcome = queue.finished_of(command)
@@ -190,10 +201,29 @@ async def test_a_discard_ends_the_dead_letter(make_queue):
     assert queue.finished_of(command, redrive=1).reason == "not_dead_lettered"
 
 
+async def test_a_decision_ends_only_the_number_that_its_operator_saw(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    redrive(queue, dead_letter, 1)
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.act(queue.authorization_id, "revoke", reason="again")
+    queue.sim.advance(5)
+    discard(queue, command, 0)
+    redrive(queue, dead_letter, 1)
+    await queue.drain()
+    assert (queue.dead_letters()[-1].redrive, queue.dead_letters()[-1].cause) == (1, "outcome_unknown")
+    assert not queue.events(EventType.COMMAND_FINISHED), "nobody has seen number 1"
+    assert queue.metrics.commands.discards_ignored._value.get() == 1
+    discard(queue, command, 1)
+    await queue.drain()
+    ended = queue.finished_of(command, redrive=1)
+    assert (ended.outcome, ended.effect) == ("discarded", "unknown")
+    assert queue.ended_dead_letters() == [(command, 1, "discarded")]
+
+
 async def test_a_duplicate_of_a_discarded_command_is_ignored_and_another_body_is_a_key_conflict(make_queue):
     queue, command, _ = await dead_lettered_create(make_queue)
-    discard = Discard(command_id=command, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
-    queue.send(discard, command_id=str(uuid.uuid4()))
+    discard(queue, command)
     await queue.apply(HandoffRequest(), command_id=command)
     assert not queue.events(EventType.COMMAND_KEY_CONFLICT)
     await queue.apply(HandoffRequest(metadata={"another": "body"}), command_id=command)

@@ -4,8 +4,9 @@ import pytest
 
 from consumers.applier import dead_letters
 from consumers.applier.task import InvalidRecord
-from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent
+from consumers.authorization.state import AmbiguousWrite, CommandWork, EndedIntent, Intent, OpenDeadLetter
 from consumers.engine import Record
+from schemas.events.reasons import DeadLetterCause
 
 RECORD = Record(3, 41, b"auth_1", b"{}", (), 5.0)
 ENDED = EndedIntent(n=1, operation="create", key="k1", if_match=3, version=3, first_sent_at=1.0, ended="same_fault")
@@ -44,3 +45,20 @@ def test_every_write_names_the_first_that_may_have_been_applied():
     assert [write.get("ended") for write in shown] == ["same_fault", None]
     assert "maybe" not in dead_letters.intents(WORK, None)[0]
     assert dead_letters.intents(None, ambiguous) == []
+
+
+BEFORE = OpenDeadLetter(at=1.0, command="t", caller="me", effect="none")
+ALONE = {DeadLetterCause.OUTCOME_UNKNOWN, DeadLetterCause.RECORD_LOST}
+IN_FLIGHT, OVER = ({"n": 1, "operation": "create"}, {"n": 1, "operation": "create", "ended": "version_conflict"})
+
+
+@pytest.mark.parametrize("cause", DeadLetterCause)
+def test_each_cause_can_hide_an_effect_and_the_writes_say_it_where_the_cause_does_not(cause):
+    def effect(*writes, before=None):
+        record = dead_letters.lost_record(WORK, b"auth_1", 6.0)
+        return dead_letters.effect_of(record.model_copy(update={"cause": cause.value, "intents": [*writes]}), before)
+
+    certain = "unknown" if cause in ALONE else "none"
+    assert [effect(), effect(OVER), effect(before=BEFORE)] == [certain] * 3
+    assert [effect(IN_FLIGHT), effect(OVER | {"maybe": {}}, OVER)] == ["unknown"] * 2
+    assert effect(before=BEFORE.replace(effect="unknown")) == "unknown", "the writes of an earlier number still count"

@@ -25,7 +25,7 @@ class Ingress:
     """Answers in order: a status, a document (or text), headers. The last answer is repeated."""
 
     def __init__(self):
-        self.answers, self.requests = [(200, ME, {})], []
+        self.answers, self.requests, self.bodies = [(200, ME, {})], [], []
 
     def next(self, request):
         self.requests.append(request)
@@ -40,7 +40,7 @@ def ingress():
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            answering.bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))))
             status, body, headers = answering.next((self.command, self.path, dict(self.headers.items())))
             content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
             kind = "text/html" if isinstance(body, str) else "application/problem+json"
@@ -165,6 +165,16 @@ def test_the_verbs_of_a_decision_try_again_and_reads_for_people_do_not(ingress, 
     ingress.answers = [(503, PROBLEM, {}), (403, PROBLEM, {})]
     assert run(*verb, "--url", ingress.url).exit_code == (1 if tries == 2 else 69)
     assert len(ingress.requests) == tries
+
+
+def test_a_decision_is_about_the_number_that_the_operator_names(ingress):
+    letter = {"commandId": "c-1", "redrive": 1, "cause": "too_old"}
+    ingress.answers = [(200, letter, {}), (409, PROBLEM, {})]
+    verb = ["dead-letters", "discard", "c-1", "--reason", "other", "--operator", "o", "--url", ingress.url]
+    assert run(*verb, "--number", "0").exit_code == 1
+    assert json.loads(ingress.bodies[-1])["redrive"] == 0
+    assert run(*verb, "c-2", "--number", "0").exit_code == 2
+    assert len(ingress.bodies) == 2
 
 
 def test_a_wait_of_the_operator_is_sent_to_the_gateway(ingress):

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from adapters.postgres.rows import NOT_DUE, Rows
 from consumers.projector.batch import batch_of
 from consumers.projector.fold import fold
-from consumers.projector.parsing import EventRecord, SnapshotRecord, parse
+from consumers.projector.parsing import CommandLogRecord, EventRecord, SnapshotRecord, parse
+from gateway.ingress.descriptions import describe
 from local.sample_records import SampleAuthorization
 from schemas.authorization import AuthorizationRecord, LastHandoff
-from schemas.enums import Agreement, ClosedBy, CommandType, Effect, Outcome
+from schemas.commands import Discard, Original, Redrive
+from schemas.enums import Agreement, ClosedBy, CommandType, DecisionReason, Effect, Outcome
 from schemas.events import (
     CommandDeadLettered,
     CommandFinished,
@@ -23,7 +25,7 @@ from schemas.events import (
     HandoffClosed,
     HandoffOpened,
 )
-from schemas.records import publish
+from schemas.records import RecordedCommand, publish
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 AT = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
@@ -145,6 +147,26 @@ def test_a_rejected_redrive_does_not_change_its_command():
     fold(rows, [event(1, rejected)])
     assert rows.commands == {}
     assert [entry.kind for entry in rows.timeline] == ["command.finished"]
+
+
+def decision(offset, data):
+    command = RecordedCommand(f"{offset}", "on-call", "auth_1", AT + timedelta(seconds=offset), data)
+    return CommandLogRecord(command, 0, offset)
+
+
+def test_a_decision_about_a_number_that_was_redriven_before_says_so():
+    original = Original(type=CommandType.HANDOFF_REQUEST, caller="intake", accepted_at=AT, data={})
+    who = {"command_id": COMMAND, "requested_by": "op", "reason": DecisionReason.OTHER}
+    first = decision(1, Discard(redrive=0, **who))
+    redriven = [decision(at, Redrive(redrive=1, command=original, **who)) for at in (2, 3)]
+    of_before, late, right = (decision(4 + (number or 0), Discard(redrive=number, **who)) for number in (None, 0, 1))
+    rows = Rows()
+    fold(rows, [first, *redriven, of_before, late, right])
+    found = [json.loads(entry.data).get("overtakenBy") for entry in rows.timeline]
+    assert found == [None, None, 1, None, 1, None]
+    says = describe(rows.timeline[4].kind, json.loads(rows.timeline[4].data))
+    assert says.endswith("The decision was about number 0; redrive 1 was requested before it, so it ends nothing.")
+    assert "changes nothing" in describe(rows.timeline[2].kind, json.loads(rows.timeline[2].data))
 
 
 def test_an_older_record_of_an_authorization_changes_nothing():

@@ -76,7 +76,10 @@ class TypedDecision:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterPage:
-    """The page of one dead letter. `dead_letter` is None if the command is not a dead letter, or could not be read."""
+    """The page of one dead letter. `dead_letter` is None if the command is not a dead letter, or could not be read.
+
+    `number` is that of the dead letter about which the person has `decided`.
+    """
 
     command_id: str
     dead_letter: DeadLetterView | None = None
@@ -86,6 +89,7 @@ class DeadLetterPage:
     is_incomplete: bool = False
     typed: TypedDecision = field(default_factory=TypedDecision)
     decided: str = ""
+    number: int = 0
     result: models.CommandStatus | None = None
     reasons: tuple[str, ...] = REASONS
 
@@ -126,8 +130,9 @@ async def show_list(request: Request) -> Response:
 
 async def show_one(request: Request) -> Response:
     """GET /dead-letters/{commandId}. `decided` names the decision that the person has just sent."""
-    decided = request.query_params.get("decided", "")
+    decided, number = request.query_params.get("decided", ""), request.query_params.get("number", "")
     page = await _read(request, decided=decided if decided in {"redrive", "discard"} else "")
+    page = replace(page, number=int(number) if _is_number(number) else 0)
     return render(request, ONE, page, 200 if page.decided else status_of(page.failure))
 
 
@@ -173,7 +178,7 @@ async def _decide(request: Request, verb: str) -> Response:
     command_id, person, form = command_of(request), person_of(request), await read_form(request)
     typed = TypedDecision(form.get("reason", ""), form.get("ticket", ""), form.get("why", ""))
     reason, number = reason_of_form(form), form.get("redrive", "")
-    if not number.isascii() or not number.isdigit() or len(number) > 3:
+    if not _is_number(number):
         raise PageError(400, "The form is not complete", "Load the page again and fill in the form again.")
     if reason is None:
         return render(request, ONE, await _read(request, typed=typed, is_incomplete=True), 422)
@@ -190,7 +195,11 @@ async def _decide(request: Request, verb: str) -> Response:
         return render(request, ONE, await _read(request, typed=typed, problem=outcome), status_of(outcome))
     read = partial(console_of(request).api.send, person, operations.read_dead_letter(command_id))
     await read_own_action(read, lambda found: found["redrive"] != int(number))
-    return RedirectResponse(address(f"/dead-letters/{command_id}", {"decided": verb}), 303)
+    return RedirectResponse(address(f"/dead-letters/{command_id}", {"decided": verb, "number": number}), 303)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 3
 
 
 async def _read(

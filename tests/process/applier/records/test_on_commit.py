@@ -166,7 +166,8 @@ async def discarded(queue):
         discard = Discard(command_id=dead_letter.command_id, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
         queue.send(discard, command_id=f"00000000-0000-4000-8000-00000000000{number}", caller="on-call")
     await queue.drain()
-    return DEAD_LETTERED + Counter({"command.discarded": 1, "finished": 1, "command.discard_ignored": 1})
+    ignored = Counter({"command.discard_ignored": 1, "discards_ignored": 1})
+    return DEAD_LETTERED + ignored + Counter({"command.discarded": 1, "finished": 1})
 
 
 async def displaced(queue):

@@ -309,6 +309,20 @@ async def test_a_waiting_request_passes_the_dead_letter_of_before_and_returns_th
     assert (reply.status, reply.json["status"], reply.json.get("redrive")) == (202, "dead_lettered", 1)
 
 
+async def test_a_waiting_discard_is_told_that_a_redrive_came_first(ingress, kafka, add_dead_letters, eventually):
+    dead = await add_dead_letters(dead_letter())
+    path = f"/v1/dead-letters/{dead.command_id}"
+    assert (await ingress.post(f"{path}/redrive", DECISION)).status == 202
+    asking = asyncio.create_task(ingress.post(f"{path}/discard", DECISION, Prefer="wait=10"))
+    await eventually(lambda: len(kafka.commands) == 2)
+    kind, cause = CommandType.HANDOFF_CLOSE, "outcome_unknown"
+    again = CommandDeadLettered(command_id=dead.command_id, command=kind, caller="intake", cause=cause, redrive=1)
+    kafka.publish(event_of(again))
+    reply = await asking
+    assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "dead-letter-moved")
+    assert "your decision was about number 0" in reply.json["detail"]
+
+
 async def test_a_discard_record_has_operator_and_reason(ingress, kafka, add_dead_letters):
     dead = await add_dead_letters(dead_letter())
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/discard", DECISION)
@@ -316,6 +330,7 @@ async def test_a_discard_record_has_operator_and_reason(ingress, kafka, add_dead
     assert reply.status == 202
     assert isinstance(command.data, Discard)
     assert (command.id, command.data.command_id) == (request_id("discard", dead.command_id, 0), dead.command_id)
+    assert command.data.redrive == 0
     assert reasons_of(command.data) == ("op-7", "checked_by_hand", "OPS-1204", "Looked at it in Collate.")
 
 

@@ -123,7 +123,7 @@ async def test_a_decision_goes_to_the_api_with_the_number_that_was_seen(page_of)
     form = {"redrive": "0", "reason": "checked_by_hand", "ticket": "OPS-1", "why": "Looked."}
     gone = problem(404, "not-a-dead-letter")
     answer = await page_of(f"{ONE}/redrive", form, **{"POST /redrive": {"status": "finished"}, f"GET /{COMMAND}": gone})
-    assert (answer.status_code, answer.headers["location"]) == (303, f"{ONE}?decided=redrive")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{ONE}?decided=redrive&number=0")
     (sent,) = answer.api.sent("/redrive")
     assert json.loads(sent.content) == {"reason": "checked_by_hand", "ticket": "OPS-1", "why": "Looked.", "redrive": 0}
 
@@ -155,8 +155,22 @@ async def test_a_decision_waits_once_for_its_end(page_of, redrives, reads):
         f"GET /dead-letters/{COMMAND}": lambda _: httpx.Response(200, json=DETAIL | {"redrive": left.pop(0)}),
     }
     answer = await page_of(f"{ONE}/redrive", {"redrive": "0", "reason": "other"}, **answers)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"{ONE}?decided=redrive")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{ONE}?decided=redrive&number=0")
     assert len(answer.api.sent(f"/dead-letters/{COMMAND}")) == reads
+
+
+@pytest.mark.parametrize(
+    ("decided", "number", "text"),
+    [
+        ("discard", 0, "Your decision was about number 0; number 1 is open."),
+        ("discard", 1, "Your discard is accepted. The worker has not handled it yet."),
+        ("redrive", 0, "Your redrive is accepted. The command became a dead letter again"),
+        ("redrive", 1, "Your redrive is accepted. The worker has not handled it yet."),
+    ],
+)
+async def test_a_page_after_a_decision_compares_its_number_with_the_open_one(page_of, decided, number, text):
+    page = await page_of(f"{ONE}?decided={decided}&number={number}", **{f"GET /{COMMAND}": DETAIL | {"redrive": 1}})
+    assert text in page.text
 
 
 async def test_only_the_reveal_page_asks_for_the_original(page_of):
