@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gateway.ingress.auth.names import parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.dead_letters.actions import DeadLetterActions, discard_of, redrive_of
-from gateway.ingress.dead_letters.index import IndexEntry, digest_of
+from gateway.ingress.dead_letters.index import IndexEntry, after, digest_of
 from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
@@ -52,8 +52,8 @@ class BulkDecisions:
         context = context_of(request.scope)
         context.deadline.extend(LIVE_CALL_SECONDS)
         self._reader.require_caught_up()
-        entries = self._reader.index.selected(body.selection, _after(body), datetime.now(UTC))
-        if len(entries) != body.count or digest_of(entries) != body.digest:
+        entries = after(await self._reader.index.matching(body.selection, datetime.now(UTC)), _after(body))
+        if len(entries) != body.count or await digest_of(entries) != body.digest:
             raise DeadLettersChanged(
                 "Nothing was decided. List the dead letters again, then decide.", members={"matching": len(entries)}
             )
@@ -80,7 +80,7 @@ class BulkDecisions:
                 decided=decided,
                 not_decided=left_out,
                 remaining=len(rest),
-                digest=digest_of(rest),
+                digest=await digest_of(rest),
                 next=write_cursor(*entries[done - 1].order) if rest else None,
             )
         )

@@ -1,17 +1,21 @@
-"""The open dead letters, built from the records of `dead-letters` in order. Synchronous; owned by one reader.
+"""The open dead letters, built from the records of `dead-letters` in order. Owned by one reader.
 
     dead letter ─▶ added, replaces an earlier one of the same command      end, or RETENTION later ─▶ removed
 
 Holds only public fields and positions, never a caller's data. Bounded: above MAX_ENTRIES the caller with the most
-loses its oldest, so that one caller cannot take the places of the others.
+loses its oldest, so that one caller cannot take the places of the others. A list and a digest are of the entries of
+one moment, and give way to other tasks after each PIECE.
 """
 
+import asyncio
 import hashlib
-import heapq
-from collections import Counter
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Final
 
 from schemas.api.dead_letters import DeadLetterSelection, DeadLetterSummary
 from schemas.api.queries import DeadLettersQuery
@@ -25,41 +29,53 @@ from schemas.topics import DEAD_LETTER_DAYS
 MAX_ENTRIES = 20_000
 # The retention of the topic and of the worker's state.
 RETENTION = timedelta(days=DEAD_LETTER_DAYS)
+# Compared in 0.1 ms, removed in 1 ms.
+PIECE: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """An open dead letter and the position of its record."""
+    """An open dead letter and the position of its record.
+
+    `order` is the sort key of lists, the oldest entry first; `identity` what a digest contains of it.
+    """
 
     partition: int
     offset: int
     summary: DeadLetterSummary
+    order: tuple[datetime, str]
+    identity: bytes
 
-    @property
-    def order(self) -> tuple[datetime, str]:
-        """The sort key of lists: the oldest entry first."""
-        return self.summary.dead_at, self.summary.command_id
+    @classmethod
+    def of(cls, partition: int, offset: int, summary: DeadLetterSummary) -> "IndexEntry":
+        """Return the entry of a dead letter."""
+        identity = f"{summary.command_id} {summary.redrive}\n".encode()
+        return cls(partition, offset, summary, (summary.dead_at, summary.command_id), identity)
 
+
+_ORDER: Final = attrgetter("order")
 
 DeadLetterFilter = DeadLettersQuery | DeadLetterSelection
 """The conditions of a list or of a decision; None accepts all."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexPage:
-    """One page of the matching entries, and the number of all matching entries."""
-
-    entries: tuple[IndexEntry, ...]
-    matching: int
-    has_more: bool
-
-
-def digest_of(entries: Iterable[IndexEntry]) -> str:
+async def digest_of(entries: Sequence[IndexEntry]) -> str:
     """Return the digest of the commands and their redrive numbers, in this order."""
     found = hashlib.blake2b(digest_size=16)
-    for entry in entries:
-        found.update(f"{entry.summary.command_id} {entry.summary.redrive}\n".encode())
+    async for piece in _pieces(entries):
+        found.update(b"".join([entry.identity for entry in piece]))
     return found.hexdigest()
+
+
+def after(entries: Sequence[IndexEntry], order: tuple[datetime, str] | None) -> Sequence[IndexEntry]:
+    """Return the entries after a sort key; all without a key."""
+    return entries if order is None else entries[bisect_right(entries, order, key=_ORDER) :]
+
+
+async def _pieces(entries: Sequence[IndexEntry]) -> AsyncIterator[Sequence[IndexEntry]]:
+    for at in range(0, len(entries), PIECE):
+        yield entries[at : at + PIECE]
+        await asyncio.sleep(0)
 
 
 class DeadLetterIndex:
@@ -69,7 +85,8 @@ class DeadLetterIndex:
         self.left_out = 0
         self._max_entries = max_entries
         self._entries: dict[str, IndexEntry] = {}
-        self._by_caller: Counter[str | None] = Counter()
+        self._sorted: list[IndexEntry] = []
+        self._by_caller: defaultdict[str | None, OrderedDict[str, None]] = defaultdict(OrderedDict)
         self.open_by_cause: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -84,12 +101,15 @@ class DeadLetterIndex:
             case DeadLetterEnded():
                 self._remove(record.command_id)
             case DeadLetter(command_id=command_id) if command_id is not None and is_command_id(command_id):
-                self._remove(command_id)  # so that the newest entry is the last one
-                self._entries[command_id] = IndexEntry(partition, offset, _summary(command_id, record))
+                self._remove(command_id)
+                entry = IndexEntry.of(partition, offset, _summary(command_id, record))
+                self._entries[command_id] = entry
+                insort(self._sorted, entry, key=_ORDER)
+                self._by_caller[record.caller][command_id] = None
                 self.open_by_cause[record.cause] += 1
-                self._by_caller[record.caller] += 1
                 if len(self._entries) > self._max_entries:
-                    self._remove(self._oldest_of_fullest())
+                    fullest: OrderedDict[str, None] = max(self._by_caller.values(), key=len)
+                    self._remove(next(iter(fullest)))
                     self.left_out += 1
             case _:
                 return False
@@ -100,38 +120,32 @@ class DeadLetterIndex:
         entry = self._entries.get(command_id)
         return None if entry is None or entry.summary.dead_at < now - RETENTION else entry
 
-    def page(
-        self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, limit: int, now: datetime
-    ) -> IndexPage:
-        """Return the matching entries after a sort key, oldest first."""
-        matching, rest = self._matching(wanted, after, now)
-        found = heapq.nsmallest(limit + 1, rest, key=lambda entry: entry.order)
-        return IndexPage(tuple(found[:limit]), len(matching), len(found) > limit)
-
-    def selected(self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, now: datetime) -> list[IndexEntry]:
-        """Return all matching entries after a sort key, oldest first."""
-        _, rest = self._matching(wanted, after, now)
-        return sorted(rest, key=lambda entry: entry.order)
-
-    def _matching(
-        self, wanted: DeadLetterFilter, after: tuple[datetime, str] | None, now: datetime
-    ) -> tuple[list[IndexEntry], list[IndexEntry]]:
-        """Return all matching entries, and those of them after a sort key. Remove what has expired."""
+    async def matching(self, wanted: DeadLetterFilter, now: datetime) -> Sequence[IndexEntry]:
+        """Return the matching entries of this moment, oldest first."""
         oldest = now - RETENTION
-        for command_id in [key for key, entry in self._entries.items() if entry.summary.dead_at < oldest]:
-            self._remove(command_id)
-        matching = [entry for entry in self._entries.values() if _accepts(wanted, entry.summary)]
-        return matching, matching if after is None else [entry for entry in matching if entry.order > after]
-
-    def _oldest_of_fullest(self) -> str:
-        ((fullest, _),) = self._by_caller.most_common(1)
-        return next(key for key, entry in self._entries.items() if entry.summary.caller == fullest)
+        while self._sorted and self._sorted[0].summary.dead_at < oldest:
+            for entry in self._sorted[:PIECE]:
+                if entry.summary.dead_at < oldest:
+                    self._remove(entry.summary.command_id)
+            await asyncio.sleep(0)
+        since = oldest if wanted.since is None else max(wanted.since, oldest)
+        begin = bisect_left(self._sorted, (since, ""), key=_ORDER)
+        end = None if wanted.before is None else bisect_left(self._sorted, (wanted.before, ""), key=_ORDER)
+        found = self._sorted[begin:end]
+        if all(one is None for one in (wanted.cause, wanted.command, wanted.caller, wanted.authorization_id)):
+            return found
+        return [entry async for piece in _pieces(found) for entry in piece if _accepts(wanted, entry.summary)]
 
     def _remove(self, command_id: str) -> None:
         entry = self._entries.pop(command_id, None)
-        if entry is not None:
-            self._by_caller[entry.summary.caller] -= 1
-            self.open_by_cause[entry.summary.cause] -= 1
+        if entry is None:
+            return
+        caller = entry.summary.caller
+        del self._sorted[bisect_left(self._sorted, entry.order, key=_ORDER)]
+        del self._by_caller[caller][command_id]
+        if not self._by_caller[caller]:
+            del self._by_caller[caller]
+        self.open_by_cause[entry.summary.cause] -= 1
 
 
 def _accepts(wanted: DeadLetterFilter, summary: DeadLetterSummary) -> bool:
@@ -141,8 +155,6 @@ def _accepts(wanted: DeadLetterFilter, summary: DeadLetterSummary) -> bool:
         and (wanted.command is None or summary.command in {wanted.command, full_type(wanted.command)})
         and wanted.caller in {None, summary.caller}
         and wanted.authorization_id in {None, summary.authorization_id}
-        and (wanted.since is None or summary.dead_at >= wanted.since)
-        and (wanted.before is None or summary.dead_at < wanted.before)
     )
 
 

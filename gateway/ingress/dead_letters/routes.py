@@ -23,7 +23,7 @@ from gateway.ingress.dead_letters.actions import (
     redrive_of,
     traceparent_of,
 )
-from gateway.ingress.dead_letters.index import IndexEntry, digest_of
+from gateway.ingress.dead_letters.index import IndexEntry, after, digest_of
 from gateway.ingress.dead_letters.presenter import detail, situation
 from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
 from gateway.ingress.http.context import context_of
@@ -80,16 +80,18 @@ class DeadLetters:
         now = datetime.now(UTC)
         wanted = query.model_copy(update={"before": query.before or now})
         self._reader.require_caught_up()
-        page = self._reader.index.page(wanted, read_after(query.cursor, datetime, str), query.limit, now)
+        matching = await self._reader.index.matching(wanted, now)
+        rest = after(matching, read_after(query.cursor, datetime, str))
+        page = rest[: query.limit]
         has_digest = query.digest is not None
         return ModelResponse(
             DeadLetterList(
-                dead_letters=[entry.summary for entry in page.entries],
-                matching=page.matching,
+                dead_letters=[entry.summary for entry in page],
+                matching=len(matching),
                 at=wanted.before if has_digest else None,
-                digest=digest_of(self._reader.index.selected(wanted, None, now)) if has_digest else None,
+                digest=await digest_of(matching) if has_digest else None,
                 left_out=self._reader.index.left_out,
-                next=write_cursor(*page.entries[-1].order) if page.has_more else None,
+                next=write_cursor(*page[-1].order) if len(rest) > len(page) else None,
             )
         )
 
