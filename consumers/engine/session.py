@@ -22,6 +22,7 @@ from adapters.kafka.clients import KafkaFailure
 from consumers.engine.core.commit_queue import CommitQueue, UnknownCommit
 from consumers.engine.core.failure_ratio import UncommittedFailures
 from consumers.engine.core.fetch_buffer import FetchBuffer
+from consumers.engine.core.progress import readable
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import PartitionLost
 from consumers.engine.startup import key_queues_with_timers
@@ -110,6 +111,7 @@ class PartitionSession:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: float | None = None
         self._failures = UncommittedFailures(partition.failure_ratio)
+        partition.failure_ratio.restore(readable(started.states.progress).second_source_at)
         self._progressed = asyncio.Event()
 
     # Called by the partition.
@@ -293,7 +295,8 @@ class PartitionSession:
             self.buffer.finish(offset)
         committed = self.buffer.committed() if finished else None
         try:
-            seconds = await self._transactions.commit(batch, committed)
+            second_source_at = self._partition.failure_ratio.second_source_at
+            seconds = await self._transactions.commit(batch, committed, second_source_at)
         except KafkaFailure as error:
             self._metrics.transaction_failures.labels(type(error).__name__).inc()
             self.unknown = UnknownCommit(batch, committed)
@@ -325,7 +328,7 @@ class PartitionSession:
     def _count_dead_letters(self, records: Sequence[FinishedRecord]) -> None:
         if dead_letters := sum(record.dead_lettered for record in records):
             self._metrics.dead_lettered.labels(self._label).inc(dead_letters)
-        if self._failures.committed(records, self._clocks.steady()):
+        if self._failures.committed(records, self._clocks.unix()):
             limit, number = self._partition.failure_ratio, self._partition.source.partition
             tripped = {"detail": limit.reason, "causes": limit.causes(), "sources": limit.sources()}
             log.error("engine.dead_letter_share_exceeded", partition=number, **tripped)

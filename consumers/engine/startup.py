@@ -21,7 +21,7 @@ from aiokafka import TopicPartition
 from adapters.kafka.aiokafka_internals import stop_consumer
 from adapters.kafka.topic_metadata import fetch_topic_id
 from consumers.engine.core.key_queues import KeyQueues
-from consumers.engine.core.progress import NOTHING_KNOWN, PROGRESS_LOST, combine, encode, within_log
+from consumers.engine.core.progress import NOTHING_KNOWN, PROGRESS_LOST, combine, readable, within_log
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.kafka.transactions import Transactions
@@ -67,7 +67,8 @@ class StartedPartition:
     def shows(self, unknown: UnknownCommit) -> bool:
         """Whether that transaction was committed: its progress and its states are the newest in `state`."""
         written = {one.state.key: one.state.value for one in unknown.results if one.state is not None}
-        if unknown.progress is not None and encode(unknown.progress, self.topic_id) != self.states.progress:
+        recorded = readable(self.states.progress)
+        if unknown.progress is not None and recorded[:2] != (unknown.progress, self.topic_id):
             return False
         has_states = all(self.states.get(input_key(key)) == value for key, value in written.items())
         return has_states and bool(written or unknown.progress)
@@ -126,8 +127,9 @@ async def start_partition(
     if found.problem is not None and not accept_lost_offset:
         raise OperatorNeeded(found.problem)
     progress = found.progress
-    if states.progress != encode(progress, topic):
-        await transactions.commit((), progress)
+    recorded = readable(states.progress)
+    if recorded[:2] != (progress, topic):
+        await transactions.commit((), progress, recorded.second_source_at)
     timers = await spread_timers(states, settings.spread_seconds, time.time())
     return StartedPartition(transactions, progress, states, timers, topic)
 

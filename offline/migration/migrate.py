@@ -142,7 +142,7 @@ class Migration:
 
     def _decoded(self, recorded: bytes, number: int) -> Committed:
         try:
-            progress, topic = decode(recorded)
+            progress, topic, *_ = decode(recorded)
         except ProgressUnreadable as error:
             raise OfflineRefused(
                 f"the progress record of partition {number} is from another release: migrate with that release"

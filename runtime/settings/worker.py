@@ -46,7 +46,7 @@ class WorkerSettings(Section):
         description=(
             "Share of dead letters among its last 50 records above which a partition stops until an operator resumes "
             "it. An authorization counts once, `record_lost` and `too_old` do not count, and one of several callers "
-            "contributes at most half."
+            "of the last day contributes at most half."
         ),
     )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for running invocations after SIGTERM.")

@@ -3,9 +3,12 @@
 Pure. Three rules keep one source (a sender of records) from stopping the partition for the others:
 
 - Failures count once per key, so repeats for one key are one failure.
-- A source contributes at most half of the failures that trip the limit, unless no other source is in the window.
+- A source contributes at most half of the failures that trip the limit, unless no other source was seen for a day.
 - While a source holds more than half of the window, a new record displaces the oldest record of that source:
   many records of one source cannot displace the others. A source leaves the window a day after its last record.
+
+The window is empty after each assignment and each reset. Then `second_source_at` still says that two sources use the
+partition: the progress record keeps it.
 
 Counts committed records only: after a failed transaction the same records are dead-lettered again. A limit that
 has tripped stays tripped until an operator's `reset`.
@@ -14,6 +17,7 @@ has tripped stays tripped until an operator's `reset`.
 from __future__ import annotations
 
 from collections import Counter, deque
+from heapq import nlargest
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from consumers.engine.interface import Done
 
 PRESENT_SECONDS: Final = 24 * 3600.0
+_SOMEBODY: Final = ""  # stands for the other source of an earlier assignment
 _NAMED: Final = 5
 # 0.3 * 10 is a little more than 3 in floating point.
 _ROUNDING: Final = 1e-9
@@ -64,12 +69,23 @@ class FailureRatioLimit:
         # Until the window is full the share is taken of a full window: a few records are no evidence.
         return int(self._share * self._window + _ROUNDING) + 1
 
+    @property
+    def second_source_at(self) -> float | None:
+        """When a second source was last seen, Unix seconds; None if no two were seen within a day."""
+        newest = nlargest(2, self._seen.values())
+        return newest[1] if len(newest) > 1 else None
+
+    def restore(self, second_source_at: float | None) -> None:
+        """Note what the partition's last owner knew of a second source."""
+        if second_source_at is not None:
+            self._seen[_SOMEBODY] = max(second_source_at, self._seen.get(_SOMEBODY, 0.0))
+
     def would_trip_with(self, failed: Iterable[FinishedRecord]) -> bool:
         """Return whether these failed records, committed next, would trip the limit."""
         return self._exceeds([*self._failed(), *failed])
 
     def count(self, record: FinishedRecord, now: float) -> bool:
-        """Count one committed record; return whether the limit has just tripped. `now` is a steady clock's time."""
+        """Count one committed record; return whether the limit has just tripped. `now`: Unix seconds."""
         if record.source is None:
             return False
         self._remove_absent(now)
@@ -81,9 +97,8 @@ class FailureRatioLimit:
         return True
 
     def reset(self) -> None:
-        """Forget the counted records."""
+        """Forget the counted records, but not who was seen: one source alone must not trip the limit again."""
         self._records.clear()
-        self._seen.clear()
         self._size = 0
         self.has_tripped = False
         self.reason = ""
@@ -101,7 +116,7 @@ class FailureRatioLimit:
         for record in failed:
             keys.setdefault(record.source or "", set()).add(record.key)
         most = self.most
-        share = most if len(self._records) <= 1 else most / 2
+        share = most if len(self._seen) <= 1 else most / 2
         contributed = sum(min(len(one), share) for one in keys.values())
         return contributed >= most and len(set().union(*keys.values())) >= most
 
@@ -124,15 +139,12 @@ class FailureRatioLimit:
         self._records[source].popleft()
         self._size -= 1
         if not self._records[source]:
-            self._remove(source)
+            del self._records[source]
 
     def _remove_absent(self, now: float) -> None:
         for source in [one for one, seen in self._seen.items() if now - seen > PRESENT_SECONDS]:
-            self._remove(source)
-
-    def _remove(self, source: str) -> None:
-        self._size -= len(self._records.pop(source))
-        del self._seen[source]
+            self._size -= len(self._records.pop(source, ()))
+            del self._seen[source]
 
     def _describe(self, failed: Collection[FinishedRecord]) -> str:
         keys = len({record.key for record in failed})

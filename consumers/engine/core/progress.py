@@ -8,6 +8,7 @@ another topic of the same name. docs/decisions/0001-transactions.md has the reas
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
@@ -27,10 +28,14 @@ class ProgressUnreadable(ValueError):
 
 
 class ProgressRecord(NamedTuple):
-    """The progress in one topic. `topic` is the topic's id."""
+    """The progress in one topic. `topic` is the topic's id, `second_source_at` as in `FailureRatioLimit`."""
 
     progress: Committed
     topic: str
+    second_source_at: int | None = None
+
+
+_NO_READABLE_RECORD: Final = ProgressRecord(Committed(-1, ""), "")
 
 
 class GroupCopy(NamedTuple):
@@ -58,9 +63,11 @@ class Resumption(NamedTuple):
     problem: str | None = None
 
 
-def encode(progress: Committed, topic: str) -> bytes:
+def encode(progress: Committed, topic: str, second_source_at: float | None = None) -> bytes:
     """Return the value of the progress record."""
     value = {"v": _VERSION, "offset": progress.offset, "bitmap": progress.bitmap, "topic": topic}
+    if second_source_at is not None:
+        value["second_source_at"] = int(second_source_at)
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -72,12 +79,20 @@ def decode(value: bytes) -> ProgressRecord:
     """
     try:
         match json.loads(value):
-            case {"v": 1, "offset": int(offset), "bitmap": str(bitmap), "topic": str(topic)} if offset >= 0:
+            case {"v": 1, "offset": int(offset), "bitmap": str(bitmap), "topic": str(topic), **rest} if offset >= 0:
                 OffsetTracker(offset, bitmap)
-                return ProgressRecord(Committed(offset, bitmap), topic)
+                second = rest.get("second_source_at")
+                return ProgressRecord(Committed(offset, bitmap), topic, second if isinstance(second, int) else None)
     except (ValueError, RecursionError) as error:
         raise ProgressUnreadable from error
     raise ProgressUnreadable
+
+
+def readable(value: bytes | None) -> ProgressRecord:
+    """Read a progress record; one that no partition has, if there is none in this format."""
+    with suppress(ProgressUnreadable):
+        return decode(value or b"")
+    return _NO_READABLE_RECORD
 
 
 def combine(record: bytes | None, copy: GroupCopy | None, *, topic: str, has_states: bool) -> KnownProgress:
@@ -88,7 +103,7 @@ def combine(record: bytes | None, copy: GroupCopy | None, *, topic: str, has_sta
             return _doubtful(Committed(copied, ""), _NO_RECORD)
         return PROGRESS_LOST if has_states else NOTHING_KNOWN
     try:
-        recorded, recorded_topic = decode(record)
+        recorded, recorded_topic, *_ = decode(record)
     except ProgressUnreadable:
         return _doubtful(None if copied is None else Committed(copied, ""), _UNKNOWN_RECORD)
     if recorded_topic != topic:

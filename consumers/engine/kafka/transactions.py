@@ -48,15 +48,19 @@ class Transactions:
         self._timeout_seconds = settings.transaction_seconds
         self._deadline: asyncio.Timeout | None = None  # of the last transaction, which may have ended
 
-    async def commit(self, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
+    async def commit(
+        self, batch: Sequence[PendingCommit], progress: Committed | None, second_source_at: float | None = None
+    ) -> float:
         """Commit the batch, and the progress unless it is None. Return the seconds that it took.
+
+        `second_source_at` is kept with the progress; see `FailureRatioLimit`.
 
         Raises:
             TimeoutError: the outcome is unknown; discard the session, the next start reads the outcome from Kafka.
             KafkaFailure: the transaction failed or was fenced; discard the session.
         """
         started = time.perf_counter()
-        await self._commit(self._records(batch, progress))
+        await self._commit(self._records(batch, progress, second_source_at))
         return time.perf_counter() - started
 
     async def write_marker(self) -> int:
@@ -98,7 +102,9 @@ class Transactions:
                 of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
         return builders
 
-    def _records(self, batch: Sequence[PendingCommit], progress: Committed | None) -> list[Output]:
+    def _records(
+        self, batch: Sequence[PendingCommit], progress: Committed | None, second_source_at: float | None
+    ) -> list[Output]:
         """Return the outputs, the last state of each key, and the progress."""
         states: dict[bytes, Output] = {}
         records: list[Output] = []
@@ -108,5 +114,6 @@ class Transactions:
                 states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
         records.extend(states.values())
         if progress is not None:
-            records.append(Output(self._state_topic, PROGRESS_KEY, encode(progress, self._topic_id)))
+            value = encode(progress, self._topic_id, second_source_at)
+            records.append(Output(self._state_topic, PROGRESS_KEY, value))
         return records

@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.concurrency import ConcurrencyLimiter
-from consumers.engine.core.failure_ratio import FinishedRecord
+from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.partition_lifecycle import PartitionStatus
+from consumers.engine.core.progress import encode
 from consumers.engine.engine import Engine
 from consumers.engine.interface import Done, Failure, Output, Record, RetryAt
 from consumers.engine.kafka import clients
@@ -122,13 +123,14 @@ class Transactions:
     def __init__(self):
         self.carried = []
 
-    async def commit(self, batch, progress):
+    async def commit(self, batch, progress, second_source_at):
         self.carried.append([pending.size for pending in batch])
+        self.second_source_at = second_source_at
         return 0.0
 
 
 class FailingTransactions:
-    async def commit(self, batch, progress):
+    async def commit(self, batch, progress, second_source_at):
         raise KafkaError("the test fails this transaction")
 
 
@@ -242,13 +244,30 @@ async def test_a_partition_with_too_many_dead_letters_shows_the_reason_until_an_
 
 async def test_dead_letters_of_one_source_do_not_stop_a_partition_that_another_uses(partition, session, harness):
     session._transactions = Transactions()
-    partition._failure_ratio.count(FinishedRecord(b"other", "b"), time.monotonic())
+    partition._failure_ratio.count(FinishedRecord(b"other", "b"), time.time())
     await dead_letter(session, harness, 40)
     assert await session.commit()
     await harness.rest(80)
     assert await session.commit()
     assert len(harness.handler.seen) == 40
     assert not partition.is_stopped
+
+
+async def test_after_an_assignment_one_source_alone_does_not_stop_a_partition_that_two_used(assigned, harness):
+    before = Transactions()
+    session = begin_session(assigned, StartedPartition(before, Committed(0, ""), StateStore(), {}, "topic id"))
+    for source in ("b", "a"):
+        assigned._failure_ratio.count(FinishedRecord(b"other", source), time.time())
+    await dead_letter(session, harness, 1)
+    assert await session.commit()
+    states = StateStore()
+    states.progress = encode(session.committed, "topic id", before.second_source_at)
+    assigned._failure_ratio = FailureRatioLimit(0.5, 50)
+    assigned._context = replace(assigned._context, failure_ratio=assigned._failure_ratio)
+    session = begin_session(assigned, StartedPartition(Transactions(), Committed(0, ""), states, {}, "topic id"))
+    await dead_letter(session, harness, 60)
+    assert await session.commit()
+    assert not assigned.is_stopped
 
 
 async def test_a_dead_letter_counts_once_after_failed_transactions(partition, harness):

@@ -70,7 +70,7 @@ class Transactions:
         self.may_end.set()
         self.is_expired = False
 
-    async def commit(self, batch, progress):
+    async def commit(self, batch, progress, second_source_at):
         self.carried.append([pending.offset for pending in batch])
         await self.may_end.wait()
         if self.is_expired:

@@ -70,7 +70,7 @@ class Cluster:
         self.request()
         return StateStore()
 
-    async def commit(self, _, progress):
+    async def commit(self, _, progress, second_source_at):
         self.written.append(progress)
 
 

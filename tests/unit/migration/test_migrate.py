@@ -134,7 +134,7 @@ def unfinished(memory):
     left = []
     for number in range(AFTER):
         states = [one for one in memory.topics[NEW.state.name, number] if one.key == PROGRESS_KEY]
-        progress, topic = decode(states[-1].value)
+        progress, topic, *_ = decode(states[-1].value)
         assert topic == "new id"
         tracker = OffsetTracker(*progress)
         left += [one.value for one in memory.topics.get((NEW.commands.name, number), ()) if tracker.take(one.offset)]

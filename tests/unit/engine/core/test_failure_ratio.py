@@ -77,6 +77,21 @@ def test_the_only_source_of_a_day_can_trip_the_limit():
     assert fail(limit, range(1), now=PRESENT_SECONDS + 1)
 
 
+def test_after_an_assignment_or_a_reset_one_source_alone_trips_the_limit_only_a_day_after_the_second():
+    before = FailureRatioLimit(0.2, 50)
+    assert before.second_source_at is None
+    for source, now in (("b", 10.0), ("a", 0.0), ("a", 50.0)):
+        before.count(good(source), now)
+    assert before.second_source_at == 10.0
+    after = FailureRatioLimit(0.2, 50)
+    after.restore(before.second_source_at)
+    before.reset()
+    for limit in (before, after):
+        assert not fail(limit, range(1_000), now=10.0 + PRESENT_SECONDS)
+        assert limit.second_source_at == 10.0, "the next assignment knows it too"
+        assert fail(limit, range(1), now=11.0 + PRESENT_SECONDS)
+
+
 def test_two_sources_trip_the_limit_together_even_if_one_sends_much_more():
     limit = FailureRatioLimit(0.2, 50)
     for number in range(5):

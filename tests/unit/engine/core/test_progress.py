@@ -34,7 +34,10 @@ TOPIC, DELETED, UNNAMED = "topic of now", "topic of then", ""
 def test_a_record_is_read_as_it_was_written_and_may_gain_fields():
     assert encode(Committed(7, ""), TOPIC) == b'{"v":1,"offset":7,"bitmap":"","topic":"topic of now"}'
     assert decode(encode(RECORD, TOPIC)) == ProgressRecord(RECORD, TOPIC)
-    assert decode(b'{"v":1,"offset":7,"bitmap":"","topic":"","later":[]}') == ProgressRecord(Committed(7, ""), "")
+    assert decode(encode(RECORD, TOPIC, 1_780_000_000.5)) == ProgressRecord(RECORD, TOPIC, 1_780_000_000)
+    for later in (b'"later":[]', b'"second_source_at":"soon"'):
+        value = b'{"v":1,"offset":7,"bitmap":"","topic":"",%s}' % later
+        assert decode(value) == ProgressRecord(Committed(7, ""), "")
 
 
 UNREADABLE = [
