@@ -62,6 +62,12 @@ class Attempts:
         return result
 
     @property
+    def last_at(self) -> float:
+        """Return when the last call began, Unix seconds; 0 before the first."""
+        attempts = self._last or self._first
+        return attempts[-1].at.timestamp() if attempts else 0.0
+
+    @property
     def kept(self) -> list[Attempt] | None:
         """Return the attempts that are kept, in order; None if there were none."""
         return [*self._first, *self._last] or None

@@ -59,7 +59,8 @@ class CommandExecution:
         self.context = context
         self.invocation = invocation
         self.task = task
-        self.unit_of_work = UnitOfWork(
+        self.attempts = context.attempts.of(task.record_id)
+        unit_of_work = self.unit_of_work = UnitOfWork(
             invocation,
             state,
             context.event_writer,
@@ -67,10 +68,10 @@ class CommandExecution:
             task.traceparent,
             caused_at=record.timestamp,
             accepted_at=task.alive_since,
+            called_at=self.attempts.last_at,
         )
-        self.attempts = context.attempts.of(task.record_id)
         self.turn = invocation.turn
-        self.reads = RecordedReads(context.collate, self.turn, self.attempts, lambda: invocation.now)
+        self.reads = RecordedReads(context.collate, self.turn, self.attempts, lambda: unit_of_work.time)
         self._record = record
         self._began = invocation.steady
 

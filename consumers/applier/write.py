@@ -127,7 +127,7 @@ class CommandWrite:
     async def _call(self) -> Result[ManualHandoff] | Result[CloseAnswer]:
         intent, authorization_id = self._intent, self._task.authorization_id
         writes, operation = self._writes, Operation(intent.operation)
-        record, now = self._execution.attempts.record, lambda: self._invocation.now
+        record, now = self._execution.attempts.record, lambda: self._unit_of_work.time
         caller = self._execution.turn.source
         if intent.handoff_id is None:
             create = writes.create_handoff(

@@ -36,6 +36,7 @@ class EventWriter:
     ) -> tuple[AuthorizationState, tuple[Output, ...]]:
         """Return the state with its new sequence, and the records: the events in order, then the public record.
 
+        `now` is later than `state.last_event_at`.
         `caused_at` is the same in each repetition of the invocation, so event 1 gets the same id again after a crash.
         """
         if not events:
@@ -57,7 +58,7 @@ class EventWriter:
             )
             headers, value = write_event(published, self.source)
             outputs.append(Output(self.topics.events.name, key, value, headers))
-        state = state.replace(life=life, sequence=sequence)
+        state = state.replace(life=life, sequence=sequence, last_event_at=now)
         # Written with every event, so that a reader that starts from the record finds no gap after its sequence. Never
         # written without one, so that a sequence has one public state: the reducer emits an event for each change.
         if (public := public_record(state, now)) is not None:

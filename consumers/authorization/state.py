@@ -281,11 +281,13 @@ class AuthorizationState(Part):
     `content_read_at`: when content was last read through the gateway, also of an authorization that is not watched.
     `life`: when the record of event 1 was appended, in Unix milliseconds. It is part of each event's id: the numbers
     start again at 1 after the state is deleted. None before event 1.
+    `last_event_at`: the time of the last event; 0 before event 1, and in states that an older version wrote.
     `recent_forgotten`: by the tag of a caller, when its last command ended that lost its place in `recent_commands`.
     """
 
     sequence: int = 0
     life: int | None = None
+    last_event_at: float = 0.0
     floor: int = 0
     known: Known | None = None
     active: Handoff | None = None

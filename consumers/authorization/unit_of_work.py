@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import Observed
@@ -23,6 +23,12 @@ from consumers.authorization.state import (
     WatchStatus,
 )
 from consumers.engine import UNCHANGED, Done, Failure, Output
+
+# A time in Unix seconds is exact to a quarter of a microsecond, and records show whole ones.
+TICK: Final = 1e-5
+# The record in hand cannot be accepted later than now: beyond this its clock is wrong by more than clocks differ. With
+# the delay of a commit it is below the margin of `gateway audit export`, an hour.
+MOST_AHEAD_SECONDS: Final = 1800.0
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +45,7 @@ class UnitOfWork:
     """The state as changed so far; `committed` is the state that a successor would find."""
 
     __slots__ = (
+        "_ahead",
         "_caused_at",
         "_event_writer",
         "_invocation",
@@ -61,8 +68,12 @@ class UnitOfWork:
         *,
         caused_at: float,
         accepted_at: float = math.inf,
+        called_at: float = 0.0,
     ) -> None:
-        """`caused_at`: when the record was appended, or the timer due. `accepted_at` is infinite for a timer."""
+        """`caused_at`: when the record was appended, or the timer due. `accepted_at` is infinite for a timer.
+
+        `called_at`: when the last call to Collate for the record began.
+        """
         self.state = self.committed = state
         self._invocation = invocation
         self._event_writer = event_writer
@@ -73,6 +84,18 @@ class UnitOfWork:
         self._recent_until = min(invocation.now, accepted_at)
         self._pending: list[PendingEvent] = []
         self._on_commit: list[Callable[[], object]] = []
+        # Other processes, with other clocks, wrote the times of what happened before.
+        accepted_before = accepted_at if accepted_at < invocation.now + MOST_AHEAD_SECONDS else 0.0
+        before = max(state.last_event_at, called_at, accepted_before)
+        self._ahead = max(0.0, before + TICK - invocation.now)
+
+    @property
+    def time(self) -> float:
+        """Unix seconds for readers: later than the last event, than the record in hand and than its calls.
+
+        So a timeline that is sorted by time follows the sequence, and shows a command before its first event.
+        """
+        return self._invocation.now + self._ahead
 
     @property
     def has_pending_events(self) -> bool:
@@ -211,7 +234,7 @@ class UnitOfWork:
             self._invocation.key,
             self.state,
             self._pending,
-            now=now,
+            now=self.time,
             caused_at=self._caused_at,
             traceparent=self._traceparent,
         )

@@ -51,7 +51,10 @@ def rebuilt(
     """
     head = first_unended(commands, history)
     state = AuthorizationState(
-        sequence=history.sequence, life=_life(history, record), content_read_at=history.content_read_at
+        sequence=history.sequence,
+        life=_life(history, record),
+        last_event_at=_last_at(history, record) or 0.0,
+        content_read_at=history.content_read_at,
     )
     state = _with_ends(state, history, commands, now=now if head is None else min(now, head.accepted_at))
     if record is None:
@@ -86,8 +89,14 @@ def _life(history: History, record: AuthorizationRecord | None) -> int | None:
 
     It is at least the time of the last event: so it is in no earlier life, whose events have the same numbers.
     """
+    at = _last_at(history, record)
+    return None if at is None else round(at * 1000)
+
+
+def _last_at(history: History, record: AuthorizationRecord | None) -> float | None:
+    """Return the time of the last event; the public record has it too."""
     times = [history.last_at, None if record is None else record.updated_at.timestamp()]
-    return max((round(at * 1000) for at in times if at is not None), default=None)
+    return max((at for at in times if at is not None), default=None)
 
 
 def _known(record: AuthorizationRecord) -> Known:

@@ -74,7 +74,7 @@ class AuthorizationStatus(AuthorizationRecord):
 class TimelineEntry(OpenModel):
     """A command, an attempt or an event of an authorization."""
 
-    at: Public[Time] = Field(description="The time of the entry, by the clock of the process that recorded it.")
+    at: Public[Time] = Field(description="The time of the entry: of an event, never earlier than of those before it.")
     kind: Public[Word] = Field(
         description="attempt, command.accepted, command.redrive_requested, command.discard_requested, or an event."
     )

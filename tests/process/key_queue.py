@@ -105,7 +105,7 @@ def contract(**readings):
 class KeyQueue:
     """What Kafka holds of one authorization, and the process that works on it.
 
-    `connect` returns the process's client for Collate; it is called at each restart.
+    `connect` returns the process's client for Collate; it is called at each restart. `ahead` is its clock's error.
     """
 
     sim: object
@@ -133,6 +133,7 @@ class KeyQueue:
     waits: list = field(default_factory=list)
     dead_lettered: int = 0
     is_lost: bool = False
+    ahead: float = 0.0
     event_ids: set = field(default_factory=set)
     fuse: Fuse = field(default_factory=Fuse)
     _sequence: int = 0
@@ -148,7 +149,7 @@ class KeyQueue:
         return self.authorization_id.encode()
 
     def now(self):
-        return self.sim.now()
+        return self.sim.now() + self.ahead
 
     def restart(self):
         """Start a new process with what Kafka holds; an overdue timer is spread over one step."""

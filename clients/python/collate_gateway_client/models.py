@@ -1780,7 +1780,7 @@ class TimelineEntry(TypedDict):
     """A command, an attempt or an event of an authorization."""
 
     at: str
-    """The time of the entry, by the clock of the process that recorded it."""
+    """The time of the entry: of an event, never earlier than of those before it."""
     kind: str
     """attempt, command.accepted, command.redrive_requested, command.discard_requested, or an event."""
     says: str

@@ -105,6 +105,7 @@ def require_same(queue):
     assert {id_: fields(one) for id_, one in after.dead_letters.items()} == {
         id_: near(fields(one)) for id_, one in before.dead_letters.items()
     }
+    assert after.last_event_at == pytest.approx(before.last_event_at, abs=1e-6)
     assert after.content_read_at == near(before.content_read_at)
     assert recent_commands.ids(after.recent_commands) == recent_commands.ids(before.recent_commands)
     assert after.recent_callers == before.recent_callers
