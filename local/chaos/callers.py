@@ -126,6 +126,15 @@ class Callers:
             (authorization,) = self._sim.create("waiting_on_payer")
             await self._post(caller, f"/v1/authorizations/{authorization}/watch", {}, f"{caller}-{number}", None)
 
+    async def close_until(self, end: float, caller: str) -> None:
+        """Send closes of made-up handoffs, as `watch_until`."""
+        for number in itertools.count():
+            if self._is_stopped or time.monotonic() > end:
+                return
+            (authorization,) = self._sim.create("waiting_on_payer")
+            path = f"/v1/authorizations/{authorization}/handoffs/mhand_none/close"
+            await self._post(caller, path, {"result": {"type": "revoked", "reason": MARK}}, f"{caller}-c{number}", None)
+
     async def _count_case(self, number: int) -> None:
         self.running += 1
         try:

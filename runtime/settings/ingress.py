@@ -65,8 +65,8 @@ class IngressSettings(Section):
     max_unfinished_per_caller: Annotated[int, Field(ge=1, le=100_000)] = Field(
         1_000,
         description="Maximum number of unfinished commands of one caller, and of all people of a prefix, that one "
-        "process has accepted, a tenth of one person; a further one gets 429. In one partition: worker.read_ahead / "
-        "(4 × max_replicas).",
+        "process accepted, a tenth of one person; others get 429. In one partition: worker.read_ahead / "
+        "(8 × max_replicas). Closes are counted apart.",
     )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
 

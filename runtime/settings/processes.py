@@ -23,8 +23,8 @@ LAST_WRITE_BEGINS: Final = timedelta(seconds=30)
 LAST_CALLS: Final = 4
 CALL_WAIT: Final = timedelta(seconds=5)
 
-# One caller fills at most a quarter of a partition's read-ahead, and half of it after all of ingress has restarted.
-PARTS_OF_READ_AHEAD: Final = 4
+# One caller fills at most an eighth of a partition's read-ahead with closes, and an eighth with its other commands.
+PARTS_OF_READ_AHEAD: Final = 8
 
 # A part of the names of a shadow (decision 0026). It keeps the topics of a shadow away from workers that write.
 SHADOW: Final = "shadow"
@@ -118,7 +118,7 @@ class Settings(ProcessSettings):
         wrong = self._wrong_names()
         if self.worker.read_ahead < PARTS_OF_READ_AHEAD * self.ingress.max_replicas:
             wrong.append(
-                f"GATEWAY_WORKER__READ_AHEAD is {self.worker.read_ahead}, less than four commands for each of "
+                f"GATEWAY_WORKER__READ_AHEAD is {self.worker.read_ahead}, less than eight commands for each of "
                 f"GATEWAY_INGRESS__MAX_REPLICAS {self.ingress.max_replicas} processes: one caller could fill more than "
                 "half of a partition; raise the first or lower the second"
             )

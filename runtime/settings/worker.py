@@ -32,7 +32,7 @@ class WorkerSettings(Section):
         512, description="Maximum number of authorizations that one worker processes at the same time."
     )
     read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        2_000, description="Maximum number of unfinished records of a partition; reading pauses at this number."
+        2_400, description="Maximum number of unfinished records of a partition; reading pauses at this number."
     )
     command_max_age: Duration = Field(
         timedelta(hours=24), description="How long a command may wait for Collate before it becomes a dead letter."

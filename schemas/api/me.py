@@ -14,7 +14,9 @@ class CallerLimits(OpenModel):
     burst: Public[int] = Field(description="The requests that may come at once.")
     streams: Public[int] = Field(description="The event streams that may be open.")
     waiting_requests: Public[int] = Field(description="The requests that may wait (`Prefer: wait`).")
-    unfinished_commands: Public[int] = Field(description="The accepted commands that may be without an outcome.")
+    unfinished_commands: Public[int] = Field(
+        description="The accepted commands that may be without an outcome, and as many closes."
+    )
 
 
 class Me(OpenModel):

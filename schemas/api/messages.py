@@ -185,7 +185,9 @@ class BatchedCommands(OpenModel):
     """The results of a batch, one for each event and in its order."""
 
     results: Public[list[BatchedCommand]] = Field(description="The results.")
-    unfinished: Public[int] = Field(description="The caller's accepted commands without an outcome, at this replica.")
+    unfinished: Public[int] = Field(
+        description="The caller's accepted commands without an outcome, at this replica; without closes."
+    )
     ended_per_second: Public[float] = Field(description="The rate of the caller's last ended commands; 0 without one.")
 
 

@@ -35,7 +35,7 @@ _command = partial(
     method="POST",
     tag="commands",
     description="A retry with the same Idempotency-Key is the same command, at any replica. 429 `too-many-unfinished`: "
-    "too many earlier commands of the caller have not ended; a close never gets it.",
+    "too many earlier commands of the caller have not ended; closes are counted apart.",
     headers=("IdempotencyKey", "Prefer", "RequestId"),
     answers=_COMMAND_ANSWERS,
     problems=_BODY,

@@ -1,6 +1,7 @@
 """A seeded run of the whole gateway with faults: callers over HTTP, 2 ingress, 3 workers, 3 brokers, a faulty Collate.
 
     make chaos SECONDS=120 SEED=7
+    make chaos SECONDS=120 SEED=7 ARGS="--greedy 2"    # beside two callers that flood watches and closes
     make chaos SECONDS=120 SEED=7 ARGS=--shadow    # the same load and faults; no write may reach Collate
 
 The seed determines the faults, other actors, kills, frozen processes and broker restarts. When they end, all commands
@@ -56,7 +57,13 @@ if TYPE_CHECKING:
 WORKERS, INGRESSES, PARTITIONS = 3, 2, 6
 CASES_PER_SECOND: Final = 2.0
 DRAIN_SECONDS: Final = 150.0
-GREEDY_CALLS_PER_SECOND: Final = "100"  # the share of the workers is three fifths
+# The workers have three fifths of the calls. At the end a greedy caller has 200 watches and closes at each ingress: all
+# end in time. Without a bound, thousands would not.
+GREEDY_SETTINGS: Final = {
+    "GATEWAY_COLLATE__CALLS_PER_SECOND": "100",
+    "GATEWAY_INGRESS__MAX_UNFINISHED_PER_CALLER": "200",
+    "GATEWAY_INGRESS__MAX_REPLICAS": str(INGRESSES),
+}
 START_AND_END_SECONDS: Final = 420.0
 PREFIX: Final = "chaos."
 # The profiles that need other settings than the default, one for a whole run. If-Match alone prevents a second effect.
@@ -83,7 +90,7 @@ class Chaos:
         greedy: int = 0,
         is_shadow: bool = False,
     ) -> None:
-        """`greedy`: callers that send watches beside the others, with fewer calls to Collate than they need."""
+        """`greedy`: callers that flood watches and closes, with fewer calls to Collate than they need."""
         self._greedy = [f"greedy-{number}" for number in range(greedy)]
         self._is_shadow, self._prefix = is_shadow, SHADOW_PREFIX if is_shadow else PREFIX
         self._seconds, self._seed, self._profiles, self._keep = seconds, seed, profiles, keep
@@ -119,7 +126,7 @@ class Chaos:
             RUN_SETTINGS
             | SETTINGS_OF.get(self._profiles[0], {})
             | (SHADOW_SETTINGS if self._is_shadow else {})
-            | ({"GATEWAY_COLLATE__CALLS_PER_SECOND": GREEDY_CALLS_PER_SECOND} if self._greedy else {})
+            | (GREEDY_SETTINGS if self._greedy else {})
             | {
                 "GATEWAY_INGRESS__CALLERS_FILE": str(processes.directory / "services.toml"),
             }
@@ -197,6 +204,7 @@ class Chaos:
             tasks.create_task(self._change_readings(sim))
             for caller in self._greedy:
                 tasks.create_task(callers.watch_until(end, caller))
+                tasks.create_task(callers.close_until(end, caller))
         self._log("all faults have ended")
         await faults.restore()
         # A caller that still waits has a command that has not ended: the judge says so, and the logs are kept.
@@ -304,7 +312,7 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="keep logs, ledger and events also without a violation")
     parser.add_argument("--read-model", action="store_true", help="also run PostgreSQL and a projector")
-    parser.add_argument("--greedy", type=int, default=0, help="callers that send watches without a pause")
+    parser.add_argument("--greedy", type=int, default=0, help="callers that send watches and closes without a pause")
     parser.add_argument("--slow", action="store_true", help="a tenth of the processor time instead of faults")
     parser.add_argument("--cycles", type=int, default=1, help="with --slow: how often, each with 60 s at full speed")
     parser.add_argument("--shadow", action="store_true", help="a shadow: writes are off")

@@ -565,7 +565,7 @@ class BatchedCommands(TypedDict):
     results: list[BatchedCommand]
     """The results."""
     unfinished: int
-    """The caller's accepted commands without an outcome, at this replica."""
+    """The caller's accepted commands without an outcome, at this replica; without closes."""
     endedPerSecond: float
     """The rate of the caller's last ended commands; 0 without one."""
 
@@ -582,7 +582,7 @@ class CallerLimits(TypedDict):
     waitingRequests: int
     """The requests that may wait (`Prefer: wait`)."""
     unfinishedCommands: int
-    """The accepted commands that may be without an outcome."""
+    """The accepted commands that may be without an outcome, and as many closes."""
 
 
 class Claimant(TypedDict):

@@ -1363,7 +1363,7 @@ export interface components {
         BatchedCommands: {
             /** @description The results. */
             results: components["schemas"]["BatchedCommand"][];
-            /** @description The caller's accepted commands without an outcome, at this replica. */
+            /** @description The caller's accepted commands without an outcome, at this replica; without closes. */
             unfinished: number;
             /** @description The rate of the caller's last ended commands; 0 without one. */
             endedPerSecond: number;
@@ -1381,7 +1381,7 @@ export interface components {
             streams: number;
             /** @description The requests that may wait (`Prefer: wait`). */
             waitingRequests: number;
-            /** @description The accepted commands that may be without an outcome. */
+            /** @description The accepted commands that may be without an outcome, and as many closes. */
             unfinishedCommands: number;
         };
         /**

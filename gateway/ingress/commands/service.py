@@ -130,13 +130,12 @@ class CommandService:
         return self._unfinished.pace(caller, time.monotonic())
 
     def _take_place(self, command: AcceptedCommand, partition: int) -> None:
-        """Count the command until its event. Raises TooManyUnfinished, but never for a close: a person has acted."""
-        now = time.monotonic()
-        has_place = self._unfinished.take(command.command_id, command.caller, partition, now)
-        if has_place or isinstance(command.data, HandoffClose):
+        """Count the command until its event. Raises TooManyUnfinished."""
+        now, is_close = time.monotonic(), isinstance(command.data, HandoffClose)
+        if self._unfinished.take(command.command_id, command.caller, partition, now, is_close=is_close):
             return
         self._metrics.shed.labels("unfinished").inc()
-        wait = self._unfinished.wait_for_place(command.caller, partition, now)
+        wait = self._unfinished.wait_for_place(command.caller, partition, now, is_close=is_close)
         raise TooManyUnfinished(
             "The command was not accepted, because too many of your earlier commands have not ended. "
             f"Send the same command again in {math.ceil(wait)} s.",

@@ -7,12 +7,13 @@ Pure and synchronous; the caller of a method passes the time.
     refresh         `command.waiting`: the command is unfinished for sure
     end             `command.finished` or `command.dead_lettered`: the place is free
 Invariant: a caller holds at most its bounds in all and in one partition. All people of a prefix count as one caller,
-and each of them has a bound of its own.
+and each of them has a bound of its own. Closes have the same bounds once more, and a person's closes count alone: no
+request and no colleague takes the place of a person's report.
 """
 
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.callers import pool_of
 
@@ -44,6 +45,17 @@ class CallerPace:
     ended_per_second: float
 
 
+class _PoolKey(NamedTuple):
+    """The pool of a command: what shares its bounds."""
+
+    name: str
+    is_close: bool
+
+
+def _pool_key(caller: str, *, is_close: bool = False) -> _PoolKey:
+    return _PoolKey(caller if is_close else pool_of(caller), is_close)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     partition: int
@@ -53,7 +65,7 @@ class _Place:
 
 @dataclass(slots=True)
 class _Pool:
-    """A service, or all people of a prefix."""
+    """The commands of a service or of all people of a prefix; the closes of a service or of one person."""
 
     places: OrderedDict[str, _Place] = field(default_factory=OrderedDict)  # by command id, the oldest `since` first
     by_person: Counter[str] = field(default_factory=Counter)
@@ -106,14 +118,14 @@ class UnfinishedCommands:
 
     def __init__(self, bounds: UnfinishedBounds) -> None:
         self._bounds = bounds
-        self._pools: dict[str, _Pool] = {}
-        self._pool_of: dict[str, str] = {}  # by command id
+        self._pools: dict[_PoolKey, _Pool] = {}
+        self._pool_of: dict[str, _PoolKey] = {}  # by command id
 
     def holds(self, command_id: str) -> bool:
         """Return whether the command has a place."""
         return command_id in self._pool_of
 
-    def take(self, command_id: str, caller: str, partition: int, now: float) -> bool:
+    def take(self, command_id: str, caller: str, partition: int, now: float, *, is_close: bool = False) -> bool:
         """Give the command a place. Return False if a bound is full.
 
         A command that has a place keeps it, as of now: a later record of it follows.
@@ -121,19 +133,19 @@ class UnfinishedCommands:
         if self.holds(command_id):
             self.refresh(command_id, now)
             return True
-        name = pool_of(caller)
-        pool = self._pools.get(name) or _Pool()
+        key = _pool_key(caller, is_close=is_close)
+        pool = self._pools.get(key) or _Pool()
         self._forget(pool, now)
         if self._held_under_full(pool, caller, partition):
             return False
         pool.add(command_id, _Place(partition, caller, now))
-        self._pools[name] = pool
-        self._pool_of[command_id] = name
+        self._pools[key] = pool
+        self._pool_of[command_id] = key
         return True
 
-    def wait_for_place(self, caller: str, partition: int, now: float) -> float:
+    def wait_for_place(self, caller: str, partition: int, now: float, *, is_close: bool = False) -> float:
         """Return the seconds until a place is expected, for a command that is refused because `take` was False."""
-        pool = self._pools[pool_of(caller)]
+        pool = self._pools[_pool_key(caller, is_close=is_close)]
         return pool.wait(self._held_under_full(pool, caller, partition), now)
 
     def give_back(self, command_id: str) -> None:
@@ -143,22 +155,22 @@ class UnfinishedCommands:
 
     def refresh(self, command_id: str, now: float) -> None:
         """Keep the place of a command that is unfinished now, if it has one."""
-        if (name := self._pool_of.get(command_id)) is not None:
-            places = self._pools[name].places
+        if (key := self._pool_of.get(command_id)) is not None:
+            places = self._pools[key].places
             places[command_id] = replace(places[command_id], since=now)
             places.move_to_end(command_id)
 
     def end(self, command_id: str, now: float) -> None:
         """Free the place of a command that has ended or became a dead letter, if it has one."""
-        if (name := self._pool_of.get(command_id)) is not None:
-            pool = self._pools[name]
+        if (key := self._pool_of.get(command_id)) is not None:
+            pool = self._pools[key]
             pool.ends.append(now)
             pool.last_age = now - pool.places[command_id].since
             self._remove(command_id)
 
     def pace(self, caller: str, now: float) -> CallerPace:
-        """Return the pace of the caller, or of all people of its prefix."""
-        pool = self._pools.get(pool_of(caller))
+        """Return the pace of the caller, or of all people of its prefix, without closes."""
+        pool = self._pools.get(_pool_key(caller))
         return CallerPace(0, 0.0) if pool is None else CallerPace(len(pool.places), pool.rate(now))
 
     def count(self, now: float) -> int:
@@ -183,8 +195,8 @@ class UnfinishedCommands:
             self._remove(command_id)
 
     def _remove(self, command_id: str) -> None:
-        name = self._pool_of.pop(command_id)
-        pool = self._pools[name]
+        key = self._pool_of.pop(command_id)
+        pool = self._pools[key]
         pool.remove(command_id)
         if not pool.places:
-            del self._pools[name]
+            del self._pools[key]

@@ -50,6 +50,29 @@ def test_a_person_has_a_bound_and_all_people_of_a_prefix_have_that_of_one_caller
     assert unfinished.take("s-1", "people-desk", 0, 0.0)
 
 
+def test_closes_have_places_of_their_own_and_requests_take_none_of_them(unfinished):
+    def close(number, caller="desk", partition=None):
+        where = number // BOUNDS.partition if partition is None else partition
+        return unfinished.take(f"x-{caller}-{number}", caller, where, 0.0, is_close=True)
+
+    assert [close(number) for number in range(7)] == [True] * 6 + [False]
+    assert unfinished.wait_for_place("desk", 9, 0.0, is_close=True) == UNKNOWN_WAIT_SECONDS
+    assert fill(unfinished, 7) == [True] * 6 + [False], "closes take no place of requests"
+    assert unfinished.pace("desk", 0.0).unfinished == 6, "a sender of watches keeps its window by requests alone"
+    assert [close(number, "intake", 5) for number in range(4)] == [True, True, True, False], "a part of a partition"
+    unfinished.end("x-desk-0", 1.0)
+    assert close(7)
+    assert not unfinished.take("c-9", "desk", 9, 1.0)
+
+
+def test_the_closes_of_a_person_are_bounded_by_those_of_no_other_person(unfinished):
+    def closes(who, count):
+        return [unfinished.take(f"{who}-{n}", f"people:{who}", 0, 0.0, is_close=True) for n in range(count)]
+
+    assert closes("ann", 3) == [True, True, False]
+    assert [closes(who, 2) for who in "bcde"] == [[True, True]] * 4, "beyond the partition's bound of one caller"
+
+
 def test_a_command_that_has_a_place_takes_no_second_one_at_the_bound(unfinished):
     fill(unfinished, 6)
     assert unfinished.take("c-3", "desk", 1, 5.0)
@@ -116,11 +139,6 @@ class TestRetryAfter:
         waits = [unfinished.wait_for_place("desk", 9, 200.0) for _ in range(10)]
         assert waits == pytest.approx([20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 160.0, 160.0])
 
-    def test_commands_that_are_let_through_without_a_place_promise_none(self):
-        unfinished = self.ending(20.0, 8)
-        assert not any(unfinished.take(f"close-{n}", "desk", 9, 200.0) for n in range(20))
-        assert unfinished.wait_for_place("desk", 9, 200.0) == pytest.approx(20.0)
-
     def test_it_is_at_most_fifteen_minutes_and_at_least_a_second(self):
         assert self.ending(0.001, 8).wait_for_place("desk", 9, 1.0) == MIN_WAIT_SECONDS
         slow = self.ending(80.0, 8)
@@ -133,6 +151,7 @@ steps = st.lists(
         st.sampled_from(["take", "take", "take", "give_back", "refresh", "end", "count"]),
         ids,
         st.sampled_from(["desk", "intake", "people:ann", "people:bob"]),
+        st.booleans(),
         st.integers(0, 3),
         st.floats(0, 600),
     ),
@@ -140,25 +159,31 @@ steps = st.lists(
 )
 
 
+def shares(caller, is_close):
+    """Return what shares bounds: for closes the caller itself, else all people of a prefix."""
+    return (caller if is_close else pool_of(caller), is_close)
+
+
 @given(steps)
 def test_no_bound_is_exceeded_and_the_places_are_those_of_a_simple_model(history):
     unfinished, model, now = UnfinishedCommands(BOUNDS), {}, 0.0
-    for action, command, caller, partition, seconds in history:
+    for action, command, caller, is_close, partition, seconds in history:
         now += seconds
         if action == "take":
             known = unfinished.holds(command)
-            if not unfinished.take(command, caller, partition, now):
+            if not unfinished.take(command, caller, partition, now, is_close=is_close):
                 assert not known
-                assert MIN_WAIT_SECONDS <= unfinished.wait_for_place(caller, partition, now) <= MAX_WAIT_SECONDS
+                wait = unfinished.wait_for_place(caller, partition, now, is_close=is_close)
+                assert MIN_WAIT_SECONDS <= wait <= MAX_WAIT_SECONDS
                 own = [place for each, place in model.items() if unfinished.holds(each)]
-                own = [(who, number) for who, number in own if pool_of(who) == pool_of(caller)]
+                own = [(who, number) for who, kind, number in own if shares(who, kind) == shares(caller, is_close)]
                 assert (
                     len(own) == BOUNDS.caller
                     or sum(number == partition for _, number in own) == BOUNDS.partition
                     or (pool_of(caller) != caller and sum(who == caller for who, _ in own) == BOUNDS.person)
                 )
             elif not known:
-                model[command] = (caller, partition)
+                model[command] = (caller, is_close, partition)
         elif action == "give_back":
             unfinished.give_back(command)
         elif action == "refresh":
@@ -168,10 +193,11 @@ def test_no_bound_is_exceeded_and_the_places_are_those_of_a_simple_model(history
         else:
             unfinished.count(now)
         model = {each: place for each, place in model.items() if unfinished.holds(each)}
-        pools = Counter(pool_of(who) for who, _ in model.values())
-        people = Counter(who for who, _ in model.values() if pool_of(who) != who)
-        in_partition = Counter((pool_of(who), number) for who, number in model.values())
+        pools = Counter(shares(who, kind) for who, kind, _ in model.values())
+        people = Counter((who, kind) for who, kind, _ in model.values() if pool_of(who) != who)
+        in_partition = Counter((shares(who, kind), number) for who, kind, number in model.values())
         assert max(pools.values(), default=0) <= BOUNDS.caller
         assert max(people.values(), default=0) <= BOUNDS.person
         assert max(in_partition.values(), default=0) <= BOUNDS.partition
-        assert {name: unfinished.pace(name, now).unfinished for name in pools} == dict(pools)
+        requests = {name: count for (name, is_close), count in pools.items() if not is_close}
+        assert {name: unfinished.pace(name, now).unfinished for name in requests} == requests

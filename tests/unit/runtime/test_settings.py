@@ -172,10 +172,10 @@ def test_a_contradiction_is_an_error(good, secret, setting, message):
     ("setting", "problem"),
     [
         (
-            {"GATEWAY_WORKER__READ_AHEAD": "19", "GATEWAY_INGRESS__MAX_REPLICAS": "5"},
+            {"GATEWAY_WORKER__READ_AHEAD": "39", "GATEWAY_INGRESS__MAX_REPLICAS": "5"},
             (
-                "GATEWAY_WORKER__READ_AHEAD is 19, less than four commands for each of GATEWAY_INGRESS__MAX_REPLICAS 5 "
-                "processes: one caller could fill more than half of a partition; raise the first or lower the second"
+                "GATEWAY_WORKER__READ_AHEAD is 39, less than eight commands for each of GATEWAY_INGRESS__MAX_REPLICAS "
+                "5 processes: one caller could fill more than half of a partition; raise the first or lower the second"
             ),
         ),
         (
