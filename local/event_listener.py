@@ -4,7 +4,6 @@ The listener reads read_committed and without a group. It knows the published fo
 """
 
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +12,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
+from local.processes.patience import Patience
 from schemas.cloudevents import from_kafka
 from schemas.enums import PREFIX
 from schemas.topics import catalogue
+
+TAKE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,16 @@ class Listener:
     async def wait_for(self, kind: str, within_seconds: float, **data: object) -> Event:
         """Return the first event of a kind whose data has these values.
 
-        Raises TimeoutError if there is no such event in time.
+        Raises TimeoutError if there is no such event in time, which is longer on a busy machine.
         """
-        candidates = self.events
-        deadline = time.monotonic() + within_seconds
+        candidates, patience = self.events, Patience(within_seconds)
         while True:
             for event in candidates:
                 if event.kind == kind and data.items() <= event.data.items():
                     return event
-            left = deadline - time.monotonic()
-            if left <= 0:
+            if patience.is_over:
                 raise TimeoutError(f"no {kind} within {within_seconds:.0f} s")
-            candidates = await self.take(left)
+            candidates = await self.take(TAKE_SECONDS)
 
 
 def _event(record: ConsumerRecord) -> Event:

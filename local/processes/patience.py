@@ -4,8 +4,11 @@ A wait that ends early on a busy machine reports a fault that is not there. A wa
 report of a real one.
 """
 
+import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 # A quota of processor time stops a process for up to 0.1 s at a time. It does not show in the load.
 PROBE_SECONDS = 0.005
@@ -45,3 +48,26 @@ class Patience:
         """The seconds until the next check: a twentieth of the wait so far, because a check takes processor time."""
         waited = time.monotonic() - self._began
         return min(max(SHORTEST_PAUSE_SECONDS, waited / 20), LONGEST_PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Bound a block like `asyncio.timeout`, by a bound that grows with the load of the machine.
+
+    Raises TimeoutError if the block lasts longer.
+    """
+    patience, loop = Patience(seconds), asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+
+    def look() -> None:
+        if patience.is_over:
+            bound.reschedule(loop.time())
+        else:
+            timers[:] = [loop.call_later(LONGEST_PAUSE_SECONDS, look)]
+
+    async with asyncio.timeout(None) as bound:
+        timers.append(loop.call_later(seconds, look))
+        try:
+            yield
+        finally:
+            timers[-1].cancel()

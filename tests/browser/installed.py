@@ -104,7 +104,7 @@ def installed(*, bootstrap: str, database: str, prefix: str):
     with (
         PreloadedRun("browser") as run,
         LocalIssuer(tuple(PEOPLE)) as issuer,
-        httpx.Client(trust_env=False, timeout=30) as http,
+        httpx.Client(trust_env=False, timeout=120) as http,
     ):
         collate_url = start_collate(run, *COLLATE)
         installation = Installation(

@@ -5,10 +5,10 @@ import time
 from typing import Any, Final
 
 from local.installation import http_here
+from local.processes.patience import Patience
 
 REPORTED: Final = "submitted"
 _CLOSED_WITHIN_SECONDS: Final = 30.0
-_POLL_SECONDS: Final = 0.1
 
 
 def waiting_authorization(collate_url: str) -> str:
@@ -41,11 +41,11 @@ def _expect(what: str, found: object, expected: object) -> None:
 
 def _ended_handoff(collate_url: str, authorization: str) -> dict[str, Any]:
     """Return the only handoff of the authorization. A handoff that is closing has no result yet, so wait for it."""
-    deadline = time.monotonic() + _CLOSED_WITHIN_SECONDS
+    patience = Patience(_CLOSED_WITHIN_SECONDS)
     with http_here() as http:
         while True:
             state = http.get(f"{collate_url}/_sim/authorizations/{authorization}").raise_for_status().json()
             (handoff,) = state["handoffs"]
-            if handoff["result"] is not None or time.monotonic() > deadline:
+            if handoff["result"] is not None or patience.is_over:
                 return dict(handoff)
-            time.sleep(_POLL_SECONDS)
+            time.sleep(patience.pause)

@@ -69,7 +69,7 @@ async def sim():
 async def http(sim):
     # Loading certificates, which plain HTTP does not need, takes longer than a test.
     headers = {"authorization": f"Bearer {DEFAULT_KEY}"}
-    async with httpx.AsyncClient(base_url=sim.url, headers=headers, timeout=30, verify=False) as client:
+    async with httpx.AsyncClient(base_url=sim.url, headers=headers, timeout=120, verify=False) as client:
         yield client
 
 

@@ -15,7 +15,7 @@ ROOT = "/v1/prior-authorizations"
 
 @pytest.fixture
 async def control(sim):
-    async with httpx.AsyncClient(base_url=sim.control_url, timeout=30, verify=False) as client:
+    async with httpx.AsyncClient(base_url=sim.control_url, timeout=120, verify=False) as client:
         yield client
 
 
@@ -205,19 +205,21 @@ def test_the_command_serves_until_a_signal(eventually_blocking):
     command += ["--key", "secret=org_x", "--latency-ms", "1", "--ledger-limit", "10", "--seed", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         started = json.loads(process.stdout.readline())
+        http = httpx.Client(timeout=120)
         try:
-            ids = httpx.post(f"{started['control']}/authorizations", json={"ids": ["auth_1"]}).json()["ids"]
+            ids = http.post(f"{started['control']}/authorizations", json={"ids": ["auth_1"]}).json()["ids"]
             key = {"authorization": "Bearer secret", "if-match": '"3"'}
             for _ in range(20):
-                read = httpx.get(f"{started['url']}{ROOT}/{ids[0]}", headers=key)
+                read = http.get(f"{started['url']}{ROOT}/{ids[0]}", headers=key)
             assert read.json()["version"] == 3
-            httpx.post(f"{started['control']}/faults", json={"do": "reset", "when": "after", "method": "POST"})
+            http.post(f"{started['control']}/faults", json={"do": "reset", "when": "after", "method": "POST"})
             with pytest.raises(httpx.ReadError):
-                httpx.post(f"{started['url']}{ROOT}/auth_1/manual-handoffs", headers=key, json={})
-            summary = httpx.get(f"{started['control']}/ledger/summary").json()
+                http.post(f"{started['url']}{ROOT}/auth_1/manual-handoffs", headers=key, json={})
+            summary = http.get(f"{started['control']}/ledger/summary").json()
             assert (summary["calls"], summary["callsForgotten"]) == (21, 11)
             assert summary["byKind"]["handoff_opened"] == 1
         finally:
+            http.close()
             process.send_signal(signal.SIGTERM)
         _, errors = process.communicate()
         assert (process.returncode, errors) == (0, "")

@@ -26,7 +26,7 @@ def console(environ):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with subprocess.Popen([GATEWAY, "console"], env=environ, stderr=subprocess.DEVNULL) as process:
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=120) as http:
             assert ready(http, f"http://127.0.0.1:{environ['GATEWAY_ADMIN__PORT']}")
         yield process
         process.send_signal(signal.SIGTERM)
@@ -45,7 +45,7 @@ def resident_mib(process):
 
 def seconds_of(port, path):
     began = time.monotonic()
-    assert httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=60).status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=120).status_code == 200
     return time.monotonic() - began
 
 

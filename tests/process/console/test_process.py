@@ -43,7 +43,7 @@ def test_the_console_serves_pages_until_sigterm_also_without_the_api(environ):
     with subprocess.Popen([GATEWAY, "console"], env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             admin, url = f"http://127.0.0.1:{environ['GATEWAY_ADMIN__PORT']}", environ["GATEWAY_CONSOLE__PUBLIC_URL"]
-            with httpx.Client(trust_env=False) as http:
+            with httpx.Client(trust_env=False, timeout=120) as http:
                 assert ready(http, admin)
                 assert http.get(f"{url}/work").headers["location"] == "/sign-in?return=%2Fwork"
                 page = http.post(

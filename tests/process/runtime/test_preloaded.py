@@ -38,7 +38,7 @@ def test_it_is_a_process_of_the_run_and_ends_with_a_signal(sig, code, eventually
         assert Path(f"/proc/{process.pid}/cwd").readlink() == run.directory
         assert process.poll() is None
         process.send_signal(sig)
-        assert process.wait(30) == code
+        assert process.wait(120) == code
 
 
 def test_a_run_that_is_closed_leaves_no_fork():

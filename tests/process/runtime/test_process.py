@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local.processes.patience import slowness
+
 PROGRAM = Path(__file__).with_name("program.py")
 
 
@@ -31,10 +33,10 @@ class Started:
         self.process.send_signal(number)
 
     def code(self, within=40):
-        return self.process.wait(within)
+        return self.process.wait(within * slowness())
 
     def get(self, path):
-        return httpx.get(self.line("process.started")["admin"] + path, timeout=5)
+        return httpx.get(self.line("process.started")["admin"] + path, timeout=120)
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ async def test_a_second_signal_ends_the_process_immediately_even_if_its_loop_is_
     at = time.monotonic()
     program.signal(number)
     assert program.code() == 128 + number
-    assert time.monotonic() - at < 2.0
+    assert time.monotonic() - at < 2.0 * slowness()
     assert "second signal" in program.log.read_text()
 
 

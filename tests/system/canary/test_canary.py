@@ -133,7 +133,7 @@ async def work(service, collate, listener):
 async def everything_said(installed, processes, servers):
     """Every place by its name."""
     places = {}
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         for name, program in processes.items():
             for page in ("metrics", "lanes", "readyz"):
                 places[f"{name} /{page}"] = (await http.get(f"{program.admin_url}/{page}")).content
@@ -169,7 +169,7 @@ def leaks(places, planted):
 async def test_what_was_entrusted_stands_nowhere_in_clear(installed, processes, servers, eventually):
     key = {"Authorization": f"Bearer {installed.caller_key}"}
     async with (
-        httpx.AsyncClient(timeout=60, headers=key) as http,
+        httpx.AsyncClient(timeout=120, headers=key) as http,
         listening(servers.kafka, installed.prefix) as listener,
     ):
         service = Service(http, processes["ingress"].url)

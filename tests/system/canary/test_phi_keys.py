@@ -68,7 +68,7 @@ async def test_keys_rotate_under_load_and_a_missing_key_loses_nothing(installati
         installation.write_secret(name, content)
         await eventually(lambda: program.log.read_text().count("process.key_file_reloaded") > before, within=60)
 
-    async with httpx.AsyncClient(timeout=60, headers=key) as http, listening(kafka, installation.prefix) as listener:
+    async with httpx.AsyncClient(timeout=120, headers=key) as http, listening(kafka, installation.prefix) as listener:
         service = Service(http, ingress.url, collate)
         load = [asyncio.create_task(service.run()) for _ in range(3)]
         await eventually(lambda: len(service.commands) > 3, within=60)

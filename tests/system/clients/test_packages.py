@@ -4,12 +4,9 @@ import json
 from email.parser import Parser
 from pathlib import Path
 
-import pytest
-
 from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
-pytestmark = pytest.mark.timeout(500)
 
 
 def test_the_wheel_has_the_package_its_marker_of_types_and_one_dependency(packed):

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from local.processes.patience import within
 from tests.contract.documents.pages import LINES, PAGES, blocks
 
-pytestmark = pytest.mark.timeout(500)
 # A person needs some time between two blocks; the read model needs much less to follow the events.
 TYPING_SECONDS = 1.0
 MARK = "block {} has run"
@@ -42,7 +42,8 @@ def python_of(packed):
 
 
 async def finish(program):
-    output, _ = await asyncio.wait_for(program.communicate(), 120)
+    async with within(120):
+        output, _ = await program.communicate()
     assert program.returncode == 0, output.decode()
     return output.decode()
 
@@ -50,7 +51,7 @@ async def finish(program):
 async def read_until(program, words):
     """Read lines until one has the words, then end the program, whose loop has no end."""
     lines = []
-    async with asyncio.timeout(60):
+    async with within(60):
         while not lines or words not in lines[-1]:
             line = await program.stdout.readline()
             assert line, "".join(lines)

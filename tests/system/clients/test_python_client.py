@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from collate_gateway_client import AsyncGateway, Gateway, RetryPolicy
+from local.processes.patience import within
 from tests.system.clients.judge import judge
 
 COMMANDS = 60
@@ -17,8 +18,6 @@ THREADS = 8
 SEED = 20261127
 FINISHED = "collate-gateway.command.finished.v1"
 PATIENT = RetryPolicy(deadline_seconds=120)
-
-pytestmark = pytest.mark.timeout(500)
 
 
 @pytest.fixture
@@ -55,7 +54,8 @@ async def test_restarts_lose_and_double_no_command_and_no_event(ingress, install
         reading = asyncio.create_task(read())
         async with ingress.restarting():
             outcomes = await asyncio.gather(*(request(one) for one in authorizations))
-        await asyncio.wait_for(reading, 60)
+        async with within(60):
+            await reading
         await judge(listener, collate, authorizations, outcomes, streamed)
         assert ingress.restarts >= 2
         assert events.reconnects >= 1
@@ -88,7 +88,8 @@ async def test_the_synchronous_client_keeps_the_same_promises(ingress, installat
         reading = loop.run_in_executor(threads, read, events)
         async with ingress.restarting():
             outcomes = await asyncio.gather(*(loop.run_in_executor(threads, request, one) for one in authorizations))
-        await asyncio.wait_for(reading, 60)
+        async with within(60):
+            await reading
         await loop.run_in_executor(threads, events.close)
         await judge(listener, collate, authorizations, outcomes, streamed)
         assert ingress.restarts >= 2

@@ -4,14 +4,11 @@ import asyncio
 import json
 from pathlib import Path
 
-import pytest
-
+from local.processes.patience import within
 from tests.system.clients.judge import judge
 
 COMMANDS = 60
 OVER_SECONDS = 12
-
-pytestmark = pytest.mark.timeout(500)
 
 
 async def test_restarts_lose_and_double_no_command_and_no_event(ingress, installation, collate, listener, packed):
@@ -28,8 +25,8 @@ async def test_restarts_lose_and_double_no_command_and_no_event(ingress, install
     )
     try:
         assert await program.stderr.readline() == b"open\n"
-        async with ingress.restarting():
-            output, errors = await asyncio.wait_for(program.communicate(), 240)
+        async with ingress.restarting(), within(240):
+            output, errors = await program.communicate()
     finally:
         if program.returncode is None:
             program.kill()

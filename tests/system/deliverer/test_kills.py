@@ -31,7 +31,6 @@ def troubled(seed):
     return lambda received: chance.choice(ways) if chance.random() < 0.33 else Reply()
 
 
-@pytest.mark.timeout(600)
 async def test_kills_lose_and_reorder_nothing(webhooks, events, receiver, eventually):
     receiver.behave = troubled(7)
     webhooks.subscribe("billing", receiver.url)
@@ -101,7 +100,6 @@ async def test_a_dead_receiver_delays_no_other(webhooks, events, receiver, event
 
 
 @pytest.mark.three_brokers
-@pytest.mark.timeout(600)
 async def test_a_killed_broker_loses_and_reorders_nothing(kafka3, run, prefix, *, collate, start, eventually):
     installation = Installation(run, bootstrap=kafka3.bootstrap, collate_url=collate.url, prefix=prefix, replication=3)
     webhooks = Webhooks(installation, start)

@@ -23,7 +23,7 @@ async def gateway(webhooks, *arguments, settings=None):
 
 
 async def lanes(program):
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
         return (await http.get(f"{program.admin_url}/lanes")).json()
 
 
@@ -42,7 +42,7 @@ def kill(program):
 
 
 async def metrics(program):
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
         return (await http.get(f"{program.admin_url}/metrics")).text
 
 
@@ -267,13 +267,13 @@ async def test_the_file_is_reloaded_and_a_bad_version_is_refused(webhooks, event
 
 
 async def _is_unready(program, reason):
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
         response = await http.get(f"{program.admin_url}/readyz")
     return response.status_code == 503 and reason in response.text
 
 
 async def _is_ready(program):
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
         return (await http.get(f"{program.admin_url}/readyz")).is_success
 
 

@@ -243,7 +243,6 @@ class Kubernetes:
                     cwd=self.directory,
                     capture_output=True,
                     text=True,
-                    timeout=100,
                     check=False,
                 )
             )

@@ -29,7 +29,7 @@ def test_it_starts_and_accepts_every_shown_fault(line, eventually_blocking):
         run.spawn(["bash", "-c", f"exec {line.text}"], log=log, environ=environ)
         eventually_blocking(lambda: log.exists() and log.read_text().endswith("}\n"), within=30)
         urls = json.loads(log.read_text())
-        assert httpx.get(f"{urls['url']}/health").status_code == 200
+        assert httpx.get(f"{urls['url']}/health", timeout=120).status_code == 200
         for fault in FAULTS:
             environ["SIM"] = urls["url"]
             done = subprocess.run(["bash", "-c", fault.text], env=environ, capture_output=True, text=True, check=True)

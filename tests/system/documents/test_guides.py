@@ -96,7 +96,7 @@ async def create_dead_letters(reader, collate, secured):
     url, commands = reader.kubernetes.programs["gateway-ingress"].url, []
     collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
     async with (
-        httpx.AsyncClient(timeout=20) as http,
+        httpx.AsyncClient(timeout=120) as http,
         listening(f"127.0.0.1:{secured.ports['PLAINTEXT']}", "collate-gateway.") as listener,
     ):
         for authorization in collate.create(count=2):

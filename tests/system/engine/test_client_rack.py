@@ -1,6 +1,5 @@
 """Consumers with a zone read from the replica in it, on three real brokers with racks."""
 
-import asyncio
 from collections import Counter
 
 import pytest
@@ -12,6 +11,7 @@ from consumers.engine.settings import EngineSettings
 from local.kafka.frame_rules import FrameRules
 from local.kafka.frames import Api
 from local.kafka.proxied import rack_of
+from local.processes.patience import within
 from runtime.settings import KafkaSettings
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import Laboratory
@@ -55,7 +55,7 @@ def consumer_of_an_engine(orders, rack):
 async def brokers_asked(proxies, orders, consumer):
     """Read until each partition has answered; return how often each broker was asked after that."""
     partitions = [TopicPartition(orders.commands, number) for number in range(orders.partitions)]
-    async with AIOKafkaProducer(bootstrap_servers=orders.bootstrap, acks="all") as producer, asyncio.timeout(60):
+    async with AIOKafkaProducer(bootstrap_servers=orders.bootstrap, acks="all") as producer, within(60):
         proxies.rules = fetches = Fetches()
         try:
             await consumer.start()

@@ -6,6 +6,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY
+from local.processes.patience import within
 from tests.chaos.laboratory import until
 from tests.chaos.records import read_topic
 from tests.chaos.tally import Task
@@ -30,7 +31,7 @@ async def compact(laboratory):
 async def compacted(laboratory, key):
     """Return when a compaction has left few records of this key; the newest segment keeps its own."""
     orders = laboratory.orders
-    async with asyncio.timeout(30):
+    async with within(30):
         while True:
             records = await read_topic(orders.bootstrap, orders.state, orders.partitions)
             if sum((record.partition, record.key) == (0, key) for record in records) <= FEW:

@@ -15,6 +15,7 @@ from consumers.engine.kafka.direct_transaction import DirectTransaction
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.progress_copy import ProgressCopier
 from local.judge.whole_topic import read_topic
+from local.processes.patience import within
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Journal, TallyHandler, Task
 
@@ -107,7 +108,7 @@ async def test_the_copy_follows_within_five_seconds_and_at_a_stop(laboratory):
         await laboratory.append_many(tasks(*range(40)))
         await laboratory.all_finished()
         expected = await records_per_partition(laboratory)
-        async with asyncio.timeout(5):
+        async with within(5):
             while await group_offsets(laboratory) != expected:  # noqa: ASYNC110 - the broker sends no event
                 await asyncio.sleep(0.1)
         await laboratory.append_many(tasks(*range(40, 80)))
@@ -191,7 +192,7 @@ async def commit_by_hand(laboratory, offset, metadata=""):
     )
     async with other, other.transaction():
         await other.send_offsets_to_transaction({source: OffsetAndMetadata(offset, metadata)}, group)
-    async with asyncio.timeout(5):
+    async with within(5):
         while (await group_offsets(laboratory)).get(0) != offset:  # noqa: ASYNC110 - the broker sends no event
             await asyncio.sleep(0.1)
 

@@ -12,6 +12,7 @@ from consumers.engine.engine import PartitionCountChanged
 from consumers.engine.interface import HandlerFailure
 from consumers.engine.state_store import state_record
 from consumers.engine.status import key_queues_report, readiness
+from local.processes.patience import within
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Tally, Task
 
@@ -60,7 +61,8 @@ async def test_the_engine_waits_for_a_missing_state_topic(laboratory):
 async def test_a_partition_count_that_differs_from_the_settings_is_rejected(laboratory):
     async with laboratory.engine(fails=True, partitions=5) as running:
         with pytest.raises(PartitionCountChanged, match="has 4 partitions, the settings say 5"):
-            await asyncio.wait_for(running.task, 10)
+            async with within(10):
+                await running.task
 
 
 async def test_a_topic_that_grows_ends_the_engine_before_a_key_moves(laboratory):
@@ -71,7 +73,8 @@ async def test_a_topic_that_grows_ends_the_engine_before_a_key_moves(laboratory)
         (partition, *_) = running.engine.partitions.values()
         await partition._consumer._client.force_metadata_update()
         with pytest.raises(PartitionCountChanged, match="has 6 partitions, the settings say 4"):
-            await asyncio.wait_for(asyncio.shield(running.task), 15)
+            async with within(15):
+                await asyncio.shield(running.task)
 
 
 async def have_offsets(laboratory):

@@ -19,7 +19,7 @@ async def services(run, kafka, prefix, collate, start):
     installed.apply_topics()
     keys = add_callers(run)
     ingress, worker = await start(installed, "ingress"), await start(installed, "worker")
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         run_verb = verb_of(installed, ingress)
         yield {name: Service(http, ingress, key) for name, key in keys.items()}, worker, listener, http, run_verb
 

@@ -39,7 +39,7 @@ async def test_a_record_that_is_no_command_is_a_dead_letter_and_the_partition_mo
     await _append(kafka, topics.commands.name, authorization, b"\xff not even text", [("ce_type", b"nobody.knows.v1")])
     ingress = await start(installation, "ingress")
     await start(installation, "worker")
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         answer = await http.post(
             f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
             json={},

@@ -54,7 +54,7 @@ async def test_collate_down_under_load(run, start, collate, kafka, prefix):
             commands.append(answer.json()["commandId"])
             await asyncio.sleep(1 / COMMANDS_PER_SECOND)
 
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         asking = asyncio.create_task(ask_all_the_time(http))
         await asyncio.sleep(3)
         went = int(time.time()) + 1

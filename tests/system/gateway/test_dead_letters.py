@@ -95,7 +95,7 @@ class Gateway:
 
 @pytest.fixture
 async def gateway_of(start, kafka, prefix):
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
 
         async def gateway_of(installed):
             ingress, worker = await start(installed, "ingress"), await start(installed, "worker")

@@ -11,7 +11,7 @@ async def test_a_double_effect_is_told_as_inferred_and_alarmed(installation, sta
     (authorization,) = collate.create()
     collate.fault("reset", when="after", method="POST", path="/manual-handoffs$", count=1)
     ingress, worker = await start(installation, "ingress"), await start(installation, "worker")
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         await http.post(
             f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
             json={},

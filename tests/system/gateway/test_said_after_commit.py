@@ -65,7 +65,7 @@ async def test_an_end_is_said_once_and_as_it_is_recorded(processes, collate, kaf
     def read():
         return {call.path.rpartition("/")[2] for call in collate.ledger.calls if call.method == "GET"}
 
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         # The answers to the creates of `fresh`, and to the reads of `taken`, come after Kafka's death. Each is a
         # decision: applied, and already done.
         collate.fault("delay", method="POST", seconds=ANSWER_SECONDS, when="after")

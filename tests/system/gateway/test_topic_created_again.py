@@ -13,6 +13,7 @@ from aiokafka.structs import OffsetAndMetadata
 from adapters.kafka.cluster import open_cluster
 from local.event_listener import listening
 from local.installation import Installation
+from local.processes.patience import within
 from runtime.exits import Exit
 from runtime.settings import KafkaSettings
 from schemas.topics import catalogue
@@ -42,7 +43,7 @@ async def commit_late_copy(kafka, group, topic, old_id):
         producer.transaction(),
     ):
         await producer.send_offsets_to_transaction(late, group)
-    async with open_cluster(KafkaSettings(bootstrap=(kafka,))) as cluster, asyncio.timeout(5):
+    async with open_cluster(KafkaSettings(bootstrap=(kafka,))) as cluster, within(5):
         while await cluster.committed_offsets(group, topic, 1) != {0: (1_000, old_id)}:  # noqa: ASYNC110 - the broker sends no event
             await asyncio.sleep(0.1)
 
@@ -113,7 +114,7 @@ async def again(run, kafka, prefix, collate, start, eventually):  # noqa: PLR091
     installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=settings)
     await asyncio.to_thread(installed.apply_topics)
     key = add_callers(run)["portal"]
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         found = CreatedAgain(installed, http, listener, kafka, catalogue(prefix).commands.name)
         await found.prepare(collate, start, eventually, key)
         yield found

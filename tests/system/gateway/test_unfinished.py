@@ -47,7 +47,7 @@ async def test_a_caller_beyond_its_bound_waits_until_the_worker_has_caught_up(
     installation, callers, listener, *, collate, start, eventually
 ):
     ingress = await start(installation, "ingress")
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         portal, billing, _ = (Service(http, ingress, key) for key in callers.values())
         authorizations = collate.create(count=BOUND + 1)
         accepted = [await portal.post(f"{each}/watch", {}, "one") for each in authorizations[:BOUND]]
@@ -87,7 +87,7 @@ async def test_watch_all_keeps_its_window_and_is_never_refused(installation, col
     environ = {**os.environ, "COLLATE_GATEWAY_URL": ingress.url, "COLLATE_GATEWAY_KEY": installation.caller_key}
     running = asyncio.create_task(asyncio.to_thread(run_gateway, "watch-all", "--from", str(file), environ=environ))
     most = 0
-    async with httpx.AsyncClient(timeout=20) as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         while not running.done():
             most = max(most, await unfinished(http, ingress))
             await asyncio.sleep(0.1)

@@ -47,7 +47,7 @@ async def test_a_worker_killed_at_any_moment_leaves_one_effect_and_one_outcome_p
     authorizations = collate.create(count=COMMANDS)
     collate.fault("reset", when="after", method="POST", path=".*/manual-handoffs", probability=0.3, seed=SEED)
     ingress, worker = await start(installation, "ingress"), await start(installation, "worker")
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         commands, _ = await asyncio.gather(
             _request_all(http, ingress, installation, authorizations, randomness),
             _kill_again_and_again(installation, worker, randomness),

@@ -170,7 +170,7 @@ async def test_all_three_processes_work_as_kubernetes_runs_them(installed, start
     }
     (authorization,) = collate.create()
     headers = {"Authorization": f"Bearer {installed.caller_key}", "Idempotency-Key": "one"}
-    async with httpx.AsyncClient(timeout=60) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         url = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
         response = await http.post(url, json={}, headers=headers)
         assert response.status_code == 202, response.text

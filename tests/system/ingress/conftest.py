@@ -39,7 +39,7 @@ async def caller_of(installation_of):
     clients = []
 
     def caller_of(program, installation):
-        client = httpx.AsyncClient(timeout=40, limits=httpx.Limits(max_connections=64))
+        client = httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=64))
         clients.append(client)
         return Caller(client, program.url, installation.caller_key)
 

@@ -13,6 +13,7 @@ from gateway.ingress.http.deadlines import Deadlines
 from local.judge.whole_topic import read_topic
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules
 from local.kafka.frames import Api
+from local.processes.patience import within
 from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings
 
@@ -57,7 +58,7 @@ async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_a
 
     try:
         await eventually(lambda: publisher.is_up, within=60)
-        async with asyncio.timeout(300):
+        async with within(300):
             await asyncio.gather(*(send(number) for number in range(COMMANDS)))
     finally:
         await publisher.close()

@@ -1,10 +1,11 @@
 """Two replicas of ingress, of which one has lost Kafka: it stays ready, reads go on, commands may try the other."""
 
 import json
-import time
 
 import httpx
 import pytest
+
+from local.processes.patience import within
 
 from .two_doors import TwoDoors
 
@@ -88,7 +89,7 @@ class Replica:
 @pytest.mark.parametrize("fault", ["refuse", "silence"])
 async def test_an_ingress_without_kafka_stays_ready_and_sends_commands_elsewhere(replicas, proxy, fault, eventually):
     installed, cut, other = replicas
-    async with httpx.AsyncClient(timeout=40, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=120, trust_env=False) as http:
         replica, healthy = (Replica(http, program, installed.caller_key) for program in (cut, other))
         assert await replica.summary() == "ready"
         assert set((await replica.gauges()).values()) == {0.0, 1.0}
@@ -106,9 +107,8 @@ async def test_an_ingress_without_kafka_stays_ready_and_sends_commands_elsewhere
         gauges = await replica.gauges()
         assert (gauges.pop("ready"), set(gauges.values())) == (0.0, {1.0})
         for name in COMMANDS:
-            started = time.monotonic()
-            response, problem = await replica.send(name, f"{fault}-{name}")
-            assert time.monotonic() - started < IMMEDIATE_SECONDS, name
+            async with within(IMMEDIATE_SECONDS):
+                response, problem = await replica.send(name, f"{fault}-{name}")
             assert (name, response.status_code) == (name, 207 if name == "batch" else 503)
             assert problem["status"] == 503
             assert problem.get("kept") == (None if name == "grant" else "no"), name
@@ -136,7 +136,7 @@ async def test_the_console_goes_on_in_front_of_an_ingress_without_kafka(replicas
     console = installed.start_console(cut)
     await off_loop(console.await_ready)
     origin = {"origin": console.url, "sec-fetch-site": "same-origin"}
-    async with httpx.AsyncClient(timeout=40, trust_env=False, base_url=console.url, follow_redirects=True) as browser:
+    async with httpx.AsyncClient(timeout=120, trust_env=False, base_url=console.url, follow_redirects=True) as browser:
         form = {"name": "jo.miller", "key": installed.caller_key, "return": "/"}
         assert (await browser.post("/sign-in/key", data=form, headers=origin)).status_code == 200
         await proxy.refuse()

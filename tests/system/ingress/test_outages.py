@@ -8,6 +8,8 @@ import time
 import httpx
 import pytest
 
+from local.processes.patience import slowness
+
 # Measured 2 to 20 ms on an idle machine; a test machine may be busy. A wait for Kafka takes the 5 s deadline.
 IMMEDIATE_SECONDS = 1.5
 
@@ -25,7 +27,7 @@ async def test_without_kafka_at_the_start_commands_are_503_until_it_is_reachable
     installation = installation_of(kafka1.bootstrap)
     program = installation.start("ingress")
     caller = caller_of(program, installation)
-    async with httpx.AsyncClient() as probe:
+    async with httpx.AsyncClient(timeout=120) as probe:
 
         async def answers():
             try:
@@ -37,7 +39,7 @@ async def test_without_kafka_at_the_start_commands_are_503_until_it_is_reachable
         await eventually(answers, within=30)
         reply, seconds = await timed(caller.request(1))
         assert (reply.status_code, reply.json()["kept"]) == (503, "no")
-        assert seconds < IMMEDIATE_SECONDS
+        assert seconds < IMMEDIATE_SECONDS * slowness()
         await eventually(lambda: "kafka.broker_waiting" in program.log.read_text())
         await off_loop(kafka1.start, 0)
         await off_loop(installation.apply_topics)
@@ -74,7 +76,7 @@ async def test_a_broker_killed_under_load_loses_no_202_and_duplicates_no_retry(
     await eventually(lambda: len(caller.statuses) > 200)
     await off_loop(kafka1.kill, 0)
     await eventually(lambda: any(503 in statuses for statuses in caller.statuses.values()), within=20)
-    assert statistics.median([(await timed(caller.request(-1)))[1] for _ in range(20)]) < IMMEDIATE_SECONDS
+    assert statistics.median([(await timed(caller.request(-1)))[1] for _ in range(20)]) < IMMEDIATE_SECONDS * slowness()
     await off_loop(kafka1.start, 0)
     before = len(caller.statuses)
     await eventually(lambda: len(caller.statuses) > before + 200, within=60)
@@ -98,11 +100,11 @@ async def test_a_hanging_broker_is_503_within_the_deadline_and_then_immediately(
     try:
         reply, seconds = await timed(caller.request(2))
         assert reply.status_code == 503
-        assert seconds < 6
+        assert seconds < 6 * slowness()
         assert reply.headers["retry-after"]
         reply, seconds = await timed(caller.request(3))
         assert (reply.status_code, reply.json()["kept"]) == (503, "no")
-        assert seconds < IMMEDIATE_SECONDS
+        assert seconds < IMMEDIATE_SECONDS * slowness()
     finally:
         await off_loop(kafka1.kill, 0, signal.SIGCONT)
 

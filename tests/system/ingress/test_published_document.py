@@ -60,7 +60,7 @@ async def known(processes, start, kafka, collate, eventually):
     credential = {"Authorization": f"Bearer {installed.caller_key}"}
     at = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
     async with (
-        httpx.AsyncClient(headers=credential, timeout=30) as http,
+        httpx.AsyncClient(headers=credential, timeout=120) as http,
         listening(kafka, installed.prefix) as listener,
     ):
         opened = await http.post(at, json={}, headers={"Idempotency-Key": "1", "Prefer": "wait=30"})

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from local.processes.patience import within
+
 
 @pytest.fixture
 async def gateway(installation, start, caller_of):
@@ -54,7 +56,7 @@ async def test_a_stream_resumes_at_another_replica(gateway, collate):
     await listening.wait()
     await second.request(1, authorization, Prefer="wait=20")
     last_id = await stream
-    async with asyncio.timeout(30):
+    async with within(30):
         await listen(second, last_id, lambda: received[-1]["type"].endswith("command.finished.v1"))
     sequences = [int(event["sequence"]) for event in received]
     assert sequences == list(range(1, len(received) + 1))

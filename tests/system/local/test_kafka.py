@@ -60,7 +60,7 @@ def test_a_copied_storage_has_the_files_of_a_formatted_one():
         formatted, copied = [Node(1, run.directory / name, 1, 2) for name in ("formatted", "copied")]
         formatted.write([formatted], jars, {})
         tool = run.spawn(formatted.format_command(storage.random_id()), log=run.directory / "log")
-        assert tool.wait(60) == 0
+        assert tool.wait(120) == 0
         template = run.directory / "template"
         storage.keep(template, formatted)
         storage.keep(template, formatted)  # as a second process does

@@ -25,7 +25,7 @@ def test_ctrl_c_stops_kafka_in_order_and_leaves_nothing(temporary, processes_in)
         assert any("java" in arguments for arguments in processes_in(temporary))
         parent.send_signal(signal.SIGINT)
 
-        assert parent.wait(30) == 0
+        assert parent.wait(120) == 0
         assert processes_in(temporary) == []
         assert list(temporary.iterdir()) == []
 

@@ -43,9 +43,9 @@ def test_gateway_local_collate_prints_its_address_and_ends_on_ctrl_c(start):
     process = start("local", "collate")
 
     url = json.loads(process.stdout.readline())["url"]
-    assert httpx.get(f"{url}/health").status_code == 200
+    assert httpx.get(f"{url}/health", timeout=120).status_code == 200
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
 
 
 def test_gateway_local_postgres_prints_how_to_connect_and_ends_on_ctrl_c(start):

@@ -12,6 +12,7 @@ from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
 from consumers.projector.loop import ProjectorLoop
+from local.processes.patience import within
 from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
@@ -124,7 +125,7 @@ class Model:
         loop = ProjectorLoop(
             settings or self.settings, projector_process(), schema=schema, until=await ends(self.settings)
         )
-        async with asyncio.timeout(60):
+        async with within(60):
             await loop.run()
 
     def rows(self, schema=None):
@@ -155,5 +156,5 @@ async def running():
     yield start
     for stop, task in started:
         stop.set()
-        async with asyncio.timeout(30):
+        async with within(30):
             await task

@@ -37,8 +37,8 @@ class Terminal:
 
     def __exit__(self, *_):
         self._process.kill()
-        self._process.wait(20)
-        self._reader.join(20)
+        self._process.wait(120)
+        self._reader.join(120)
         os.close(self._master)
 
     def _read(self):
@@ -62,7 +62,7 @@ class Terminal:
         self._process.send_signal(signal.SIGINT)
         return self.ended()
 
-    def ended(self, within=20):
+    def ended(self, within=120):
         """Return the exit code after all output is read."""
         code = self._process.wait(within)
         self._reader.join(within)

@@ -19,6 +19,7 @@ from adapters.postgres.store import StaleOffsets, Store
 from consumers.projector.loop import sweep
 from consumers.projector.rebuild import work as rebuild
 from local.postgres import Postgres
+from local.processes.patience import within
 from local.sample_records import sample_records
 from runtime.health import Health
 from runtime.logs import get_log
@@ -128,7 +129,7 @@ async def test_the_database_ends_a_zombie_inside_its_transaction(settings, monke
             await zombie.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
             await zombie.execute("UPDATE progress SET next_offset = 77")
 
-            async with asyncio.timeout(10):
+            async with within(10):
                 await Store(successor).write({key: (0, 1)}, RowKeys(), lambda _: None)
 
             with pytest.raises(psycopg.Error):
@@ -198,7 +199,7 @@ async def test_a_rebuild_replaces_the_rows_while_a_projector_runs(model, written
         connection.execute("UPDATE collate_gateway.commands SET status = 'broken by hand'")
         connection.execute("DELETE FROM collate_gateway.timeline")
 
-    async with asyncio.timeout(60):
+    async with within(60):
         await rebuild(settings, rebuilding())
 
     assert model.rows() == expected

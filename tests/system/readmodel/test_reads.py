@@ -55,7 +55,7 @@ async def gateway_on(run, kafka, prefix, collate, start):
             await asyncio.to_thread(installed.migrate)
             ingress = await start(installed, "ingress")
             headers = {"Authorization": f"Bearer {installed.caller_key}"}
-            http = httpx.AsyncClient(base_url=ingress.url, headers=headers, trust_env=False, timeout=20)
+            http = httpx.AsyncClient(base_url=ingress.url, headers=headers, trust_env=False, timeout=120)
             return Gateway(installed, ingress, await exits.enter_async_context(http), start)
 
         yield gateway_on

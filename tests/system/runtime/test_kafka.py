@@ -1,6 +1,5 @@
 import asyncio
 import signal
-import time
 
 import pytest
 from aiokafka import TopicPartition
@@ -9,6 +8,7 @@ from aiokafka.errors import KafkaTimeoutError
 from adapters.kafka.clients import bounded_stop, groupless_consumer, idempotent_producer
 from adapters.kafka.cluster import KafkaAway, open_cluster
 from adapters.kafka.topics import WantedTopic
+from local.processes.patience import within
 from runtime.settings import KafkaSettings
 
 
@@ -21,11 +21,12 @@ async def write_and_read(settings, topic):
         groupless_consumer(settings, reset="earliest"),
     )
     try:
-        await asyncio.wait_for(producer.start(), 10)
-        await asyncio.wait_for(producer.send_and_wait(topic, b"value", key=b"key", partition=0), 10)
-        await asyncio.wait_for(consumer.start(), 10)
-        consumer.assign([TopicPartition(topic, 0)])
-        record = await asyncio.wait_for(consumer.getone(), 10)
+        async with within(30):
+            await producer.start()
+            await producer.send_and_wait(topic, b"value", key=b"key", partition=0)
+            await consumer.start()
+            consumer.assign([TopicPartition(topic, 0)])
+            record = await consumer.getone()
     finally:
         stopped = [await bounded_stop(producer), await bounded_stop(consumer)]
     assert stopped == [True, True]
@@ -67,15 +68,14 @@ async def frozen(to_secured, secured, prefix):
         await cluster.create_topic(WantedTopic(topic, 1, 1, {}))
     before = asyncio.all_tasks()
     producer = idempotent_producer(to_secured("PLAINTEXT"))
-    await asyncio.wait_for(producer.start(), 10)
-    await asyncio.wait_for(producer.send_and_wait(topic, b"before", partition=0), 10)
+    async with within(20):
+        await producer.start()
+        await producer.send_and_wait(topic, b"before", partition=0)
     secured.kill(0, signal.SIGSTOP)
     try:
         yield producer, topic
-        left = asyncio.all_tasks() - before - {asyncio.current_task()}
-        if left:
-            await asyncio.wait(left, timeout=2)
-        assert [task for task in left if not task.done()] == []
+        async with within(2):
+            await asyncio.gather(*asyncio.all_tasks() - before - {asyncio.current_task()}, return_exceptions=True)
     finally:
         secured.kill(0, signal.SIGCONT)
 
@@ -83,11 +83,10 @@ async def frozen(to_secured, secured, prefix):
 async def test_a_stuck_producer_stops_in_time_and_fails_its_sends(frozen):
     producer, topic = frozen
     undelivered = await producer.send(topic, b"undeliverable", partition=0)
-    at = time.monotonic()
-    assert await bounded_stop(producer, seconds=0.5) is False
-    assert time.monotonic() - at < 3
-    with pytest.raises(KafkaTimeoutError, match="may or may not be written"):
-        await asyncio.wait_for(undelivered, 1)
+    async with within(3):
+        assert await bounded_stop(producer, seconds=0.5) is False
+        with pytest.raises(KafkaTimeoutError, match="may or may not be written"):
+            await undelivered
 
 
 async def test_a_cancelled_stop_is_bounded(frozen):
@@ -96,16 +95,14 @@ async def test_a_cancelled_stop_is_bounded(frozen):
     stopping = asyncio.create_task(bounded_stop(producer, seconds=30))
     await asyncio.wait({stopping}, timeout=0.2)
     stopping.cancel()
-    at = time.monotonic()
-    await asyncio.wait({stopping}, timeout=10)
+    async with within(3):
+        await asyncio.wait({stopping})
     assert stopping.cancelled()
-    assert time.monotonic() - at < 3
     assert isinstance(undelivered.exception(), KafkaTimeoutError)
 
 
 async def test_a_frozen_broker_is_unreachable_within_the_timeout(frozen, to_secured):
     producer, _ = frozen
-    at = time.monotonic()
-    assert "timed out" in await reason(to_secured("PLAINTEXT"))
-    assert time.monotonic() - at < 6
+    async with within(6):
+        assert "timed out" in await reason(to_secured("PLAINTEXT"))
     await bounded_stop(producer, seconds=0.5)

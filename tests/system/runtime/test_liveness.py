@@ -32,7 +32,7 @@ def installation_of(run, prefix, collate):
 async def reds_of(programs, seconds):
     """Ask every process four times a second; return each probe that was red, with its time and reason."""
     reds, began = [], time.monotonic()
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
         while (passed := time.monotonic() - began) < seconds:
             for program in programs:
                 program.require_running()

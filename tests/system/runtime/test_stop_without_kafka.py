@@ -29,7 +29,7 @@ async def busy_workers(run, prefix, collate, kafka1, *, eventually, request):
         await asyncio.to_thread(program.await_ready)
     hanging = collate.fault("hang", method="GET")
     headers = {"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": "one"}
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=120, trust_env=False) as http:
         for authorization in collate.create(count=COMMANDS):
             url = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
             assert (await http.post(url, json={}, headers=headers)).status_code == 202

@@ -33,7 +33,7 @@ async def test_a_bundle_says_what_is_wrong_and_holds_no_secret_no_phi_and_no_nam
     error = {"code": "bad_request", "message": CANARY, "retryable": False, "details": {"reason": REFERENCE}}
     headers = {"Authorization": f"Bearer {installation.caller_key}"}
     async with (
-        httpx.AsyncClient(timeout=60, headers=headers) as http,
+        httpx.AsyncClient(timeout=120, headers=headers) as http,
         listening(kafka, installation.prefix) as listener,
     ):
         path = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import TopicsWrong, WantedTopic, compare, wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
+from local.processes.patience import within
 from runtime.health import Health
 from runtime.logs import get_log
 from runtime.settings import KafkaSettings, TopicSettings
@@ -65,7 +66,8 @@ async def test_a_process_waits_for_kafka_and_then_for_topics(late_port, wanted, 
         assert value_of(wait.away) == 0
         assert "create them with `gateway topics apply`" in wait.health.component("topics").detail
         await create(wanted)
-        assert await asyncio.wait_for(waiting, 10) is True
+        async with within(10):
+            assert await waiting is True
     assert wait.health.ready().good
     warning = next(line for line in lines if line["event"] == "kafka.topics_waiting")
     assert warning["missing"] == [topic.name for topic in wanted]
@@ -77,7 +79,8 @@ async def test_waiting_ends_when_the_process_stops(kafka, wanted, eventually):
     waiting = asyncio.create_task(wait())
     await eventually(lambda: wait.health.component("topics").state == "waiting")
     wait.stop.set()
-    assert await asyncio.wait_for(waiting, 5) is False
+    async with within(5):
+        assert await waiting is False
 
 
 async def test_wrong_topics_end_the_process_with_all_differences(kafka, wanted, create):

@@ -1,7 +1,5 @@
 """Least privilege on a broker with an authorizer: each process gets enough access, and no more."""
 
-import asyncio
-
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import (
@@ -14,6 +12,7 @@ from adapters.kafka.acls import AclOperation, ResourceAccess
 from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
 from gateway.cli.check.kafka import check_kafka
+from local.processes.patience import within
 from runtime.settings import ClusterSettings, TopicSettings
 from schemas.topics import catalogue, subscription_topics
 
@@ -110,7 +109,7 @@ async def test_the_permission_to_create_is_checked_without_topics(administrator,
 async def write(settings, topic, **options):
     producer = AIOKafkaProducer(**connection(settings), **options)
     try:
-        async with asyncio.timeout(WITHIN_SECONDS):
+        async with within(WITHIN_SECONDS):
             await producer.start()
             await producer.send_and_wait(topic, b"forged", key=b"k", partition=0)
     finally:
@@ -154,7 +153,7 @@ async def test_the_ingress_can_t_act_as_a_worker(granted, to_secured, prefix):
 async def join(settings, topic, group):
     consumer = AIOKafkaConsumer(topic, **connection(settings), group_id=group)
     try:
-        async with asyncio.timeout(WITHIN_SECONDS):
+        async with within(WITHIN_SECONDS):
             await consumer.start()
             await consumer.getone()
     finally:

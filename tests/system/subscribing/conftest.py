@@ -55,5 +55,5 @@ class Gateway:
 async def gateway(installation, start, collate, kafka):
     """A running gateway."""
     ingress, worker = await start(installation, "ingress"), await start(installation, "worker")
-    async with httpx.AsyncClient(timeout=40) as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         yield Gateway(installation, collate, kafka, ingress, worker, http)

@@ -22,6 +22,7 @@ from local.installation import PARTITIONS
 from local.npm.packages import Package, fetch, node_program
 from local.processes.archives import unpack
 from local.processes.cache import cache_directory
+from local.processes.patience import within
 from schemas.published import read
 from tests.system.records import everything_in
 
@@ -95,7 +96,7 @@ async def test_the_python_sdk_orders_events_by_the_text_of_the_extension(gateway
         auto_offset_reset="earliest",
     )
     events = []
-    async with consumer, asyncio.timeout(30):
+    async with consumer, within(30):
         while len(events) < len(published[0]):
             record = await consumer.getone()
             message = sdk.KafkaMessage(dict(record.headers), record.key, record.value)
@@ -110,7 +111,7 @@ async def test_the_javascript_sdk_orders_events_by_the_text_of_the_extension(gat
         *(gateway.bootstrap, f"{gateway.prefix}events", len(published[0])),
     ]
     reader = await asyncio.create_subprocess_exec(*map(str, argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    async with asyncio.timeout(60):
+    async with within(60):
         output, errors = await reader.communicate()
     assert reader.returncode == 0, errors.decode()
     require_same(json.loads(output), published)
@@ -124,7 +125,7 @@ async def test_the_go_sdk_orders_events_by_the_text_of_the_extension(gateway, pu
     assert await build.wait() == 0
     argv = [program, gateway.bootstrap, f"{gateway.prefix}events", PARTITIONS, len(published[0])]
     reader = await asyncio.create_subprocess_exec(*map(str, argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    async with asyncio.timeout(60):
+    async with within(60):
         output, errors = await reader.communicate()
     assert reader.returncode == 0, errors.decode()
     require_same(json.loads(output), published)

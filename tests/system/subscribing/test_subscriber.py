@@ -16,6 +16,7 @@ from local.event_listener import listening
 from local.kafka.broker import java
 from local.kafka.jars import fetch, read_lock
 from local.processes.cache import cache_directory
+from local.processes.patience import within
 
 CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 CLOSE = {"result": {"type": "completed", "reportedOutcome": "submitted"}}
@@ -135,7 +136,8 @@ async def test_a_subscriber_that_joins_at_any_moment_gets_every_event_once(gatew
         joiners = [asyncio.create_task(join(randomness.uniform(0, 4))) for _ in range(12)]
         await asyncio.gather(*(send_commands(one) for one in authorizations))
         for joiner in joiners:
-            known, sequences = subscriber_view(await asyncio.wait_for(joiner, 30))
+            async with within(30):
+                known, sequences = subscriber_view(await joiner)
             assert known == collate_view(collate, authorizations)
             assert all(has_no_gaps(sequences[one]) for one in authorizations)
         from_the_beginning = defaultdict(list)
@@ -165,7 +167,7 @@ async def test_a_sequence_that_restarts_after_months_is_accepted(installation, k
         await put(7, now - 4 * month)
         for sequence, at in ((8, now - 3 * month), (1, now), (1, now), (2, now)):
             await put(sequence, at)
-        async with asyncio.timeout(20):
+        async with within(20):
             items += [(await anext(following))[2] for _ in range(3)]
     await following.aclose()
     assert items == [7, 8, 1, 2]

@@ -56,7 +56,7 @@ async def test_a_command_is_one_trace_from_its_caller_to_its_event(traced, proce
     # The first write is answered 503 and sent again; then it is refused each time, so a person has to redrive it.
     collate.fault("answer", method="POST", path=CREATE, when="before", status=503, count=1)
     collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request", skip=1)
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, traced.prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, traced.prefix) as listener:
         answer = await http.post(
             f"{ingress.url}/v1/authorizations/{authorization}/handoffs", json={}, headers=asking(traced, TRACE)
         )

@@ -14,6 +14,7 @@ from local import installation as local_installation
 from local.collate.model.effect import Kind
 from local.event_listener import listening
 from local.installation import Installation
+from local.processes.patience import within
 
 ROOT = Path(__file__).parents[3]
 NEXT = "99.0.0"
@@ -75,7 +76,8 @@ class Load:
     async def run(self):
         while not self.is_over:
             authorization = next(self._authorizations)
-            self.accepted[authorization] = await asyncio.wait_for(self._ask(authorization), GIVE_UP_SECONDS)
+            async with within(GIVE_UP_SECONDS):
+                self.accepted[authorization] = await self._ask(authorization)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _ask(self, authorization):
@@ -99,7 +101,7 @@ class Load:
 
 async def versions(programs):
     found = []
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         for program in programs.values():
             metrics = (await http.get(f"{program.admin_url}/metrics")).text
             found.append("next" if f'version="{NEXT}"' in metrics else "this")
@@ -112,7 +114,7 @@ async def test_a_rolling_upgrade_and_its_rollback_under_load_lose_and_double_not
     installed, programs, replace = rolling
     this, following = builds
     authorizations = collate.create(count=3_000)
-    async with httpx.AsyncClient(timeout=20) as http, listening(kafka, prefix) as listener:
+    async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         load = Load(http, programs, installed.caller_key, authorizations)
         asking = [asyncio.create_task(load.run()) for _ in range(COMMANDS_AT_ONCE)]
         # Workers before ingress on the way up, ingress before workers on the way back.

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 from local.kafka.broker import Node
 from local.processes import patience
-from local.processes.patience import Patience, slowness
+from local.processes.patience import Patience, slowness, within
 
 
 @pytest.fixture
@@ -61,6 +62,15 @@ def test_the_pause_between_two_checks_is_a_twentieth_of_the_wait_and_bounded(mac
     assert wait.pause == pytest.approx(0.1)
     passes(100.0)
     assert wait.pause == 0.2
+
+
+async def test_a_block_ends_after_its_bound_times_the_highest_load(monkeypatch):
+    monkeypatch.setattr(patience, "slowness", lambda: 20.0)
+    async with within(0.02):
+        await asyncio.sleep(0.1)
+    with pytest.raises(TimeoutError):
+        async with within(0.02):
+            await asyncio.Event().wait()
 
 
 def test_a_bound_is_not_over_on_a_machine_that_runs_a_tenth_of_the_time():
