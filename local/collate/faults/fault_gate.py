@@ -1,12 +1,13 @@
 """The path of a request: ledger, faults before the effect, the API, faults after the effect, the reply.
 
-request ─▶ [delay, act] ─▶ (fault before: no effect)
-                        └▶ api ─▶ [delay, rewrite] ─▶ (fault after the effect) or the reply
+request ─▶ [hold, delay, act] ─▶ (fault before: no effect)
+                              └▶ api ─▶ [hold, delay, rewrite] ─▶ (fault after the effect) or the reply
 """
 
 import json
 import math
 import time
+from collections.abc import Callable
 from functools import partial
 
 from local.collate.calls.api import Api
@@ -49,10 +50,7 @@ class FaultGate:
         if call.key is not None:
             self.api.writes.keys.begin(_scope(call), call.number)
         exchange.on_end = partial(self._ended, call, time.perf_counter())
-        if wait := _waits(rules, "before"):
-            exchange.later(wait, partial(self._apply, request, call, rules, exchange))
-        else:
-            self._apply(request, call, rules, exchange)
+        _after_waits(rules, "before", 0.0, exchange, partial(self._apply, request, call, rules, exchange))
 
     def _apply(self, request: Request, call: Call, rules: tuple[Rule, ...], exchange: Exchange) -> None:
         now = self.clock.now()
@@ -72,11 +70,7 @@ class FaultGate:
                 self.api.keep_injected(request, call, reply, now)
         else:
             reply = Reply(200, b"")
-        wait = self.latency_seconds + _waits(rules, "after")
-        if wait:
-            exchange.later(wait, partial(self._finish, end, reply, call, exchange))
-        else:
-            self._finish(end, reply, call, exchange)
+        _after_waits(rules, "after", self.latency_seconds, exchange, partial(self._finish, end, reply, call, exchange))
 
     def _finish(self, end: End | None, reply: Reply, call: Call, exchange: Exchange) -> None:
         # The request is in flight until here, also after its client has disconnected.
@@ -111,8 +105,16 @@ def _scope(call: Call) -> tuple[str, str, str]:
     return call.organization or "", call.path, call.key or ""
 
 
-def _waits(rules: tuple[Rule, ...], when: When) -> float:
-    return sum(rule.waits(when) for rule in rules) if rules else 0.0
+def _after_waits(
+    rules: tuple[Rule, ...], when: When, seconds: float, exchange: Exchange, then: Callable[[], None]
+) -> None:
+    """Call `then` after `seconds`, the delays of these rules and their holds."""
+    if any(rule.holds(when, partial(_after_waits, rules, when, seconds, exchange, then)) for rule in rules):
+        return
+    if seconds := seconds + sum(rule.waits(when) for rule in rules):
+        exchange.later(seconds, then)
+    else:
+        then()
 
 
 def _end(rules: tuple[Rule, ...], when: When) -> End | None:

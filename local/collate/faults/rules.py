@@ -25,6 +25,15 @@ class Delay:
     up_to: float | None = None
 
 
+@dataclass(slots=True)
+class Hold:
+    """Wait until the rule is released or removed."""
+
+    when: When
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+    is_released: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Reply with this status instead."""
@@ -65,7 +74,7 @@ class Rewrite:
 
 
 End = Answer | Cut
-Fault = Delay | End | Act | Rewrite
+Fault = Delay | Hold | End | Act | Rewrite
 
 
 @dataclass(slots=True)
@@ -108,6 +117,22 @@ class Rule:
                 return seconds if up_to is None else self.random.uniform(seconds, up_to)
             case _:
                 return 0.0
+
+    def holds(self, when: When, then: Callable[[], None]) -> bool:
+        """Return whether the rule holds a call; `then` is called at its release."""
+        match self.fault:
+            case Hold(at, waiting, False) if at == when:
+                waiting.append(then)
+                return True
+            case _:
+                return False
+
+    def release(self) -> None:
+        """Let all held calls continue, and hold no more."""
+        if isinstance(self.fault, Hold):
+            self.fault.is_released = True
+            while self.fault.waiting:
+                self.fault.waiting.pop(0)()
 
     def ends(self, when: When) -> End | None:
         """Return how the rule ends a call before, or after, the effect; None if it does not."""
@@ -154,11 +179,14 @@ class FaultRules:
 
     def remove(self, rule_id: str) -> bool:
         """Remove a rule; return False if the id is unknown."""
-        return self._rules.pop(rule_id, None) is not None
+        if (rule := self._rules.pop(rule_id, None)) is not None:
+            rule.release()
+        return rule is not None
 
     def clear(self) -> None:
         """Remove all rules."""
-        self._rules.clear()
+        for rule_id in list(self._rules):
+            self.remove(rule_id)
 
 
 def parse(wanted: dict[str, Any], default_id: str, now: float) -> Rule:
@@ -221,6 +249,7 @@ def _redirect(wanted: dict[str, Any], when: When) -> Answer:
 
 _READERS: dict[str, Callable[[dict[str, Any], When], Fault]] = {
     "delay": lambda wanted, when: Delay(float(wanted.pop("seconds")), when, wanted.pop("upToSeconds", None)),
+    "hold": lambda _, when: Hold(when),
     "answer": _answer,
     "redirect": _redirect,
     "reset": lambda _, when: Cut("reset", when),

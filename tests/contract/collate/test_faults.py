@@ -51,6 +51,18 @@ async def test_a_delay_before_can_delay_the_effect_past_the_clients_timeout(sim,
     await eventually(lambda: effects("handoff_opened") == 1)
 
 
+@pytest.mark.parametrize(("when", "opened"), [("before", 0), ("after", 1)])
+async def test_a_held_call_continues_when_its_rule_is_removed(sim, caller, effects, eventually, *, when, opened):
+    [authorization] = sim.create()
+    holding = sim.fault("hold", when=when, path=HANDOFFS)
+    calling = asyncio.create_task(caller.write(authorization, "manual-handoffs", version=3))
+    await eventually(lambda: holding.struck)
+    assert (effects("handoff_opened"), calling.done()) == (opened, False)
+    sim.faults.remove(holding.id)
+    assert (await calling).status_code == 200
+    assert effects("handoff_opened") == 1
+
+
 async def test_a_delay_may_be_drawn_from_a_range(sim, http):
     rule = sim.fault("delay", seconds=0.01, upToSeconds=0.02, when="after", seed=7)
     drawn = [rule.waits("after") for _ in range(50)]

@@ -144,10 +144,11 @@ async def test_sec10b_fingerprints_if_match_treats_a_new_version_as_another_requ
 async def test_sec10b_two_in_flight_with_one_key(sim, caller, effects, eventually, *, reading, second):
     sim.use(key_in_flight=reading)
     [authorization] = sim.create()
-    sim.fault("delay", seconds=0.2, when="before", nth=1, method="POST")
+    holding = sim.fault("hold", when="before", nth=1, method="POST")
     slow = asyncio.create_task(caller.post(authorization, "manual-handoffs", key="k", if_match='"3"'))
-    await eventually(lambda: sim.ledger.calls)
+    await eventually(lambda: holding.struck)
     quick = await caller.post(authorization, "manual-handoffs", key="k", if_match='"3"')
+    holding.release()
     assert (quick.status_code, (await slow).status_code) == (second, 200)
     assert effects("handoff_opened") == 1
 

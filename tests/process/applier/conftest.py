@@ -48,8 +48,13 @@ def collate_settings():
 
 
 @pytest.fixture
-async def connected(sim, tmp_path, collate_settings, monkeypatch):
-    """A client of the simulated Collate with short timeouts and a large budget."""
+def hasty():
+    """Marks a test in which a call times out. Elsewhere no call does, also on a busy machine."""
+
+
+@pytest.fixture
+async def connected(sim, tmp_path, collate_settings, monkeypatch, request):
+    """A client of the simulated Collate with a large budget."""
     key = tmp_path / "key"
     key.write_text("local-collate-key")
     settings = CollateSettings(
@@ -58,9 +63,9 @@ async def connected(sim, tmp_path, collate_settings, monkeypatch):
         allow_plain_http=True,
         calls_per_second=1e6,
         concurrency=64,
-        read_timeout="0.15s",
-        connect_timeout="0.15s",
-        total_timeout="0.3s",
+        read_timeout="0.2s" if "hasty" in request.fixturenames else "60s",
+        connect_timeout="60s",
+        total_timeout="60s",
         **collate_settings,
     )
     monkeypatch.setattr("adapters.collate.open_client.BREAKER_FAILURES", 1_000_000)
@@ -78,6 +83,24 @@ def make_queue(sim, connected):
         return KeyQueue(sim, lambda queue: FusedCollate(connected, queue.fuse), authorization_id, **more)
 
     return make
+
+
+@pytest.fixture
+def apply_late(hasty):
+    """Apply a command whose first write arrives after its call has timed out and the next invocation has ended."""
+
+    async def apply(queue, data, **matching):
+        holding = queue.sim.fault("hold", method="POST", when="before", count=1, **matching)
+        command = queue.send(data)
+        while not holding.struck:
+            await queue.invoke()
+        queue.pass_until(queue.retry_at)
+        await queue.invoke()
+        holding.release()
+        await queue.drain()
+        return command
+
+    return apply
 
 
 @pytest.fixture

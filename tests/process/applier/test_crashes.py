@@ -64,14 +64,10 @@ async def test_a_request_that_arrives_after_its_process_died_has_one_effect(
     make_queue, close, eventually, profile, operation
 ):
     queue = make_queue(profile)
-    command = await send_operation(queue, close, operation, {"do": "delay", "seconds": 0.2, "count": 1})
-
-    async def invoke_again_after_a_timeout():
-        while True:
-            await queue.invoke()
-
-    invocation = asyncio.ensure_future(invoke_again_after_a_timeout())
-    await eventually(lambda: queue.decoded_state().work and queue.sim.ledger.calls[-1].method == "POST")
+    command = await send_operation(queue, close, operation, {"do": "hold", "count": 1})
+    (holding,) = queue.sim.faults
+    invocation = asyncio.ensure_future(queue.invoke())
+    await eventually(lambda: holding.struck)
     invocation.cancel()
     await asyncio.wait([invocation])
     queue.restart()
@@ -79,6 +75,7 @@ async def test_a_request_that_arrives_after_its_process_died_has_one_effect(
     outcome = queue.check(command)
     assert outcome.outcome == "applied"
     # The first request still arrives: Collate refuses it, or replays its response.
+    holding.release()
     await eventually(lambda: all(call.ended != "open" for call in queue.sim.ledger.calls))
     assert len(queue.effects_of(command)) == 1
 

@@ -26,7 +26,7 @@ async def test_an_endless_error_is_dead_lettered_at_the_maximum_age(make_queue):
     assert len(dead_letter.intents) == 8
 
 
-async def test_a_command_expires_before_its_first_write(make_queue):
+async def test_a_command_expires_before_its_first_write(make_queue, hasty):
     queue = make_queue()
     soon = datetime.fromtimestamp(queue.now() + 30, UTC)
     queue.sim.fault("hang", method="GET")
@@ -60,7 +60,7 @@ async def test_a_close_of_any_age_gets_one_attempt(make_queue, close):
     assert queue.check(command).effect == "ours"
 
 
-async def test_a_command_that_waits_is_dead_lettered_at_its_maximum_age(make_queue, close):
+async def test_a_command_that_waits_is_dead_lettered_at_its_maximum_age(make_queue, hasty, close):
     queue = make_queue(readings={"abandonment_seconds": None})
     handoff = await opened(queue)
     queue.limits = WorkerSettings(command_max_age="5m")

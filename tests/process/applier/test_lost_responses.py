@@ -51,7 +51,7 @@ READINGS = [
 
 @pytest.mark.parametrize("profile", PROFILES, ids="-".join)
 @pytest.mark.parametrize("fault", LOST_ANSWERS, ids=str)
-async def test_a_create_with_a_lost_response_has_one_effect(make_queue, profile, fault):
+async def test_a_create_with_a_lost_response_has_one_effect(make_queue, hasty, profile, fault):
     queue = make_queue(*profile)
     queue.sim.fault(method="POST", path=CREATE, count=1, **fault)
     command = await queue.apply(HandoffRequest())
@@ -64,7 +64,7 @@ async def test_a_create_with_a_lost_response_has_one_effect(make_queue, profile,
 
 @pytest.mark.parametrize("profile", PROFILES, ids="-".join)
 @pytest.mark.parametrize("fault", LOST_ANSWERS, ids=str)
-async def test_a_close_with_a_lost_response_has_one_effect(make_queue, close, profile, fault):
+async def test_a_close_with_a_lost_response_has_one_effect(make_queue, hasty, close, profile, fault):
     queue = make_queue(*profile)
     handoff = await opened(queue)
     queue.sim.fault(method="POST", path=CLOSE, count=1, **fault)
@@ -78,31 +78,35 @@ async def test_a_close_with_a_lost_response_has_one_effect(make_queue, close, pr
 
 
 @pytest.mark.parametrize("operation", ["create", "close"])
-@pytest.mark.parametrize("fault", [*LOST_ANSWERS[:2], {"do": "delay", "seconds": 0.4, "when": "before"}], ids=str)
+@pytest.mark.parametrize("fault", [*LOST_ANSWERS[:2], None], ids=lambda fault: str(fault or "arrives late"))
 @pytest.mark.parametrize("reading", READINGS, ids=str)
 @pytest.mark.parametrize("profile", ["v2", "v3"])
 async def test_a_lost_response_under_every_reading_has_one_effect(
-    make_queue, close, *, profile, reading, fault, operation
+    make_queue, close, apply_late, *, profile, reading, fault, operation
 ):
     queue = make_queue(profile, readings=reading)
     queue.contract = contract(if_match_on_close=reading.get("if_match_on_close", "authorization"))
     queue.restart()
     handoff = await opened(queue) if operation == "close" else None
-    queue.sim.fault(method="POST", path=CLOSE if handoff else CREATE, count=1, **fault)
-    command = await queue.apply(close(handoff) if handoff else HandoffRequest())
+    data, path = (close(handoff), CLOSE) if handoff else (HandoffRequest(), CREATE)
+    if fault is None:
+        command = await apply_late(queue, data, path=path)
+    else:
+        queue.sim.fault(method="POST", path=path, count=1, **fault)
+        command = await queue.apply(data)
     outcome = queue.check(command)
     assert outcome.outcome == "applied"
     assert len(queue.effects_of(command)) == 1
-    if reading == {"key_in_flight": "conflict"} and profile == "v2" and fault["do"] == "delay":
+    if reading == {"key_in_flight": "conflict"} and profile == "v2" and fault is None:
         assert 409 in [call.status for call in queue.sim.ledger.calls], "the resend met the first attempt"
     # If Collate checks If-Match before the key, it replays nothing, so nothing proves that the effect is ours.
-    if profile == "v2" and fault["do"] != "delay":
+    if profile == "v2" and fault is not None:
         assert outcome.effect == ("inferred" if reading.get("check_order") == "if_match_first" else "ours")
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids="-".join)
 @pytest.mark.parametrize("fault", NEVER_APPLIED, ids=str)
-async def test_a_create_that_did_not_arrive_is_resent(make_queue, profile, fault):
+async def test_a_create_that_did_not_arrive_is_resent(make_queue, hasty, profile, fault):
     queue = make_queue(*profile)
     queue.sim.fault(method="POST", path=CREATE, count=1, **fault)
     command = await queue.apply(HandoffRequest())
@@ -112,12 +116,13 @@ async def test_a_create_that_did_not_arrive_is_resent(make_queue, profile, fault
 
 @pytest.mark.parametrize("operation", ["create", "close"])
 @pytest.mark.parametrize("profile", [("v2",), ("v3",), ("forgets_keys",)], ids="-".join)
-async def test_a_write_that_is_applied_after_our_timeout_has_one_effect(make_queue, close, profile, operation):
+async def test_a_write_that_is_applied_after_our_timeout_has_one_effect(
+    make_queue, close, apply_late, profile, operation
+):
     queue = make_queue(*profile)
     handoff = await opened(queue) if operation == "close" else None
-    path = CLOSE if handoff else CREATE
-    queue.sim.fault("delay", method="POST", path=path, seconds=0.4, when="before", count=1)
-    command = await queue.apply(close(handoff) if handoff else HandoffRequest())
+    data, path = (close(handoff), CLOSE) if handoff else (HandoffRequest(), CREATE)
+    command = await apply_late(queue, data, path=path)
     assert queue.check(command).outcome == "applied"
 
 

@@ -101,14 +101,15 @@ async def test_an_opening_that_another_actor_closed_is_dead_lettered(make_queue)
 @pytest.mark.parametrize(("raises", "decided"), [(True, True), (False, False)])
 @pytest.mark.parametrize("profile", PROFILES[:3], ids="-".join)
 async def test_one_change_after_a_lost_create_decides_it_if_handoffs_raise_the_version(
-    make_queue, profile, raises, decided
+    make_queue, hasty, profile, raises, decided
 ):
     queue = make_queue(*profile, readings={"check_order": "if_match_first"})
     queue.contract = contract(handoffs_raise_version=raises)
     queue.restart()
-    queue.sim.fault("delay", method="POST", path=CREATE, when="before", seconds=0.4, count=1)
+    holding = queue.sim.fault("hold", method="POST", path=CREATE, when="before", count=1)
     command = queue.send(HandoffRequest())
-    assert isinstance(await queue.invoke(), RetryAt)
+    while not holding.struck:
+        assert isinstance(await queue.invoke(), RetryAt)
     assert queue.sim.act(queue.authorization_id, do="edit") is None
     await queue.drain()
     assert (queue.check(command) is not None) == decided

@@ -151,7 +151,7 @@ async def test_a_conflict_names_the_version_below_which_no_read_is_believed(make
     assert [name for name, _ in queue.collate.calls].count(operation) == 2, "the refused write and one more"
 
 
-async def test_no_second_key_is_used_while_the_first_attempt_may_be_running(make_queue):
+async def test_no_second_key_is_used_while_the_first_attempt_may_be_running(make_queue, hasty):
     queue = make_queue()
     queue.sim.fault("hang", method="POST", path=CREATE, when="before", count=1)
     command = queue.send(HandoffRequest())

@@ -29,6 +29,7 @@ class SlowCollate:
 @pytest.fixture
 def slow_queue(make_queue):
     queue = make_queue()
+    queue.sim.clock.freeze()  # only calls take time, not this machine
     connect = queue.connect
     queue.connect = lambda queue: SlowCollate(connect(queue), queue, 12.0)
     queue.restart()

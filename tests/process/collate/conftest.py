@@ -101,7 +101,7 @@ async def serve():
 
 @pytest.fixture
 def settings(tmp_path):
-    """Settings of a client of the server at that port, with short timeouts."""
+    """Settings of a client of the server at that port. Its timeouts are short only in tests that wait for one."""
     key = tmp_path / "key"
     key.write_text("sk_test_1\n")
 
@@ -112,9 +112,9 @@ def settings(tmp_path):
             "allow_plain_http": True,
             "calls_per_second": 10_000.0,
             "concurrency": 64,
-            "connect_timeout": "1s",
-            "read_timeout": "300ms",
-            "total_timeout": "1s",
+            "connect_timeout": "60s",
+            "read_timeout": "60s",
+            "total_timeout": "60s",
         }
         return CollateSettings.model_validate(values | changes)
 

@@ -1,4 +1,3 @@
-import asyncio
 import time
 from email.utils import formatdate
 
@@ -6,6 +5,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.open_client import open_client
+from local.processes.patience import within
 from runtime.metrics import Metrics
 
 
@@ -24,7 +24,7 @@ async def test_each_answer_of_collate_shows_the_skew_of_our_clock(serve, setting
     server = await serve(answer)
     async with open_client(settings(server.port), Metrics(registry).collate) as client:
         for _ in dates:
-            async with asyncio.timeout(30):
+            async with within(30):
                 await (client.health() if calls == "health" else client.get_authorization("auth_1"))
             # The second response has no Date, so the skew stays.
             shown = registry.get_sample_value("collate_gateway_collate_clock_skew_seconds")

@@ -123,7 +123,8 @@ async def test_a_refusal_of_the_proxy_is_not_taken_for_collates_response(status,
     ],
 )
 async def test_a_proxy_that_opens_no_tunnel_sends_nothing(behaviour, expected, proxy, through, server):
-    client = await through(proxy(behaviour).url, connect_timeout="300ms")
+    timeouts = {"connect_timeout": "300ms"} if behaviour == "hang" else {}
+    client = await through(proxy(behaviour).url, **timeouts)
     assert await create(client) == expected
     assert server.connections == 0
 
@@ -153,7 +154,7 @@ async def test_a_tunnel_that_ends_after_the_request_leaves_the_write_ambiguous(p
 async def test_a_proxy_that_dies_leaves_the_call_under_way_ambiguous(proxy, connect, serve, certificate, eventually):
     async def never_responds(exchange):
         await exchange.request()
-        await asyncio.sleep(10)
+        await asyncio.sleep(60)
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -164,8 +165,6 @@ async def test_a_proxy_that_dies_leaves_the_call_under_way_ambiguous(proxy, conn
         base_url=f"https://localhost:{server.port}",
         ca_file=certificate,
         proxy=running.url,
-        read_timeout="5s",
-        total_timeout="5s",
     )
     call = asyncio.create_task(create(client))
     await eventually(lambda: server.requests)
@@ -186,7 +185,7 @@ async def test_the_certificate_is_checked_against_collates_name_behind_the_proxy
 
 
 async def test_an_interrupted_tunnel_leaves_no_socket_open(proxy, through):
-    client = await through(proxy("hang").url, connect_timeout="1s")
+    client = await through(proxy("hang").url)
     call = asyncio.create_task(create(client))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
