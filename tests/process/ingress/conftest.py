@@ -20,6 +20,7 @@ from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.http.port import api_port
 from gateway.ingress.main import KafkaSources, assemble
 from local.collate.simulation import DEFAULT_KEY
+from local.processes.patience import within
 from runtime.health import Health
 from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.server import limited_protocol
@@ -50,14 +51,17 @@ class Kafka:
     dead_letters: dict = field(default_factory=lambda: {partition: [] for partition in range(PARTITIONS)})
     dead_letters_unavailable: bool = False
     opened: list = field(default_factory=list)  # the partitions of each reader of dead letters
+    is_away: bool = False
     is_silent: bool = False
     unconfirmed: list = field(default_factory=list)
 
     async def connect(self):
+        await self.probe(self)
         return self
 
     async def probe(self, producer):
-        pass
+        if self.is_away:
+            raise ConnectionError
 
     async def drop(self, producer):
         pass
@@ -73,7 +77,8 @@ class Kafka:
 
     def confirm(self):
         for future in self.unconfirmed:
-            future.set_result(Written(0))
+            if not future.done():
+                future.set_result(Written(0))
 
     def read(self):
         """Return every command in the topic, as the worker reads it."""
@@ -183,6 +188,11 @@ class Ingress(Door):
     stop: Callable
     limits: ConnectionLimits
 
+    def lose_kafka(self):
+        """From now on no broker responds, and the publisher knows it."""
+        self.kafka.is_away = True
+        self.components.publisher._set_unreachable("test")
+
     def metric(self, name, **labels):
         return self.process.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
@@ -211,7 +221,7 @@ class Ingress(Door):
 
 
 async def read_reply(reader):
-    async with asyncio.timeout(20):
+    async with within(20):
         head = await reader.readuntil(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
         headers = dict(re.findall(r"(?m)^([^:\r\n]+): (.*?)\r$", head.decode("latin-1")))
@@ -228,6 +238,18 @@ def kafka():
 def settings_of():
     """Extra settings of a test, as environment variables."""
     return {}
+
+
+@pytest.fixture
+def body_seconds():
+    """The time that a request has for its body: longer than a busy machine needs."""
+    return 60.0
+
+
+@pytest.fixture
+def silent_kafka(ingress, kafka):
+    """A Kafka that confirms nothing; the deadline of a publish is short. With `kafka.is_silent` alone it is long."""
+    ingress.components.publisher._deadline_seconds, kafka.is_silent = 0.2, True
 
 
 @pytest.fixture
@@ -248,8 +270,8 @@ IMPATIENT = ConnectionLimits(head_seconds=0.5, idle_seconds=1.0, keepalive_secon
 
 @pytest.fixture
 def limits():
-    """The limits of a connection. Only tests that wait for a clock are `IMPATIENT`: a busy machine needs seconds."""
-    return ConnectionLimits(keepalive_seconds=0.0)
+    """The limits of a connection. Only tests that wait for a clock are `IMPATIENT`: a busy machine needs a minute."""
+    return ConnectionLimits(head_seconds=60.0, keepalive_seconds=0.0)
 
 
 class QuickAsyncio:
@@ -263,8 +285,9 @@ class QuickAsyncio:
 
 
 @pytest.fixture
-async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, monkeypatch):
+async def ingress(kafka, collate, tmp_path, settings_of, *, limits, body_seconds, eventually, monkeypatch):
     monkeypatch.setattr(uvicorn.server, "asyncio", QuickAsyncio())
+    monkeypatch.setattr("gateway.ingress.app.BODY_SECONDS", body_seconds)
     key = new_key()
     callers_file = tmp_path / "callers.toml"
     everything = [
@@ -287,6 +310,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
             "GATEWAY_COLLATE__ALLOW_PLAIN_HTTP": "true",
             "GATEWAY_COLLATE__API_KEY_FILE": str(tmp_path / "collate.key"),
             "GATEWAY_INGRESS__CALLERS_FILE": str(callers_file),
+            "GATEWAY_INGRESS__PUBLISH_DEADLINE": "60s",  # a test holds a publish as long as a busy machine needs
             "GATEWAY_TOPICS__PHI_KEY_FILE": str(callers_file),  # PHI_KEYS are in force
         }
         | settings_of,
@@ -319,6 +343,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, eventually, 
             )
             until_stop.callback(components.streams.stop)
             until_stop.callback(components.waiters.release)
+            until_stop.callback(kafka.confirm)
             stop = until_stop.aclose
             yield Ingress(listening.port, key.key, kafka, components, process, settings, callers_file, stop, limits)
         for task in tasks:

@@ -172,10 +172,6 @@ class TestRate:
 
 
 class TestPlaces:
-    @pytest.fixture
-    def settings_of(self):
-        return {"GATEWAY_INGRESS__PUBLISH_DEADLINE": "2s"}
-
     async def test_a_caller_has_two_batches_at_a_time(self, ingress, kafka, eventually):
         kafka.is_silent = True
         waiting = [asyncio.create_task(send(ingress, [event(number)])) for number in range(2)]
@@ -204,10 +200,6 @@ class TestPlaces:
 
 
 class TestKafka:
-    @pytest.fixture
-    def settings_of(self):
-        return {"GATEWAY_INGRESS__PUBLISH_DEADLINE": "200ms"}
-
     async def test_the_events_of_different_authorizations_are_produced_together(self, ingress, kafka, eventually):
         kafka.is_silent = True
         reply = asyncio.create_task(send(ingress, [event(number) for number in range(50)]))
@@ -221,8 +213,8 @@ class TestKafka:
         wanted = [command_id_from_cloudevent("desk", "auth_1", "/desk", f"e-{number}") for number in range(20)]
         assert (statuses, [command.id for command in kafka.read()]) == ([202] * 20, wanted)
 
+    @pytest.mark.usefixtures("silent_kafka")
     async def test_after_a_failure_later_events_of_the_authorization_are_not_sent(self, ingress, kafka):
-        kafka.is_silent = True
         reply = await send(ingress, [event(1, subject="a"), event(2, subject="a")])
         first, second = results(reply)
         assert [(each.status, each.problem.kept) for each in (first, second)] == [(503, "unknown"), (503, "no")]

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from local.processes.patience import within
+
 from .conftest import read_reply
 from .test_limits import is_problem
 
@@ -15,7 +17,7 @@ JSON = {"Idempotency-Key": "k", "Content-Type": "application/json"}
 
 async def ends(reader):
     """Whether the gateway closes the connection. What it still sends is read."""
-    async with asyncio.timeout(8):
+    async with within(8):
         await reader.read()
     return True
 

@@ -145,9 +145,8 @@ async def test_a_body_of_exactly_the_limit_is_read(ingress):
 
 class TestSlowBody:
     @pytest.fixture
-    def settings_of(self, monkeypatch):
-        monkeypatch.setattr("gateway.ingress.app.BODY_SECONDS", 0.2)
-        return {}
+    def body_seconds(self):
+        return 0.2
 
     async def test_a_late_body_is_408(self, ingress):
         head = ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"})

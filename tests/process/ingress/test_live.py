@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.ingress.shared_reads import SharedReads
 from schemas.api.messages import AccessGranted, Review
 from schemas.api.situations import LiveHandoff
 from schemas.commands import RecordAccess
@@ -47,8 +48,8 @@ async def test_the_link_is_never_fetched(ingress, collate, authorization):
     assert not [call for call in collate.ledger.calls if "runtime/access" in call.path]
 
 
-async def test_without_a_record_no_link_is_returned(ingress, kafka, authorization):
-    kafka.is_silent = True
+@pytest.mark.usefixtures("silent_kafka")
+async def test_without_a_record_no_link_is_returned(ingress, authorization):
     reply = await grant(ingress, authorization)
     assert (reply.status, reply.json["type"]) == (503, "urn:collate-gateway:problem:audit-unavailable")
     assert "url" not in reply.json
@@ -56,7 +57,7 @@ async def test_without_a_record_no_link_is_returned(ingress, kafka, authorizatio
 
 
 async def test_without_kafka_no_grant_is_minted(ingress, collate, authorization):
-    ingress.components.publisher._set_unreachable("test")
+    ingress.lose_kafka()
     assert (await grant(ingress, authorization)).status == 503
     assert not [call for call in collate.ledger.calls if "access-grants" in call.path]
 
@@ -88,7 +89,7 @@ async def test_collates_message_for_a_handoff_without_access_is_on_record_as_a_r
     (command,) = kafka.read()
     assert (command.data.content, command.data.operator, command.caller) == ("handoff_message", "op-7", "desk")
     assert "Pat Roe" not in json.dumps(lines()) + repr(kafka.commands)
-    kafka.is_silent = True
+    ingress.lose_kafka()
     reply = await grant(ingress, authorization)
     assert reply.status == 503
     assert "Pat Roe" not in reply.body.decode()
@@ -203,11 +204,20 @@ async def test_a_live_read_shows_the_handoff_now_with_its_time_and_is_on_record(
     assert named.json == reply.json
 
 
+@pytest.fixture
+def long_shared_reads(monkeypatch):
+    monkeypatch.setitem(SharedReads.__init__.__kwdefaults__, "seconds", 60.0)
+
+
+@pytest.mark.usefixtures("long_shared_reads")
 async def test_viewers_share_one_read_of_an_authorization_and_each_viewer_is_on_record(
-    ingress, kafka, collate, authorization
+    ingress, kafka, collate, authorization, eventually
 ):
-    collate.fault("delay", method="GET", seconds=0.2, count=1)
-    replies = await asyncio.gather(*(now(ingress, authorization, query=f"?operator=op-{n}") for n in range(5)))
+    holding = collate.fault("hold", method="GET", count=1)
+    viewers = [asyncio.create_task(now(ingress, authorization, query=f"?operator=op-{n}")) for n in range(5)]
+    await eventually(lambda: holding.struck and ingress.metric("requests_in_flight") == 5)
+    holding.release()
+    replies = await asyncio.gather(*viewers)
     replies.append(await now(ingress, authorization, replies[0].json["activeHandoffId"], query="?operator=op-5"))
     assert {reply.status for reply in replies} == {200}
     assert len({reply.json["at"] for reply in replies}) == 1
@@ -215,15 +225,13 @@ async def test_viewers_share_one_read_of_an_authorization_and_each_viewer_is_on_
     assert sorted(record.data.operator for record in kafka.read()) == [f"op-{n}" for n in range(6)]
 
 
-async def test_without_a_record_no_message_is_returned_and_without_the_message_no_record_is_needed(
-    ingress, kafka, collate
-):
+@pytest.mark.usefixtures("silent_kafka")
+async def test_without_a_record_no_message_is_returned_and_without_the_message_no_record_is_needed(ingress, collate):
     (authorization,) = collate.create("handoff_active", handoff_overlay={"message": MESSAGE})
-    kafka.is_silent = True
     refused = await now(ingress, authorization)
     assert (refused.status, refused.json["type"].rpartition(":")[2]) == (503, "audit-unavailable")
     assert b"Pat Roe" not in refused.body
-    ingress.components.publisher._set_unreachable("test")
+    ingress.lose_kafka()
     calls = len(reads_of(collate))
     assert ((await now(ingress, authorization)).status, len(reads_of(collate))) == (503, calls)
     reply = await now(ingress, authorization, query="?message=omit")

@@ -98,7 +98,6 @@ class TestShed:
         return {
             "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3",
             "GATEWAY_INGRESS__MAX_STREAMS": "1",
-            "GATEWAY_INGRESS__PUBLISH_DEADLINE": "1s",
         }
 
     async def test_the_rate_of_a_caller(self, ingress, metrics):
@@ -127,12 +126,12 @@ class TestShed:
         assert (await metrics())("shed_total", reason="streams") == 1
         writer.close()
 
-    async def test_a_silent_and_then_unreachable_kafka(self, ingress, kafka, metrics):
-        kafka.is_silent = True
+    @pytest.mark.usefixtures("silent_kafka")
+    async def test_a_silent_and_then_unreachable_kafka(self, ingress, metrics):
         assert (await ingress.post(REQUEST, key="k-1")).status == 503
         metric = await metrics()
         assert metric("publish_failures_total", reason="deadline") == 1
-        ingress.components.publisher._set_unreachable("as the test says")
+        ingress.lose_kafka()
         assert (await ingress.post(REQUEST, key="k-2")).status == 503
         metric = await metrics()
         assert metric("shed_total", reason="kafka_away") == 1

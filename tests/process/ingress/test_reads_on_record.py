@@ -67,8 +67,8 @@ async def test_what_could_not_be_read_is_not_on_record(ingress, kafka, collate):
     assert kafka.commands == []
 
 
-async def test_without_a_record_no_snapshot_is_returned(ingress, kafka, authorization):
-    kafka.is_silent = True
+@pytest.mark.usefixtures("silent_kafka")
+async def test_without_a_record_no_snapshot_is_returned(ingress, authorization):
     reply = await ingress.get(REVIEW.format(authorization))
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (503, "audit-unavailable")
     assert "reviewSnapshot" not in reply.json
@@ -76,7 +76,7 @@ async def test_without_a_record_no_snapshot_is_returned(ingress, kafka, authoriz
 
 
 async def test_without_kafka_collate_is_not_asked_for_a_snapshot(ingress, collate, authorization):
-    ingress.components.publisher._set_unreachable("test")
+    ingress.lose_kafka()
     calls = len(collate.ledger.calls)
     reply = await ingress.get(REVIEW.format(authorization))
     assert (reply.status, len(collate.ledger.calls)) == (503, calls)
@@ -98,9 +98,9 @@ async def test_the_original_of_a_dead_letter_is_on_record(ingress, kafka, issuer
     assert "Doe" not in repr(kafka.commands)
 
 
-async def test_without_a_record_no_original_is_returned(ingress, kafka, add_dead_letters):  # noqa: F811
+@pytest.mark.usefixtures("silent_kafka")
+async def test_without_a_record_no_original_is_returned(ingress, add_dead_letters):  # noqa: F811
     dead = await add_dead_letters(dead_letter())
-    kafka.is_silent = True
     reply = await ingress.get(f"/v1/dead-letters/{dead.command_id}/original?operator=op-7")
     assert reply.status == 503
     assert b"Doe" not in reply.body
@@ -142,9 +142,9 @@ async def test_the_payers_evidence_is_passed_on_as_collate_shows_it_and_on_recor
     assert reference not in json.dumps(lines()) + repr(kafka.commands)
 
 
-async def test_without_a_record_no_evidence_is_returned(ingress, kafka, collate):
+@pytest.mark.usefixtures("silent_kafka")
+async def test_without_a_record_no_evidence_is_returned(ingress, collate):
     (authorization,) = collate.create("complete_payer_interaction")
     collate.act(authorization, "payer", truth="approved")
-    kafka.is_silent = True
     reply = await ingress.get(EVIDENCE.format(authorization))
     assert (reply.status, "payerReceipt" in reply.json) == (503, False)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from local.processes.patience import within
 from runtime.http.connections import ConnectionLimits
 
 from .conftest import read_reply
@@ -28,7 +29,7 @@ async def stopping(ingress, eventually):
     stopped = asyncio.create_task(ingress.stop())
     await eventually(lambda: not accepts(ingress.port))
     yield
-    async with asyncio.timeout(20):
+    async with within(20):
         await stopped
 
 

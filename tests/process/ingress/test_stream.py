@@ -9,6 +9,7 @@ from gateway.ingress.auth.callers import new_key
 from gateway.ingress.event_stream import routes
 from gateway.ingress.event_stream import stream as module
 from local.issuer import LocalIssuer
+from local.processes.patience import within
 from schemas.enums import EventType
 from schemas.events import AuthorizationActionRequired, HandoffOpened
 from schemas.records import publish
@@ -38,7 +39,7 @@ class Stream:
     async def frame(self):
         """The next frame with data, as (event, data)."""
         event = data = None
-        async with asyncio.timeout(20):
+        async with within(20):
             while True:
                 line = (await self.reader.readuntil(b"\n")).rstrip(b"\r\n").decode()
                 name, _, value = line.partition(": ")
@@ -65,7 +66,7 @@ async def connect(ingress):
     async def connect(query="", last_id=None):
         reader, writer = await ingress.open()
         writer.write(ingress.head("GET", f"/v1/events{query}", {"Last-Event-ID": last_id}) + b"\r\n")
-        async with asyncio.timeout(20):
+        async with within(20):
             head = await reader.readuntil(b"\r\n\r\n")
             assert b"200 OK" in head, head + await reader.read(500)
             assert b"text/event-stream" in head
@@ -140,7 +141,7 @@ async def test_a_filter_applies_to_past_events(kafka, connect):
 async def test_a_quiet_stream_has_heartbeats(monkeypatch, connect):
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
     stream = await connect()
-    async with asyncio.timeout(10):
+    async with within(10):
         await stream.reader.readuntil(b": still here\n\n")
 
 
@@ -247,7 +248,7 @@ async def test_a_long_catch_up_has_heartbeats_and_ends_with_the_process(
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     stream = await connect(last_id="0." * 11 + "0")
-    async with asyncio.timeout(10):
+    async with within(10):
         await stream.reader.readuntil(b": still here\n\n")
     ingress.components.streams.stop()
     assert await stream.frame() == ("stream.ended", {"reason": "stopping"})

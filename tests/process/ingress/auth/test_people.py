@@ -387,7 +387,7 @@ class TestClaims:
         (released,) = kafka.read()
         assert (released.caller, released.data) == ("people:jo.miller", ReleaseHandoff(handoff_id="mhand_1"))
         assert (await ingress.post(RELEASE, {"operator": "somebody"})).status == 422
-        kafka.is_silent = True
+        ingress.lose_kafka()
         assert slug(await ingress.post(RELEASE)) == "audit-unavailable"
 
 

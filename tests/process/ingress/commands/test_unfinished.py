@@ -95,7 +95,7 @@ async def test_a_certain_failure_gives_the_place_back_and_an_unknown_result_keep
     assert (await ingress.post(CLOSE, SUBMITTED, key="c-1")).json["kept"] == "no"
     assert ingress.metric("unfinished_commands") == 0
     publisher._max_in_flight = 10
-    publisher._deadline_seconds = 0.05
+    publisher._deadline_seconds = 0.2
     kafka.is_silent = True
     assert (await watch(ingress, 2)).json["kept"] == "unknown"
     assert ingress.metric("unfinished_commands") == 1

@@ -406,9 +406,9 @@ async def test_unreadable_dead_letters_are_503_for_operators_only(ingress, kafka
     assert (await ingress.get(f"/v1/dead-letters/{dead.command_id}")).status == 200
 
 
-async def test_a_decision_without_kafka_is_503_and_not_accepted(ingress, kafka, add_dead_letters):
+async def test_a_decision_without_kafka_is_503_and_not_accepted(ingress, add_dead_letters):
     dead = await add_dead_letters(dead_letter())
-    ingress.components.publisher._set_unreachable("test")
+    ingress.lose_kafka()
     reply = await ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION)
     assert (reply.status, reply.json["kept"], reply.headers["connection"]) == (503, "no", "close")
 

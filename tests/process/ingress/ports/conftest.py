@@ -15,6 +15,7 @@ from gateway.console.middleware import page_recorder
 from runtime.admin.app import admin_app
 from runtime.admin.port import admin_port as make_admin_port
 from runtime.health import Health
+from runtime.http.body import BodyBound
 from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.server import limited_protocol
 from runtime.metrics import Metrics
@@ -62,7 +63,7 @@ class Port(Door):
 
 @pytest.fixture
 def limits():
-    return ConnectionLimits(keepalive_seconds=0.0, connections=FULL)
+    return ConnectionLimits(head_seconds=60.0, keepalive_seconds=0.0, connections=FULL)
 
 
 @pytest.fixture
@@ -71,8 +72,9 @@ def settings_of():
 
 
 @pytest.fixture(params=["api", "console", "admin"])
-def port(request, monkeypatch, limits, settings_of):
+def port(request, monkeypatch, limits, settings_of, body_seconds):
     monkeypatch.setattr(uvicorn.server, "asyncio", QuickAsyncio())
+    monkeypatch.setitem(BodyBound.__init__.__kwdefaults__, "seconds", body_seconds)
     return request.getfixturevalue(f"{request.param}_port")
 
 

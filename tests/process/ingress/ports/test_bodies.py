@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from runtime.http.body import BodyBound
 from tests.process.ingress.conftest import read_reply
 
 
@@ -38,12 +37,10 @@ async def test_a_compressed_body_is_rejected(port):
 
 class TestSlowBody:
     @pytest.fixture
-    def settings_of(self, monkeypatch):
-        monkeypatch.setitem(BodyBound.__init__.__kwdefaults__, "seconds", 0.3)
-        monkeypatch.setattr("gateway.ingress.app.BODY_SECONDS", 0.3)
-        return {}
+    def body_seconds(self):
+        return 0.3
 
-    async def test_a_body_in_slow_pieces_is_late(self, port, settings_of):
+    async def test_a_body_in_slow_pieces_is_late(self, port):
         reader, writer = await port.open()
         writer.write(port.post + b"Content-Length: 1000\r\n\r\n{")
 

@@ -1,10 +1,10 @@
 """Each state of a connection has a clock at each port, and a full port serves the client that sends a request."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
 
+from local.processes.patience import within
 from tests.process.ingress.conftest import IMPATIENT, read_reply
 
 from .conftest import FULL
@@ -14,7 +14,7 @@ HASTY = replace(IMPATIENT, connections=FULL)
 
 async def ends(reader):
     """Whether the port closes the connection. What it still sends is read."""
-    async with asyncio.timeout(30):
+    async with within(30):
         await reader.read()
     return True
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from local.processes.patience import within
 from runtime.http.connections import ConnectionLimits
 from tests.process.ingress.conftest import read_reply
 
@@ -42,7 +43,7 @@ async def test_a_bad_head_gets_a_problem_and_is_disconnected(port, data, status,
     reader, writer = await port.open()
     writer.write(data)
     assert port.is_problem(await read_reply(reader), status, slug)
-    async with asyncio.timeout(20):
+    async with within(20):
         assert await reader.read() == b""
     writer.close()
 
@@ -63,7 +64,7 @@ async def test_an_endless_head_is_cut_at_the_bound(port, begin):
     reply = await read_reply(reader)
     status, slug = (414, "url-too-long") if begin == b"GET /" else (431, "headers-too-large")
     assert port.is_problem(reply, status, slug)
-    async with asyncio.timeout(20):
+    async with within(20):
         await asyncio.wait({pouring})  # ends with the connection, drain_seconds later
     assert isinstance(pouring.exception(), ConnectionError)
     writer.close()
@@ -106,7 +107,7 @@ async def test_pipelined_requests_of_a_half_closed_client_are_answered(port):
     writer.write_eof()
     for _ in range(5):
         assert (await read_reply(reader)).status == 200
-    async with asyncio.timeout(20):
+    async with within(20):
         assert await reader.read() == b""
     writer.close()
 
@@ -115,6 +116,6 @@ async def test_garbage_after_a_request_does_not_affect_its_response(port):
     reader, writer = await port.open()
     writer.write(port.get + b"\r\n\x00\x01GARBAGE\r\n\r\n")
     assert (await read_reply(reader)).status == 200
-    async with asyncio.timeout(20):
+    async with within(20):
         await reader.read()
     writer.close()
