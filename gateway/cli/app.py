@@ -66,7 +66,6 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.cli.history.status": ("status",),
     "gateway.cli.history.timeline": ("timeline", "watch"),
     "gateway.cli.lists.work": ("work", "release"),
-    "gateway.cli.watch_all.command": ("watch-all",),
     "gateway.cli.top.command": ("top",),
     "gateway.cli.lists.commands": ("commands",),
     "gateway.cli.dead_letters.commands": ("dead-letters",),

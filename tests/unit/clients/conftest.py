@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from collate_gateway_client import Gateway, RetryPolicy
-from collate_gateway_client.synchronous import event_stream, sender
+from collate_gateway_client.synchronous import batches, event_stream, sender
 
 KEY = "cgk_1234_secret"
 
@@ -29,8 +29,9 @@ class FakeTime:
 @pytest.fixture
 def clock(monkeypatch):
     fake = FakeTime()
-    for module in (sender, event_stream):
+    for module in (sender, event_stream, batches):
         monkeypatch.setattr(module, "time", fake)
+    for module in (sender, event_stream):
         monkeypatch.setattr(module.random, "random", lambda: 0.5)
     return fake
 

@@ -36,7 +36,7 @@ METHODS = {
     "streamEvents": "events",
 }
 # These send the call of any operation.
-ANY_CALL = {"send", "send_if_changed", "stream"}
+ANY_CALL = {"send", "send_if_changed", "send_events", "stream"}
 # The documents need no method. The console shows a person's troubles, and there or with `gateway` an operator decides.
 LEFT_OUT = {
     "findIds",

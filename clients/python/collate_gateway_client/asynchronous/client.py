@@ -13,6 +13,7 @@ import httpx
 
 from collate_gateway_client import operations
 from collate_gateway_client.asynchronous.authorize import AsyncCredential
+from collate_gateway_client.asynchronous.batches import AsyncBatches
 from collate_gateway_client.asynchronous.commands import AsyncCommands
 from collate_gateway_client.asynchronous.event_stream import SILENCE_SECONDS, AsyncEventStream
 from collate_gateway_client.asynchronous.reads import AsyncReads
@@ -26,7 +27,7 @@ _DEFAULT_POLICY = RetryPolicy()
 T = TypeVar("T")
 
 
-class AsyncGateway(AsyncCommands, AsyncReads):
+class AsyncGateway(AsyncBatches, AsyncCommands, AsyncReads):
     """A gateway, as one caller uses it. Close it, or use it in a block.
 
     A method that sends a command returns as soon as the command is stored. With `wait` (seconds) it returns the

@@ -18,6 +18,7 @@ from collate_gateway_client.connections import LIMITS, MOST_BYTES, tls
 from collate_gateway_client.progress import StreamProgress
 from collate_gateway_client.retries import RetryPolicy
 from collate_gateway_client.synchronous.authorize import Credential
+from collate_gateway_client.synchronous.batches import Batches
 from collate_gateway_client.synchronous.commands import Commands
 from collate_gateway_client.synchronous.event_stream import SILENCE_SECONDS, EventStream
 from collate_gateway_client.synchronous.reads import Reads
@@ -27,7 +28,7 @@ _DEFAULT_POLICY = RetryPolicy()
 T = TypeVar("T")
 
 
-class Gateway(Commands, Reads):
+class Gateway(Batches, Commands, Reads):
     """A gateway, as one caller uses it. Close it, or use it in a block.
 
     A method that sends a command returns as soon as the command is stored. With `wait` (seconds) it returns the

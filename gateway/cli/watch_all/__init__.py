@@ -1,1 +1,0 @@
-"""`gateway watch-all`: watch the authorizations of a file, in batches."""
