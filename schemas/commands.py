@@ -28,6 +28,10 @@ class Command(Message):
 
     TYPE: ClassVar[CommandType]
 
+    def identity(self) -> bytes:
+        """Return what a repeat of the command has too: type and data. Two types can have the same (empty) data."""
+        return b"%s\n%s" % (self.TYPE.encode(), self.to_json())
+
 
 class HandoffRequest(Command):
     """Request a manual handoff from Collate."""

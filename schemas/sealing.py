@@ -1,4 +1,4 @@
-"""The encryption of content for one purpose, as records need it. `runtime.credentials.key_ring` has the keys."""
+"""The encryption and comparison of content, as records need it. `runtime.credentials.key_ring` has the keys."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,4 +20,12 @@ class Keys(Protocol):
 
     def open(self, purpose: str, sealed: str) -> bytes | Unopened:
         """Return the content, or why it cannot be opened."""
+        ...
+
+    def digest(self, content: bytes) -> str:
+        """Return a keyed digest of content: a word that names its key."""
+        ...
+
+    def is_digest_of(self, digest: str, content: bytes) -> bool | None:
+        """Return whether this is a digest of the content; None if its key is missing."""
         ...

@@ -112,6 +112,7 @@ def opened(
         digest=digest_prefix(digest).hex() if digest else before and before.digest,
         metadata=event.metadata or (before and before.metadata),
         first=None if first == event.command_id else first,
+        shared_digest=event.digest or (before and before.shared_digest),
         effect=(event.effect or Effect.UNKNOWN).value,
     )
 

@@ -99,6 +99,7 @@ def finished(
         metadata=task.metadata,
         attempts=attempts.kept if attempts else None,
         attempts_left_out=attempts.left_out or None if attempts else None,
+        digest=task.shared_digest,
     )
 
 
@@ -118,6 +119,7 @@ def dead_lettered(
         metadata=task.metadata,
         attempts=attempts.kept,
         attempts_left_out=attempts.left_out or None,
+        digest=task.shared_digest,
     )
 
 
@@ -161,6 +163,7 @@ def discarded(
         redrive=dead_letter.redrive or None,
         decision=decision,
         metadata=dead_letter.metadata,
+        digest=dead_letter.shared_digest,
     )
 
 

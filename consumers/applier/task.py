@@ -59,6 +59,7 @@ class CommandTask:
         alive_since: when this run was accepted; its maximum age counts from here.
         redrive: the number of this redrive; 0 on the first run.
         digest: keyed digest of type and payload.
+        shared_digest: another one, which the ingress can compare.
         decision: the operator's decision to redrive.
         inherited: the writes that a redrive takes over from the dead letter.
         own_handoffs: whether the caller may close only the handoffs that it opened.
@@ -72,6 +73,7 @@ class CommandTask:
     accepted_at: float
     alive_since: float
     digest: bytes
+    shared_digest: str
     redrive: int = 0
     decision: OperatorDecision | None = None
     inherited: CommandWork | None = None
@@ -209,12 +211,13 @@ def read(record: Record, digest_key: bytes, keys: Keys) -> Task:
             accepted_at=time,
             alive_since=time,
             digest=body,
+            shared_digest=keys.digest(data.identity()),
             traceparent=accepted.traceparent,
             own_handoffs=accepted.own_handoffs,
         )
     match data:
         case Redrive():
-            return _redriven(accepted, data, digest_key)
+            return _redriven(accepted, data, digest_key, keys)
         case RecordAccess() | RecordRead() | ReleaseHandoff() | Discard() | EmptyRecentCommands() | LowerVersionFloor():
             return RecordTask(accepted.id, accepted.caller, data, time, body, accepted.traceparent)
         case _:
@@ -284,7 +287,7 @@ def _sealed(problem: str, shown: RecordedCommand) -> InvalidRecord:
             return InvalidRecord(problem, shown.id, data.TYPE, shown.caller, time, is_sealed=True)
 
 
-def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> CommandTask | InvalidRecord:
+def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes, keys: Keys) -> CommandTask | InvalidRecord:
     original = data.command
     invalid = InvalidRecord(
         "data/command: expected a command that can be redriven",
@@ -314,6 +317,7 @@ def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes) -> Co
         accepted_at=original.accepted_at.timestamp(),
         alive_since=accepted.accepted_at.timestamp(),
         digest=digest(digest_key, payload.TYPE.encode(), payload.to_json()),
+        shared_digest=keys.digest(payload.identity()),
         redrive=data.redrive,
         decision=operator_decision(data, accepted.caller),
         inherited=inherited,

@@ -259,7 +259,8 @@ class Due(Part):
 class OpenDeadLetter(Part):
     """A dead letter that an operator may redrive or discard. It outlives the id in `recent_commands`.
 
-    `digest` is the short digest of the command, in hex; None for an unreadable record. `first` is the first command of
+    `digest` is the short digest of the command, in hex, and `shared_digest` that of its event; None for an unreadable
+    record. `first` is the first command of
     its flow, if that is another one: the state may forget the handoff before the redrive. `effect` is `unknown` if a
     write so far may have changed Collate, else `none`.
     """
@@ -271,6 +272,7 @@ class OpenDeadLetter(Part):
     digest: str | None = None
     metadata: dict[str, str] | None = None
     first: str | None = None
+    shared_digest: str | None = None
     effect: str = Effect.UNKNOWN.value
 
 

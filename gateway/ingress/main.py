@@ -233,6 +233,7 @@ def assemble(
         waiters,
         unfinished,
         metrics,
+        keys=keys,
         has_read_model=settings.readmodel.dsn_file is not None,
     )
     signed, append_seconds = SignedCommands(callers), own.publish_deadline.total_seconds() * 2

@@ -1,4 +1,4 @@
-"""A ring of symmetric keys from a file: the first encrypts, all decrypt (JWE, `dir` with A256GCM).
+"""A ring of symmetric keys from a file: the first encrypts, all decrypt (JWE, `dir` with A256GCM). So have digests.
 
 The file has one key a line: 32 random bytes in base64. So a rotation adds the new key last everywhere, moves it to the
 front, and removes the old key when nothing needs it any more. Each sealed text contains its purpose, authenticated.
@@ -24,6 +24,8 @@ from runtime.logs import get_log
 from schemas.sealing import Unopened
 
 KEY_BYTES: Final = 32
+_HINT_BYTES: Final = 2
+_DIGEST_BYTES: Final = 10
 CHECK_SECONDS: Final = 1.0
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{12}")
@@ -44,6 +46,12 @@ class FixedKeys:
     def __init__(self, keys: KeySet) -> None:
         self._keys = keys
         self.ids = [str(key.kid) for key in keys.keys]
+        # A key of its own for each use; a digest begins with two bytes of the id of its key.
+        self._digest_keys = [
+            (bytes.fromhex(str(key.kid))[:_HINT_BYTES], _keyed(key.raw_value, b"digest key"))
+            for key in keys.keys
+            if isinstance(key, OctKey)
+        ]
 
     def seal(self, purpose: str, content: bytes) -> str:
         """Return the content as a compact JWE."""
@@ -62,6 +70,24 @@ class FixedKeys:
         if opened.protected.get("typ") != purpose or opened.plaintext is None:
             return Unopened("expected a text that was sealed for this purpose")
         return opened.plaintext
+
+    def digest(self, content: bytes) -> str:
+        """Return a digest of 16 characters, with the first key."""
+        hint, key = self._digest_keys[0]
+        return base64.urlsafe_b64encode(hint + _keyed(key, content, _DIGEST_BYTES)).decode()
+
+    def is_digest_of(self, digest: str, content: bytes) -> bool | None:
+        """Return whether this is a digest of the content; None if its key is missing."""
+        try:
+            found = base64.urlsafe_b64decode(digest)
+        except ValueError:
+            return None
+        keys = [key for hint, key in self._digest_keys if found.startswith(hint)]
+        return any(found[_HINT_BYTES:] == _keyed(key, content, _DIGEST_BYTES) for key in keys) if keys else None
+
+
+def _keyed(key: bytes, content: bytes, size: int = KEY_BYTES) -> bytes:
+    return hashlib.blake2b(content, digest_size=size, key=key).digest()
 
 
 class KeyRing:
@@ -88,6 +114,19 @@ class KeyRing:
         # Another process may have read the file earlier, and use a key that this one does not know yet.
         self._check(CHECK_SECONDS if key_id_of(sealed) in self._keys.ids else 0.0)
         return self._keys.open(purpose, sealed)
+
+    def digest(self, content: bytes) -> str:
+        """Return a digest of 16 characters, with the first key."""
+        self._check(CHECK_SECONDS)
+        return self._keys.digest(content)
+
+    def is_digest_of(self, digest: str, content: bytes) -> bool | None:
+        """Return whether this is a digest of the content; None if its key is missing."""
+        result = self._keys.is_digest_of(digest, content)
+        if result is None:
+            self._check(0.0)
+            result = self._keys.is_digest_of(digest, content)
+        return result
 
     def _check(self, after_seconds: float) -> None:
         if self._clock() - self._checked_at < after_seconds:

@@ -16,6 +16,7 @@ from schemas.times import Time
 _REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent for the first execution.")
 _DECISION = Field(default=None, description="For a redrive or discard: the operator, the caller and the reason.")
 _ATTEMPTS = Field(default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate that this worker knows.")
+_DIGEST = Field(default=None, description="For the gateway itself: a keyed digest, by which it knows another body.")
 _LEFT_OUT = Field(default=None, ge=1, description="The number of omitted calls between the first and the last calls.")
 
 
@@ -88,6 +89,7 @@ class CommandFinished(_CommandEvent):
     metadata: Public[Metadata | None] = METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
+    digest: Public[Word | None] = _DIGEST
 
 
 class CommandWaiting(_CommandEvent):
@@ -141,6 +143,7 @@ class CommandDeadLettered(_CommandEvent):
     metadata: Public[Metadata | None] = METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
+    digest: Public[Word | None] = _DIGEST
 
 
 class CommandKeyConflict(_CommandEvent):

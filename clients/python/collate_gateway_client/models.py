@@ -716,6 +716,8 @@ class CommandDeadLettered(TypedDict):
     """The calls to Collate that this worker knows."""
     attemptsLeftOut: NotRequired[int]
     """The number of omitted calls between the first and the last calls."""
+    digest: NotRequired[str]
+    """For the gateway itself: a keyed digest, by which it knows another body."""
 
 
 class HandoffClose(TypedDict):
@@ -836,6 +838,8 @@ class CommandFinished(TypedDict):
     """The calls to Collate that this worker knows."""
     attemptsLeftOut: NotRequired[int]
     """The number of omitted calls between the first and the last calls."""
+    digest: NotRequired[str]
+    """For the gateway itself: a keyed digest, by which it knows another body."""
 
 
 class CommandKeyConflict(TypedDict):

@@ -144,9 +144,9 @@ export interface components {
         "HandoffOpened.AssertedBy": "person" | "caller";
         /**
          * Effect
-         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
          *
-         *     unknown: a write may have changed it, and nothing shows whether it did.
+         *     unknown: a write may have changed Collate, and nothing shows whether it did.
          * @enum {string}
          */
         "HandoffOpened.Effect": "ours" | "inferred" | "none" | "unknown";
@@ -511,6 +511,8 @@ export interface components {
             attempts?: components["schemas"]["CommandFinished.Attempt"][];
             /** @description The number of omitted calls between the first and the last calls. */
             attemptsLeftOut?: number;
+            /** @description For the gateway itself: a keyed digest, by which it knows another body. */
+            digest?: string;
         };
         /**
          * Attempt
@@ -577,9 +579,9 @@ export interface components {
         };
         /**
          * Effect
-         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
          *
-         *     unknown: a write may have changed it, and nothing shows whether it did.
+         *     unknown: a write may have changed Collate, and nothing shows whether it did.
          * @enum {string}
          */
         "CommandFinished.Effect": "ours" | "inferred" | "none" | "unknown";
@@ -637,6 +639,8 @@ export interface components {
             attempts?: components["schemas"]["CommandDeadLettered.Attempt"][];
             /** @description The number of omitted calls between the first and the last calls. */
             attemptsLeftOut?: number;
+            /** @description For the gateway itself: a keyed digest, by which it knows another body. */
+            digest?: string;
         };
         /**
          * Attempt
@@ -693,9 +697,9 @@ export interface components {
         "CommandDeadLettered.AssertedBy": "person" | "caller";
         /**
          * Effect
-         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
          *
-         *     unknown: a write may have changed it, and nothing shows whether it did.
+         *     unknown: a write may have changed Collate, and nothing shows whether it did.
          * @enum {string}
          */
         "CommandDeadLettered.Effect": "ours" | "inferred" | "none" | "unknown";
@@ -1975,9 +1979,9 @@ export interface components {
         DecisionReason: "collate_recovered" | "access_restored" | "deploy_rolled_back" | "fix_deployed" | "checked_by_hand" | "done_by_hand" | "caller_asked" | "no_longer_wanted" | "other";
         /**
          * Effect
-         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not (none).
+         * @description Whether our command changed Collate: proven by a response (ours), concluded from a read (inferred), or not.
          *
-         *     unknown: a write may have changed it, and nothing shows whether it did.
+         *     unknown: a write may have changed Collate, and nothing shows whether it did.
          * @enum {string}
          */
         Effect: "ours" | "inferred" | "none" | "unknown";
@@ -2903,7 +2907,7 @@ export interface components {
         TimelineEntry: {
             /**
              * Format: date-time
-             * @description The time of the entry, by the clock of the process that recorded it.
+             * @description The time of the entry: of an event, never earlier than of those before it.
              */
             at: string;
             /** @description attempt, command.accepted, command.redrive_requested, command.discard_requested, or an event. */

@@ -4,9 +4,7 @@ A replica forgets its oldest commands, and that is safe: the worker recognizes e
 as a keyed digest only.
 """
 
-import hashlib
 import re
-import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -47,7 +45,7 @@ def _invalid_key(expected: str) -> InvalidHeader:
 class Remembered:
     """A command that this replica has appended: a keyed digest of its body, its acceptance time and its position."""
 
-    digest: bytes
+    digest: str
     accepted_at: str
     position: str = ""
 
@@ -58,13 +56,8 @@ class Replays:
     def __init__(self, capacity: int, retention_seconds: float) -> None:
         self._capacity = capacity
         self._retention_seconds = retention_seconds
-        self._secret = secrets.token_bytes(32)
         # Tuples of plain values, because the garbage collector does not traverse these.
-        self._entries: OrderedDict[str, tuple[bytes, str, str, float]] = OrderedDict()
-
-    def digest(self, body: bytes) -> bytes:
-        """Return the keyed digest of a body."""
-        return hashlib.blake2b(body, digest_size=16, key=self._secret).digest()
+        self._entries: OrderedDict[str, tuple[str, str, str, float]] = OrderedDict()
 
     def recall(self, command_id: str, now: float) -> Remembered | None:
         """Return the command, if this replica remembers it."""

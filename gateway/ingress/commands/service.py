@@ -16,13 +16,14 @@ from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
 from gateway.ingress.commands.responses import CommandReceipt
 from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
-from gateway.ingress.commands.waiters import News, Waiters
+from gateway.ingress.commands.waiters import Waiters
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.problems import KeyReused, TooManyUnfinished
 from gateway.ingress.http.request import traceparent
 from runtime.metrics import IngressMetrics
 from schemas.commands import Command, HandoffClose
 from schemas.records import RecordedCommand
+from schemas.sealing import Keys
 from schemas.times import format_time
 
 # The time for the response after the last second of waiting.
@@ -51,14 +52,19 @@ class CommandService:
         unfinished: UnfinishedCommands,
         metrics: IngressMetrics,
         *,
+        keys: Keys,
         has_read_model: bool,
     ) -> None:
-        """`has_read_model`: receipts have a position, because an endpoint serves the command's status."""
+        """`has_read_model`: receipts have a position, because an endpoint serves the command's status.
+
+        `keys` are those of the worker, whose events have a digest of the first body.
+        """
         self._commands = commands
         self._replays = replays
         self._waiters = waiters
         self._unfinished = unfinished
         self._metrics = metrics
+        self._keys = keys
         self._has_read_model = has_read_model
 
     async def accept(
@@ -81,18 +87,19 @@ class CommandService:
             context.deadline.extend(wait_seconds + RESPONSE_MARGIN_SECONDS)
             news = await self._waiters.wait(waiter, wait_seconds, receive)
             if news is not None:
-                self._require_same_type(command, news)
+                self._require_same(command, news.event.command, news.event.digest)
             return replace(receipt, waited_seconds=wait_seconds, news=news)
 
     async def append(self, command: AcceptedCommand, trace: str | None, log_fields: dict[str, Any]) -> CommandReceipt:
         """Append the command, unless this replica remembers it. Adds its place to `log_fields`. Raises as `accept`."""
-        # The type is part of the digest: commands of two types can have the same (empty) body. Each record of a command
-        # with PHI has another value, because it is encrypted.
-        digest = self._replays.digest(command.data.TYPE.encode() + b"\n" + command.data.to_json())
         remembered = self._replays.recall(command.command_id, time.monotonic())
+        outcome = self._waiters.recent_outcome(command.command_id)
+        if outcome is not None:
+            self._require_same(command, outcome.event.command, outcome.event.digest)
         if remembered is not None:
-            if remembered.digest != digest:
-                raise self._key_reused()
+            # The worker knows the first body; this replica may remember a later one.
+            if outcome is None or outcome.event.digest is None:
+                self._require_same(command, command.data.TYPE, remembered.digest)
             self._metrics.replays.inc()
             log_fields["replayed"] = True
             return self._receipt(command, remembered, is_replay=True)
@@ -109,9 +116,7 @@ class CommandService:
             )
         )
         had_place = self._unfinished.holds(command.command_id)
-        if (outcome := self._waiters.recent_outcome(command.command_id)) is not None:
-            self._require_same_type(command, outcome)
-        else:
+        if outcome is None:
             self._take_place(command, record.partition)
         result = await self._commands.append(record)
         if isinstance(result, NotAppended):
@@ -121,6 +126,7 @@ class CommandService:
             raise problem_of_append(result)
         log_fields["partition"] = result.partition
         log_fields["offset"] = result.offset
+        digest = self._keys.digest(command.data.identity())
         remembered = Remembered(digest, format_time(accepted_at), f"{result.partition}-{result.offset}")
         self._replays.remember(command.command_id, remembered, time.monotonic())
         return self._receipt(command, remembered, is_replay=False)
@@ -152,9 +158,10 @@ class CommandService:
             position=remembered.position if self._has_read_model else None,
         )
 
-    def _require_same_type(self, command: AcceptedCommand, news: News) -> None:
-        """Raise KeyReused if a command of another type has this id, at this or another replica."""
-        if news.event.command != command.data.TYPE:
+    def _require_same(self, command: AcceptedCommand, type_: str, digest: str | None) -> None:
+        """Raise KeyReused if another command has this id, at this or another replica. An older event has no digest."""
+        is_other = digest is not None and self._keys.is_digest_of(digest, command.data.identity()) is False
+        if is_other or type_ != command.data.TYPE:
             raise self._key_reused()
 
     def _key_reused(self) -> KeyReused:

@@ -221,6 +221,20 @@ async def test_a_decision_ends_only_the_number_that_its_operator_saw(make_queue)
     assert queue.ended_dead_letters() == [(command, 1, "discarded")]
 
 
+async def test_every_end_of_a_command_has_the_digest_of_the_body_that_its_caller_sent(make_queue):
+    queue, command, dead_letter = await dead_lettered_create(make_queue)
+    redrive(queue, dead_letter, 1)
+    queue.sim.fault("answer", method="POST", path=CREATE, status=400, code="bad_request")
+    discard(queue, command, 1)
+    ended = [queue.send(HandoffRequest()), command]
+    await queue.drain()
+    digests = {event.data.command_id: event.data.digest for event in queue.events(EventType.COMMAND_DEAD_LETTERED)}
+    digests |= {event.data.command_id: event.data.digest for event in queue.events(EventType.COMMAND_FINISHED)}
+    assert digests.keys() == {*ended}
+    assert all(queue.keys.is_digest_of(one, HandoffRequest().identity()) for one in digests.values())
+    assert len({*digests.values()}) == 1
+
+
 async def test_a_duplicate_of_a_discarded_command_is_ignored_and_another_body_is_a_key_conflict(make_queue):
     queue, command, _ = await dead_lettered_create(make_queue)
     discard(queue, command)

@@ -5,6 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from consumers.applier import outcome
+from consumers.applier.outcome import Applied
+from consumers.applier.task import read
+from consumers.engine import Record
+from gateway.ingress.commands.idempotency import Replays
 from local.processes.patience import within
 from schemas.api.messages import CommandAccepted, CommandOutcome
 from schemas.cloudevents import Envelope, to_http
@@ -15,11 +20,13 @@ from schemas.identity import command_id_from_cloudevent, command_id_from_key
 from schemas.records import publish
 from schemas.times import format_time
 from schemas.topics import partition_for
+from tests.process.phi_keys import PHI_KEYS
 
 REQUEST = "/v1/authorizations/auth_1/handoffs"
 CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
 WATCH = "/v1/authorizations/auth_1/watch"
 SUBMITTED = {"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "said by phone"}}
+OTHER = {"result": SUBMITTED["result"] | {"operatorNotes": "said by mail"}}
 
 
 async def test_an_accepted_command_is_in_the_topic_as_the_worker_reads_it(ingress, kafka):
@@ -39,8 +46,7 @@ async def test_a_repeated_close_is_recognised_although_each_record_is_encrypted_
     first, again = [await ingress.post(CLOSE, SUBMITTED, **{"Idempotency-Key": "k"}) for _ in range(2)]
     assert (again.status, again.json) == (first.status, first.json)
     assert again.headers["idempotency-replayed"] == "true"
-    other = {"result": SUBMITTED["result"] | {"operatorNotes": "said by mail"}}
-    assert (await ingress.post(CLOSE, other, **{"Idempotency-Key": "k"})).status == 422
+    assert (await ingress.post(CLOSE, OTHER, **{"Idempotency-Key": "k"})).status == 422
     ((_, _, _, value),) = kafka.commands
     assert b"said by" not in value
 
@@ -296,6 +302,33 @@ async def test_a_key_used_for_another_type_at_another_replica_is_rejected(ingres
         assert (reply.status, reply.json["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
     assert kafka.commands == []
     assert (await ingress.post(REQUEST, Prefer="wait=5")).status == 200
+
+
+def ended(record):
+    """The event with which the worker ends the command of a record."""
+    task = read(record, b"k" * 32, PHI_KEYS)
+    event = outcome.finished(task, Applied(Effect.OURS), None)
+    return publish(
+        event, authorization_id="auth_1", causation_id=task.command_id, life=1, sequence=1, time=datetime.now(UTC)
+    )
+
+
+@pytest.mark.parametrize("request_", [(REQUEST, {}, {"requestedBy": "jo"}), (CLOSE, SUBMITTED, OTHER)], ids=["", "phi"])
+async def test_another_body_of_a_key_is_rejected_at_every_replica(ingress, kafka, eventually, monkeypatch, request_):
+    path, first, second = request_
+    with monkeypatch.context() as at_another_replica:
+        at_another_replica.setattr(Replays, "remember", lambda *_: None)
+        await ingress.post(path, first)
+    _, key, headers, value = kafka.commands.pop()
+    waiting = asyncio.create_task(ingress.post(path, second, Prefer="wait=20"))
+    await eventually(lambda: kafka.commands)
+    kafka.publish(ended(Record(0, 0, key, value, headers, 0.0)))
+    replies = [await waiting]  # the worker was still applying the first body
+    replies += [await ingress.post(path, second, **prefer) for prefer in ({}, {"Prefer": "wait=5"})]
+    assert [(one.status, one.json["type"].rpartition(":")[2]) for one in replies] == [
+        (422, "idempotency-key-reused")
+    ] * 3
+    assert (await ingress.post(path, first, Prefer="wait=5")).status == 200, "although this replica accepted the second"
 
 
 async def test_a_waiting_request_rejects_the_outcome_of_another_type(ingress, kafka, eventually):

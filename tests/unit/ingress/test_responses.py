@@ -14,6 +14,7 @@ ABSENT_IN_THE_EXAMPLE = {
     "decision": {"requestedBy": "jo.miller", "assertedBy": "caller", "caller": "desk", "reason": "caller_asked"},
     "reportedBy": "jo.miller",
     "attemptsLeftOut": 2,
+    "digest": "A9RnPQkZsFw2-_8x",
 }
 
 

@@ -32,7 +32,7 @@ def sources(*is_ended, events_since=0.0):
     found = PartitionSources(events_since=events_since)
     for place, has_end in enumerate(is_ended):
         id_ = f"command {place}"
-        task = CommandTask(id_, id_, "intake", "auth_1", AuthorizationWatch(), 500.0, 500.0, b"d" * 32)
+        task = CommandTask(id_, id_, "intake", "auth_1", AuthorizationWatch(), 500.0, 500.0, b"d" * 32, "")
         found.commands[b"auth_1"].append(logged(task, 0, BEGIN + place))
         if has_end:
             found.histories.setdefault(b"auth_1", History(0.0)).ends.add((id_, 0))

@@ -2,7 +2,9 @@
 
 import secrets
 
+from local.phi_keys import keys_of
 from runtime.credentials.key_ring import KeyRing, key_id_of
+from schemas.fields.scalars import word
 from schemas.sealing import Unopened
 
 
@@ -25,3 +27,25 @@ def test_a_key_id_that_is_none_of_ours_is_not_repeated(tmp_path):
     found = KeyRing(file, 8).open("p", "eyJraWQiOiJNcyBEb2UifQ....")  # {"kid":"Ms Doe"}
     assert isinstance(found, Unopened)
     assert found.problem.endswith("found none")
+
+
+def test_a_digest_is_known_after_a_rotation_and_nobody_without_the_key_can_make_it():
+    new, old = (secrets.token_urlsafe(32) for _ in range(2))
+    before, after, without = keys_of(f"{old} {new}"), keys_of(f"{new} {old}"), keys_of(new)
+    digest = before.digest(b"body")
+    assert (len(digest), word(digest)) == (16, digest)
+    assert digest == before.digest(b"body") != after.digest(b"body")
+    assert [ring.is_digest_of(digest, body) for ring in (before, after) for body in (b"body", b"other")] == [
+        True,
+        False,
+    ] * 2
+    assert without.is_digest_of(digest, b"body") is None, "it cannot be compared, so nobody is refused"
+    assert [before.is_digest_of(other, b"body") for other in ("", "x", "\u00e4", "AA==")] == [None] * 4
+
+
+def test_a_ring_reads_a_changed_file_for_a_digest_of_an_unknown_key(tmp_path):
+    file, new = tmp_path / "keys", secrets.token_urlsafe(32)
+    file.write_text(secrets.token_urlsafe(32))
+    ring = KeyRing(file, 8, lambda: 0.0)
+    file.write_text(f"{file.read_text()}\n{new}")
+    assert ring.is_digest_of(keys_of(new).digest(b"body"), b"body") is True
