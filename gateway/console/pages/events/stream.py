@@ -5,17 +5,17 @@ for example after its tab was hidden, also receives changes that it missed.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.console.api import Failure, operations
+from gateway.console.api import Failure, GatewayProblem, operations
 from gateway.console.page import console_of, person_of
 from gateway.console.views.events import EventFrames, is_position
 from schemas.enums import PREFIX
@@ -23,6 +23,9 @@ from schemas.fields.scalars import is_id
 
 SHORTEST_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
+# The page asks again after so long, if the API refused the stream and did not say when.
+REFUSED_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 5.0
 _HEADERS: Final = {"x-accel-buffering": "no"}
 
 
@@ -53,7 +56,10 @@ async def _changes(request: Request, query: operations.StreamEventsQuery, last: 
     call = operations.stream_events(query)
     async with console_of(request).api.stream(person_of(request), call, headers) as opened:
         if isinstance(opened, Failure):
-            yield b"event: unavailable\ndata: \n\n"
+            asked = opened.retry_after_seconds if isinstance(opened, GatewayProblem) else None
+            yield b"retry: %d\nevent: unavailable\ndata: \n\n" % (
+                1_000 * max(SHORTEST_SECONDS, asked or REFUSED_SECONDS)
+            )
             return
         latest = LatestChange()
         reading = asyncio.create_task(_read(opened, latest))
@@ -62,8 +68,10 @@ async def _changes(request: Request, query: operations.StreamEventsQuery, last: 
                 yield message
         finally:
             reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+            # Starlette cancels this task again at each `await`. An `await reading` would pass that on, and end the
+            # close of the API's stream: the ingress would serve it for an hour.
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([reading], timeout=CLOSE_SECONDS)
 
 
 async def _read(chunks: AsyncIterator[bytes], latest: LatestChange) -> None:
