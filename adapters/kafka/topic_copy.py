@@ -1,17 +1,19 @@
 """Reads whole partitions up to known ends, and writes records with their own timestamps: the I/O of a migration."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from adapters.kafka.clients import bounded_stop, groupless_consumer, idempotent_producer
+from adapters.kafka.clients import bounded_stop, connection, groupless_consumer, idempotent_producer, timeouts
 from adapters.kafka.topic_reader import TopicRecord
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
+# Kafka answers once it has aborted the open transaction.
+FENCE_SECONDS = 60.0
 CALL_SECONDS = 10.0
 SEND_SECONDS = 60.0
 POLL_MILLISECONDS = 500
@@ -86,6 +88,17 @@ async def _read(
                 yield number, records, is_ended
         if loop.time() - moved_at > STALLED_SECONDS:
             raise TimeoutError(f"no record of {topic} arrived for {STALLED_SECONDS:.0f} s")
+
+
+async def fence(kafka: KafkaSettings, transactional_ids: Iterable[str]) -> None:
+    """Take each id: Kafka aborts its open transaction and refuses its earlier owner. Raises KafkaFailure."""
+    for own in transactional_ids:
+        producer = AIOKafkaProducer(**connection(kafka), **timeouts(), transactional_id=own)
+        try:
+            async with asyncio.timeout(FENCE_SECONDS):
+                await producer.start()
+        finally:
+            await bounded_stop(producer)
 
 
 async def extents_of(kafka: KafkaSettings, topics: Mapping[str, int], *, committed: bool) -> dict[str, list[Extent]]:

@@ -80,8 +80,13 @@ class EngineSettings:
 
     def transactional_id(self, partition: int) -> str:
         """Return the `transactional.id` of a partition: a new producer with this id fences every earlier one."""
-        return f"{self.transactional_prefix}{self.group}-{self.topic}-{partition}"
+        return transactional_id(self.group, self.topic, partition, self.transactional_prefix)
 
     def spread_seconds(self, state: bytes | None, now: float) -> float:
         """Return the seconds over which to spread the overdue timer of a key with this state."""
         return self.timer_spread_seconds if self.timer_spread is None else self.timer_spread(state, now)
+
+
+def transactional_id(group: str, topic: str, partition: int, prefix: str = "") -> str:
+    """Return the `transactional.id` of a partition of an input topic."""
+    return f"{prefix}{group}-{topic}-{partition}"

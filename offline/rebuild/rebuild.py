@@ -1,17 +1,20 @@
 """The steps of a rebuild, in an order in which a crash between any two is safe (docs/decisions/0016).
 
-    wait for open transactions -> for each lost partition: read -> states -> progress
+    fence the workers' producers -> for each lost partition: read -> no progress -> states -> progress
 
-The progress is the last record of a partition. A worker that starts before it finds states without progress, and stops
-the partition. A second run rebuilds every partition that has no progress.
+A worker that was frozen, and is no member of the group any more, can commit nothing after its producers are fenced. The
+old progress is deleted before the first state, and the new one is the last record of a partition. A worker that starts
+between the two finds states without progress, and stops the partition. A second run rebuilds every partition that has
+no progress.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from adapters.kafka.topic_copy import Extent, RecordWriter, open_writer
+from adapters.kafka.topic_copy import Extent, RecordWriter, fence, open_writer
 from consumers.engine import Output
 from consumers.engine.core.progress import PROGRESS_KEY, encode
+from consumers.engine.settings import transactional_id
 from consumers.engine.state_store import state_record
 from offline.rebuild.partition import RebuildInput, has_progress, progress_of, read_sources, state_outputs
 from offline.stopped import OfflineRefused, settled_extents
@@ -32,9 +35,9 @@ class Rebuilt:
 class Rebuild:
     """Rebuilds the states of an installation whose workers are stopped."""
 
-    def __init__(self, known: RebuildInput, partitions: int) -> None:
-        """`known` without extents: they are read once no transaction is open."""
-        self._known, self._partitions = known, partitions
+    def __init__(self, known: RebuildInput, partitions: int, group: str) -> None:
+        """`known` without extents: they are read once no transaction is open. `group` is the workers'."""
+        self._known, self._partitions, self._group = known, partitions, group
 
     async def run(self, again: Collection[int], report: Callable[[str], None]) -> Rebuilt:
         """Rebuild every partition without progress, and those in `again`. Raises OfflineRefused and KafkaFailure."""
@@ -57,13 +60,14 @@ class Rebuild:
                     "million records after it"
                 )
             async with open_writer(known.kafka) as writer:
-                written = 0
+                written, state = 0, known.topics.state.name
+                await writer.write(state, number, key=PROGRESS_KEY, value=None)
                 for output in state_outputs(sources, known):
                     await _write(writer, number, output)
                     written += 1
                 await writer.flush()
                 value = encode(progress[0], known.topic_id)
-                await writer.write(known.topics.state.name, number, key=PROGRESS_KEY, value=value)
+                await writer.write(state, number, key=PROGRESS_KEY, value=value)
                 await writer.flush()
             states, unfinished, skipped = states + written, unfinished + progress[1], skipped + sources.skipped
             report(f"partition {number}: {written} states, {progress[1]} unfinished commands")
@@ -90,7 +94,11 @@ class Rebuild:
         return True
 
     async def _extents(self) -> Mapping[str, list[Extent]]:
-        """Return the extents once no transaction is open. Ingress, which writes `commands`, may still run."""
+        """Return the extents once no worker can commit any more. Ingress, which writes `commands`, may still run."""
+        commands = self._known.topics.commands.name
+        await fence(
+            self._known.kafka, (transactional_id(self._group, commands, number) for number in range(self._partitions))
+        )
         partitions = {topic.role: self._partitions for topic in self._known.topics}
         return await settled_extents(self._known.kafka, self._known.topics, partitions, growing={"commands"})
 

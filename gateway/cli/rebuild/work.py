@@ -44,7 +44,7 @@ async def rebuild(
         watch_seconds=settings.worker.watch_max_age.total_seconds(),
         now=time.time(),
     )
-    work = Rebuild(known, partitions)
+    work = Rebuild(known, partitions, group)
     if authorization is None:
         return await work.run(again, report)
     return Rebuilt((), (), 1, 0, 0) if await work.run_one(authorization) else None
