@@ -1,5 +1,6 @@
 """The pages of errors: a title, one sentence that says what to do, and the request's id."""
 
+import asyncio
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -87,8 +88,11 @@ def error_page(request: Request, error: HTTPException) -> Response:
     return response
 
 
-def failure_page(scope: Scope, error: Exception) -> Response:
-    """Log an unexpected exception and return its page."""
+def failure_page(scope: Scope, error: Exception | asyncio.CancelledError) -> Response:
+    """Log an unexpected exception and return its page, or return the page of a stop."""
+    if isinstance(error, asyncio.CancelledError):
+        words = PROBLEMS["stopping"]
+        return error_page(Request(scope), PageError(503, words.title, words.detail, {"retry-after": "1"}))
     get_log().error("console.page_failed", request_id=exchange_of(scope).request_id, exc_info=error)
     return error_page(Request(scope), HTTPException(500))
 

@@ -9,6 +9,7 @@ an HTTP request. A class without work after the inner app is not `async`: it ret
 no further coroutine runs at each step of the request.
 """
 
+import asyncio
 import itertools
 import re
 import secrets
@@ -130,9 +131,9 @@ class RequestLog:
 
 
 class ErrorBoundary:
-    """Converts an unexpected exception to a response. A disconnected client gets none."""
+    """Converts an unexpected exception, or a cancellation by a stop, to a response. A disconnected client gets none."""
 
-    def __init__(self, app: ASGIApp, fail: Callable[[Scope, Exception], Response]) -> None:
+    def __init__(self, app: ASGIApp, fail: Callable[[Scope, Exception | asyncio.CancelledError], Response]) -> None:
         """`fail` logs the exception and returns the response."""
         self.app = app
         self._fail = fail
@@ -143,7 +144,10 @@ class ErrorBoundary:
             await self.app(scope, receive, send)
         except ClientDisconnect:
             pass
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             if exchange_of(scope).status is not None:
                 raise
+            # Deadlines are inside: only the server cancels here, at the end of a stop.
+            if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) is not None:
+                task.uncancel()
             await self._fail(scope, error)(scope, receive, send)

@@ -89,7 +89,7 @@ class EventStream:
                 await _send(send, _first_frame(self.vector))
             else:
                 await _send(send, _first_frame(since))
-                await self._catch_up(since, send)
+                await self._catch_up(since, ends_at, send)
             reason = await self._follow(ends_at, send)
         except KafkaFailure:
             reason = EndReason.KAFKA
@@ -102,17 +102,17 @@ class EventStream:
             await _send(send, b"", is_last=True)
         return reason
 
-    async def _catch_up(self, since: list[int], send: Send) -> None:
+    async def _catch_up(self, since: list[int], ends_at: float, send: Send) -> None:
         """Send the events between `since` and the tail, then register the client with the tail.
 
-        Returns early if the stream has to end: `_follow` reads the reason from the client's queue.
+        Returns early if the stream has to end: `_follow` returns the reason.
         """
         self.vector = [min(then, now) for then, now in zip(since, self.tail.vector(), strict=True)]
         pool = pool_of(self.caller)
         self.catching_up[pool] += 1
         try:
             async with self.open_history() as reader:
-                await self._replay(reader, send)
+                await self._replay(reader, ends_at, send)
                 # No `await` since the last comparison with the tail, so the client misses no event.
                 self.tail.add_listener(self.offer)
         finally:
@@ -120,7 +120,7 @@ class EventStream:
             if not self.catching_up[pool]:
                 del self.catching_up[pool]
 
-    async def _replay(self, reader: TopicReader[int], send: Send) -> None:
+    async def _replay(self, reader: TopicReader[int], ends_at: float, send: Send) -> None:
         reader.seek(dict(enumerate(self.vector)))
         sent_at = time.monotonic()
         while self._is_behind_tail() and not self.is_ended:
@@ -132,11 +132,16 @@ class EventStream:
                         event.vector = write_vector(self.vector)
                         await _send(send, _frame(event))
                         sent_at = time.monotonic()
-                        if self.is_ended:
+                        if sent_at >= ends_at or self.is_ended:
                             return
-            if time.monotonic() - sent_at >= HEARTBEAT_SECONDS:
-                await _send(send, _HEARTBEAT)
-                sent_at = time.monotonic()
+            now = time.monotonic()
+            if now >= ends_at:
+                await _send(send, _position(self.vector))
+                return
+            if now - sent_at >= HEARTBEAT_SECONDS:
+                # With its position, because its client may have no event of the filter for long.
+                await _send(send, _position(self.vector))
+                sent_at = now
             positions = await reader.positions()
             self.vector = [max(here, positions[partition]) for partition, here in enumerate(self.vector)]
 
@@ -160,6 +165,10 @@ class EventStream:
 
 def _first_frame(vector: list[int]) -> bytes:
     return b"retry: 2000\nid: %s\n: connected\n\n" % write_vector(vector).encode()
+
+
+def _position(vector: list[int]) -> bytes:
+    return b"id: %s\n: still here\n\n" % write_vector(vector).encode()
 
 
 def _frame(event: StreamedEvent) -> bytes:

@@ -1,12 +1,13 @@
 """Responses of our own: models and problems. Also the security headers of every response."""
 
+import asyncio
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import InternalError
+from gateway.ingress.http.problems import InternalError, Stopping
 from runtime.http.problem import MEDIA_TYPE, Problem
 from runtime.logs import get_log
 
@@ -47,10 +48,18 @@ class ProblemResponse(Response):
         await super().__call__(scope, receive, send)
 
 
-def error_response(scope: Scope, error: Exception) -> Response:
-    """Return the response to a problem, or to an unexpected exception, which is logged."""
+def error_response(scope: Scope, error: Exception | asyncio.CancelledError) -> Response:
+    """Return the response to a problem, to a stop, or to an unexpected exception, which is logged."""
     if isinstance(error, Problem):
         return ProblemResponse(error)
+    if isinstance(error, asyncio.CancelledError):
+        return ProblemResponse(
+            Stopping(
+                "This replica stopped before the request had ended. A read changed nothing; it is unknown whether "
+                "another request did. Send the same request with the same key again: another replica will answer.",
+                retry_after_seconds=1,
+            )
+        )
     get_log().error("ingress.request_failed", request_id=context_of(scope).request_id, exc_info=error)
     detail = "Send the request again. If it fails again, report the requestId to the operators."
     return ProblemResponse(InternalError(detail))

@@ -1,11 +1,13 @@
 """The current state of an authorization and a handoff at Collate. Reads only."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
-from adapters.collate.answers import Answered, Deferred, NotSent, Refused
+from adapters.collate.answers import Answered, Deferred, HoldReason, NotSent, Refused
 from adapters.collate.call_policy import Priority
 from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
@@ -57,6 +59,9 @@ class Situations:
         return UpstreamError(Operation.GET_HANDOFF, handoff)
 
 
+_Read = Callable[[], Coroutine[Any, Any, Situation | UpstreamError]]
+
+
 class SharedSituations:
     """Situations that all viewers share: one read of each authorization in 5 s (docs/decisions/0021-live-reads.md)."""
 
@@ -66,13 +71,30 @@ class SharedSituations:
 
     async def read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
         """Return the situation with this handoff, or with the active one, at most 5 s after it was read."""
-        found = await self._reads.get(authorization_id, lambda: self._situations.read(authorization_id, None, caller))
+        read = partial(self._situations.read, authorization_id, None, caller)
+        found = await self._shared(authorization_id, caller, read)
         if isinstance(found, UpstreamError) or handoff_id is None or handoff_id == found.handoff_id:
             return found
         # The time in the key: the authorization of a kept value must not be older than 5 s either.
-        return await self._reads.get(
-            (authorization_id, handoff_id, found.at), lambda: self._situations.with_handoff(found, handoff_id, caller)
-        )
+        read = partial(self._situations.with_handoff, found, handoff_id, caller)
+        return await self._shared((authorization_id, handoff_id, found.at), caller, read)
+
+    async def _shared(self, key: Hashable, caller: str, read: _Read) -> Situation | UpstreamError:
+        """Return the read of this key. A viewer does not get the deferral of another caller's call."""
+        is_own = False
+
+        def begin() -> Coroutine[Any, Any, Situation | UpstreamError]:
+            nonlocal is_own
+            is_own = True
+            return read()
+
+        found = await self._reads.get(key, begin)
+        if is_own or not isinstance(found, UpstreamError):
+            return found
+        match found.answer:
+            case Deferred(reason=HoldReason.BUDGET):
+                return await self._reads.get((key, caller), read)
+        return found
 
 
 def _was_read(outcome: Situation | UpstreamError) -> bool:

@@ -241,6 +241,12 @@ def settings_of():
 
 
 @pytest.fixture
+def stop_seconds():
+    """The time that requests have after the stop, before the server cancels them."""
+    return 5
+
+
+@pytest.fixture
 def body_seconds():
     """The time that a request has for its body: longer than a busy machine needs."""
     return 60.0
@@ -285,7 +291,9 @@ class QuickAsyncio:
 
 
 @pytest.fixture
-async def ingress(kafka, collate, tmp_path, settings_of, *, limits, body_seconds, eventually, monkeypatch):
+async def ingress(
+    kafka, collate, tmp_path, settings_of, *, stop_seconds, limits, body_seconds, eventually, monkeypatch
+):
     monkeypatch.setattr(uvicorn.server, "asyncio", QuickAsyncio())
     monkeypatch.setattr("gateway.ingress.app.BODY_SECONDS", body_seconds)
     key = new_key()
@@ -334,7 +342,7 @@ async def ingress(kafka, collate, tmp_path, settings_of, *, limits, body_seconds
         tasks = [asyncio.create_task(run) for run in runs]
         protocol = limited_protocol(api_port(connections, components.recorder))
         async with AsyncExitStack() as until_stop:
-            server = serving(components.app, "127.0.0.1", 0, stop_seconds=5, http=protocol)
+            server = serving(components.app, "127.0.0.1", 0, stop_seconds=stop_seconds, http=protocol)
             listening = await until_stop.enter_async_context(server)
             await eventually(
                 lambda: (

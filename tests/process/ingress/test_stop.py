@@ -90,3 +90,20 @@ async def test_unused_connections_close_after_their_time(ingress, eventually):
         assert await kept[0].read() == b""
     for _, writer in (new, kept):
         writer.close()
+
+
+class TestDeadline:
+    @pytest.fixture
+    def stop_seconds(self):
+        return 1
+
+    async def test_a_request_that_the_stop_cancels_gets_a_problem_with_retry_after(self, ingress, collate, eventually):
+        (authorization,) = collate.create("handoff_active")
+        holding = collate.fault("hold", method="POST", path="access-grants$")
+        path = f"/v1/authorizations/{authorization}/handoffs/active/access-grants"
+        asking = asyncio.create_task(ingress.call("POST", path, {"operator": "op-7"}))
+        await eventually(lambda: holding.struck)
+        async with stopping(ingress, eventually):
+            reply = await asking
+        assert (reply.status, reply.json["type"]) == (503, "urn:collate-gateway:problem:stopping")
+        assert reply.headers["retry-after"] == "1"

@@ -300,6 +300,16 @@ class TestLife:
     async def test_a_stream_ends_after_its_life(self, connect):
         assert await (await connect()).frame() == ("stream.ended", {"reason": "renew"})
 
+    @pytest.mark.parametrize(("query", "read"), [("", [1]), ("?authorizationId=auth_9", [])], ids=["all", "none"])
+    async def test_a_stream_that_catches_up_ends_too_and_resumes_where_it_was(self, kafka, connect, *, query, read):
+        for sequence in range(1, 11):
+            kafka.publish(opened(sequence))
+        stream = await connect(query, last_id=".".join(["0"] * 12))
+        received = [await stream.sequence() for _ in read]
+        assert received == read
+        assert await stream.frame() == ("stream.ended", {"reason": "renew"})
+        assert stream.last_id.partition(".")[0] == str(len(read) or 10)
+
 
 class TestBounds:
     @pytest.fixture

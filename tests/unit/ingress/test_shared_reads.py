@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from adapters.collate.answers import Answered
+from adapters.collate.answers import Answered, Deferred, HoldReason
+from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.shared_reads import SHARED_SECONDS, SharedReads
 
@@ -95,3 +96,28 @@ async def test_neither_part_of_a_situation_with_an_earlier_handoff_is_older_than
         await asyncio.sleep(SHARED_SECONDS - 1)
         found = await situations.read("auth_1", "mhand_1", "intake")
         assert datetime.fromtimestamp(clock(), UTC) - found.at <= timedelta(seconds=SHARED_SECONDS)
+
+
+async def test_the_deferral_of_one_callers_call_is_no_answer_to_the_other_viewers():
+    class Collate:
+        def __init__(self, reason):
+            self.reason, self.callers = reason, []
+
+        async def get_authorization(self, authorization_id, *, caller, **_):
+            self.callers.append(caller)
+            await asyncio.sleep(1)
+            if caller == "greedy":
+                return Deferred(5.0, self.reason)
+            return Answered(200, SimpleNamespace(id=authorization_id, active_handoff_id=None), b"")
+
+    async def read_all(collate):
+        situations = SharedSituations(Situations(collate))
+        viewers = ["greedy", "people:ann", "people:ann", "people:bob"]
+        found = await asyncio.gather(*(situations.read("auth_1", None, viewer) for viewer in viewers))
+        return [isinstance(one, UpstreamError) for one in found]
+
+    of_turn, of_all = Collate(HoldReason.BUDGET), Collate(HoldReason.BREAKER)
+    assert await read_all(of_turn) == [True, False, False, False]
+    assert of_turn.callers == ["greedy", "people:ann", "people:bob"]
+    assert await read_all(of_all) == [True] * 4
+    assert of_all.callers == ["greedy"], "an open breaker defers the calls of all"
