@@ -37,15 +37,20 @@ class CommandPosition:
 
 @dataclass(frozen=True, slots=True)
 class CommandFound:
-    """The result of CommandById. `is_awaited`: the projector has not reached the command yet."""
+    """The result of CommandById. `is_awaited`: the projector has not reached the command yet.
+
+    `behind`: the records that the projector had not read at its last report, `ago_seconds` before; None without one.
+    """
 
     status: CommandStatus | None
     is_awaited: bool = False
+    behind: int | None = None
+    ago_seconds: float = 0.0
 
 
 # The calls of a command that has not ended, the newest first. A timeline is read backwards from its end.
 _COMMAND = """
-SELECT c.*, p.next_offset, a.attempts
+SELECT c.*, p.next_offset, a.attempts, pulse.behind, extract(epoch FROM now() - pulse.at)::float AS ago_seconds
 FROM (SELECT 1) one
 LEFT JOIN commands c ON c.command_id = %(command_id)s
 LEFT JOIN LATERAL (
@@ -57,6 +62,7 @@ LEFT JOIN LATERAL (
     ) t
 ) a ON c.shown_status IN ('waiting', 'dead_lettered')
 LEFT JOIN progress p ON p.topic = 'commands' AND p.partition = %(partition)s
+LEFT JOIN pulse ON true
 """
 
 
@@ -73,10 +79,11 @@ class CommandById:
         row = await fetch_one(
             connection, _COMMAND, command_id=self.command_id, partition=partition, attempts=MAX_ATTEMPTS
         )
+        behind, ago_seconds = row["behind"], row["ago_seconds"] or 0.0
         if row["command_id"] is not None:
-            return CommandFound(command_status(row))
-        next_offset = row["next_offset"] or 0
-        return CommandFound(None, is_awaited=self.at is not None and self.at.offset >= next_offset)
+            return CommandFound(command_status(row), behind=behind, ago_seconds=ago_seconds)
+        is_awaited = self.at is not None and self.at.offset >= (row["next_offset"] or 0)
+        return CommandFound(None, is_awaited, behind, ago_seconds)
 
 
 @dataclass(frozen=True, slots=True)

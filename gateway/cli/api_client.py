@@ -4,7 +4,7 @@ No other module of the command line imports the client.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -62,9 +62,10 @@ class GatewayUnavailable(Exception):
 class RequestRejected(Exception):
     """The gateway rejected the request, and a retry cannot succeed; `slug` identifies the problem."""
 
-    def __init__(self, slug: str, message: str) -> None:
+    def __init__(self, slug: str, message: str, members: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.slug = slug
+        self.members = members or {}
 
 
 class ApiClient:
@@ -120,7 +121,7 @@ class ApiClient:
         except GatewayProblem as problem:
             if is_retried(problem):
                 raise GatewayUnavailable(_text_of(problem)) from problem
-            raise RequestRejected(problem.slug, _text_of(problem)) from problem
+            raise RequestRejected(problem.slug, _text_of(problem), problem.members) from problem
         except ValueError as unsendable:
             fail(Exit.USAGE, f"the key cannot be sent: {unsendable}")
 

@@ -52,7 +52,14 @@ class Reads:
             return respond(request, result.status)
         if result.is_awaited:
             return respond(request, CommandStatus(command_id=command_id, status="accepted"))
-        raise NotFound("Command not found: it does not exist, belongs to another caller, or has expired.")
+        # The same for another caller's command: the answer must not show that it exists.
+        behind, ago_seconds = result.behind, round(max(0.0, result.ago_seconds), 1)
+        late = f"{ago_seconds} s ago the projector had {behind} records still to read"
+        raise NotFound(
+            "Command not found: it does not exist, belongs to another caller, or has expired. Or it was just accepted: "
+            f"{'the projector has not reported yet' if behind is None else late}.",
+            members={} if behind is None else {"behind": behind, "agoSeconds": ago_seconds},
+        )
 
     async def authorization(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}."""

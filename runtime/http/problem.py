@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,7 +41,7 @@ class Problem(Exception):
         retry_after_seconds: float | None = None,
         headers: dict[str, str] | None = None,
         close: bool = False,
-        members: dict[str, str | bool | int] | None = None,
+        members: Mapping[str, str | float] | None = None,
     ) -> None:
         """`detail` says what to do next. `close` ends the connection, because a part of the body is unread."""
         super().__init__(detail)

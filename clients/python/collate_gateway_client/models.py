@@ -69,6 +69,10 @@ class AccessProblemDetails(TypedDict):
     """The errors in the request."""
     kept: NotRequired[Kept]
     """For a command with status 503: whether this try may be in Kafka."""
+    behind: NotRequired[int]
+    """For a command that is not found: the records that the projector had not read."""
+    agoSeconds: NotRequired[float]
+    """How long before the answer the projector reported `behind`."""
     reason: NotRequired[str]
     """For a live call: the reason, for programs."""
     handoffId: NotRequired[str]
@@ -524,6 +528,10 @@ class ProblemDetails(TypedDict):
     """The errors in the request."""
     kept: NotRequired[Kept]
     """For a command with status 503: whether this try may be in Kafka."""
+    behind: NotRequired[int]
+    """For a command that is not found: the records that the projector had not read."""
+    agoSeconds: NotRequired[float]
+    """How long before the answer the projector reported `behind`."""
     reason: NotRequired[str]
     """For a live call: the reason, for programs."""
     handoffId: NotRequired[str]

@@ -1093,6 +1093,10 @@ export interface components {
             errors?: components["schemas"]["ProblemFault"][];
             /** @description For a command with status 503: whether this try may be in Kafka. */
             kept?: components["schemas"]["Kept"];
+            /** @description For a command that is not found: the records that the projector had not read. */
+            behind?: number;
+            /** @description How long before the answer the projector reported `behind`. */
+            agoSeconds?: number;
             /** @description For a live call: the reason, for programs. */
             reason?: string;
             /** @description For a live call: the handoff's id. */
@@ -2694,6 +2698,10 @@ export interface components {
             errors?: components["schemas"]["ProblemFault"][];
             /** @description For a command with status 503: whether this try may be in Kafka. */
             kept?: components["schemas"]["Kept"];
+            /** @description For a command that is not found: the records that the projector had not read. */
+            behind?: number;
+            /** @description How long before the answer the projector reported `behind`. */
+            agoSeconds?: number;
             /** @description For a live call: the reason, for programs. */
             reason?: string;
             /** @description For a live call: the handoff's id. */

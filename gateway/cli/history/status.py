@@ -1,18 +1,32 @@
 """`gateway status`: the state of a command."""
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.api_client import DEFAULT_URL, KeyFile, Url, connected, models, operations
+from gateway.cli.api_client import (
+    DEFAULT_URL,
+    ApiClient,
+    Call,
+    KeyFile,
+    RequestRejected,
+    Url,
+    connected,
+    models,
+    operations,
+)
 from gateway.cli.formatting import console, local_time, with_local_times
 from gateway.cli.terminal import AsJson, print_json
 
 CommandArgument = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId from a 202 response.")]
+
+_MOST_SECONDS: Final = 10
+_PAUSE_SECONDS: Final = 0.5
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,9 +44,12 @@ def status(
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the state of a command: accepted, waiting, dead-lettered or finished, with reason and outcome."""
+    """Show the state of a command: accepted, waiting, dead-lettered or finished, with reason and outcome.
+
+    Waits up to 10 s while the read model may not have the command yet.
+    """
     with connected(url, key_file) as gateway:
-        found = gateway.read(operations.read_command(command, {"at": at}))
+        found = _found(gateway, operations.read_command(command, {"at": at}))
     if as_json:
         print_json(found)
         return
@@ -40,6 +57,23 @@ def status(
     for name, value in shown_status(found):
         rows.add_row(Text(name, "bold"), Text(value, overflow="fold"))
     console().print(rows)
+
+
+def _found(gateway: ApiClient, call: Call[models.CommandStatus]) -> models.CommandStatus:
+    """Read the status; wait until the projector reports that it has read everything since this verb began."""
+    begun, says_so = time.monotonic(), False
+    while True:
+        try:
+            return gateway.read(call)
+        except RequestRejected as rejection:
+            waited, ago = time.monotonic() - begun, rejection.members.get("agoSeconds")
+            has_read_all = rejection.members.get("behind") == 0 and isinstance(ago, int | float) and ago < waited
+            if rejection.slug != "not-found" or has_read_all or waited >= _MOST_SECONDS:
+                raise
+            if not says_so:
+                typer.echo(f"gateway: {rejection}\ngateway: waiting up to {_MOST_SECONDS} s for it …", err=True)
+            says_so = True
+        time.sleep(_PAUSE_SECONDS)
 
 
 def shown_status(found: models.CommandStatus) -> Iterator[tuple[str, str]]:

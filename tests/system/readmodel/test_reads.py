@@ -96,6 +96,7 @@ async def test_a_command_is_readable_from_its_202_on(gateway, collate, eventuall
     assert await status_of(http, location) == {"commandId": command, "status": "accepted"}
     unknown = await http.get(f"/v1/commands/{command}")
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:collate-gateway:problem:not-found")
+    assert "has not reported yet" in unknown.json()["detail"]
 
     await gateway.start("projector")
     await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
@@ -103,6 +104,8 @@ async def test_a_command_is_readable_from_its_202_on(gateway, collate, eventuall
     await eventually(lambda: _is(http, location, "finished", outcome="applied", metadata={"case": "c-7"}), within=30)
     missing = await http.get(f"/v1/commands/{uuid.uuid4()}?{location.partition('?')[2]}")
     assert missing.status_code == 404
+    assert missing.json()["behind"] >= 0
+    assert missing.json()["agoSeconds"] >= 0.0
 
 
 async def _is(http, location, status, **facts):

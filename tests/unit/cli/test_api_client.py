@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -175,6 +176,36 @@ def test_a_decision_is_about_the_number_that_the_operator_names(ingress):
     assert json.loads(ingress.bodies[-1])["redrive"] == 0
     assert run(*verb, "c-2", "--number", "0").exit_code == 2
     assert len(ingress.bodies) == 2
+
+
+def not_found(**members):
+    return 404, PROBLEM | {"type": "urn:collate-gateway:problem:not-found", "detail": "Not here."} | members, {}
+
+
+FOUND = (200, {"commandId": "c-1", "status": "accepted"}, {})
+
+
+@pytest.mark.parametrize(
+    ("answers", "exit_code", "requests"),
+    [
+        pytest.param([not_found(behind=7, agoSeconds=0.1), not_found(), FOUND], 0, 3, id="late"),
+        pytest.param([not_found(behind=0, agoSeconds=3.0), FOUND], 0, 2, id="reported before the verb began"),
+        pytest.param(
+            [not_found(behind=0, agoSeconds=3.0), not_found(behind=0, agoSeconds=0.1), FOUND], 1, 2, id="none"
+        ),
+        pytest.param([not_found(behind=7, agoSeconds=0.1)], 1, 5, id="too late"),
+        pytest.param([(404, PROBLEM, {}), FOUND], 1, 1, id="another problem"),
+    ],
+)
+def test_a_status_waits_for_the_read_model_and_says_so(ingress, monkeypatch, answers, exit_code, requests):
+    clock = iter(range(100))
+    monkeypatch.setattr(
+        "gateway.cli.history.status.time", SimpleNamespace(monotonic=lambda: next(clock) * 2.0, sleep=id)
+    )
+    ingress.answers = answers
+    ended = run("status", "c-1", "--url", ingress.url)
+    assert (ended.exit_code, len(ingress.requests)) == (exit_code, requests)
+    assert ended.stderr.count("waiting up to 10 s") == (requests > 1)
 
 
 def test_a_wait_of_the_operator_is_sent_to_the_gateway(ingress):
