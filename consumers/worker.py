@@ -86,8 +86,9 @@ async def work(settings: Settings, process: Process) -> None:
     topics = catalogue(settings.topics.prefix)
     process.health.expect("kafka", "topics", "partitions")
     wanted = wanted_topics(topics, settings.topics, settings.watch.forget_after)
-    away = process.metrics.process.kafka_away
-    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away):
+    if not await wait_for_topics(
+        settings.kafka, wanted, process.health, process.stop, process.log, metrics=process.metrics.process
+    ):
         return
     await log_exposure(settings, "worker", process.log)
     if (problem := await find_group_problem(settings, process.log)) is not None:
@@ -238,6 +239,8 @@ async def _report_health(engine: Engine, process: Process) -> None:
             problem = kafka_problem(engine)
             process.health.set("kafka", "waiting" if problem else "ok", problem)
             process.metrics.process.kafka_away.set(is_kafka_away(engine))
+            if engine.surplus_partitions:
+                process.metrics.process.surplus_partitions.set(engine.surplus_partitions)
             # A worker that starts joins its group for some seconds: that is no outage yet.
             if not process.stop.is_set() and (engine.is_joined or engine.contact.is_away(steady())):
                 outage.report(problem or None)

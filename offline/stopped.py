@@ -1,7 +1,7 @@
 """What the offline tools need before they read: no process of the group, every topic, and no open transaction."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 
 from adapters.kafka.cluster import KafkaCluster
 from adapters.kafka.topic_copy import Extent, extents_of
@@ -42,19 +42,16 @@ async def find_all(cluster: KafkaCluster, topics: Topics) -> dict[str, FoundTopi
     return found
 
 
-async def settled_extents(
-    kafka: KafkaSettings, topics: Topics, partitions: Mapping[str, int], growing: Collection[str] = ()
-) -> dict[str, list[Extent]]:
-    """Return the extents by role, once no transaction is open; topics in `growing` have none, and may still grow."""
+async def settled_extents(kafka: KafkaSettings, topics: Topics, partitions: int) -> dict[str, list[Extent]]:
+    """Return the extents by role, once no transaction is open. `commands` has none, and may still grow."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + TRANSACTIONS_WITHIN_SECONDS
-    counts = {topic.name: partitions[topic.role] for topic in topics}
+    counts = {topic.name: partitions for topic in topics}
     while True:
         found = await extents_of(kafka, counts, committed=True)
         every_record = await extents_of(kafka, counts, committed=False)
-        if all(found[topic.name] == every_record[topic.name] for topic in topics if topic.role not in growing):
+        if all(found[topic.name] == every_record[topic.name] for topic in topics if topic.role != "commands"):
             return {topic.role: found[topic.name] for topic in topics}
         if loop.time() > deadline:
-            writers = "worker" if growing else "process"
-            raise OfflineRefused(f"a transaction is open, or records arrive: stop every {writers}, then run again")
+            raise OfflineRefused("a transaction is open, or records arrive: stop every worker, then run again")
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -1,7 +1,7 @@
-"""Reads whole partitions up to known ends, and writes records with their own timestamps: the I/O of a migration."""
+"""Reads whole partitions up to known ends, and writes records with their own timestamps: the I/O of a rebuild."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -31,7 +31,7 @@ class Extent(NamedTuple):
 
 
 class SourceRecord(TopicRecord, Protocol):
-    """The fields of a record that a migration or a rebuild reads."""
+    """The fields of a record that a rebuild reads."""
 
     @property
     def partition(self) -> int: ...  # noqa: D102 - see the class
@@ -40,18 +40,13 @@ class SourceRecord(TopicRecord, Protocol):
 
 
 async def read_partitions(
-    kafka: KafkaSettings,
-    topic: str,
-    extents: Mapping[int, Extent],
-    wanted: Callable[[], frozenset[int]],
-) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord], bool]]:
-    """Read partitions between two offsets; return the partition, its next records, and whether its end is reached.
+    kafka: KafkaSettings, topic: str, extents: Mapping[int, Extent]
+) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
+    """Read partitions between two offsets; return the partition and its next records.
 
-    `wanted` names the partitions to read next. Raises KafkaFailure, and TimeoutError if no record arrives for a minute.
+    Raises KafkaFailure, and TimeoutError if no record arrives for a minute.
     """
     left = {number: end for number, (begin, end) in extents.items() if begin < end}
-    for number in extents.keys() - left.keys():
-        yield number, (), True
     if not left:
         return
     consumer = groupless_consumer(kafka, reset="none")
@@ -61,19 +56,19 @@ async def read_partitions(
         consumer.assign([TopicPartition(topic, number) for number in left])
         for number in left:
             consumer.seek(TopicPartition(topic, number), extents[number][0])
-        async for found in _read(consumer, topic, left, wanted):
+        async for found in _read(consumer, topic, left):
             yield found
     finally:
         await bounded_stop(consumer)
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, topic: str, left: dict[int, int], wanted: Callable[[], frozenset[int]]
-) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord], bool]]:
+    consumer: AIOKafkaConsumer, topic: str, left: dict[int, int]
+) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
     loop = asyncio.get_running_loop()
     moved_at = loop.time()
     while left:
-        partitions = [TopicPartition(topic, number) for number in wanted() & left.keys()]
+        partitions = [TopicPartition(topic, number) for number in left]
         async with asyncio.timeout(CALL_SECONDS):
             batches = await consumer.getmany(*partitions, timeout_ms=POLL_MILLISECONDS, max_records=MAX_RECORDS)
         for partition in partitions:
@@ -85,7 +80,7 @@ async def _read(
                 moved_at = loop.time()
                 if is_ended:
                     del left[number]
-                yield number, records, is_ended
+                yield number, records
         if loop.time() - moved_at > STALLED_SECONDS:
             raise TimeoutError(f"no record of {topic} arrived for {STALLED_SECONDS:.0f} s")
 

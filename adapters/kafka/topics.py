@@ -34,13 +34,17 @@ class WantedTopic:
 
 @dataclass(frozen=True, slots=True)
 class FoundTopic:
-    """The properties of an existing topic. `config` is None without permission; `own` are the keys set on the topic."""
+    """The properties of an existing topic. `config` is None without permission; `own` are the keys set on the topic.
+
+    `misplaced`: partition and offset of the first record in a partition that the gateway does not use.
+    """
 
     partitions: int
     replication: int
     config: Mapping[str, str] | None
     own: frozenset[str] = frozenset()
     id: str = ""
+    misplaced: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,15 @@ class Difference:
                 return "`gateway topics apply` creates it"
             case "alter", _:
                 return "`gateway topics apply` sets it"
+            case _, "partitions" if int(self.found) > int(self.wanted):
+                return "Kafka cannot remove partitions; the gateway uses the first ones and leaves the others empty"
             case _, "partitions":
                 return (
-                    "never add partitions to a topic in use; set GATEWAY_TOPICS__PARTITIONS to the count of all five "
-                    "topics, or delete the topic while it is empty and run `gateway topics apply`"
+                    "set GATEWAY_TOPICS__PARTITIONS to the count of all five topics, or delete the topic while it is "
+                    "empty and run `gateway topics apply`"
                 )
+            case _, "first record of a surplus partition":
+                return "another program wrote it; see docs/operations.md#partitions-were-added"
             case _, "id":
                 return (
                     "the topic was deleted and created again, and the worker stops these partitions; see "
@@ -145,7 +153,11 @@ def _differences(wanted: WantedTopic, found: FoundTopic) -> list[Difference]:
         differences.append(Difference(wanted.name, aspect, str(want), str(have), remedy, fatal))
 
     if found.partitions != wanted.partitions:
-        add("partitions", wanted.partitions, found.partitions, "by hand", fatal=True)
+        is_short = found.partitions < wanted.partitions
+        add("partitions", wanted.partitions, found.partitions, "by hand", fatal=is_short)
+    if found.misplaced is not None:
+        place = "partition {} at offset {}".format(*found.misplaced)
+        add("first record of a surplus partition", "absent", place, "by hand", fatal=True)
     if found.replication != wanted.replication:
         add(
             "replication",

@@ -6,12 +6,12 @@ Missing topics are awaited; wrong topics end the process.
 import asyncio
 from collections.abc import Iterable
 
-from prometheus_client import Gauge
-
 from adapters.kafka.cluster import KafkaAway, TopicRequestRejected, open_cluster
+from adapters.kafka.surplus_partitions import find_misplaced
 from adapters.kafka.topics import Difference, FoundTopic, TopicsWrong, WantedTopic, compare
 from runtime.health import Health
 from runtime.logs import Log
+from runtime.metrics import ProcessMetrics
 from runtime.settings import KafkaSettings
 
 _KAFKA, _TOPICS = "kafka", "topics"
@@ -24,25 +24,25 @@ async def wait_for_topics(
     stop: asyncio.Event,
     log: Log,
     *,
-    kafka_away: Gauge | None = None,
+    metrics: ProcessMetrics | None = None,
     every_seconds: float = 3.0,
 ) -> bool:
     """Wait until Kafka responds and every topic exists; return False if `stop` is set first.
 
-    Updates the health components "kafka" and "topics", and the gauge `kafka_away`. Raises TopicsWrong, with all fatal
+    Updates the health components "kafka" and "topics", and the gauges of Kafka. Raises TopicsWrong, with all fatal
     differences, if an existing topic would break a promise.
     """
 
     def show(problem: str | None) -> None:
         health.set(_KAFKA, "ok" if problem is None else "waiting", problem or "")
-        if kafka_away is not None:
-            kafka_away.set(problem is not None)
+        if metrics is not None:
+            metrics.kafka_away.set(problem is not None)
 
     health.expect(_KAFKA, _TOPICS)
     while not stop.is_set():
         try:
             async with open_cluster(kafka) as cluster:
-                found = await cluster.find_topics(topic.name for topic in wanted)
+                found = await find_misplaced(kafka, wanted, await cluster.find_topics(topic.name for topic in wanted))
         except KafkaAway as away:
             show(str(away))
             log.warning("kafka.broker_waiting", reason=str(away), retry_seconds=every_seconds)
@@ -53,6 +53,9 @@ async def wait_for_topics(
         else:
             show(None)
             if _all_present(wanted, found, health, log, every_seconds):
+                if metrics is not None:
+                    surplus = max(found[topic.name].partitions - topic.partitions for topic in wanted)
+                    metrics.surplus_partitions.set(surplus)
                 return True
         await _pause(stop, every_seconds)
     return False

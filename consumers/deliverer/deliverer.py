@@ -69,8 +69,9 @@ async def work(settings: "DelivererProcessSettings", process: Process) -> None:
         raise SubscriptionsRefused([f"{path}: {error}"]) from None
     process.health.expect("kafka", "topics", "subscriptions")
     events = wanted_topics([catalogue(settings.topics.prefix).events], settings.topics)
-    away = process.metrics.process.kafka_away
-    if not await wait_for_topics(settings.kafka, events, process.health, process.stop, process.log, kafka_away=away):
+    if not await wait_for_topics(
+        settings.kafka, events, process.health, process.stop, process.log, metrics=process.metrics.process
+    ):
         return
     await log_exposure(settings, "deliverer", process.log)
     tune_gc()

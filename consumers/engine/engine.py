@@ -71,6 +71,7 @@ class Engine:
         self.is_joined = False
         self.is_rebalancing = False
         self.is_topic_missing = False
+        self.surplus_partitions = 0  # somebody added them to the topic; nothing reads them
         self.looped_at = time.monotonic()
         self.limiter = ConcurrencyLimiter(settings.concurrency)
         self.detail = "starting"
@@ -83,7 +84,7 @@ class Engine:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then drain and return.
 
-        Raises PartitionCountChanged if the topic's number of partitions differs from the settings.
+        Raises PartitionCountChanged if the topic has fewer partitions than the settings say.
         """
         failures = 0
         while not stop.is_set():
@@ -275,16 +276,23 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         generation = self._membership.assigned()
         sources = {source.partition: source for source in assigned}
         log.info("engine.partitions_assigned", partitions=sorted(sources), generation=generation.number)
-        count = len(self._consumer.partitions_for_topic(engine.settings.topic) or ())
+        count, wanted = (
+            len(self._consumer.partitions_for_topic(engine.settings.topic) or ()),
+            engine.settings.partitions,
+        )
         # Without a topic the group assigns nothing; it rebalances when the topic exists again.
         engine.is_topic_missing = not count
-        if count and count != engine.settings.partitions:
+        if 0 < count < wanted:
             self.failure = PartitionCountChanged(
-                f"topic {engine.settings.topic} has {count} partitions, the settings say {engine.settings.partitions}. "
-                "The number of partitions cannot change: restore the topic, or move to new topics"
+                f"topic {engine.settings.topic} has {count} partitions, the settings say {wanted}: restore the topic"
             )
             self._consumer.pause(*sources.values())
             return
+        engine.surplus_partitions = max(0, count - wanted)
+        for number in [number for number in sources if number >= wanted]:
+            surplus = sources.pop(number)
+            self._consumer.pause(surplus)
+            self._consumer.seek(surplus, 0)  # else aiokafka asks the group for an offset that it never gets
         for number in [number for number in engine.partitions if number not in sources]:
             engine.partitions[number].close()
             engine.forget(number)

@@ -33,8 +33,9 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     process.health.expect("kafka", "topics", DATABASE, CAUGHT_UP)
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics((getattr(topics, role) for role in TOPICS), settings.topics)
-    away = process.metrics.process.kafka_away
-    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away):
+    if not await wait_for_topics(
+        settings.kafka, wanted, process.health, process.stop, process.log, metrics=process.metrics.process
+    ):
         return
     await log_exposure(settings, "projector", process.log)
     payers = PayerLabels(settings.admin.payer_labels)

@@ -37,8 +37,9 @@ async def work(settings: ProcessSettings, process: Process) -> None:
     process.health.expect("kafka", "topics", DATABASE, CAUGHT_UP)
     topics = catalogue(settings.topics.prefix)
     wanted = wanted_topics((getattr(topics, role) for role in TOPICS), settings.topics)
-    away = process.metrics.process.kafka_away
-    if not await wait_for_topics(settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away):
+    if not await wait_for_topics(
+        settings.kafka, wanted, process.health, process.stop, process.log, metrics=process.metrics.process
+    ):
         return
     async with open_source(settings.kafka, topics, settings.topics.partitions) as source:
         beginnings, ends = await source.beginnings(), await source.ends()

@@ -1,4 +1,4 @@
-"""`gateway topics`: compares the topics with the required ones, creates and migrates them, prints ACL commands."""
+"""`gateway topics`: compares the topics with the required ones, creates them, prints ACL commands."""
 
 import os
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.kafka.acls import Process, acl_commands, acl_script, required_access
+from adapters.kafka.surplus_partitions import find_misplaced
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compare_when_visible, wanted_topics
 from gateway.cli.all_topics import all_topics
-from gateway.cli.migration import command
 from gateway.cli.rebuild import command as rebuild_command
 from gateway.cli.terminal import AsOneJson, print_json, run_with_kafka
 from runtime.exits import Exit
@@ -27,7 +27,6 @@ def add_to(app: typer.Typer) -> None:
     group.command()(plan)
     group.command(name="apply")(apply_plan)
     group.command()(acls)
-    command.add_to(group)
     rebuild_command.add_to(group)
     app.add_typer(group, name="topics", rich_help_panel="Installation")
 
@@ -112,7 +111,8 @@ async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
 
     wanted = _wanted(settings)
     async with open_cluster(settings.kafka) as cluster:
-        found = await cluster.find_topics(topic.name for topic in wanted)
+        shown = await cluster.find_topics(topic.name for topic in wanted)
+        found = await find_misplaced(settings.kafka, wanted, shown)
     differences = compare(wanted, found)
     try:
         return differences + await id_differences(settings.kafka, catalogue(settings.topics.prefix), found)

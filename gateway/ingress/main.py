@@ -124,9 +124,8 @@ async def work(settings: Settings, process: Process) -> None:
             process.watch("http", listening.task)
             process.log.info("ingress.listening", url=listening.url, callers=len(callers.current))
             wanted = wanted_topics((topics.commands, topics.events, topics.dead_letters), settings.topics)
-            away = process.metrics.process.kafka_away
             if not await wait_for_topics(
-                settings.kafka, wanted, process.health, process.stop, process.log, kafka_away=away
+                settings.kafka, wanted, process.health, process.stop, process.log, metrics=process.metrics.process
             ):
                 return
             await log_exposure(settings, "ingress", process.log)

@@ -170,20 +170,17 @@ async def has_progress(known: RebuildInput, number: int) -> bool:
 async def progress_records(kafka: KafkaSettings, topic: str, extents: Mapping[int, Extent]) -> dict[int, bytes]:
     """Return the value of the newest progress record in each of these partitions of `state`. Raises KafkaFailure."""
     found: dict[int, bytes | None] = {}
-    left = set(extents)
-    async for number, records, is_ended in read_partitions(kafka, topic, extents, lambda: frozenset(left)):
+    async for number, records in read_partitions(kafka, topic, extents):
         for record in records:
             if record.key == PROGRESS_KEY:
                 found[number] = record.value
-        if is_ended:
-            left.discard(number)
     return {number: value for number, value in found.items() if value is not None}
 
 
 async def _records(known: RebuildInput, role: str, number: int) -> AsyncIterator[SourceRecord]:
     topic = next(one for one in known.topics if one.role == role)
     extents = {number: known.extents[role][number]}
-    async for _, records, _ in read_partitions(known.kafka, topic.name, extents, lambda: frozenset(extents)):
+    async for _, records in read_partitions(known.kafka, topic.name, extents):
         for record in records:
             yield record
 

@@ -99,8 +99,7 @@ class Rebuild:
         await fence(
             self._known.kafka, (transactional_id(self._group, commands, number) for number in range(self._partitions))
         )
-        partitions = {topic.role: self._partitions for topic in self._known.topics}
-        return await settled_extents(self._known.kafka, self._known.topics, partitions, growing={"commands"})
+        return await settled_extents(self._known.kafka, self._known.topics, self._partitions)
 
 
 async def _write(writer: RecordWriter, number: int, output: Output) -> None:

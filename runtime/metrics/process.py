@@ -14,6 +14,9 @@ class ProcessMetrics(MetricGroup):
         ("part",),
     )
     kafka_away = gauge("kafka_away", "1 while Kafka is unreachable, else 0.")
+    surplus_partitions = gauge(
+        "surplus_partitions", "Partitions that somebody added to a topic, and that the gateway does not use."
+    )
     loop_delay_seconds = histogram(
         "loop_delay_seconds", "Delay of the event loop; more than a few milliseconds means overload."
     )

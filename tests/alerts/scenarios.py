@@ -271,6 +271,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         140,
     ),
     Scenario("CollateGatewayKafkaAway", {sample("kafka_away"): gauge(1)}, BEGINS + 3, 119, 121),
+    Scenario("CollateGatewayTopicGrew", {sample("surplus_partitions"): gauge(4)}, BEGINS + 6, 119, 121),
     Scenario(
         "CollateGatewayDatabaseAway", {sample("database_away", "", "projector-0"): gauge(1)}, BEGINS + 6, 119, 121
     ),

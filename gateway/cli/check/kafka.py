@@ -7,6 +7,7 @@ from adapters.kafka.acls import AclOperation, Process, ResourceAccess, required_
 from adapters.kafka.cluster import KafkaAway, KafkaDenied, TopicRequestRejected, open_cluster
 from adapters.kafka.exposure import excess_access, names_of, unencrypted
 from adapters.kafka.group_owner import problem_of_group
+from adapters.kafka.surplus_partitions import find_misplaced
 from adapters.kafka.topics import Difference, FoundTopic, WantedTopic, compare, wanted_topics
 from gateway.cli.all_topics import all_topics
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok, skipped
@@ -22,7 +23,8 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
         async with open_cluster(settings.kafka) as cluster:
             needed = _needs(settings, process)
             wanted = _wanted(settings, process, needed)
-            found = await cluster.find_topics(topic.name for topic in wanted)
+            shown = await cluster.find_topics(topic.name for topic in wanted)
+            found = await find_misplaced(settings.kafka, wanted, shown)
             yield ok("kafka", f"{','.join(settings.kafka.bootstrap)} by {_how(settings.kafka)}")
             if (problem := unencrypted(settings)) is not None:
                 yield differs("kafka", problem)

@@ -26,10 +26,9 @@ async def rebuild(
     async with open_cluster(settings.kafka) as cluster:
         await await_no_members(cluster, settings.worker, report)
         found = await find_all(cluster, topics)
-        counts = {one.partitions for one in found.values()}
-        if len(counts) > 1:
-            raise OfflineRefused("the topics have different numbers of partitions: see `gateway topics plan`")
-        partitions = counts.pop()
+        partitions = settings.topics.partitions
+        if any(one.partitions < partitions for one in found.values()):
+            raise OfflineRefused("a topic has too few partitions: see `gateway topics plan`")
         topic_id = found[topics.commands.name].id
         committed = await cluster.committed_offsets(group, topics.commands.name, partitions)
     copies = {number: GroupCopy(*one) for number, one in committed.items()}

@@ -65,16 +65,24 @@ async def test_a_partition_count_that_differs_from_the_settings_is_rejected(labo
                 await running.task
 
 
-async def test_a_topic_that_grows_ends_the_engine_before_a_key_moves(laboratory):
-    async with laboratory.engine(fails=True) as running:
+async def test_a_topic_that_grows_is_used_in_its_first_partitions(laboratory):
+    async with laboratory.engine() as running:
         await laboratory.append("key", Task("0"))
         await laboratory.all_finished()
         await laboratory.admin.create_partitions({laboratory.orders.commands: NewPartitions(6)})
         (partition, *_) = running.engine.partitions.values()
         await partition._consumer._client.force_metadata_update()
-        with pytest.raises(PartitionCountChanged, match="has 6 partitions, the settings say 4"):
-            async with within(15):
-                await asyncio.shield(running.task)
+        await until(lambda: running.engine.surplus_partitions == 2, within=30)
+        await until(lambda: running.owns(4))
+        for number in range(1, 9):
+            await laboratory.append(f"key-{number}", Task(f"{number}"), partition=number % 4)
+        await laboratory.all_finished()
+    async with laboratory.engine() as again:
+        await until(lambda: again.owns(4))
+        assert again.engine.surplus_partitions == 2
+        await laboratory.append("key-4", Task("9"), partition=0)
+        await laboratory.all_finished()
+    assert await laboratory.violations() == []
 
 
 async def have_offsets(laboratory):

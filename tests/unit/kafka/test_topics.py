@@ -65,11 +65,13 @@ def difference_of(**changes):
     return difference
 
 
-@pytest.mark.parametrize("partitions", [1, 11, 24])
-async def test_another_number_of_partitions_is_fatal_and_never_changed(partitions):
+@pytest.mark.parametrize(
+    ("partitions", "fatal", "advice"), [(1, True, "set"), (11, True, "set"), (24, False, "Kafka cannot remove")]
+)
+async def test_fewer_partitions_are_fatal_more_are_left_alone_and_none_are_changed(partitions, fatal, advice):
     difference = difference_of(partitions=partitions)
-    assert difference.fatal
-    assert str(difference).startswith(f"topic t.state: partitions is {partitions}, must be 12: never add partitions")
+    assert difference.fatal is fatal
+    assert str(difference).startswith(f"topic t.state: partitions is {partitions}, must be 12: {advice}")
     admin = Admin()
     assert await apply(admin, WANTED, [difference]) == [difference]
     assert (admin.created, admin.altered) == ([], {})

@@ -1,1 +1,0 @@
-"""`gateway topics migrate`."""
