@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapters.collate.call_policy import Slowdown
+from adapters.collate.call_policy import make_slowdowns
 from adapters.collate.client import CollateClient
 from adapters.collate.open_client import open_client
 from adapters.kafka.clients import connection
@@ -149,7 +149,7 @@ def _handler(
         chance,
         Cadence.of(settings.watch),
         rules,
-        Slowdown(settings.watch.longest_stretch),
+        make_slowdowns(settings.watch.longest_stretch),
         settings.worker.command_max_age.total_seconds(),
     )
     context = ApplierContext(

@@ -1,9 +1,9 @@
 """The policy for calls to Collate: which call starts now, which waits for its turn, and which is deferred.
 
-    an observation's timer ─▶ Slowdown: the next step, longer while observations are deferred
+    an observation's timer ─▶ Slowdown: the next step, longer while observations of its class are deferred
          │ due
          ▼
-    a call ─▶ its turn?  live, urgent, command, observation; callers take turns ──── no ──▶ WaitingCall
+    a call ─▶ its turn?  live, urgent, command, observation, idle; callers take turns ─ no ──▶ WaitingCall
          ─▶ breakers     401: the key, all calls · 403 of two authorizations · faults in a row · 429s in a row
          ─▶ Retry-After  of its own authorization                  each of these: no ──▶ Hold (not budget)
          ─▶ token        calls per second, less the reserved shares ─┐
@@ -13,8 +13,10 @@
 A long wait is returned as a hold, so that it costs the caller a timer and not a waiting task. Live calls may use the
 whole budget. If a live call came in the last minute, commands leave a share to live calls. Observations leave a further
 share to commands, except for every tenth call, which may be an observation's. Urgent commands come before the others,
-except for every ninth call of a command (decision 0022). All of this is pure: `now` (monotonic seconds) is an argument.
-`CallQueue` is its shell: it owns the clock, the timer and the waiting tasks.
+except for every ninth call of a command (decision 0022). In the same way observations of open handoffs come before the
+others, which are *idle*: no person waits for them. So an observation of an open handoff is deferred, and its `Slowdown`
+lengthens its steps, only if these alone exceed the budget. All of this is pure: `now` (monotonic seconds) is an
+argument. `CallQueue` is its shell: it owns the clock, the timer and the waiting tasks.
 """
 
 from collections import Counter
@@ -29,9 +31,6 @@ from runtime.turns import OTHERS_EVERY, Turns
 # A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
 # done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.
 COMMAND_WAIT_SECONDS: Final = 5.0
-# A deferred observation only sets its timer again. Its second call waits as long as a call of a command: to
-# defer it would waste the first.
-OBSERVATION_WAIT_SECONDS: Final = 0.05
 _LIVE_REMEMBERED_SECONDS: Final = 60.0
 _LEFT_TO_COMMANDS: Final = 0.25
 _OBSERVATION_EVERY: Final = 10
@@ -52,7 +51,13 @@ class Priority(IntEnum):
     LIVE = 0
     URGENT = 1  # commands about handoffs, and commands of people
     COMMAND = 2
-    OBSERVATION = 3
+    OBSERVATION = 3  # of an authorization with an open handoff, or whose handoff is reconciled
+    IDLE = 4  # of another authorization
+
+
+# A deferred observation only sets its timer again. One of an open handoff gets a token of a small budget too in this
+# time, for which the handoff's commands wait behind it.
+_WAIT_SECONDS: Final = {Priority.OBSERVATION: 2.0, Priority.IDLE: 0.05}
 
 
 class CallSignal(Enum):
@@ -64,16 +69,6 @@ class CallSignal(Enum):
     LIMITED = "limited"
     FAILED = "failed"
     UNREADABLE = "unreadable"
-
-
-# The lines of waiting calls, in the order of their turns. True: second calls of observations.
-_LINES: Final = (
-    (Priority.LIVE, False),
-    (Priority.URGENT, False),
-    (Priority.COMMAND, False),
-    (Priority.OBSERVATION, True),
-    (Priority.OBSERVATION, False),
-)
 
 
 class Evidence(Enum):
@@ -101,16 +96,12 @@ _FAILED_WITH_WAIT: Final = (_NOTHING, _NOTHING, _BAD, _BAD)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that needs budget; `subject` is its authorization; an observation has no `caller`.
-
-    `continues`: an observation has used budget for its first call, which is lost if this call is deferred.
-    """
+    """A call that needs budget; `subject` is its authorization; an observation has no `caller`."""
 
     priority: Priority
     writes: bool
     subject: str
     caller: str = ""
-    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,11 +362,11 @@ class Budget:
         self.in_flight = dict.fromkeys(Priority, 0)
         self.wake_at = float("inf")
         self._by_caller: Counter[str] = Counter()  # calls in flight
-        self._lines: dict[tuple[Priority, bool], Turns[WaitingCall]] = {name: Turns() for name in _LINES}
+        self._lines: dict[Priority, Turns[WaitingCall]] = {priority: Turns() for priority in Priority}
         self._waiting = 0
         self._asked: dict[str, float] = {}  # until when Collate wants no call for an authorization
         self._live_at = float("-inf")
-        self._since_observation = self._since_other_command = 0
+        self._since_observation = self._since_other_command = self._since_idle = 0
         self._last_deferred_until = now
         self._seconds = 0.05  # the mean duration of a call
 
@@ -383,7 +374,7 @@ class Budget:
 
     def ask(self, now: float, call: Call) -> Ticket | Hold | WaitingCall:
         """Return a ticket; or the call's place among those that wait; or when it may be retried, if that is long."""
-        hold, line = None, self._lines[call.priority, call.continues]
+        hold, line = None, self._lines[call.priority]
         if not (self._waiting and self._has_calls_ahead(call)):
             answer = self.acquire(now, call)
             if isinstance(answer, Ticket):
@@ -420,11 +411,11 @@ class Budget:
 
     def leave(self, waiting: WaitingCall) -> None:
         """Forget a waiting call."""
-        self._waiting -= self._lines[waiting.call.priority, waiting.call.continues].discard(waiting)
+        self._waiting -= self._lines[waiting.call.priority].discard(waiting)
 
     def waiting(self, priority: Priority) -> int:
         """Count the waiting calls of a priority."""
-        return sum(len(line) for (of, _), line in self._lines.items() if of is priority)
+        return len(self._lines[priority])
 
     def acquire(self, now: float, call: Call) -> Ticket | Hold:
         """Return a ticket, or why and until when the call must wait; calls that wait do not count here."""
@@ -455,6 +446,9 @@ class Budget:
         match call.priority:
             case Priority.OBSERVATION:
                 self._since_observation = 0
+                self._since_idle += 1
+            case Priority.IDLE:
+                self._since_observation = self._since_idle = 0
             case Priority.URGENT:
                 self._since_observation += 1
                 self._since_other_command += 1
@@ -530,10 +524,12 @@ class Budget:
 
     # Turns
 
-    def _order(self) -> tuple[tuple[Priority, bool], ...]:
-        live, urgent, command, *observations = _LINES
+    def _order(self) -> tuple[Priority, ...]:
+        live, urgent, command, observation, idle = Priority
         is_others_turn = self._since_other_command >= OTHERS_EVERY - 1
         commands = (command, urgent) if is_others_turn else (urgent, command)
+        is_idles_turn = self._since_idle >= OTHERS_EVERY - 1
+        observations = (idle, observation) if is_idles_turn else (observation, idle)
         return (live, *observations, *commands) if self._observation_is_due else (live, *commands, *observations)
 
     def _next(self, now: float) -> WaitingCall | None:
@@ -548,18 +544,17 @@ class Budget:
         return bool(caller) and self._by_caller[caller] >= max(1, (limit + 1) // 2)
 
     def _has_calls_ahead(self, call: Call) -> bool:
-        order, own = self._order(), (call.priority, call.continues)
-        return any(self._lines[name] for name in order[: order.index(own) + 1])
+        order = self._order()
+        return any(self._lines[name] for name in order[: order.index(call.priority) + 1])
 
     def _longest_wait(self, call: Call) -> float:
         if call.priority is Priority.LIVE:
             return self._bounds.live_wait_seconds
-        is_first_observation = call.priority is Priority.OBSERVATION and not call.continues
-        return OBSERVATION_WAIT_SECONDS if is_first_observation else COMMAND_WAIT_SECONDS
+        return _WAIT_SECONDS.get(call.priority, COMMAND_WAIT_SECONDS)
 
     def _take_out(self, now: float, waiting: WaitingCall, answer: Ticket | Hold) -> tuple[WaitingCall, Ticket | Hold]:
         if isinstance(answer, Ticket):
-            self._lines[waiting.call.priority, waiting.call.continues].end_turn(waiting)
+            self._lines[waiting.call.priority].end_turn(waiting)
             self._waiting -= 1
             return waiting, answer
         self.leave(waiting)
@@ -573,7 +568,7 @@ class Budget:
         if priority is Priority.LIVE:
             return 0.0
         live = self._bounds.live_share if now - self._live_at < _LIVE_REMEMBERED_SECONDS else 0.0
-        if priority is not Priority.OBSERVATION or self._observation_is_due:
+        if priority < Priority.OBSERVATION or self._observation_is_due:
             return live
         return min(0.9, live + _LEFT_TO_COMMANDS)
 
@@ -594,7 +589,7 @@ class Budget:
 
 
 class Slowdown:
-    """The factor of the steps of all observations: 1 while the budget suffices, at most `longest`.
+    """The factor of the steps of all observations of one priority: 1 while the budget suffices, at most `longest`.
 
     Timers keep the steps of the cadence. A timer before the end of the longer step only sets the next timer (`due`). So
     every authorization returns to the cadence within one step once the budget suffices again, for any factor.
@@ -683,3 +678,8 @@ class Slowdown:
             self._decrease = self._DECREASE
             self._observed_at.clear()
             self._most_kept = self._LEAST_KEPT
+
+
+def make_slowdowns(longest: float = 16.0) -> dict[Priority, Slowdown]:
+    """Return the slowdown of each priority of observations."""
+    return {priority: Slowdown(longest) for priority in (Priority.OBSERVATION, Priority.IDLE)}

@@ -166,9 +166,7 @@ class CollateReader:
     ) -> Result[Model]:
         """Make one call. `sent`: its headers beside the key."""
         path = path_of(operation, authorization_id, handoff_id)
-        # An observation reads the authorization first, then its handoff.
-        continues = priority is Priority.OBSERVATION and operation is Operation.GET_HANDOFF
-        call = Call(priority, operation.writes, authorization_id, caller, continues)
+        call = Call(priority, operation.writes, authorization_id, caller)
         ids: Ids = {"authorization_id": authorization_id, "priority": _PRIORITIES[priority]}
         if handoff_id:
             ids["handoff_id"] = handoff_id

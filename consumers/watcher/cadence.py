@@ -12,14 +12,15 @@ The steps follow what a reader of the events gains. A person waits for access an
 are quick. During the work no one waits: the gateway's own close is published without an observation.
 
 The steps of a class grow with the age: the time since the last news. Each step is jittered. After a failure the step
-grows (retry_policy). The timer of an authorization that is not watched deletes its state. `slowdown` lengthens
-the steps while the call budget is too small.
+grows (retry_policy). The timer of an authorization that is not watched deletes its state. `Slowdown` lengthens the
+steps while the call budget is too small: first those of the last three classes, which are idle.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from adapters.collate.call_policy import Priority
 from consumers.authorization import recent_commands
 from consumers.authorization.retry_policy import observation_backoff
 from consumers.authorization.state import DEAD_LETTER_SECONDS, AuthorizationState, WatchStatus
@@ -40,6 +41,9 @@ class PollClass(StrEnum):
     PROCESSING = "processing"
     ACTION = "action"
     PAYER = "payer"
+
+
+_IDLE = frozenset({PollClass.PROCESSING, PollClass.ACTION, PollClass.PAYER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Pace:
     steps: tuple[CadenceStep, ...]
     moved_at: float
     until: float
+    priority: Priority
 
     def every(self, now: float) -> float:
         """Return the interval from the table."""
@@ -108,7 +113,7 @@ class Cadence:
 
     def pace(self, state: AuthorizationState, watch: WatchStatus) -> Pace:
         """Return the steps of a watched authorization."""
-        return Pace(self.steps[poll_class_of(state)], watch.moved_at, watch.until)
+        return Pace(self.steps[poll_class_of(state)], watch.moved_at, watch.until, priority_of(state))
 
     def step(self, state: AuthorizationState, now: float) -> float:
         """Return the seconds until the next observation without jitter, longer after failures."""
@@ -116,7 +121,8 @@ class Cadence:
 
     def every(self, state: AuthorizationState, now: float) -> float:
         """Return the interval from the table."""
-        return Pace(self.steps[poll_class_of(state)], state.watch.moved_at if state.watch else now, now).every(now)
+        moved_at = state.watch.moved_at if state.watch else now
+        return Pace(self.steps[poll_class_of(state)], moved_at, now, priority_of(state)).every(now)
 
 
 def poll_class_of(state: AuthorizationState) -> PollClass:
@@ -132,6 +138,11 @@ def poll_class_of(state: AuthorizationState) -> PollClass:
     if status == Status.PROCESSING:
         return PollClass.PROCESSING
     return PollClass.PAYER if status == Status.WAITING_ON_PAYER else PollClass.ACTION
+
+
+def priority_of(state: AuthorizationState) -> Priority:
+    """Return the priority of an authorization's observations."""
+    return Priority.IDLE if poll_class_of(state) in _IDLE else Priority.OBSERVATION
 
 
 def is_watched(state: AuthorizationState) -> bool:

@@ -79,9 +79,14 @@ class LastObservations:
 
 
 class ObservationReads:
-    """The reads of one observation, with the digests of their bodies. Commands and live calls have priority."""
+    """The reads of one observation, with the digests of their bodies.
+
+    The first read has the priority of the authorization. A handoff's read never waits behind idle authorizations: to
+    defer it would waste the first.
+    """
 
     def __init__(self, collate: CollateReader) -> None:
+        self.priority = Priority.OBSERVATION
         self._collate = collate
         self._digest: bytes | None = None
         self._handoff_digests: dict[str, bytes] = {}
@@ -94,7 +99,7 @@ class ObservationReads:
         The other reads of this observation use the responses, so that no call is made twice.
         """
         result = self._authorization = await self._collate.reread_authorization(
-            authorization_id, unless=last.authorization, priority=Priority.OBSERVATION
+            authorization_id, unless=last.authorization, priority=last.pace.priority
         )
         is_same = isinstance(result, Answered) and result.model is None
         for handoff_id, digest in last.handoffs if is_same else ():
@@ -115,7 +120,7 @@ class ObservationReads:
         """Read an authorization."""
         repeated, self._authorization = self._authorization, None
         if repeated is None:
-            result = await self._collate.get_authorization(authorization_id, priority=Priority.OBSERVATION)
+            result = await self._collate.get_authorization(authorization_id, priority=self.priority)
         else:
             result = _decoded(repeated, PriorAuthorization)
         self._digest = digest_of(result.body) if isinstance(result, Answered) else None

@@ -3,7 +3,7 @@
 not watched, or settled    ─▶ delete the state, once it is old enough
 a write may be in flight   ─▶ next timer; the command reads the authorization itself, and knows its own effect
 watched for too long       ─▶ authorization.watch_ended (max_age)
-slowdown                   ─▶ next timer, at the end of the slowed step
+slowdown of its class      ─▶ next timer, at the end of the slowed step
 observation ─▶ repeated    ─▶ next timer; nothing is decoded (repeated_reads.py)
             ─▶ nothing new ─▶ next timer; nothing is written
             ─▶ news        ─▶ events and the public record
@@ -14,10 +14,11 @@ observation ─▶ repeated    ─▶ next timer; nothing is decoded (repeated_r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
-from adapters.collate.call_policy import Slowdown
+from adapters.collate.call_policy import Priority, Slowdown, make_slowdowns
 from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
 from consumers.authorization.handoffs import RiskRules
@@ -28,12 +29,12 @@ from consumers.authorization.state import AuthorizationState, Missing, StateUnre
 from consumers.authorization.unit_of_work import UnitOfWork
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import UNCHANGED, Done, RetryAt
-from consumers.watcher.cadence import Cadence, delete_at, is_watched
+from consumers.watcher.cadence import Cadence, delete_at, is_watched, priority_of
 from consumers.watcher.repeated_reads import LastObservation, LastObservations, ObservationReads
 from runtime.logs import get_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from adapters.collate.reader import CollateReader
     from consumers.authorization.event_writer import EventWriter
@@ -57,9 +58,15 @@ class Watcher:
     chance: Callable[[], float]
     cadence: Cadence = field(default_factory=Cadence)
     rules: RiskRules = field(default_factory=RiskRules)
-    slowdown: Slowdown = field(default_factory=Slowdown)
+    slowdowns: Mapping[Priority, Slowdown] = field(default_factory=make_slowdowns)
     command_max_age_seconds: float = 24 * 3600.0
     last: LastObservations = field(default_factory=LastObservations)
+
+    def __post_init__(self) -> None:
+        """Let the gauge read the factors."""
+        for priority, slowdown in self.slowdowns.items():
+            factor = partial(getattr, slowdown, "factor")
+            self.metrics.observation_slowdown.labels(priority.name.lower()).set_function(factor)
 
     def next_timer(self, state: AuthorizationState, now: float) -> float | None:
         """Return the time of the next timer; the applier calls this at the end of each command."""
@@ -79,10 +86,13 @@ class Watcher:
 
     async def on_timer(self, invocation: Invocation) -> Done | RetryAt:
         """Observe the authorization once."""
-        reads, last = ObservationReads(self.collate), None
-        if self.slowdown.factor == 1.0:
-            last = self.last.of(invocation.key, invocation.state, invocation.now)
-        if last is not None and await reads.repeat(invocation.key.decode(), last):
+        reads = ObservationReads(self.collate)
+        last = self.last.of(invocation.key, invocation.state, invocation.now)
+        if (
+            last is not None
+            and self.slowdowns[last.pace.priority].factor == 1.0
+            and await reads.repeat(invocation.key.decode(), last)
+        ):
             return self._nothing_new(invocation, last)
         try:
             state = AuthorizationState.decode(invocation.state)
@@ -104,7 +114,9 @@ class Watcher:
         if _has_write_in_flight(state, since=invocation.now - self.command_max_age_seconds):
             return self._postpone(invocation, unit_of_work, invocation.now + self.cadence.step(state, invocation.now))
         now, steady = invocation.now, invocation.steady
-        wait = self.slowdown.due(invocation.key, self.cadence.step(state, now), steady) - steady
+        reads.priority = priority_of(state)
+        due = self.slowdowns[reads.priority].due(invocation.key, self.cadence.step(state, now), steady)
+        wait = due - steady
         if wait > 0:
             return self._postpone(invocation, unit_of_work, now + wait)
         return await self._observe(invocation, unit_of_work, reads)
@@ -112,7 +124,7 @@ class Watcher:
     def _nothing_new(self, invocation: Invocation, last: LastObservation) -> Done:
         now, step = invocation.now, last.pace.every(invocation.now)
         self.metrics.observations.labels("nothing").inc()
-        self.slowdown.count(invocation.steady, step, deferred=False)
+        self.slowdowns[last.pace.priority].count(invocation.steady, step, deferred=False)
         return Done(timer_at=min(self.cadence.after(last.pace, step, now, self.chance), last.quiet_until))
 
     async def _observe(self, invocation: Invocation, unit_of_work: UnitOfWork, reads: ObservationReads) -> Done:
@@ -129,7 +141,7 @@ class Watcher:
         if watch is not None and watch.failures:
             unit_of_work.change(watch=watch.replace(failures=0))
         self.metrics.observations.labels("news" if unit_of_work.has_pending_events else "nothing").inc()
-        self.slowdown.observed(invocation.key, invocation.steady)
+        self.slowdowns[priority_of(unit_of_work.state)].observed(invocation.key, invocation.steady)
         self._count(invocation, unit_of_work, deferred=False)
         done = unit_of_work.done(self.next_timer(unit_of_work.state, invocation.now))
         if watch is not None and done.state is UNCHANGED and not done.outputs:
@@ -183,14 +195,13 @@ class Watcher:
 
     def _count(self, invocation: Invocation, unit_of_work: UnitOfWork, *, deferred: bool) -> None:
         step = self.cadence.every(unit_of_work.state, invocation.now)
-        self.slowdown.count(invocation.steady, step, deferred=deferred)
-        self.metrics.observation_slowdown.set(self.slowdown.factor)
+        self.slowdowns[priority_of(unit_of_work.state)].count(invocation.steady, step, deferred=deferred)
 
     def _fail(
         self, invocation: Invocation, unit_of_work: UnitOfWork, result: str, retry_after_seconds: float | None
     ) -> Done:
         self.metrics.observations.labels(result).inc()
-        self.slowdown.observed(invocation.key, invocation.steady)
+        self.slowdowns[priority_of(unit_of_work.state)].observed(invocation.key, invocation.steady)
         unit_of_work.apply(TimePassed())
         if (watch := unit_of_work.state.watch) is not None and watch.failures < MOST_OBSERVATION_FAILURES:
             unit_of_work.change(watch=watch.replace(failures=watch.failures + 1))

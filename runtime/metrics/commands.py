@@ -34,5 +34,7 @@ class CommandMetrics(MetricGroup):
     )
     observation_slowdown = gauge(
         "observation_stretch",
-        "Factor by which the watcher's intervals are longer than set, because the call budget is too small.",
+        "Factor by which the watcher's intervals are longer than set, because the call budget is too small. Idle "
+        "authorizations (processing, action, payer) are slowed first.",
+        ("priority",),
     )

@@ -26,7 +26,7 @@ class WatchSettings(Section):
     action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while a person must act")
     payer: Steps = _steps("1m until 1h, 10m until 1d, 1h", "while the payer decides")
     longest_stretch: Annotated[float, Field(ge=1)] = Field(
-        16.0, description="Maximum factor by which all intervals grow while the call budget is too small for them."
+        16.0, description="Maximum factor by which intervals grow while the call budget is too small for them."
     )
     not_entered_after: Duration = Field(
         timedelta(minutes=5), description="Age of an open handoff without any access grant at which it is at risk."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.cli.plan import figures
+from gateway.cli.plan.calls import Calls
 from gateway.cli.plan.figures import Speeds
 from runtime.settings import WatchSettings
 from runtime.units import Step
@@ -60,23 +61,6 @@ def _commands_per_day(limit: Limit) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
-    """Calls per second that the workers need in the busiest hour, with the steps of the cadence as set."""
-
-    commands: float
-    observations: float
-
-    @property
-    def total(self) -> float:
-        """All calls of the workers."""
-        return self.commands + self.observations
-
-    def least(self, longest_stretch: float) -> float:
-        """Return all calls of the workers when the steps of the cadence have grown as far as they may."""
-        return self.commands + self.observations / longest_stretch
-
-
-@dataclass(frozen=True, slots=True)
 class Disk:
     """Bytes of one topic or of the database, with all copies."""
 
@@ -86,7 +70,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The size of an installation. `stretch` is the factor by which all steps of the cadence grow."""
+    """The size of an installation. The stretches are the factors by which the steps of the cadence grow."""
 
     load: Load
     speeds: Speeds
@@ -96,7 +80,8 @@ class Plan:
     partitions: int
     concurrency: int
     worker_calls_per_second: float
-    stretch: float
+    open_stretch: float
+    idle_stretch: float
     longest_stretch: float
     worker_millicores: int
     worker_request_mib: int
@@ -140,8 +125,7 @@ def make_plan(load: Load, speeds: Speeds | None = None, watch: WatchSettings | N
     partitions = load.partitions or _partitions(workers)
     share = workers / (workers + ingress + figures.ROLLING_UPDATE)
     rate = load.calls_per_second * share
-    left = rate - calls.commands
-    stretch = max(1.0, calls.observations / left) if left > 0 else _HALF_OPEN
+    open_stretch, idle_stretch = calls.stretches(rate)
     request, limit = _memory(load, workers, partitions)
     cpu = math.ceil(_busy_workers(load, calls, speeds) / workers * figures.RESERVE * 10) * 100
     plan = Plan(
@@ -153,7 +137,8 @@ def make_plan(load: Load, speeds: Speeds | None = None, watch: WatchSettings | N
         partitions=partitions,
         concurrency=_concurrency(load, speeds, workers + ingress + figures.ROLLING_UPDATE),
         worker_calls_per_second=rate,
-        stretch=stretch,
+        open_stretch=open_stretch,
+        idle_stretch=idle_stretch,
         longest_stretch=watch.longest_stretch,
         worker_millicores=max(figures.LEAST_MILLICORES, cpu),
         worker_request_mib=request,
@@ -161,7 +146,7 @@ def make_plan(load: Load, speeds: Speeds | None = None, watch: WatchSettings | N
         disks=tuple(_disks(load, partitions)),
         limits=(),
     )
-    return replace(plan, limits=tuple(_limits(plan, watch)))
+    return replace(plan, limits=tuple(_limits(plan)))
 
 
 def observations(steps: Iterable[Step], begin: float, end: float) -> float:
@@ -174,15 +159,19 @@ def observations(steps: Iterable[Step], begin: float, end: float) -> float:
     return total
 
 
-def quick_calls(load: Load, watch: WatchSettings) -> float:
-    """Return the calls of one handoff's observations, from its opening to an hour after the payer has it."""
+def open_calls(load: Load, watch: WatchSettings) -> float:
+    """Return the calls of one handoff's observations, from its opening to its reconciliation."""
     return (
         observations(watch.access, 0, figures.ACCESS_SECONDS) * figures.CALLS_PER_OBSERVATION_OF_HANDOFF
         + observations(watch.open, 0, load.handoff_minutes * 60) * figures.CALLS_PER_OBSERVATION_OF_HANDOFF
         + observations(watch.ended, 0, load.reconcile_minutes * 60)
-        + observations(watch.processing, 0, figures.PROCESSING_SECONDS)
-        + observations(watch.payer, 0, figures.HOUR_SECONDS)
     )
+
+
+def quick_calls(watch: WatchSettings) -> float:
+    """Return the calls of one authorization from the reconciliation to an hour after the payer has it."""
+    processing = observations(watch.processing, 0, figures.PROCESSING_SECONDS)
+    return processing + observations(watch.payer, 0, figures.HOUR_SECONDS)
 
 
 def slow_calls(watch: WatchSettings) -> float:
@@ -193,11 +182,12 @@ def slow_calls(watch: WatchSettings) -> float:
 def _calls(load: Load, watch: WatchSettings) -> Calls:
     handoffs_per_day = load.commands_per_day / figures.COMMANDS_PER_HANDOFF
     in_peak = load.commands_per_second / figures.COMMANDS_PER_HANDOFF
+    resting = load.authorizations / watch.payer[-1].every.total_seconds()
     return Calls(
         commands=load.commands_per_second * figures.CALLS_PER_COMMAND,
-        observations=load.authorizations / watch.payer[-1].every.total_seconds()
-        + in_peak * quick_calls(load, watch)
-        + handoffs_per_day / figures.DAY_SECONDS * slow_calls(watch),
+        open=in_peak * open_calls(load, watch),
+        idle=resting + in_peak * quick_calls(watch) + handoffs_per_day / figures.DAY_SECONDS * slow_calls(watch),
+        resting=resting,
     )
 
 
@@ -268,24 +258,23 @@ def _days(topic: Topic) -> float:
     return int(topic.config["retention.ms"]) / 1_000 / figures.DAY_SECONDS
 
 
-def _limits(plan: Plan, watch: WatchSettings) -> Iterable[Limit]:
+def _limits(plan: Plan) -> Iterable[Limit]:
     load, speeds, calls, rate = plan.load, plan.speeds, plan.calls, plan.worker_calls_per_second
     workers, ingress = plan.workers, plan.ingress
     peak = load.busiest_hour / figures.HOUR_SECONDS  # commands/s in the busiest hour for each command a day
-    resting = load.authorizations / watch.payer[-1].every.total_seconds() / watch.longest_stretch
-    moving = (calls.observations / watch.longest_stretch - resting) / load.commands_per_day
-    per_command = peak * figures.CALLS_PER_COMMAND + moving
     yield Limit(
         Bound.RATE,
-        max(0.0, rate - resting) / per_command,
+        load.commands_per_day * calls.growth(rate, plan.longest_stretch),
         f"{workers} workers get {rate:,.3g} of {load.calls_per_second:,g} calls/s",
     )
     through = plan.concurrency * workers / plan.processes / speeds.call_seconds
     yield Limit(
         Bound.CONCURRENCY,
-        max(0.0, through - resting) / per_command,
+        load.commands_per_day * calls.growth(through, plan.longest_stretch),
         f"{plan.concurrency} calls in flight of {speeds.call_seconds:g} s each",
     )
+    resting = calls.resting / plan.longest_stretch
+    moving = (calls.observations / plan.longest_stretch - resting) / load.commands_per_day
     per_worker = peak / speeds.worker_commands_per_second + moving / speeds.worker_observations_per_second
     idle = resting / speeds.worker_observations_per_second
     yield Limit(

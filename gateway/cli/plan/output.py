@@ -21,13 +21,14 @@ def verdict(plan: Plan) -> str:
 def advice(plan: Plan) -> Iterator[str]:
     """Yield what the operator should know about the calls to Collate."""
     wanted = f"{number(plan.wanted_calls_per_second)} calls/s"
-    if plan.stretch > plan.longest_stretch:
+    if max(plan.open_stretch, plan.idle_stretch) > plan.longest_stretch:
         least = plan.calls.least(plan.longest_stretch) * plan.processes / plan.workers
         yield f"Collate must grant at least {number(least)} calls/s. With {wanted}, no interval grows."
-    elif plan.stretch > 1:
+    elif max(plan.open_stretch, plan.idle_stretch) > 1:
         yield (
-            f"In the busiest hour, the intervals between observations grow by the factor {plan.stretch:.2g} "
-            f"(at most {plan.longest_stretch:g}). With {wanted} from Collate they do not grow."
+            f"In the busiest hour, the intervals between observations grow by the factor {plan.open_stretch:.2g} for "
+            f"open handoffs, {plan.idle_stretch:.2g} for others (at most {plan.longest_stretch:g}). "
+            f"With {wanted} from Collate they do not grow."
         )
 
 
@@ -84,8 +85,8 @@ def values(plan: Plan, command_line: str) -> str:
 
 
 def document(plan: Plan) -> dict[str, object]:
-    """Return the plan for programs. `stretch` is null if Collate's calls do not suffice for the longest intervals."""
-    load = plan.load
+    """Return the plan for programs. A stretch is null if Collate's calls do not suffice for the longest intervals."""
+    load, longest = plan.load, plan.longest_stretch
     return {
         "fits": plan.fits,
         "bound": plan.tightest.bound.name.lower(),
@@ -108,7 +109,10 @@ def document(plan: Plan) -> dict[str, object]:
             "ofWorkers": round(plan.worker_calls_per_second, 3),
             "wanted": round(plan.wanted_calls_per_second, 3),
         },
-        "stretch": round(plan.stretch, 2) if plan.stretch <= plan.longest_stretch else None,
+        "stretch": {
+            "open": round(plan.open_stretch, 2) if plan.open_stretch <= longest else None,
+            "idle": round(plan.idle_stretch, 2) if plan.idle_stretch <= longest else None,
+        },
         "partitions": plan.partitions,
         "workers": plan.workers,
         "ingress": plan.ingress,

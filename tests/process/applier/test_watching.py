@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adapters.collate.call_policy import Priority
 from consumers.engine import UNCHANGED, Done
 from runtime.settings import WorkerSettings
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
 from schemas.enums import EventType
 from schemas.identity import event_id
+from tests.measured import value_of
 
 DAY = 86_400.0
 
@@ -247,17 +249,35 @@ async def test_failures_stretch_the_cadence_until_a_success(make_queue):
 
 async def test_during_a_slowdown_timers_make_no_call_and_afterwards_follow_the_cadence(make_queue):
     queue = await watched(make_queue())
-    queue.watcher.slowdown.factor = 8.0
+    slowdown = queue.watcher.slowdowns[Priority.IDLE]
+    slowdown.factor = 8.0
     await queue.observe()
     calls = len(queue.collate.calls)
     for _ in range(5):
         result = await queue.observe()
         assert (result.outputs, result.state) == ((), UNCHANGED)
         assert result.timer_at - queue.now() <= 1.1 * queue.watcher.cadence.every(queue.decoded_state(), queue.now())
+    assert value_of(queue.metrics.commands.observation_slowdown.labels("idle")) == slowdown.factor > 7.0
     assert len(queue.collate.calls) == calls, "eight steps have not passed since the last observation"
-    queue.watcher.slowdown.factor = 2.0
+    slowdown.factor = 2.0
     await queue.observe()
     assert len(queue.collate.calls) == calls + 1, "the timer of the higher factor no longer counts"
+
+
+async def test_a_slowdown_of_idle_authorizations_leaves_open_handoffs_at_their_cadence(make_queue):
+    queue = await watched(make_queue())
+    queue.watcher.slowdowns[Priority.IDLE].factor = 8.0
+    queue.collate.turns.clear()
+    await queue.observe()
+    assert {priority for *_, priority in queue.collate.turns} == {Priority.IDLE}
+    await queue.apply(HandoffRequest())
+    for _ in range(3):
+        queue.collate.turns.clear()
+        await queue.observe()
+        assert {(name.split("_")[-1], priority) for name, _, priority in queue.collate.turns} == {
+            ("authorization", Priority.OBSERVATION),
+            ("handoff", Priority.OBSERVATION),
+        }
 
 
 async def test_a_stale_read_publishes_nothing(make_queue):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.collate.call_policy import Priority
 from consumers.authorization.state import AuthorizationState
 from consumers.watcher.cadence import CadenceStep, Pace
 from consumers.watcher.repeated_reads import LastObservation, LastObservations
@@ -230,7 +231,7 @@ def test_rare_observations_are_not_remembered_and_the_others_are_bounded(make_qu
     assert len(remembered) == 1
     queue.run_for(2 * 86_400.0)
     assert len(remembered) == 0
-    pace = Pace((CadenceStep(5.0),), moved_at=0.0, until=1.0)
+    pace = Pace((CadenceStep(5.0),), moved_at=0.0, until=1.0, priority=Priority.IDLE)
     few, last = LastObservations(most=2), LastObservation(hash(b"state"), pace, 1.0, b"digest", ())
     for key in (b"a", b"b", b"c", b"b"):
         few.remember(key, last, 0.0)

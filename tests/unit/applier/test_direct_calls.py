@@ -26,7 +26,6 @@ ALLOWED = {
     # An attempt or a read.
     ("write.py", "intents_resent"),
     ("watcher.py", "observations"),
-    ("watcher.py", "observation_slowdown"),
     ("handler.py", "answered"),
     ("handler.py", "deliverer.event_not_delivered"),
     # The stop has a write of its own, which has ended.

@@ -16,7 +16,8 @@ from consumers.worker import READ_AHEAD_BYTES
 from docs_build.capacity_page import formulas
 from gateway.cli.app import app
 from gateway.cli.plan import figures
-from gateway.cli.plan.capacity import Bound, Load, make_plan, observations, quick_calls
+from gateway.cli.plan.calls import Calls
+from gateway.cli.plan.capacity import Bound, Load, make_plan, observations, open_calls, quick_calls
 from gateway.cli.plan.figures import Speeds
 from gateway.cli.plan.output import document, values
 from runtime.settings import CollateSettings, TopicSettings, WatchSettings
@@ -43,14 +44,22 @@ def test_the_observations_of_an_authorization_follow_the_steps():
 
 def test_a_handoff_costs_the_observations_of_its_life():
     # access 12 × 2, open 15 min / 20 s, ended 30 + 48, processing 60, payer 60
-    assert quick_calls(SMALL, WatchSettings()) == pytest.approx(24 + 90 + 78 + 60 + 60)
+    assert open_calls(SMALL, WatchSettings()) == pytest.approx(24 + 90 + 78)
+    assert quick_calls(WatchSettings()) == pytest.approx(60 + 60)
 
 
 def test_each_process_has_the_same_share_of_the_calls():
     plan = make_plan(SMALL)
     assert (plan.workers, plan.ingress, plan.processes) == (2, 2, 5)
     assert plan.worker_calls_per_second == pytest.approx(20 * 2 / 5)
-    assert plan.stretch == pytest.approx(plan.calls.observations / (8 - plan.calls.commands))
+
+
+def test_the_steps_of_idle_authorizations_grow_first_and_keep_a_ninth_of_the_observations():
+    calls = Calls(commands=1.0, open=4.0, idle=20.0, resting=0.0)
+    assert calls.stretches(25.0) == (1.0, 1.0)
+    assert calls.stretches(10.0) == (1.0, 4.0)
+    assert calls.stretches(4.6) == pytest.approx((4.0 / 3.2, 20.0 / 0.4))
+    assert calls.stretches(1.0) == (math.inf, math.inf)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +81,7 @@ def test_the_planned_calls_in_flight_are_never_the_bound():
 
 
 def test_more_workers_get_a_larger_share_of_a_rate_that_two_could_not_use():
-    load = replace(SMALL, commands_per_day=15_000)
+    load = replace(SMALL, commands_per_day=4_000)
     plan = make_plan(load)
     assert plan.workers > figures.LEAST_REPLICAS
     assert plan.fits

@@ -18,7 +18,7 @@ from adapters.collate.call_policy import (
     WaitingCall,
 )
 
-LIVE, URGENT, COMMAND, OBSERVATION = Priority
+LIVE, URGENT, COMMAND, OBSERVATION, IDLE = Priority
 
 
 def make(per_second=1e6, concurrency=64, live_share=0.25, failures=3):
@@ -255,9 +255,9 @@ def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observatio
 def test_waiting_commands_leave_every_tenth_turn_to_a_waiting_observation():
     budget = make(concurrency=1)
     ticket, turns = budget.acquire(100.0, call()), []
-    for priority, continues, count in ((OBSERVATION, True, 2), (COMMAND, False, 30)):
+    for priority, count in ((OBSERVATION, 2), (COMMAND, 30)):
         for _ in range(count):
-            assert isinstance(budget.ask(100.0, Call(priority, False, "a", continues=continues)), WaitingCall)
+            assert isinstance(budget.ask(100.0, Call(priority, False, "a")), WaitingCall)
     while len(turns) < 20:
         budget.release(100.0, ticket, CallSignal.ANSWERED, 0.01)
         ((waiting, ticket),) = budget.serve(100.0)
@@ -278,13 +278,16 @@ def test_waiting_urgent_commands_leave_every_ninth_turn_to_another_command():
     assert [number for number, priority in enumerate(turns) if priority is COMMAND] == [8, 17]
 
 
-def test_the_second_call_of_an_observation_goes_before_first_calls():
+def test_waiting_observations_of_open_handoffs_leave_every_ninth_turn_to_an_idle_authorization():
     budget = make(concurrency=1)
-    ticket = budget.acquire(100.0, call())
-    for continues in (False, True):
-        budget.ask(100.0, Call(OBSERVATION, False, "a", continues=continues))
-    budget.release(100.0, ticket, CallSignal.ANSWERED, 0.01)
-    assert [waiting.call.continues for waiting, _ in budget.serve(100.0)] == [True]
+    ticket, turns = budget.acquire(100.0, call()), []
+    while len(turns) < 20:
+        for priority in (IDLE, OBSERVATION):
+            budget.ask(100.0, Call(priority, False, "a"))
+        budget.release(100.0, ticket, CallSignal.ANSWERED, 0.001)
+        ((waiting, ticket),) = budget.serve(100.0)
+        turns.append(waiting.call.priority)
+    assert [number for number, priority in enumerate(turns) if priority is IDLE] == [8, 17]
 
 
 def test_no_call_waits_longer_because_calls_ahead_of_it_still_wait():

@@ -12,7 +12,7 @@ from runtime.metrics import Metrics
 
 pytestmark = pytest.mark.virtual_time
 
-LIVE, URGENT, COMMAND, OBSERVATION = Priority
+LIVE, URGENT, COMMAND, OBSERVATION, IDLE = Priority
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_a_wait_that_becomes_long_is_deferred_after_the_longest_wait(make)
     queue = make(live_wait=0.2)
     await take(queue)
     began = asyncio.get_running_loop().time()
-    assert isinstance(await take(queue, OBSERVATION), Deferred)
+    assert isinstance(await take(queue, IDLE), Deferred)
     assert 0.04 < asyncio.get_running_loop().time() - began < 0.15
     assert isinstance(await take(queue, LIVE), Deferred)
     assert asyncio.get_running_loop().time() - began > 0.18, "a caller waits for a live call"

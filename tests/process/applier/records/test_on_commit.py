@@ -22,7 +22,7 @@ from tests.process.key_queue import KeyQueue, opened
 CREATE = "/manual-handoffs$"
 REFUSED = {"status": 400, "code": "bad_request"}
 # Attempts and reads have happened, whether or not the result of their invocation is committed.
-OF_ATTEMPTS = {"intents_resent", "observations", "observation_slowdown"}
+OF_ATTEMPTS = {"intents_resent", "observations"}
 FINISHED = Counter({"command.finished": 1, "finished": 1, "finish_seconds": 1})
 DEAD_LETTERED = Counter({"command.dead_lettered": 1, "dead_letters": 1})
 
