@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from adapters.http.connection import Limits
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.target import WebhookTarget
+from consumers.engine import Record, Turn
 from schemas.cloudevents import Envelope
 
 _MAX_RESPONSE_BODY = 64 << 10
@@ -82,6 +83,12 @@ class Subscription:
     def connection_key(self) -> tuple[object, ...]:
         """The settings of a connection. If one of them changes, the deliverer opens new connections."""
         return self.target, self.policy, self.ca_file, self.timeout_seconds, self.connect_timeout_seconds
+
+
+def turn_of(record: Record) -> Turn:
+    """Return the event's caller (decision 0022). All events without one, which observations cause, are one sender."""
+    caller = _object(record.value).get("caller")
+    return Turn(caller if isinstance(caller, str) else "", is_urgent=False)
 
 
 def _object(data: bytes | None) -> dict[str, Any]:

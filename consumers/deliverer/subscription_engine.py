@@ -20,7 +20,7 @@ from consumers.deliverer.gate import DeliveryWait, Gate
 from consumers.deliverer.handler import DeliveryHandler
 from consumers.deliverer.numbers import SubscriptionNumbers
 from consumers.deliverer.stored_stop import StoredStop, read_stop, url_digest, write_stop
-from consumers.deliverer.subscription import Subscription
+from consumers.deliverer.subscription import Subscription, turn_of
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine
 from consumers.engine.settings import EngineSettings
@@ -205,4 +205,5 @@ def engine_settings(
         commit_pause_seconds=_COMMIT_PAUSE_SECONDS,
         drain_seconds=own.stop_deadline.total_seconds(),
         limits=InvocationLimits(timeout_seconds=_INVOCATION_SECONDS, state_bytes=_STATE_BYTES),
+        turn_of=turn_of,
     )

@@ -6,6 +6,7 @@ import pytest
 
 from local.processes.run import Run
 from schemas.events import CommandFinished
+from tests.chaos.webhooks import Reply, always
 
 
 @pytest.fixture
@@ -27,6 +28,21 @@ async def test_every_event_is_delivered_signed_and_in_order(webhooks, events, re
     first = receiver.requests[0]
     assert first.path == "/hook?token=s3cret"
     assert first.headers["host"] == f"127.0.0.1:{receiver.port}"
+
+
+async def test_a_flood_of_one_callers_events_does_not_delay_those_of_another(webhooks, events, receiver, eventually):
+    receiver.behave = always(Reply(seconds=0.02))
+    webhooks.subscribe("billing", receiver.url, max_in_flight=1)
+    for number in range(160):  # in four partitions, which take a slot in turn
+        finished = CommandFinished.EXAMPLE | {"caller": "flood"}
+        await events.write(f"auth_{number}", CommandFinished.from_record(json.dumps(finished).encode()))
+    await events.write("another")
+    await events.write("auth_1")
+    await webhooks.start()
+    await eventually(lambda: len(receiver.accepted) >= 162)
+    order = [(one.authorization, one.sequence) for one in receiver.accepted]
+    assert order.index(("another", 1)) < 40
+    assert receiver.verdict(events.sent).is_good, "in order for each authorization"
 
 
 async def test_only_the_wanted_events_are_delivered(webhooks, events, receiver, eventually):
