@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,7 @@ class Installation:
             "callers.toml": callers + people,
             "collate-key": COLLATE_KEY,
             "digest-key": secrets.token_urlsafe(32),
-            "phi-keys": secrets.token_urlsafe(32),
+            "phi-keys": f"{secrets.token_urlsafe(32)} {datetime.now(UTC):%Y-%m-%d}",
             "cookie-key": secrets.token_urlsafe(32),
         }
         if database is not None:

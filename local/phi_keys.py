@@ -14,7 +14,7 @@ def new_keys() -> FixedKeys:
 
 def keys_of(content: str) -> FixedKeys:
     """Return the keys of a key file's content. Raises ValueError for an invalid line."""
-    keys = [key_of(line) for line in content.split()]
+    keys = [key_of(line) for line in content.splitlines()]
     if None in keys:
         raise ValueError("expected 32 bytes in base64 on each line")
     return FixedKeys(KeySet([key for key in keys if key is not None]))

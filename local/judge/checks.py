@@ -41,6 +41,7 @@ def find_broken_promises(run: Evidence) -> list[BrokenPromise]:
     return [
         *_history(run),
         *_ids(run),
+        *_times(run),
         *_decisions(run),
         *_promises(run),
         *_effects(run),
@@ -86,6 +87,15 @@ def _ids(run: Evidence) -> Iterator[BrokenPromise]:
     for id_, count in Counter(event.id for event in run.events if event.id is not None).items():
         if count > 1:
             yield BrokenPromise("an event's id was used again", f"{id_}: {count} events")
+
+
+def _times(run: Evidence) -> Iterator[BrokenPromise]:
+    """No event is earlier than the event before it: a timeline is sorted by time."""
+    last: dict[str, float] = {}
+    for event in run.events:
+        if event.time < last.get(event.authorization_id, 0.0):
+            yield BrokenPromise("an event is earlier than the one before", f"{event.authorization_id} {event.sequence}")
+        last[event.authorization_id] = event.time
 
 
 def _decisions(run: Evidence) -> Iterator[BrokenPromise]:

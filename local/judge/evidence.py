@@ -142,6 +142,7 @@ def _event(record: ConsumerRecord) -> LoggedEvent:
         record.timestamp / 1000,
         json.loads(record.value),
         envelope.id,
+        envelope.time.timestamp() if envelope.time is not None else 0.0,
     )
 
 

@@ -24,7 +24,7 @@ class LoggedCommand:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """A record on `events`, in the order of the topic. `at` is its timestamp."""
+    """A record on `events`, in the order of the topic. `at` is its timestamp, `time` the event's."""
 
     authorization_id: str
     sequence: int
@@ -33,6 +33,7 @@ class LoggedEvent:
     at: float = 0.0
     data: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
+    time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ class Deployment:
         self._tools, self._servers, self.artifacts = tools, servers, artifacts
         self.collate_key = collate_key
         self.callers = callers
-        self.phi_keys = secrets.token_urlsafe(32)
+        self.phi_keys = f"{secrets.token_urlsafe(32)} {datetime.now(UTC):%Y-%m-%d}"
         self.values = self._values()
 
     @property

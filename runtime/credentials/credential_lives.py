@@ -1,4 +1,4 @@
-"""The lives of the certificates and tokens in the files that the settings name, as metrics. Keeps no secret.
+"""The lives of the certificates, tokens and keys in the files that the settings name, as metrics. Keeps no secret.
 
 A file of authorities counts until its last certificate ends, so that old and new ones can stand in it together. Any
 other file counts until its first certificate ends.
@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -21,6 +22,10 @@ LOOK_EVERY_SECONDS: Final = 60.0
 MAX_BYTES: Final = 1 << 20
 # The year 9999: a date beyond it is no date.
 _LAST: Final = 253_402_300_800.0
+# A key seals at most 2^32 records (decision 0025): 180 days at 276 a second. The warning comes 14 days before the end.
+KEY_DAYS: Final = 180
+_KEY_LIFE_SECONDS: Final = (KEY_DAYS + 14) * 86_400.0
+_DATED_KEY: Final = re.compile(rb"\s*[A-Za-z0-9+/_-]{43}=?[ \t]+(\d{4}-\d\d-\d\d)\s")
 _IN_DSN: Final = re.compile(r"\b(sslcert|sslrootcert)\s*=\s*(?:'([^']*)'|([^\s&']+))")
 
 
@@ -76,15 +81,27 @@ def credential_files(settings: Section) -> Iterator[tuple[str, Path]]:
 
 
 def life_of(content: bytes, *, is_authority: bool = False) -> Life | None:
-    """Return the life of the certificates (PEM) or of the JSON Web Token in a file; None if it holds neither.
+    """Return the life of the certificates (PEM), the JSON Web Token or the first key in a file; None if it holds none.
 
+    A key has one if the day of its first use follows it (`runtime.credentials.key_ring`).
     A token that does not say when it began counts as a long one, whose end is noticed early.
     """
     if b"-----BEGIN CERTIFICATE-----" in content:
         return _life_of_certificates(content, is_authority=is_authority)
+    if (day := first_use(content)) is not None:
+        return Life(day, day + _KEY_LIFE_SECONDS)
     claims = unverified_part(content.decode("latin-1").strip(), 1)
     ends = _time(claims.get("exp"))
     return None if ends is None else Life(_time(claims.get("iat")) or _time(claims.get("nbf")) or 0.0, ends)
+
+
+def first_use(content: bytes) -> float | None:
+    """Return the day of the first use of a file's first key, as Unix time; None without one."""
+    try:
+        found = _DATED_KEY.match(content + b"\n")
+        return None if found is None else datetime.fromisoformat(found[1].decode()).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def _life_of_certificates(content: bytes, *, is_authority: bool) -> Life | None:

@@ -1,7 +1,8 @@
 """A ring of symmetric keys from a file: the first encrypts, all decrypt (JWE, `dir` with A256GCM). So have digests.
 
-The file has one key a line: 32 random bytes in base64. So a rotation adds the new key last everywhere, moves it to the
-front, and removes the old key when nothing needs it any more. Each sealed text contains its purpose, authenticated.
+The file has one key a line: 32 random bytes in base64, then the day of its first use, if known. So a rotation adds the
+new key last everywhere, moves it to the front, and removes the old key when nothing needs it any more. Each sealed text
+contains its purpose, authenticated.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,7 @@ _HINT_BYTES: Final = 2
 _DIGEST_BYTES: Final = 10
 CHECK_SECONDS: Final = 1.0
 _URL_SAFE: Final = str.maketrans("+/", "-_")
+_LINE: Final = re.compile(r"(\S+)(?:\s+(\d{4}-\d\d-\d\d))?")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{12}")
 _REGISTRY: Final = jwe.JWERegistry(algorithms=["dir", "A256GCM"])
 
@@ -151,21 +154,25 @@ def key_id_of(sealed: str) -> str:
 def read_keys(file: Path, most: int) -> KeySet:
     """Read the keys, one a line. Raises KeyFileError; its message holds no key."""
     try:
-        lines = file.read_text(encoding="ascii").split()
+        lines = [line for line in file.read_text(encoding="ascii").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise KeyFileError([f"{file}: {type(error).__name__}"]) from None
     keys = [key for key in map(key_of, lines) if key is not None]
     if not 1 <= len(lines) <= most or len(keys) < len(lines):
         random = f"{KEY_BYTES} random bytes in base64 (`openssl rand -base64 {KEY_BYTES}`)"
-        raise KeyFileError([f"{file}: expected 1 to {most} lines, each {random}"])
+        raise KeyFileError([f"{file}: expected 1 to {most} lines, each {random} and perhaps a day like 2026-06-01"])
     return KeySet([*keys])
 
 
 def key_of(line: str) -> OctKey | None:
-    """Return the key of a line; None if it is not KEY_BYTES bytes in base64."""
+    """Return the key of a line; None if it is not KEY_BYTES bytes in base64, and perhaps a day."""
+    if (found := _LINE.fullmatch(line.strip())) is None:
+        return None
     try:
+        if found[2] is not None:
+            date.fromisoformat(found[2])
         # Both alphabets: `openssl rand -base64 32` makes a usable key.
-        text = line.rstrip("=").translate(_URL_SAFE)
+        text = found[1].rstrip("=").translate(_URL_SAFE)
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None

@@ -25,11 +25,11 @@ class ProcessMetrics(MetricGroup):
     spans = counter("spans", "Trace spans by result (sent, lost).", ("result",))
     credential_expires = gauge(
         "credential_expires_timestamp_seconds",
-        "Unix time at which a certificate or token ends, by the setting that names its file.",
+        "Unix time at which a certificate or token ends, or a PHI key must be replaced, by the setting of its file.",
         ("credential",),
     )
     credential_life_seconds = gauge(
         "credential_life_seconds",
-        "The whole life of that certificate or token; another program renews a short one.",
+        "The whole life of that certificate, token or key; another program renews a short one.",
         ("credential",),
     )

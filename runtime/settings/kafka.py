@@ -103,7 +103,8 @@ class TopicSettings(Section):
         None,
         description=(
             f"File with 1 to {MOST_PHI_KEYS} keys for the free text in `commands` and `dead-letters`, one a line: 32 "
-            "random bytes in base64. The first encrypts, all decrypt; only ingress and workers read it."
+            "random bytes in base64, and the day of its first use. The first encrypts, all decrypt; only ingress and "
+            "workers read it."
         ),
     )
 

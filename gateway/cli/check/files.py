@@ -1,11 +1,13 @@
 """Checks of the files that settings name, without any network call."""
 
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from adapters.kafka.credentials import RotatingContext
 from gateway.cli.check.check_results import CheckResult, differs, failed, ok
+from runtime.credentials.credential_lives import KEY_DAYS, first_use
 from runtime.credentials.key_ring import KeyFileError, read_keys
 from runtime.exits import Exit
 from runtime.http_client import client_tls
@@ -30,7 +32,7 @@ def check_files(settings: ClusterSettings, process: str | None) -> Iterator[Chec
     if process in {None, "worker"} and settings.worker.digest_key_file is not None:
         yield _digest_key(settings)
     if settings.topics.phi_key_file is not None:
-        yield check_key_file("phi keys", settings.topics.phi_key_file, MOST_PHI_KEYS)
+        yield _phi_keys(settings.topics.phi_key_file, time.time())
 
 
 def _kafka_tls(settings: ClusterSettings) -> CheckResult:
@@ -84,6 +86,22 @@ def _digest_key(settings: Settings) -> CheckResult:
     if size < _DIGEST_KEY_BYTES:
         return failed("digest key", f"{path} has {size} bytes, at least {_DIGEST_KEY_BYTES} are required", Exit.CONFIG)
     return ok("digest key", f"{size} bytes")
+
+
+def _phi_keys(file: Path, now: float) -> CheckResult:
+    """Check the keys, and how long the first one has been in use."""
+    found = check_key_file("phi keys", file, MOST_PHI_KEYS)
+    if found.code != Exit.OK:
+        return found
+    since = first_use(file.read_bytes())
+    if since is None:
+        return differs(
+            "phi keys", f"{found.detail}; write the day of its first use behind the first key: KEY 2026-06-01"
+        )
+    days = int((now - since) / 86_400)
+    if days >= KEY_DAYS:
+        return differs("phi keys", f"{found.detail}; the first key has been in use for {days} days: rotate it")
+    return ok("phi keys", f"{found.detail}; the first key has been in use for {days} days")
 
 
 def check_key_file(name: str, file: Path, most: int) -> CheckResult:

@@ -3,6 +3,7 @@ import os
 import secrets
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -133,6 +134,23 @@ def test_check_offline_checks_the_files_of_a_process(gateway, tmp_path):
         "state": "failed",
         "detail": f"{digest} has 5 bytes, at least 16 are required",
     } in message["checks"]
+
+
+def test_check_says_how_long_the_first_phi_key_has_been_in_use(gateway, tmp_path):
+    keys = phi_keys(tmp_path)
+    key = (tmp_path / "phi").read_text()
+    day = datetime.now(UTC).date()
+    for since, found in (
+        ("", ("differs", "write the day of its first use behind the first key")),
+        (day - timedelta(days=179), ("ok     ", "the first key has been in use for 179 days")),
+        (day - timedelta(days=180), ("differs", "the first key has been in use for 180 days: rotate it")),
+    ):
+        (tmp_path / "phi").write_text(f"{key} {since}\n{secrets.token_urlsafe(32)} 2020-01-01\n")
+        ended = gateway("check", "--offline", **keys)
+        (line,) = [line for line in ended.stdout.splitlines() if "phi keys" in line]
+        assert line.startswith(found[0])
+        assert found[1] in line
+        assert (ended.returncode, key in ended.stdout) == (0, False)
 
 
 def test_acls_are_printed_for_the_current_names(gateway):

@@ -192,6 +192,9 @@ PLANTED = {
     "an event's id was used again": {
         "events": [replace(event, id="e-1") if event.sequence in {1, 4} else event for event in EVENTS]
     },
+    "an event is earlier than the one before": {
+        "events": [replace(event, time=9.0 if event.sequence == 4 else 10.0) for event in EVENTS]
+    },
     "a secret was published or logged": {"leaks": ["worker.log: https://…"]},
 }
 

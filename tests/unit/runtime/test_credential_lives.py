@@ -1,6 +1,7 @@
 import base64
 import json
 import os
+from datetime import UTC, datetime
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from runtime.settings import ConsoleProcessSettings, DelivererProcessSettings, P
 
 NOW = 1_780_000_000.0
 DAY = 86_400.0
+KEY, FIRST_USE = base64.b64encode(b"k" * 32), datetime(2026, 6, 1, tzinfo=UTC).timestamp()
 
 
 def token(**claims):
@@ -41,6 +43,9 @@ def certificates(tmp_path_factory):
         (token(exp="soon"), None),
         (token(exp=True), None),
         (token(exp=10**400), None),
+        (KEY + b" 2026-06-01\n" + KEY + b" 2020-01-01\n", Life(FIRST_USE, FIRST_USE + 194 * DAY)),
+        (KEY + b"\n" + KEY + b" 2020-01-01\n", None),
+        (KEY + b" 2026-02-30", None),
         (b"sk_live_1\n", None),
         (b"user:password", None),
         (b"a.b.c", None),

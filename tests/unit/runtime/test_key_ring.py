@@ -2,8 +2,10 @@
 
 import secrets
 
+import pytest
+
 from local.phi_keys import keys_of
-from runtime.credentials.key_ring import KeyRing, key_id_of
+from runtime.credentials.key_ring import KeyFileError, KeyRing, key_id_of, read_keys
 from schemas.fields.scalars import word
 from schemas.sealing import Unopened
 
@@ -22,6 +24,15 @@ def test_a_key_that_another_process_uses_first_is_read_at_once(tmp_path):
     assert ring.open("p", sealed) == b"content"
 
 
+def test_a_line_may_have_the_day_of_the_first_use_of_its_key(tmp_path):
+    (file := tmp_path / "keys").write_text(f"{secrets.token_urlsafe(32)} 2026-06-01\n\n{secrets.token_urlsafe(32)}\n")
+    assert len(read_keys(file, 2).keys) == 2
+    for line in ("2026-06-01", "{key} 2026-02-30", "{key} soon", "{key} 2026-06-01 {key}"):
+        file.write_text(line.format(key=secrets.token_urlsafe(32)))
+        with pytest.raises(KeyFileError, match="a day like 2026-06-01"):
+            read_keys(file, 2)
+
+
 def test_a_key_id_that_is_none_of_ours_is_not_repeated(tmp_path):
     (file := tmp_path / "keys").write_text(secrets.token_urlsafe(32))
     found = KeyRing(file, 8).open("p", "eyJraWQiOiJNcyBEb2UifQ....")  # {"kid":"Ms Doe"}
@@ -31,7 +42,7 @@ def test_a_key_id_that_is_none_of_ours_is_not_repeated(tmp_path):
 
 def test_a_digest_is_known_after_a_rotation_and_nobody_without_the_key_can_make_it():
     new, old = (secrets.token_urlsafe(32) for _ in range(2))
-    before, after, without = keys_of(f"{old} {new}"), keys_of(f"{new} {old}"), keys_of(new)
+    before, after, without = keys_of(f"{old}\n{new}"), keys_of(f"{new}\n{old}"), keys_of(new)
     digest = before.digest(b"body")
     assert (len(digest), word(digest)) == (16, digest)
     assert digest == before.digest(b"body") != after.digest(b"body")
