@@ -17,6 +17,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from local.postgres import Postgres
+from local.processes.patience import Patience
 from tests.browser.installed import PEOPLE_OF_TESTS, installed
 from tests.browser.person import axe_violations, person_at
 from tests.browser.test_story import get_into_session, submit_in
@@ -75,12 +76,13 @@ def full(conninfo):
 
 def until_unavailable(gateway):
     """Wait until the ingress knows that its database takes no connection."""
-    for _ in range(600):
+    patience = Patience(60)
+    while not patience.is_over:
         try:
             gateway.call("GET", "/v1/handoffs")
         except httpx.HTTPStatusError:
             return
-        time.sleep(0.1)
+        time.sleep(patience.pause)
     pytest.fail("the read model still answers")
 
 
@@ -147,7 +149,8 @@ async def test_a_person_learns_what_waits_for_kafka_and_what_does_not(alone, jo)
         await asyncio.to_thread(broker.kill, 0, signal.SIGCONT)
     await withdraw(page)
     # The broker needs a moment. The form says so, and keeps what was typed.
-    for _ in range(60):
+    patience = Patience(60)
+    while not patience.is_over:
         await page.get_by_role("button", name="Report and end the handoff").click()
         await page.wait_for_load_state()
         if await page.get_by_text("Your report was accepted at").count():

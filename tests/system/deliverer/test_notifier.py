@@ -123,4 +123,4 @@ async def test_a_stranger_gets_401_and_nothing_is_sent(notifier, sinks, eventual
 
     assert b" 401 " in (await eventually(answered)).partition(b"\r\n")[0]
     assert (sinks.texts, sinks.mails) == ([], [])
-    assert "not sent: WebhookRefused" in log.read_text()
+    await eventually(lambda: "not sent: WebhookRefused" in log.read_text())

@@ -17,7 +17,9 @@ CREATE = "/manual-handoffs$"
 UPGRADE = next(line for line in LINES if line.page == "docs/upgrade.md" and line.words[:2] == ("helm", "upgrade"))
 
 
-async def test_every_command_line_of_the_guides_runs(reader, acls, collate, secured, to_secured, postgres):  # noqa: PLR0917 - the reader needs all of them
+async def test_every_command_line_of_the_guides_runs(  # noqa: PLR0917 - the reader needs all of them
+    reader, acls, collate, secured, to_secured, postgres, eventually
+):
     (authorization,) = collate.create()
     reader.environ |= {"COLLATE_API_KEY": "local-collate-key", "AUTHORIZATION": authorization}
     for line in reader.lines_of("docs/deploy.md"):
@@ -35,6 +37,7 @@ async def test_every_command_line_of_the_guides_runs(reader, acls, collate, secu
 
     await add_read_model(reader, postgres)
     dead_letters = await create_dead_letters(reader, collate, secured)
+    await eventually(lambda: are_shown(reader, dead_letters), within=60)
     reader.environ["COMMAND"] = dead_letters.pop()
     for line in reader.lines_of("docs/operations.md"):
         output = await reader.follow(line)
@@ -114,6 +117,15 @@ async def create_dead_letters(reader, collate, secured):
             await listener.wait_for("command.dead_lettered", 60, commandId=command)
     collate.faults.clear()
     return commands
+
+
+async def are_shown(reader, commands):
+    """Whether the ingress lists these dead letters, and the read model has them: both read their topics later."""
+    url, key = reader.kubernetes.programs["gateway-ingress"].url, (reader.directory / "oncall.key").read_text().strip()
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120) as http:
+        listed = (await http.get("/v1/dead-letters")).json()["deadLetters"]
+        statuses = {(await http.get(f"/v1/commands/{command}")).json().get("status") for command in commands}
+    return {one["commandId"] for one in listed} >= set(commands) and statuses == {"dead_lettered"}
 
 
 def lines_not_run(reader):

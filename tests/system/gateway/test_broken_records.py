@@ -5,6 +5,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from local.event_listener import listening
 from local.installation import PARTITIONS
+from local.processes.patience import within
 from schemas.records import read_dead_letter
 from schemas.topics import catalogue, partition_for
 
@@ -25,7 +26,9 @@ async def _dead_letters(kafka, topic):
     )
     await consumer.start()
     try:
-        taken = await consumer.getmany(timeout_ms=5_000)
+        async with within(30):
+            while not (taken := await consumer.getmany(timeout_ms=1_000)):
+                pass
         return [read_dead_letter(record.headers, record.value) for records in taken.values() for record in records]
     finally:
         await consumer.stop()

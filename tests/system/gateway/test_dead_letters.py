@@ -109,12 +109,13 @@ async def lose_a_create(gateway, collate, eventually):
     collate.use("forgets_keys")
     (authorization,) = collate.create()
     collate.fault("reset", method="POST", path=CREATE, when="after", count=1)
-    # Gives time to act in, before the same request arrives again.
-    collate.fault("answer", method="POST", path=CREATE, when="before", status=503, retryAfter="3", skip=1, count=1)
+    # The same request does not arrive again before somebody else has acted.
+    holding = collate.fault("hold", method="POST", path=CREATE, when="before", skip=1, count=1)
     command = await gateway.ask(authorization)
     await eventually(lambda: opened(collate))
     collate.act(authorization, "revoke", reason="somebody else")
     collate.act(authorization, "reconcile", truth="nothing")
+    holding.release()
     await gateway.listener.wait_for("command.dead_lettered", 60, commandId=command, cause="outcome_unknown")
     return command
 

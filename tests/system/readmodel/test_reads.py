@@ -129,8 +129,7 @@ async def test_the_timeline_of_a_handoff_is_readable(gateway, collate, eventuall
         assert "Traceback" not in watched.text
 
     at = f"/v1/authorizations/{AUTHORIZATION}"
-    await eventually(lambda: _count(http, f"{at}/timeline", 5), within=20)
-    page = (await http.get(f"{at}/timeline")).json()
+    page = await eventually(lambda: _whole(http, at))
     kinds = [entry["kind"] for entry in page["entries"]]
     assert kinds[0] == "command.accepted"
     assert kinds.index("attempt") < kinds.index("handoff.opened") < kinds.index("command.finished")
@@ -196,8 +195,11 @@ async def _grants(http, count):
     return [handoff["grants"] for handoff in handoffs] == [count]
 
 
-async def _count(http, path, least):
-    return len((await http.get(path)).json()["entries"]) >= least
+async def _whole(http, at):
+    """Return the timeline when it has the end of the command, and the authorization its open handoff."""
+    page = (await http.get(f"{at}/timeline")).json()
+    is_open = "activeHandoff" in (await http.get(at)).json()
+    return page if is_open and "command.finished" in [entry["kind"] for entry in page["entries"]] else None
 
 
 async def test_top_shows_a_stuck_authorization_within_a_minute(gateway, collate, eventually):
@@ -234,10 +236,11 @@ async def test_without_its_database_the_gateway_accepts_commands(gateway_on, dat
     gateway = await gateway_on(database.conninfo)
     http = gateway.http
     await gateway.start("projector")
-    location = (await send(http, "watch")).headers["location"]
-    await eventually(lambda: _is(http, location, "accepted", caller="scheduling"), within=30)
 
     with gateway.terminal("top") as live, gateway.terminal("watch", AUTHORIZATION) as watched:
+        # The command is one of the last minute when `top` shows its first page.
+        await eventually(lambda: "last minute" in live.text and "waiting" in watched.text)
+        location = (await send(http, "watch")).headers["location"]
         await eventually(
             lambda: "last minute  1 accepted" in live.text and "scheduling sent" in watched.text, within=30
         )
