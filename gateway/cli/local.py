@@ -1,4 +1,4 @@
-"""`gateway demo`, `dev`, `drill` and `local`: verbs for a development machine.
+"""The verbs for a development machine.
 
 The production image has no package `local`.
 """

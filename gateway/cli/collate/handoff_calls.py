@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from adapters.collate.operations import Operation, path_of
@@ -11,6 +12,14 @@ from schemas.collate.authorization import HandoffPointer, PriorAuthorization
 
 REASON: Final = {"reason": "gateway collate probe", "notes": None}
 _CONFLICTS: Final = frozenset({"version_conflict"})
+
+
+class IfMatch(StrEnum):
+    """What the answer to a write with a wrong If-Match shows."""
+
+    IGNORED = "ignored"
+    COMPARED = "compared"
+    UNKNOWN = "unknown"
 
 
 class HandoffCalls:
@@ -27,9 +36,9 @@ class HandoffCalls:
         self._body: Mapping[str, object] = {} if accepted is None else {"acceptedReviewSnapshotId": accepted}
         self._handoff: str | None = None
         self._opened: list[str] = []
-        # Whether each kind of write takes a key; whether Collate compares If-Match (None: not found out).
+        # Whether each kind of write takes a key.
         self._keys = dict.fromkeys(("create", "grant", "close"), True)
-        self._is_checked: bool | None = None
+        self._if_match = IfMatch.UNKNOWN
         self._raises: dict[str, bool] = {}
 
     async def _write(self, kind: str, path: str, body: Mapping[str, object], version: int, key: str) -> Reply:
@@ -38,10 +47,10 @@ class HandoffCalls:
             return await self._collate.post(path, body, version=version)
         reply = await self._collate.post(path, body, version=version, key=key)
         # A 5xx may have had an effect: it is not repeated.
-        if compares(reply) is not None or reply.code == "idempotency_key_reused" or reply.status >= 500:
+        if if_match_of(reply) is not IfMatch.UNKNOWN or reply.code == "idempotency_key_reused" or reply.status >= 500:
             return reply
         plain = await self._collate.post(path, body, version=version)
-        if compares(plain) is None:
+        if if_match_of(plain) is IfMatch.UNKNOWN:
             return reply
         self._keys[kind] = False
         self._add("2", f"Idempotency-Key on a {kind}", f"refused ({reply})")
@@ -107,14 +116,11 @@ class HandoffCalls:
         self._findings.add(section, question, reading, is_problem=is_problem)
 
 
-def compares(reply: Reply) -> bool | None:
-    """Return whether a write with If-Match was compared with the version: False if accepted, None if not shown.
-
-    Meaningful for a wrong version. For the right one False means that the write is accepted.
-    """
+def if_match_of(reply: Reply) -> IfMatch:
+    """Return what the answer shows, if the write's version was wrong. With the right version IGNORED is: accepted."""
     if reply.is_ok:
-        return False
-    return True if reply.code in _CONFLICTS or reply.status == 412 else None
+        return IfMatch.IGNORED
+    return IfMatch.COMPARED if reply.code in _CONFLICTS or reply.status == 412 else IfMatch.UNKNOWN
 
 
 def new_key() -> str:

@@ -15,7 +15,7 @@ from typing import Final
 
 from adapters.collate.operations import Operation, path_of
 from gateway.cli.collate.caller import Reply
-from gateway.cli.collate.handoff_calls import REASON, HandoffCalls, compares, new_key, yes
+from gateway.cli.collate.handoff_calls import REASON, HandoffCalls, IfMatch, if_match_of, new_key, yes
 from gateway.cli.collate.reading import pointer_shape
 
 _WRONG_SNAPSHOT: Final = {"acceptedReviewSnapshotId": "rev_gateway_probe"}
@@ -60,7 +60,7 @@ class Walk(HandoffCalls):
         if self._handoff is None:
             reply = await self._write("create", path, self._body, self._version + _WRONG, key)
             self._took(reply)
-            self._is_checked = compares(reply)
+            self._if_match = if_match_of(reply)
             self._add(
                 "2", "create with a wrong If-Match", "accepted" if reply.is_ok else str(reply), is_problem=reply.is_ok
             )
@@ -162,7 +162,7 @@ class Walk(HandoffCalls):
             closed = await self._revoke(path, handoff_version)
             by = "handoff" if closed.is_ok else "authorization"
             self._add("2", "If-Match on a close", f"{by} version")
-            if self._is_checked:
+            if self._if_match is IfMatch.COMPARED:
                 self._findings.choose("if_match_on_close", by)
         elif not closed.is_ok:
             self._add("2", "If-Match on a close", "not decided: both versions are equal")
@@ -183,9 +183,9 @@ class Walk(HandoffCalls):
 
     async def _careless_close(self, path: str) -> Reply:
         """Close with a wrong If-Match, if no create has shown whether Collate compares it; then without If-Match."""
-        if self._is_checked is None:
+        if self._if_match is IfMatch.UNKNOWN:
             closed = await self._revoke(path, self._version + _WRONG)
-            self._is_checked = compares(closed)
+            self._if_match = if_match_of(closed)
             shown = "accepted" if closed.is_ok else str(closed)
             self._add("2", "close with a wrong If-Match", shown, is_problem=closed.is_ok)
             if closed.is_ok:
@@ -217,8 +217,9 @@ class Walk(HandoffCalls):
         self._add("5.3", "a grant of a closed handoff", str(grant), is_problem=grant.is_ok)
 
     def _conclude(self) -> None:
-        if self._is_checked is not None:
-            self._findings.choose("if_match_is_honoured", "true" if self._is_checked else "false")
+        if self._if_match is not IfMatch.UNKNOWN:
+            honoured = self._if_match is IfMatch.COMPARED
+            self._findings.choose("if_match_is_honoured", "true" if honoured else "false")
         keys = self._keys
         if all(keys.values()):
             self._findings.choose("send_idempotency_key", "all")
