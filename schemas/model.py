@@ -8,6 +8,7 @@ field counts as PHI. A repr shows public values only.
 import typing
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
@@ -179,6 +180,12 @@ def data_class(model: type[BaseModel], field: str) -> DataClass:
     if own is None:
         return max(inner, default=PHI)
     return max([own, *inner])
+
+
+@cache
+def is_confidential(model: type[BaseModel]) -> bool:
+    """Return whether a field of the model, at any depth, is PHI or a secret."""
+    return any(data_class(model, name) is not PUBLIC for name in model.model_fields)
 
 
 def nested_models(model: type[BaseModel], field: str) -> list[type[BaseModel]]:

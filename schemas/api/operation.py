@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.api.queries import Query
-from schemas.model import Model
+from schemas.model import Model, is_confidential
 from schemas.permissions import Permission
 
 JSON: Final = "application/json"
@@ -18,9 +18,9 @@ class ApiOperation:
     Attributes:
         id: The name of the operation in openapi.json and in generated clients.
         permissions: The caller needs one of these. Empty: any caller is admitted.
-        needs_second_factor: A person needs the sign-in that their entry in the callers file demands.
         is_public: The operation needs no credential.
         query: The model of the query. None: the operation ignores its query.
+        without_phi: The parameter of the query, and its value, with which no answer shows PHI.
         headers: The request headers, by the names of their components.
         body: The model of the JSON body.
         answers: The model of each answer that is no plain problem. None: the answer has no model.
@@ -38,9 +38,9 @@ class ApiOperation:
     summary: str
     description: str = ""
     permissions: tuple[Permission, ...] = ()
-    needs_second_factor: bool = False
     is_public: bool = False
     query: type[Query] | None = None
+    without_phi: tuple[str, str] | None = None
     headers: tuple[str, ...] = ()
     body: type[Model] | None = None
     is_body_required: bool = True
@@ -50,3 +50,8 @@ class ApiOperation:
     has_etag: bool = False
     links: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[int, ...]
+
+    @property
+    def needs_second_factor(self) -> bool:
+        """Whether an answer shows PHI or a secret: a person needs the sign-in that the callers file demands."""
+        return any(model is not None and is_confidential(model) for model in self.answers.values())

@@ -80,11 +80,13 @@ def openapi(operations: Sequence[ApiOperation] = OPERATIONS) -> Json:
 def _described(operation: ApiOperation) -> Json:
     """Return an operation as the document has it."""
     needs = f"Needs the permission `{operation.permissions[0]}`." if len(operation.permissions) == 1 else ""
+    omitted = "" if operation.without_phi is None else ", except with `{}={}`".format(*operation.without_phi)
+    factor = f"A person needs the sign-in that `[[people]]` demands{omitted}." if operation.needs_second_factor else ""
     described: Json = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": " ".join(filter(None, (needs, operation.description))),
+        "description": " ".join(filter(None, (needs, factor, operation.description))),
         "security": [] if operation.is_public else None,
         "parameters": parameters_of(operation) or None,
         "requestBody": operation.body and json_body(operation.body, is_required=operation.is_body_required),

@@ -55,7 +55,11 @@ class AccessControl:
         operation = request.scope["operation"]
         caller = self.identify(request, *operation.permissions)
         demanded = caller.second_factor if operation.needs_second_factor else None
-        if demanded is not None and not demanded.is_met(caller.acr, caller.signed_in_at, time.time()):
+        if (
+            demanded is not None
+            and operation.without_phi not in request.query_params.multi_items()
+            and not demanded.is_met(caller.acr, caller.signed_in_at, time.time())
+        ):
             raise demanded.problem()
         return caller
 

@@ -18,7 +18,7 @@ from gateway.console.own_action import read_own_action
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.workbench.confirmation import OVER, Confirmation, confirmation_of
 from gateway.console.sign_in.own_click import require_own_click
-from gateway.console.sign_in.step_up import go_if_demanded
+from gateway.console.sign_in.step_up import go_if_demanded, sign_in_address
 from gateway.console.updates import read_freshness
 from gateway.console.updating_part import etag_of
 from gateway.console.views.authorization import claimant_of
@@ -44,7 +44,7 @@ class WorkbenchPage:
     page. `is_next` says that the browser may load that step, because the page has no typed values to lose.
 
     `failure` is why there is no state, and `partial` why a part of the read model is missing. `live_failure` is why
-    Collate was not read, although the page needs it.
+    Collate was not read, although the page needs it. `message_sign_in` leads to the sign-in that the message needs.
     """
 
     authorization_id: str
@@ -59,6 +59,7 @@ class WorkbenchPage:
     snapshot_failure: Failure | None = None
     message: str | None = None
     message_failure: Failure | None = None
+    message_sign_in: str | None = None
     confirmation: Confirmation | None = None
     result: models.CommandStatus | None = None
     problem: Failure | None = None
@@ -186,7 +187,9 @@ async def read_workbench(
             told = await api.send(person, operations.read_handoff(authorization_id, "active", {"operator": operator}))
             if isinstance(told, Answer):
                 return replace(page, message=told.body.get("handoff", {}).get("message"))
-            return replace(page, message_failure=told)
+            # No redirect: the page may show a report that was not accepted, and a person without the factor may report.
+            here = f"/authorizations/{authorization_id}/work"
+            return replace(page, message_failure=told, message_sign_in=sign_in_address(request, told, here))
         case _:
             return page
 

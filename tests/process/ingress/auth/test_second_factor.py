@@ -10,6 +10,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from docs_build.documents.openapi.document import openapi
 from gateway.console.api import Api
 from gateway.console.app import create_app
 from gateway.console.middleware import page_recorder
@@ -17,7 +18,10 @@ from gateway.ingress.auth.callers_file import read_callers
 from local.issuer import LocalIssuer
 from runtime.metrics import Metrics
 from runtime.toml_file import TomlInvalid
+from schemas.api.operations import OPERATIONS
+from schemas.api.situations import AuthorizationNow, LiveHandoff
 from schemas.commands import RecordAccess, RecordRead
+from schemas.model import is_confidential
 from tests.unit.console.app import ORIGIN, STAFF, console_settings
 
 MAY = [*STAFF, "authorization:evidence", "operate"]
@@ -28,6 +32,16 @@ CALLS = {
     "review": ("GET", "/v1/authorizations/{}/review-snapshot"),
     "evidence": ("GET", "/v1/authorizations/{}/payer-evidence"),
     "reveal": ("GET", "/v1/dead-letters/2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10/original"),
+    "message": ("GET", "/v1/authorizations/{}/handoffs/active"),
+}
+
+
+WITH_PHI = {
+    "readHandoff",
+    "createAccessGrant",
+    "readReviewSnapshot",
+    "readPayerEvidence",
+    "readDeadLetterOriginal",
 }
 
 
@@ -83,12 +97,43 @@ async def test_a_sign_in_that_suffices_and_a_service_are_served(ingress, issuer,
     assert (await call(ingress, authorization, name)).status != 401
 
 
-async def test_other_calls_and_calls_without_the_permission_need_no_second_factor(ingress, issuer, authorization):
-    ingress.key = issuer.token(JO, ["staff"])
-    assert (await ingress.get("/v1/me")).status == 200
-    assert (await ingress.get(f"/v1/authorizations/{authorization}/handoffs/active")).status == 200
+async def test_a_call_without_the_permission_needs_the_permission_first(ingress, issuer, authorization):
     ingress.key = issuer.token(JO, [])
     assert (await call(ingress, authorization, "evidence")).status == 403
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+async def test_the_answers_that_show_phi_or_a_link_demand_the_factor_and_no_others(
+    ingress, issuer, authorization, operation
+):
+    ingress.key = issuer.token(JO, ["staff"], acr="pwd", auth_time=time.time())
+    path = operation.path.replace("{authorizationId}", authorization).replace("{handoffId}", "active")
+    path = path.replace("{commandId}", "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10")
+    is_stream = operation.media_type == "text/event-stream"  # it does not end
+
+    async def is_refused(query=""):
+        method = "HEAD" if is_stream else operation.method
+        reply = await ingress.call(method, path + query, {} if method == "POST" else b"")
+        return reply.status == 401 and (is_stream or reply.json["type"].endswith(":step-up-required"))
+
+    assert await is_refused() is (operation.id in WITH_PHI)
+    described = openapi()["paths"][operation.path][operation.method.lower()].get("description", "")
+    assert ("A person needs the sign-in" in described) is (operation.id in WITH_PHI)
+    if operation.id == "readHandoff":
+        assert "except with `message=omit`" in described
+        assert [await is_refused(f"?message={value}") for value in ("omit", "", "omit&message=x")] == [
+            False,
+            True,
+            False,
+        ]
+        assert (await ingress.get(f"{path}?message=omit")).json["handoff"]["state"] == "active"
+        assert (await ingress.get(f"{path}?message=omit&message=x")).status == 400
+
+
+def test_a_message_in_an_answer_is_found_at_any_depth():
+    assert {operation.id for operation in OPERATIONS if operation.needs_second_factor} == WITH_PHI
+    assert not is_confidential(AuthorizationNow)
+    assert is_confidential(LiveHandoff)
 
 
 @pytest.mark.parametrize("wrong", ['acr = ["a b"]', "acr = ['\"']", "max_age = 5", 'acr = "phr"'])
@@ -136,6 +181,19 @@ async def test_a_page_leads_to_the_issuer_and_back(console, issuer, authorizatio
     assert (await console.get(page)).status_code != 303
     fragment = await console.get(page, headers={"hx-request": "true"})
     assert fragment.status_code != 401
+
+
+async def test_the_workbench_shows_collates_message_only_with_the_factor_and_asks_for_it(console, issuer, collate):
+    (authorization,) = collate.create("handoff_active", handoff_overlay={"message": "Ask Pat"})
+    work = f"/authorizations/{authorization}/work"
+    await sign_in(console, issuer)
+    without = await console.get(work)
+    assert (without.status_code, "Ask Pat" in without.text) == (200, False)
+    assert "Report" in without.text, "the person can report"
+    (address,) = re.findall(r'href="(/sign-in/start[^"]*)"', without.text)
+    asked, back = await sign_in(console, issuer, html.unescape(address))
+    assert (asked["acr_values"], back) == ("urn:example:mfa phr", work)
+    assert "Ask Pat" in (await console.get(work)).text
 
 
 async def test_a_click_into_the_session_keeps_the_form_and_shows_the_way(console, issuer, kafka, authorization):
