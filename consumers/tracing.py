@@ -7,7 +7,7 @@ wrapped handler does not know of traces. Observations belong to no request and h
 from collections import OrderedDict
 from contextlib import AbstractContextManager
 
-from consumers.engine import Done, Handler, Invocation, OnCommit, Output, Record, RetryAt, Turn
+from consumers.engine import Done, Handler, Invocation, OnCommit, Output, PartitionView, Record, RetryAt, Turn
 from runtime.tracing.attributes import Attributes
 from runtime.tracing.messaging import messaging
 from runtime.tracing.traces import Span, Traces
@@ -126,6 +126,10 @@ class _TracedInvocation:
     @property
     def tries(self) -> int:
         return self._invocation.tries
+
+    @property
+    def partition(self) -> PartitionView:
+        return self._invocation.partition
 
     @property
     def failures(self) -> int:

@@ -27,6 +27,7 @@ from consumers.applier.task import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
+from consumers.authorization.state import unknown_caller_of
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine, PartitionCountChanged
@@ -103,11 +104,13 @@ async def work(settings: Settings, process: Process) -> None:
             timer_spread=handler.watcher.spread_seconds,
             passes=passes_waiting,
             turn_of=turn_of,
+            group_of=unknown_caller_of,
         )
         traced = handler if traces is None else TracedHandler(handler, traces, topics)
         engine = Engine(own, traced, process.metrics.engine)
         process.partition_status = partial(key_queues_report, engine)
         process.resume = partial(_resume, engine, process)
+        process.metrics.engine.state_bytes_limit.set(settings.worker.state_memory)
         reporting = asyncio.create_task(_report_health(engine, process))
         tune_gc()
         try:

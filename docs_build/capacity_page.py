@@ -7,9 +7,12 @@ from gateway.cli.plan import figures
 from gateway.cli.plan.capacity import Load, make_plan
 from gateway.cli.plan.command import command_line
 from gateway.cli.plan.output import advice, rows, values, verdict
+from runtime.settings import WorkerSettings
+from runtime.settings.processes import UNKNOWN_STATE_BYTES
 
 BEGIN: Final = "<!-- Made by `make docs` from gateway/cli/plan; don't edit. -->\n"
 END: Final = "<!-- End -->\n"
+CALLERS: Final = 12
 EXAMPLE: Final = Load(authorizations=10_000, commands_per_day=2_000, calls_per_second=20)
 
 
@@ -52,8 +55,8 @@ def formulas() -> dict[str, str]:
             f"at least {figures.LEAST_REQUEST_MIB} MiB"
         ),
         "memory limit of a worker": (
-            f"the request + partitions ÷ (workers − 1) × {figures.READ_AHEAD_MIB} MiB, "
-            f"at least {figures.LEAST_LIMIT_MIB} MiB"
+            f"the request + partitions ÷ (workers − 1) × {figures.READ_AHEAD_MIB} MiB, at least {figures.STATE_PARTS} "
+            f"times the states of watched authorizations and {figures.LEAST_LIMIT_MIB} MiB"
         ),
         "disk of `commands`": (
             f"commands a day × {figures.RECORDS_PER_COMMAND} × 7 d × {figures.RECORD_KIB} KiB × copies"
@@ -76,3 +79,25 @@ def _part() -> Iterator[str]:
     yield f"\n```sh\n{line}\n```\n\n| | | why |\n| --- | --- | --- |\n"
     yield from (f"| {' | '.join(row)} |\n" for row in rows(made))
     yield f"\n{' '.join((verdict(made), *advice(made)))}\n\n```yaml\n{values(made, line)}```\n"
+    yield "\nWhat callers can fill by ids that Collate does not show, with this limit and 12 callers:\n"
+    yield "\n| | all callers | one caller |\n| --- | --- | --- |\n"
+    yield from (f"| {' | '.join(row)} |\n" for row in _unknown(made.worker_limit_mib))
+
+
+def _unknown(limit_mib: int) -> Iterator[tuple[str, ...]]:
+    """Yield the bounds of decision 0028 and what they fill, with all copies."""
+    memory = WorkerSettings(memory_limit=limit_mib << 20).state_memory // 2
+    counts = [memory // UNKNOWN_STATE_BYTES, memory // UNKNOWN_STATE_BYTES // CALLERS]
+    yield "commands of such ids a day", *(f"{count:,}" for count in counts)
+    yield "memory of the workers", *(f"{count * UNKNOWN_STATE_BYTES / 1024**2:.0f} MiB" for count in counts)
+    copies, record = EXAMPLE.replication, figures.RECORD_KIB
+    kib = {
+        "disk of `commands`, 7 d": 7 * copies * record,
+        "disk of `events`, 30 d": 30 * copies * record,
+        "disk of `state`": figures.COMPACTED_COPIES * copies * record,
+        f"disk of PostgreSQL, {figures.READ_MODEL_DAYS} d": (
+            figures.READ_MODEL_DAYS * figures.ROWS_PER_UNKNOWN_COMMAND * figures.ROW_KIB
+        ),
+    }
+    for name, each in kib.items():
+        yield name, *(f"{count * each / 1024**2:.1f} GiB" for count in counts)

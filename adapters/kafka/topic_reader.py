@@ -39,7 +39,9 @@ class TopicRecord(Protocol):
     """The fields of a Kafka record that are used."""
 
     @property
-    def offset(self) -> int: ...  # noqa: D102 - see the class
+    def partition(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def offset(self) -> int: ...  # noqa: D102
     @property
     def key(self) -> bytes | None: ...  # noqa: D102
     @property

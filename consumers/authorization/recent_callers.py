@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from consumers.authorization import recent_commands
 from consumers.authorization.recent_commands import MOST, CommandEnd, is_kept
 from consumers.authorization.state import AuthorizationState
+from schemas.callers import pool_of
 
 SHARE: Final = 256
 # The rest of the share is for redrives and access grants.
@@ -61,7 +62,10 @@ def add_id(
         tag = lost.tag.hex()
         others = {key: at for key, at in forgotten.items() if key != tag and is_kept(at, until)}
         forgotten = others | {tag: max(lost.ended_at, forgotten.get(tag, 0.0))}
-    return state.replace(recent_commands=packed, recent_callers=callers, recent_forgotten=forgotten)
+    unknown = pool_of(caller) if state.known is None else None
+    return state.replace(
+        unknown_caller=unknown, recent_commands=packed, recent_callers=callers, recent_forgotten=forgotten
+    )
 
 
 def add_run(

@@ -23,6 +23,8 @@ from consumers.authorization.state import (
     WatchStatus,
 )
 from consumers.engine import UNCHANGED, Done, Failure, Output
+from schemas.callers import pool_of
+from schemas.events import CommandDeadLettered, CommandFinished
 
 # A time in Unix seconds is exact to a quarter of a microsecond, and records show whole ones.
 TICK: Final = 1e-5
@@ -115,8 +117,11 @@ class UnitOfWork:
     def apply(self, fact: Fact) -> None:
         """Reduce a fact, and keep its events for the next commit."""
         self.state, events = reduce(self.state, fact, self._invocation.now, self._rules)
-        if isinstance(fact, Observed) and (watch := self.state.watch) is not None and watch.missing is not None:
-            self.change(watch=watch.replace(missing=None))
+        if isinstance(fact, Observed):
+            if (watch := self.state.watch) is not None and watch.missing is not None:
+                self.change(watch=watch.replace(missing=None))
+            if self.state.unknown_caller is not None:
+                self.change(unknown_caller=None)
         if events:
             self._pending += events
             if (watch := self.state.watch) is not None:
@@ -127,6 +132,10 @@ class UnitOfWork:
 
         `cause` is the id of the command that caused it; `first` that of the first command of its flow, if another one.
         """
+        if self.state.known is None and isinstance(event, CommandFinished | CommandDeadLettered):
+            pool = pool_of(event.caller)
+            others = self._invocation.partition.groups.get(pool.encode(), 0) - (self.committed.unknown_caller == pool)
+            event = event.model_copy(update={"unknown_authorizations": others + 1})
         self._pending.append(PendingEvent(event, cause, first or cause))
 
     def on_commit(self, say: Callable[..., object], *values: Any, **fields: Any) -> None:

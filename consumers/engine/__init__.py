@@ -14,6 +14,7 @@ from consumers.engine.interface import (
     OnCommit,
     Output,
     PartitionLost,
+    PartitionView,
     Record,
     RetryAt,
     Turn,

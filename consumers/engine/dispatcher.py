@@ -18,7 +18,7 @@ import structlog
 from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.failure_ratio import FinishedRecord
 from consumers.engine.core.limits import ResultTooLarge, validate
-from consumers.engine.interface import UNCHANGED, Done, HandlerFailure, PartitionLost, RetryAt
+from consumers.engine.interface import UNCHANGED, Done, HandlerFailure, PartitionLost, PartitionView, RetryAt
 from consumers.engine.invocation import RunningInvocation
 from consumers.engine.state_store import state_record
 from consumers.engine.task_pool import TaskPool
@@ -63,6 +63,10 @@ class Session(Protocol):
         """Whether timers may run without delaying records."""
         ...
 
+    def read_until(self) -> float:
+        """Return until when every record of the partition has been read, Unix seconds."""
+        ...
+
     async def ensure_owned(self) -> None:
         """Return when no other process can own the partition at this moment, or raise `PartitionLost`."""
         ...
@@ -94,6 +98,7 @@ class Dispatcher:
     ) -> None:
         self.key_queues = key_queues
         self.states = states
+        self.view = PartitionView(states.groups, session.read_until)
         self._session = session
         self._handler = handler
         self._limiter = limiter

@@ -7,7 +7,7 @@ at all. Types that are created several times per record are named tuples: a froz
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -101,6 +101,18 @@ class PartitionLost(Exception):
     """The partition no longer belongs to this process. The next owner resumes from the committed state."""
 
 
+class PartitionView(NamedTuple):
+    """What an invocation sees of its partition.
+
+    Attributes:
+        groups: how many states each group has (`EngineSettings.group_of`).
+        read_until: returns a time (Unix seconds): every record that was appended before it has been read.
+    """
+
+    groups: Mapping[bytes, int]
+    read_until: Callable[[], float]
+
+
 class Invocation(Protocol):
     """One handler call for one key.
 
@@ -115,6 +127,7 @@ class Invocation(Protocol):
         tries: how many invocations for this record returned `RetryAt` in this process.
         failures: how many invocations for this record raised, timed out or returned an oversized result, in a row, in
         this process.
+        partition: what it sees of its partition.
     """
 
     @property
@@ -135,6 +148,8 @@ class Invocation(Protocol):
     def tries(self) -> int: ...  # noqa: D102
     @property
     def failures(self) -> int: ...  # noqa: D102
+    @property
+    def partition(self) -> PartitionView: ...  # noqa: D102
 
     async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = (), on_commit: OnCommit = ()) -> None:
         """Commit `state` and `outputs` now, without finishing the record; then call `on_commit`.

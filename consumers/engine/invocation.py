@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from consumers.engine.core.key_queues import KeyQueue, KeyQueues
-    from consumers.engine.interface import OnCommit, Output, Turn
+    from consumers.engine.interface import OnCommit, Output, PartitionView, Turn
     from runtime.clocks import Clocks
 
 
@@ -21,6 +21,7 @@ class CheckpointCommitter(Protocol):
 
     clocks: Clocks
     key_queues: KeyQueues
+    view: PartitionView
 
     def commit_checkpoint(
         self,
@@ -83,6 +84,11 @@ class RunningInvocation:
     def failures(self) -> int:
         """Return how many invocations for this record failed in a row."""
         return self._queue.failures
+
+    @property
+    def partition(self) -> PartitionView:
+        """Return what the invocation sees of its partition."""
+        return self._committer.view
 
     def due(self, at: float) -> float:
         """Return a time of the handler on the steady clock. A timer that the handler keeps does not move."""

@@ -81,7 +81,9 @@ class Partition:
         self._accepts_lost_offset = False  # an operator has resumed the partition; used by the next successful start
         self._unknown: UnknownCommit | None = None  # of the session before
         self._wake = asyncio.Event()
-        self._context = PartitionContext(source, consumer, membership, self._failure_ratio, self._wake.set)
+        self._context = PartitionContext(
+            source, consumer, membership, self._failure_ratio, self._wake.set, self._read_until
+        )
 
     # Called in the group's callbacks: synchronous, without an await.
 
@@ -359,3 +361,13 @@ class Partition:
         """The seconds since the last fetch was answered; None without an assignment or a fetch."""
         at: int | None = self._consumer.last_poll_timestamp(self.source) if self._generation is not None else None
         return None if at is None else max(0.0, time.time() - at / 1_000)
+
+    def _read_until(self) -> float:
+        """Return until when every record has been read (`PartitionView`); 0 if that is unknown."""
+        session, end = self.session, self.fetched_log_end
+        if session is None or session.buffer.has_held_records:
+            return 0.0
+        # No record shows the markers of transactions behind the last one: the position passes them.
+        position = max(session.buffer.position, self.lag_monitor.position)
+        is_at_end = not session.is_paused and end is not None and position >= end
+        return time.time() if is_at_end else session.buffer.newest_timestamp

@@ -66,13 +66,17 @@ class EngineContext:
 
 @dataclass(frozen=True, slots=True)
 class PartitionContext:
-    """The objects that all sessions of a partition share. `wake` makes the partition's task check for results."""
+    """The objects that all sessions of a partition share.
+
+    `wake` makes the partition's task check for results; `read_until` is that of `PartitionView`.
+    """
 
     source: TopicPartition
     consumer: AIOKafkaConsumer
     membership: GroupMembership
     failure_ratio: FailureRatioLimit
     wake: Callable[[], None]
+    read_until: Callable[[], float] = lambda: 0.0
 
 
 class PartitionSession:
@@ -81,6 +85,7 @@ class PartitionSession:
     def __init__(self, partition: PartitionContext, engine: EngineContext, started: StartedPartition) -> None:
         settings = engine.settings
         self._clocks = engine.clocks
+        self.read_until = partition.read_until
         self.committed = started.committed
         self.topic_id = started.topic_id
         self.buffer = FetchBuffer(

@@ -33,6 +33,7 @@ class EngineSettings:
         timer_spread_seconds: timers that are overdue at a partition's start expire spread over this time.
         passes: whether a record is processed before a waiting record of its key; None: no record is.
         turn_of: returns the sender and the class of a record; None: all records have one sender and one class.
+        group_of: returns the group of a state, None for none; an invocation sees how many states each group has.
         timer_spread: replaces `timer_spread_seconds`: returns the time for a key's state at a given moment.
         dead_letter_share, dead_letter_window: a partition stops if more than this share of its last so many records
             were dead-lettered.
@@ -66,6 +67,7 @@ class EngineSettings:
     timer_spread: Callable[[bytes | None, float], float] | None = None
     passes: Callable[[Record], bool] | None = None
     turn_of: Callable[[Record], Turn] | None = None
+    group_of: Callable[[bytes], bytes | None] = lambda _state: None
     dead_letter_share: float = 0.5
     dead_letter_window: int = 50
     session_seconds: float = 10.0

@@ -197,6 +197,7 @@ async def _restore(context: StartupContext, marker: int) -> StateStore:
     try:
         async with asyncio.timeout(seconds):
             await consumer.start()
-        return await restore(consumer, context.state, marker, on_progress, timeout_seconds=seconds)
+        states = StateStore(context.settings.group_of)
+        return await restore(consumer, context.state, marker, on_progress, states=states, timeout_seconds=seconds)
     finally:
         await stop_consumer(consumer)

@@ -11,6 +11,7 @@ import asyncio
 import math
 import random
 import struct
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from consumers.engine.core.progress import HANDLER_KEY, MARKER_KEY, PROGRESS_KEY, RESERVED_KEYS
@@ -28,6 +29,8 @@ _POLL_RECORDS = 1_000
 _TIMERS_PER_YIELD = 200
 _TIMER_BYTES = 8
 _NEVER = math.inf
+# What a state and its timer need beside the bytes of key and state, measured after a start (docs/capacity.md).
+_ENTRY_BYTES = 320
 _pack = struct.Struct("<d").pack
 _unpack = struct.Struct("<d").unpack_from
 
@@ -35,13 +38,17 @@ _unpack = struct.Struct("<d").unpack_from
 class StateStore:
     """The state of each key, and the timer in its newest `state` record, which a restart would restore.
 
-    `progress` is the value of the newest progress record that was read, None without one.
+    `progress` is the value of the newest progress record that was read, None without one. `groups` counts the states of
+    each group (`EngineSettings.group_of`), `memory_bytes` estimates the memory of all states with their timers.
     """
 
-    __slots__ = ("_values", "progress", "unreadable")
+    __slots__ = ("_group_of", "_values", "groups", "memory_bytes", "progress", "unreadable")
 
-    def __init__(self) -> None:
+    def __init__(self, group_of: Callable[[bytes], bytes | None] = lambda _state: None) -> None:
+        self._group_of = group_of
         self._values: dict[bytes, bytes] = {}
+        self.memory_bytes = 0
+        self.groups: Counter[bytes] = Counter()
         self.progress: bytes | None = None
         self.unreadable = 0
 
@@ -56,10 +63,20 @@ class StateStore:
 
     def put(self, key: bytes, state: bytes | None, timer_at: float | None) -> None:
         """Store a state that is written with this timer; None deletes the key."""
+        if (before := self.get(key)) is not None:
+            self._count(key, before, -1)
         if state is None:
             self._values.pop(key, None)
         else:
+            self._count(key, state, 1)
             self._values[key] = _pack(_NEVER if timer_at is None else timer_at) + state
+
+    def _count(self, key: bytes, state: bytes, by: int) -> None:
+        self.memory_bytes += by * (len(key) + len(state) + _ENTRY_BYTES)
+        if (group := self._group_of(state)) is not None:
+            self.groups[group] += by
+            if not self.groups[group]:
+                del self.groups[group]
 
     def written_timer(self, key: bytes) -> float | None:
         """Return the timer that a restart would restore for the key."""
@@ -153,6 +170,7 @@ async def restore(
     marker: int,
     on_progress: Callable[[int, int], None],
     *,
+    states: StateStore,
     timeout_seconds: float,
 ) -> StateStore:
     """Read the partition of the `state` topic up to this start's own marker, and return the states.
@@ -166,11 +184,11 @@ async def restore(
         partition: the partition of the `state` topic.
         marker: the offset of this start's marker.
         on_progress: called with (offsets read, offsets to read) after each fetch.
+        states: an empty store.
         timeout_seconds: the longest time without progress.
 
     Raises TimeoutError after `timeout_seconds` without progress.
     """
-    states = StateStore()
     consumer.assign([partition])
     async with asyncio.timeout(timeout_seconds):
         begin = (await consumer.beginning_offsets([partition]))[partition]

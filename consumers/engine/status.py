@@ -137,6 +137,8 @@ def set_gauges(engine: ObservedEngine, metrics: EngineMetrics) -> None:
         metrics.key_queues.labels(label).set(len(key_queues) if key_queues is not None else 0)
         metrics.unfinished.labels(label).set(key_queues.records if key_queues is not None else 0)
         metrics.timers_pending.labels(label).set(key_queues.timers if key_queues is not None else 0)
+        metrics.states.labels(label).set(len(session.dispatcher.states) if session is not None else 0)
+        metrics.state_bytes.labels(label).set(session.dispatcher.states.memory_bytes if session is not None else 0)
         metrics.paused.labels(label).set(partition.is_paused)
         metrics.stopped.labels(label).set(partition.is_stopped)
         waits = key_queues.waits() if key_queues is not None else {}

@@ -1,12 +1,12 @@
 """All rules of the read model: items in, rows changed. Pure.
 
-A command's record and its events write different fields, and `sequence` guards the events. So the result does not
-depend on how topics, batches and crashes interleave. Status moves forward only: only a later `finished` replaces a
+A command's record and its events write different fields, and `sequence` guards the events of a life. So the result does
+not depend on how topics, batches and crashes interleave. Status moves forward only: only a later `finished` replaces a
 `finished`.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic_core import to_json
 
@@ -46,6 +46,8 @@ from schemas.records import PublishedEvent
 
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"
 
+# A number that is not greater, so long after the event before, belongs to a new life of the authorization.
+NEW_LIFE = timedelta(hours=12)
 _WITH_ATTEMPTS = (CommandFinished, CommandWaiting, CommandDeadLettered)
 _ATTEMPTS = {"attempts"}
 
@@ -191,7 +193,8 @@ def _change_command(rows: Rows, published: PublishedEvent) -> None:
     ):
         return
     row = _command_row(rows, event.command_id, published.authorization_id, event.command, event.caller)
-    if published.sequence <= row.sequence:
+    is_later = row.changed_at is not None and published.time - row.changed_at > NEW_LIFE
+    if published.sequence <= row.sequence and not is_later:
         return
     if isinstance(event, CommandFinished):
         rows.minute(published.time).finished += 1

@@ -30,6 +30,8 @@ from schemas.collate.handoff import HandoffState
 
 # The random share added to or subtracted from each step, so that reads are spread over time.
 JITTER = 0.1
+# From the acceptance of a command to its record in the log, and the distance of two clocks.
+_APPEND_SECONDS = 60.0
 
 
 class PollClass(StrEnum):
@@ -155,14 +157,25 @@ def is_settled(state: AuthorizationState) -> bool:
     return state.settled_at is not None and state.active is None
 
 
+def is_unknown(state: AuthorizationState) -> bool:
+    """Whether Collate has never shown the authorization, and nothing but commands of it ended (decision 0028)."""
+    return (state.known, state.watch, state.early_grant, state.content_read_at) == (None, None, None, None)
+
+
 def delete_at(state: AuthorizationState, after_seconds: float) -> float | None:
     """Return when the state may be deleted; None if it is empty.
 
-    Its `sequence` must outlive its events, so that no subscriber sees two events with the same number.
+    Its `sequence` outlives its events. Not that of an unknown authorization: any caller can make such a state, so it
+    ends with its last id, and a later event begins a new life with number 1.
     """
     ends = [dead_letter.at + DEAD_LETTER_SECONDS for dead_letter in state.dead_letters.values()]
     if (last := recent_commands.last_at(state.recent_commands)) is not None:
-        ends.append(last + recent_commands.KEPT_SECONDS)
+        ends.append(last + recent_commands.KEPT_SECONDS + _APPEND_SECONDS)
+    if is_unknown(state) and state.last_event_at:
+        # Not every event leaves an id, and a subscriber knows a new life by the time since the last event.
+        ends.append(state.last_event_at + recent_commands.KEPT_SECONDS)
+    if state.waiting is not None:
+        ends.append(state.waiting.until + recent_commands.KEPT_SECONDS)
     if state.watch is not None:
         ends.append(state.watch.moved_at)
     if state.settled_at is not None:
@@ -173,4 +186,4 @@ def delete_at(state: AuthorizationState, after_seconds: float) -> float | None:
         return None
     # The event of a first read is not numbered yet when its timer is set.
     has_events = state.sequence > 0 or state.content_read_at is not None
-    return max(ends) + (after_seconds if has_events else 0.0)
+    return max(ends) + (after_seconds if has_events and not is_unknown(state) else 0.0)

@@ -222,6 +222,9 @@ class Watcher:
         at = delete_at(unit_of_work.state, self.cadence.forget_after_seconds)
         if at is not None and at > invocation.now:
             return unit_of_work.done(at)
+        if at is not None and at > invocation.partition.read_until():
+            # A repeat of a recent command may be unread: it was accepted within the day, and must find its id.
+            return unit_of_work.done(invocation.now + _DELETION_SPREAD_SECONDS * self.chance())
         outputs = (self.event_writer.tombstone(invocation.key),) if unit_of_work.state.known is not None else ()
         return Done(outputs, state=None)
 

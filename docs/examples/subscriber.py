@@ -13,8 +13,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-# After 60 days without an event, the sequence may have ended: accept any next number. At most watch.forget_after.
-FORGET_AFTER_MILLISECONDS = 60 * 24 * 3600 * 1000
+# A number that is not greater, so long after the last event, begins a new life of the authorization.
+NEW_LIFE_MILLISECONDS = 12 * 3600 * 1000
 
 
 async def follow(bootstrap: str, prefix: str, **security: Any) -> AsyncIterator[tuple[str, str, int, dict[str, Any]]]:
@@ -36,8 +36,8 @@ async def follow(bootstrap: str, prefix: str, **security: Any) -> AsyncIterator[
         async for record in events:
             authorization, sequence = record.key.decode(), int(header(record, "ce_sequence"))
             before, at = last.get(authorization, (sequence - 1, record.timestamp))
-            if record.timestamp - at > FORGET_AFTER_MILLISECONDS:
-                before = sequence - 1
+            if sequence <= before and record.timestamp - at > NEW_LIFE_MILLISECONDS:
+                before = 0
             if sequence > before + 1:
                 raise RuntimeError(f"{authorization}: events between {before} and {sequence} are lost; join again")
             if sequence == before + 1:  # else the state includes it

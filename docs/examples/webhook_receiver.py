@@ -12,6 +12,11 @@ from pathlib import Path
 from collate_gateway_client import Event, WebhookRefused, webhook_event
 
 MOST_BYTES = 1_000_000
+# Number 1 with a new id begins a new life of the authorization: earlier rows say nothing about what is missing in it.
+BEFORE = """
+    select max(sequence) from events where subject = :subject and sequence < :sequence
+    and rowid >= coalesce((select max(rowid) from events where subject = :subject and sequence = 1), 0)
+"""
 
 
 class Store:
@@ -31,8 +36,7 @@ class Store:
         row = event.id, event.authorization_id, event.sequence, whole
         with self._open() as database:
             added = database.execute("insert or ignore into events values (?, ?, ?, ?)", row).rowcount
-            found = database.execute("select max(sequence) from events where subject = ? and sequence < ?", row[1:3])
-            before = found.fetchone()[0]
+            before = database.execute(BEFORE, {"subject": row[1], "sequence": row[2]}).fetchone()[0]
         return bool(added), before is not None and before < row[2] - 1
 
 

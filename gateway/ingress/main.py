@@ -38,6 +38,7 @@ from gateway.ingress.commands.publisher import ProducerFactory, Publisher
 from gateway.ingress.commands.routes import Commands
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.commands.unfinished import UnfinishedBounds, UnfinishedCommands
+from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
 from gateway.ingress.dead_letters.actions import DeadLetterActions
 from gateway.ingress.dead_letters.bulk import BulkDecisions
@@ -214,9 +215,11 @@ def assemble(
         UnfinishedBounds(own.max_unfinished_per_caller, own.max_unfinished_per_person, in_partition)
     )
     metrics.unfinished_commands.set_function(lambda: unfinished.count(time.monotonic()))
+    unknown = UnknownCounts(lambda: settings.max_unknown_in_partition(callers.current.pools))
     waiters = Waiters(
         metrics,
         unfinished,
+        unknown,
         capacity=own.max_waiters,
         per_caller=own.max_waiters_per_caller,
         retention_seconds=KEY_RETENTION_SECONDS,
@@ -233,6 +236,7 @@ def assemble(
         unfinished,
         metrics,
         keys=keys,
+        unknown=unknown,
         has_read_model=settings.readmodel.dsn_file is not None,
     )
     signed, append_seconds = SignedCommands(callers), own.publish_deadline.total_seconds() * 2

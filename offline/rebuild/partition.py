@@ -15,8 +15,9 @@ from consumers.engine import Output, Record
 from consumers.engine.core.offset_tracker import WINDOW, Committed, OffsetTracker
 from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.state_store import state_record
+from consumers.watcher.cadence import delete_at, is_unknown
 from offline.rebuild.history import History
-from offline.rebuild.logged import LoggedCommand, ended, logged
+from offline.rebuild.logged import LoggedCommand, ended, first_unended, logged
 from offline.rebuild.state import rebuilt
 from offline.stopped import OfflineRefused
 from runtime.settings import KafkaSettings
@@ -71,9 +72,13 @@ class PartitionSources:
         return self.histories.get(key) or History(0.0)
 
     def states(self, known: RebuildInput) -> Iterator[tuple[bytes, AuthorizationState]]:
-        """Return each authorization's state."""
+        """Return each authorization's state, but those that the worker would delete now (decision 0028)."""
         for key in sorted(self.commands.keys() | self.histories.keys() | self.records.keys()):
-            yield key, self.state_of(key, known)
+            state = self.state_of(key, known)
+            is_over = is_unknown(state) and (delete_at(state, 0.0) or 0.0) <= known.now
+            # An unfinished command may be a repeat that was accepted within the day.
+            if not is_over or first_unended(self.commands.get(key, ()), self.history_of(key)) is not None:
+                yield key, state
 
     def state_of(self, key: bytes, known: RebuildInput) -> AuthorizationState:
         """Return the state of one authorization."""

@@ -60,6 +60,7 @@ SHEDS: Final = (
     "caller_batches",
     "batches",
     "unfinished",
+    "unknown",
     "kafka_away",
     "partition_in_doubt",
     "publishes",

@@ -18,7 +18,7 @@ class IngressMetrics(MetricGroup):
     )
     batch_events = counter(
         "batch_events",
-        "Events of command batches, by result (accepted, replayed, rejected, rate, unfinished, unavailable).",
+        "Events of command batches, by result (accepted, replayed, rejected, rate, unfinished, unknown, unavailable).",
         ("result",),
     )
     publish_seconds = histogram(

@@ -68,6 +68,11 @@ class IngressSettings(Section):
         "process accepted, a tenth of one person; others get 429. In one partition: worker.read_ahead / "
         "(8 × max_replicas). Closes are counted apart.",
     )
+    max_unknown_authorizations: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Maximum number of a day's commands for authorizations that Collate never showed, of all callers; "
+        "0: as many as a quarter of worker.memory_limit holds. Each caller has an equal part; beyond it 429.",
+    )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for requests in flight after SIGTERM.")
 
     @property

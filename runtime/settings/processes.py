@@ -26,6 +26,9 @@ CALL_WAIT: Final = timedelta(seconds=5)
 # One caller fills at most an eighth of a partition's read-ahead with closes, and an eighth with its other commands.
 PARTS_OF_READ_AHEAD: Final = 8
 
+# The memory of one state of an authorization that Collate has never shown, with its timer (docs/capacity.md).
+UNKNOWN_STATE_BYTES: Final = 640
+
 # A part of the names of a shadow (decision 0026). It keeps the topics of a shadow away from workers that write.
 SHADOW: Final = "shadow"
 
@@ -112,6 +115,15 @@ class Settings(ProcessSettings):
     def invocation_deadline(self) -> timedelta:
         """When the worker cancels an invocation of the handler: 10 s after the longest that may happen."""
         return LAST_WRITE_BEGINS + LAST_CALLS * (CALL_WAIT + self.collate.total_timeout) + timedelta(seconds=10)
+
+    @property
+    def max_unknown_authorizations(self) -> int:
+        """How many authorizations that Collate has never shown all callers may name in a day (decision 0028)."""
+        return self.ingress.max_unknown_authorizations or self.worker.state_memory // 2 // UNKNOWN_STATE_BYTES
+
+    def max_unknown_in_partition(self, callers: int) -> int:
+        """Return the part of one caller in one partition: one caller may choose ids that are all in one."""
+        return max(1, self.max_unknown_authorizations // max(1, callers) // self.topics.partitions)
 
     def contradictions(self) -> list[str]:
         """Check settings of different sections against each other."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from runtime.environ import Section
-from runtime.units import Duration
+from runtime.units import Duration, Size
 
 
 class WorkerSettings(Section):
@@ -34,6 +34,12 @@ class WorkerSettings(Section):
     read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(
         2_400, description="Maximum number of unfinished records of a partition; reading pauses at this number."
     )
+    memory_limit: Size = Field(
+        1 << 30,
+        ge=256 << 20,
+        description="Memory of one worker, as its platform limits it. The states of authorizations may need half of "
+        "it, those that Collate has never shown a quarter.",
+    )
     command_max_age: Duration = Field(
         timedelta(hours=24), description="How long a command may wait for Collate before it becomes a dead letter."
     )
@@ -50,3 +56,8 @@ class WorkerSettings(Section):
         ),
     )
     stop_deadline: Duration = Field(timedelta(seconds=20), description="Time for running invocations after SIGTERM.")
+
+    @property
+    def state_memory(self) -> int:
+        """The bytes that the states of one worker may need."""
+        return self.memory_limit // 2

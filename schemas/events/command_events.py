@@ -17,6 +17,12 @@ _REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent f
 _DECISION = Field(default=None, description="For a redrive or discard: the operator, the caller and the reason.")
 _ATTEMPTS = Field(default=None, max_length=MOST_ATTEMPTS, description="The calls to Collate that this worker knows.")
 _DIGEST = Field(default=None, description="For the gateway itself: a keyed digest, by which it knows another body.")
+_UNKNOWN = Field(
+    default=None,
+    ge=1,
+    description="Present if Collate has never shown the authorization: how many such ones of the caller, or of all "
+    "people of its prefix, the gateway keeps in this partition.",
+)
 _LEFT_OUT = Field(default=None, ge=1, description="The number of omitted calls between the first and the last calls.")
 
 
@@ -87,6 +93,7 @@ class CommandFinished(_CommandEvent):
     reported_by: Public[Name | None] = REPORTED_BY
     asserted_by: Public[AssertedBy | None] = ASSERTED_BY
     metadata: Public[Metadata | None] = METADATA
+    unknown_authorizations: Public[int | None] = _UNKNOWN
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
     digest: Public[Word | None] = _DIGEST
@@ -141,6 +148,7 @@ class CommandDeadLettered(_CommandEvent):
     redrive: Public[int | None] = _REDRIVE
     decision: Public[OperatorDecision | None] = _DECISION
     metadata: Public[Metadata | None] = METADATA
+    unknown_authorizations: Public[int | None] = _UNKNOWN
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
     digest: Public[Word | None] = _DIGEST

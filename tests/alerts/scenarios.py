@@ -292,6 +292,14 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario("CollateGatewayNotReady", {sample("ready"): gauge(0, 1)}, BEGINS + 11, 119, 121),
     Scenario("CollateGatewayLoopLate", LOOP, BEGINS + 16, 119, 130),
+    Scenario(
+        "CollateGatewayStatesFillMemory",
+        {sample("state_bytes", f'partition="{number}"'): gauge(190e6, 180e6) for number in (3, 4)}
+        | {sample("state_bytes_limit"): lambda _: 537e6},
+        BEGINS + 6,
+        119,
+        121,
+    ),
     Scenario("CollateGatewayVersionsMixed", MIXED, BEGINS + 62, 119, 126),
     *burning(
         "Acceptance",

@@ -99,6 +99,7 @@ def test_ingress_knows_what_it_reads_of_the_worker(render):
     assert {name: value for name, value in found.items() if "_WORKER__" in name or "_WATCH__" in name} == {
         "GATEWAY_WORKER__GROUP": "g",
         "GATEWAY_WORKER__READ_AHEAD": "900",
+        "GATEWAY_WORKER__MEMORY_LIMIT": "1GiB",  # of worker.resources.limits.memory
         "GATEWAY_WATCH__FORGET_AFTER": "900d",
     }
 

@@ -83,6 +83,9 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
         ({"ingress": {"replicas": 3}, "settings": {"ingress": {"max_replicas": 3}}}, "settings.ingress.max_replicas"),
         ({"ingress": {"replicas": 500}}, "settings.worker.read_ahead is 2400"),
         ({"settings": {"worker": {"read_ahead": 23}}}, "settings.worker.read_ahead is 23"),
+        ({"worker": {"resources": {"limits": {"memory": "1G"}}}}, "worker.resources.limits.memory is 1G"),
+        ({"settings": {"worker": {"memory_limit": "2GiB"}}}, "settings.worker.memory_limit: remove it"),
+        ({"worker": {"settings": {"worker": {"memory_limit": "2GiB"}}}}, "the chart computes it"),
         ({"expose": {"ingress": {"enabled": True}}}, "hosts"),
         ({"expose": {"httpRoute": {"enabled": True}}}, "parentRefs"),
         ({"console": {"enabled": True}}, "settings.console.public_url"),
@@ -155,6 +158,12 @@ def test_a_setting_becomes_a_variable_that_the_gateway_can_read(render):
 )
 def test_calls_and_connections_are_divided_by_the_most_processes_that_can_run(render, counts, values, processes):
     assert render(values).environment("ingress")[f"GATEWAY_{counts}__MAX_REPLICAS"] == processes
+
+
+def test_worker_and_ingress_know_the_memory_of_a_worker(render):
+    rendered = render({"worker": {"resources": {"limits": {"memory": "1536Mi"}}}})
+    for process in ("ingress", "worker"):
+        assert rendered.environment(process)["GATEWAY_WORKER__MEMORY_LIMIT"] == "1536MiB"
 
 
 @pytest.mark.parametrize("stop", [10, 20, 300])

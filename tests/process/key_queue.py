@@ -18,8 +18,8 @@ from consumers.applier.context import ApplierContext
 from consumers.applier.task import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
-from consumers.authorization.state import AuthorizationState
-from consumers.engine import UNCHANGED, PartitionLost, Record, RetryAt
+from consumers.authorization.state import AuthorizationState, unknown_caller_of
+from consumers.engine import UNCHANGED, PartitionLost, PartitionView, Record, RetryAt
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
 from local.phi_keys import new_keys
@@ -75,6 +75,12 @@ class QueueInvocation:
     @property
     def steady(self):
         return self._queue.now()
+
+    @property
+    def partition(self):
+        own, until = unknown_caller_of(self.state or b""), self._queue.read_until
+        groups = Counter(self._queue.groups) + Counter([own] if own else [])
+        return PartitionView(groups, lambda: self._queue.now() if until is None else until)
 
     async def checkpoint(self, state, outputs=(), on_commit=()):
         self._queue.fuse.point()
@@ -134,6 +140,8 @@ class KeyQueue:
     dead_lettered: int = 0
     is_lost: bool = False
     ahead: float = 0.0
+    read_until: float | None = None
+    groups: dict = field(default_factory=dict)
     event_ids: set = field(default_factory=set)
     fuse: Fuse = field(default_factory=Fuse)
     _sequence: int = 0

@@ -9,6 +9,7 @@ MOST_EVENTS: Final = 100
 MOST_BYTES: Final = 480 << 10  # the gateway accepts 512 KiB
 SHORTEST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 30.0
+LONGEST_WAIT_SECONDS: Final = 3600.0  # a longer Retry-After is a failure: the caller named too many unknown ids
 
 Event = Mapping[str, Any]
 

@@ -720,6 +720,8 @@ class CommandDeadLettered(TypedDict):
     """For a redrive or discard: the operator, the caller and the reason."""
     metadata: NotRequired[dict[str, str]]
     """The metadata of the command."""
+    unknownAuthorizations: NotRequired[int]
+    """Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition."""
     attempts: NotRequired[list[Attempt]]
     """The calls to Collate that this worker knows."""
     attemptsLeftOut: NotRequired[int]
@@ -842,6 +844,8 @@ class CommandFinished(TypedDict):
     """Who says that it was this person: person (the person's own token) or caller (the service stated it)."""
     metadata: NotRequired[dict[str, str]]
     """The metadata of the command."""
+    unknownAuthorizations: NotRequired[int]
+    """Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition."""
     attempts: NotRequired[list[Attempt]]
     """The calls to Collate that this worker knows."""
     attemptsLeftOut: NotRequired[int]

@@ -51,6 +51,7 @@ class FetchBuffer:
         self._size = 0
         self._just_sought = False
         self.position = self._tracker.next_offset
+        self.newest_timestamp = 0.0  # of the last record that was fetched, Unix seconds
 
     def sought(self) -> None:
         """Note that the consumer's next fetch begins at `position`."""
@@ -67,6 +68,7 @@ class FetchBuffer:
                 self._held.append(record)
                 self._size += len(record.value or b"")
                 self.position = record.offset + 1
+                self.newest_timestamp = record.timestamp / 1000
         return True
 
     def take(self) -> Iterator[Record]:

@@ -12,6 +12,7 @@ from runtime.credentials.key_ring import KeyFileError, read_keys
 from runtime.exits import Exit
 from runtime.http_client import client_tls
 from runtime.settings import MOST_PHI_KEYS, ClusterSettings, DelivererProcessSettings, Settings, read_secret
+from runtime.settings.processes import UNKNOWN_STATE_BYTES
 from runtime.toml_file import TomlInvalid
 
 _DIGEST_KEY_BYTES = 16
@@ -28,7 +29,7 @@ def check_files(settings: ClusterSettings, process: str | None) -> Iterator[Chec
     if settings.collate.ca_file is not None:
         yield _collate_tls(settings)
     if process in {None, "ingress"} and settings.ingress.callers_file is not None:
-        yield _callers(settings)
+        yield from _callers(settings)
     if process in {None, "worker"} and settings.worker.digest_key_file is not None:
         yield _digest_key(settings)
     if settings.topics.phi_key_file is not None:
@@ -51,20 +52,38 @@ def _collate_tls(settings: Settings) -> CheckResult:
     return ok("collate tls", "certificate authorities are readable")
 
 
-def _callers(settings: Settings) -> CheckResult:
+def _callers(settings: Settings) -> Iterator[CheckResult]:
     from gateway.ingress.auth.callers_file import read_callers  # noqa: PLC0415 - imported when needed
 
     path = settings.ingress.callers_file
     if path is None:
-        return failed("callers", "GATEWAY_INGRESS__CALLERS_FILE is not set", Exit.CONFIG)
+        yield failed("callers", "GATEWAY_INGRESS__CALLERS_FILE is not set", Exit.CONFIG)
+        return
     try:
         callers = read_callers(path.read_bytes())
     except TomlInvalid as invalid:
-        return failed("callers", f"{path}: {invalid}", Exit.CONFIG)
+        yield failed("callers", f"{path}: {invalid}", Exit.CONFIG)
+        return
     if unusable := callers.unusable_permissions():
         names = "; ".join(f"{name}: {', '.join(permissions)}" for name, permissions in sorted(unusable.items()))
-        return differs("callers", f"{path}: a signature is for commands only, so these need a key or a token: {names}")
-    return ok("callers", f"{len(callers)} in {path}")
+        yield differs("callers", f"{path}: a signature is for commands only, so these need a key or a token: {names}")
+    else:
+        yield ok("callers", f"{len(callers)} in {path}")
+    yield _unknown(settings, callers.pools)
+
+
+def _unknown(settings: Settings, callers: int) -> CheckResult:
+    """Compare what all callers can fill together with the memory for states (decision 0028)."""
+    bound = settings.max_unknown_in_partition(callers) * settings.topics.partitions
+    # What a caller adds beyond its bound: closes and others at each process, twice after all of ingress has restarted.
+    unfinished = 2 * 2 * settings.ingress.max_replicas * settings.ingress.max_unfinished_per_caller
+    needed, memory = callers * (bound + unfinished) * UNKNOWN_STATE_BYTES >> 20, settings.worker.state_memory >> 20
+    detail = (
+        f"{callers} callers × ({bound:,} a day + {unfinished:,} unfinished) need {needed} of {memory} MiB of a worker"
+    )
+    if needed <= memory:
+        return ok("unknown ids", detail)
+    return failed("unknown ids", f"{detail}; raise its memory and GATEWAY_WORKER__MEMORY_LIMIT", Exit.CONFIG)
 
 
 def _subscriptions(settings: ClusterSettings) -> CheckResult:

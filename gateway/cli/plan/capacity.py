@@ -228,7 +228,8 @@ def _memory(load: Load, workers: int, partitions: int) -> tuple[int, int]:
     state = load.authorizations / left * figures.STATE_KIB / 1024
     read_ahead = math.ceil(partitions / left) * figures.READ_AHEAD_MIB
     request = figures.WORKER_MIB + state
-    return _rounded(request, figures.LEAST_REQUEST_MIB), _rounded(request + read_ahead, figures.LEAST_LIMIT_MIB)
+    limit = max(request + read_ahead, state * figures.STATE_PARTS)
+    return _rounded(request, figures.LEAST_REQUEST_MIB), _rounded(limit, figures.LEAST_LIMIT_MIB)
 
 
 def _rounded(mib: float, least: int) -> int:

@@ -43,6 +43,8 @@ LEAST_LIMIT_MIB: Final = 1024
 """The defaults of the chart."""
 WORKER_MIB: Final = 150
 STATE_KIB: Final = 1.3
+STATE_PARTS: Final = 4
+"""Watched authorizations take a quarter of the limit, unknown ones another."""
 READ_AHEAD_MIB: Final = 16
 """The unfinished records of a partition: `READ_AHEAD_BYTES` of the worker."""
 MEMORY_STEP_MIB: Final = 64
@@ -59,6 +61,8 @@ SEGMENT_MIB: Final = 16
 ROW_KIB: Final = 1
 ROWS_PER_COMMAND: Final = 12
 """Rows of the timeline with their indexes: acceptance, attempts and events."""
+ROWS_PER_UNKNOWN_COMMAND: Final = 4
+"""The command, its acceptance, one call and its end."""
 READ_MODEL_DAYS: Final = 90
 
 

@@ -81,9 +81,10 @@ _ENDED: Final = {
 
 def compare(events: Iterable[PublishedEvent], now: datetime, within: timedelta) -> list[Comparison]:
     """Compare each request and close. An event counts until `within` after the end of the command."""
-    by_authorization: dict[str, dict[int, PublishedEvent]] = defaultdict(dict)
+    # By time first: the numbers begin again in a new life of an authorization.
+    by_authorization: dict[str, dict[tuple[datetime, int], PublishedEvent]] = defaultdict(dict)
     for event in events:
-        by_authorization[event.authorization_id][event.sequence] = event
+        by_authorization[event.authorization_id][event.time, event.sequence] = event
     return [
         found
         for _, numbered in sorted(by_authorization.items())

@@ -43,6 +43,7 @@ PROBLEMS: Final = _by_slug(
     ("too-many-requests", "You sent many requests in a short time", _AGAIN),
     ("credentials-unchecked", "Your sign-in cannot be checked now", _AGAIN),
     ("too-many-unfinished", "Many of your requests have not ended yet", "Wait until some have ended, then try again."),
+    ("too-many-unknown-authorizations", "Collate does not know many of the ids in your requests", "Check the ids."),
     # The authorization and its handoff
     ("not-the-opener", "Another service has opened this handoff", "Only that service and people can act on it."),
     ("opener-unknown", "It is not known now who has opened this handoff", _AGAIN),

@@ -38,7 +38,7 @@ class TimelineLine:
     def key(self) -> str:
         """The entry's key on the page, by which an update finds it."""
         sequence, entry = self.entry.get("sequence"), self.entry
-        return f"{entry['kind']}-{entry.get('commandId')}-{entry['at']}" if sequence is None else f"e{sequence}"
+        return f"{entry['kind']}-{entry.get('commandId') if sequence is None else sequence}-{entry['at']}"
 
 
 def timeline_of(answer: models.Timeline) -> tuple[TimelineLine, ...]:

@@ -105,6 +105,7 @@ class Callers:
         self._keys = {key.key_id: (key, each.caller) for each in credentials for key in each.keys}
         self._subjects = {subject: each.caller for each in credentials for subject in each.subjects}
         self._people = people
+        self.pools = len(self.names) + len({each.prefix for each in people.values()})
         self._by_name = {each.caller.name: each for each in credentials}
 
     def by_key(self, presented: str, now: float) -> Caller | None:

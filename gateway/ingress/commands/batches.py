@@ -5,8 +5,8 @@ permission. So a batch may be sent again after any failure, whole or in parts.
     order       events of one authorization are appended one after the other, others at the same time
     failure     after an event with status 503, later events of its authorization are not sent
     rate        an event counts as a request; the events above the rate get status 429
-    bound       an event above the caller's unfinished commands gets status 429; later events of its authorization as
-                after a failure
+    bound       an event above the bound of the caller's unfinished commands, or unknown authorizations, gets status
+                429; later events of its authorization as after a failure
     memory      few batches are served at a time, because a batch is larger than other bodies
 """
 
@@ -32,7 +32,7 @@ from gateway.ingress.commands.responses import CommandReceipt, accepted_json, lo
 from gateway.ingress.commands.service import AcceptedCommand, CommandService
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problems import InvalidCommand, TooManyRequests, TooManyUnfinished
+from gateway.ingress.http.problems import InvalidCommand, TooManyRequests, TooManyUnfinished, TooManyUnknown
 from gateway.ingress.http.request import traceparent
 from gateway.ingress.http.strict_json import read_array
 from runtime.http.problem import Fault, Problem
@@ -46,7 +46,7 @@ from schemas.permissions import COMMAND_PERMISSIONS
 
 MAX_BATCHES: Final = 8
 MAX_BATCHES_PER_CALLER: Final = 2
-RESULTS: Final = ("accepted", "replayed", "rejected", "rate", "unfinished", "unavailable")
+RESULTS: Final = ("accepted", "replayed", "rejected", "rate", "unfinished", "unknown", "unavailable")
 # So many events are parsed before other requests get the processor.
 _EVENTS_PER_TURN = 10
 
@@ -148,7 +148,7 @@ class CommandBatches:
                     results[index] = await self._service.append(command, trace, {})
                 except Problem as problem:
                     results[index] = problem
-                    is_blocked = is_blocked or isinstance(problem, Unavailable | TooManyUnfinished)
+                    is_blocked = is_blocked or isinstance(problem, Unavailable | TooManyUnfinished | TooManyUnknown)
 
         async with asyncio.TaskGroup() as tasks:
             for commands in by_authorization.values():
@@ -218,6 +218,8 @@ def _kind(problem: Problem) -> str:
         return "rate"
     if isinstance(problem, TooManyUnfinished):
         return "unfinished"
+    if isinstance(problem, TooManyUnknown):
+        return "unknown"
     return "unavailable" if problem.status >= 500 else "rejected"
 
 

@@ -16,9 +16,10 @@ from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
 from gateway.ingress.commands.responses import CommandReceipt
 from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
+from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
 from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.problems import KeyReused, TooManyUnfinished
+from gateway.ingress.http.problems import KeyReused, TooManyUnfinished, TooManyUnknown
 from gateway.ingress.http.request import traceparent
 from runtime.metrics import IngressMetrics
 from schemas.commands import Command, HandoffClose
@@ -53,6 +54,7 @@ class CommandService:
         metrics: IngressMetrics,
         *,
         keys: Keys,
+        unknown: UnknownCounts,
         has_read_model: bool,
     ) -> None:
         """`has_read_model`: receipts have a position, because an endpoint serves the command's status.
@@ -63,6 +65,7 @@ class CommandService:
         self._replays = replays
         self._waiters = waiters
         self._unfinished = unfinished
+        self._unknown = unknown
         self._metrics = metrics
         self._keys = keys
         self._has_read_model = has_read_model
@@ -72,7 +75,8 @@ class CommandService:
     ) -> CommandReceipt:
         """Append the command and wait at most `wait_seconds` for its outcome, while `receive` shows a client.
 
-        Raises KeyReused, TooManyUnfinished, and an Unavailable problem if the command is not known to be in the topic.
+        Raises KeyReused, TooManyUnfinished, TooManyUnknown, and an Unavailable problem if the command is not known to
+        be in the topic.
         """
         context.log_fields["command_id"] = command.command_id
         context.log_fields["command"] = str(command.data.TYPE)
@@ -117,6 +121,8 @@ class CommandService:
         )
         had_place = self._unfinished.holds(command.command_id)
         if outcome is None:
+            if not had_place:  # a command that may be in the topic is not refused
+                self._require_room(command.caller, record.partition)
             self._take_place(command, record.partition)
         result = await self._commands.append(record)
         if isinstance(result, NotAppended):
@@ -134,6 +140,16 @@ class CommandService:
     def pace(self, caller: str) -> CallerPace:
         """Return how many commands of the caller are unfinished, and how quickly they end."""
         return self._unfinished.pace(caller, time.monotonic())
+
+    def _require_room(self, caller: str, partition: int) -> None:
+        """Raise TooManyUnknown if too many unknown authorizations count to the caller."""
+        if wait := self._unknown.wait(caller, partition, time.monotonic()):
+            self._metrics.shed.labels("unknown").inc()
+            raise TooManyUnknown(
+                "The command was not accepted, because Collate shows too few of the authorizations in your commands of "
+                f"the last day: check their ids. Send the same command again in {math.ceil(wait / 60)} min.",
+                retry_after_seconds=wait,
+            )
 
     def _take_place(self, command: AcceptedCommand, partition: int) -> None:
         """Count the command until its event. Raises TooManyUnfinished."""

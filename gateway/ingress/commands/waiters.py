@@ -1,10 +1,12 @@
 """Requests that wait for a command's outcome, and recent outcomes for requests that come later.
 
-The tail of `events` feeds it, and through it the places of unfinished commands. A waiter registers before its command
-is appended, so it misses no outcome, whichever replica received the command. A waiter ends with the outcome, with a
-dead letter, after its seconds, when its client closes its side of the connection, and when the process stops.
+The tail of `events` feeds it, and through it the places of unfinished commands and the counts of unknown
+authorizations. A waiter registers before its command is appended, so it misses no outcome, whichever replica received
+the command. A waiter ends with the outcome, with a dead letter, after its seconds, when its client closes its side of
+the connection, and when the process stops.
 Invariant: waiters are bounded per caller, for all people of a prefix (`shares`) and in all, so others find a place.
-The body of an event is parsed only for a request that wants it: every replica sees the outcomes of all commands.
+The body of an event is parsed only for a request that wants it, or if it is of an unknown authorization: every replica
+sees the outcomes of all commands.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ from adapters.kafka.topic_reader import TopicRecord
 from gateway.http.exchange import Places
 from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.commands.unfinished import UnfinishedCommands
+from gateway.ingress.commands.unknown import MARK, UnknownCounts
 from gateway.ingress.http.request import disconnected
 from runtime.metrics import IngressMetrics
 from runtime.settings.ingress import MOST_OUTCOMES
@@ -81,6 +84,7 @@ class Waiters:
         self,
         metrics: IngressMetrics,
         unfinished: UnfinishedCommands,
+        unknown: UnknownCounts,
         *,
         capacity: int,
         per_caller: int,
@@ -93,6 +97,7 @@ class Waiters:
         self._retention_seconds = retention_seconds
         self._metrics = metrics
         self._unfinished = unfinished
+        self._unknown = unknown
         self._waiters: dict[str, list[tuple[Waiter, Callable[[News], bool]]]] = {}
         self._outcomes: OrderedDict[str, _Unparsed] = OrderedDict()
         self._count = 0
@@ -186,17 +191,19 @@ class Waiters:
             return
         self._unfinished.end(command_id, now)
         news: News | None = None
-        waiters = self._waiters.get(command_id, ())
+        waiters, is_unknown = self._waiters.get(command_id, ()), MARK in value
         if kind == _FINISHED:
             unparsed = _Unparsed(value, headers.get("ce_time", b""), now)
             self._outcomes[command_id] = unparsed
             self._outcomes.move_to_end(command_id)
             if len(self._outcomes) > self._remembered:
                 self._outcomes.popitem(last=False)
-            news = _finished(unparsed) if waiters else None
-        elif waiters:
+            news = _finished(unparsed) if waiters or is_unknown else None
+        elif waiters or is_unknown:
             news = _dead_lettered(value)
         if news is not None:
+            if is_unknown:
+                self._unknown.learn(news.event, record.partition, now)
             for waiter, is_wanted in waiters:
                 if is_wanted(news):
                     _end(waiter, news)

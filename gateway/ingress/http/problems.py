@@ -9,7 +9,7 @@
     ├─ MethodNotAllowed (405) · BodyTimedOut (408)
     ├─ BodyTooLarge (413) · UrlTooLong (414) · UnsupportedMediaType (415) · HeadersTooLarge (431)
     ├─ InvalidCommand (422) · NamesAnotherPerson (422) · KeyReused (422)
-    ├─ TooManyRequests (429) · TooManyUnfinished (429)
+    ├─ TooManyRequests (429) · TooManyUnfinished (429) · TooManyUnknown (429)
     ├─ dead letters (409)      DeadLetterMoved · DeadLettersChanged · NotRedrivable
     ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot · NoPayerEvidence
     │             (409)        HandoffNotOpen · AlreadyClaimed · AccessUnavailable · CollateRefused
@@ -132,6 +132,12 @@ class TooManyUnfinished(Problem):
     """The caller has too many unfinished commands."""
 
     status, slug = 429, "too-many-unfinished"
+
+
+class TooManyUnknown(Problem):
+    """The caller has named too many authorizations that Collate does not show."""
+
+    status, slug = 429, "too-many-unknown-authorizations"
 
 
 class HandoffNotOpen(Problem):

@@ -132,6 +132,7 @@ replicas: {{ (index .root.Values .component).replicas }}
 {{- $computed := dict -}}
 {{- if has .component (list "ingress" "worker") -}}
 {{- $_ := set $computed "GATEWAY_COLLATE__MAX_REPLICAS" (include "gateway.callingProcesses" .root) -}}
+{{- with dig "limits" "memory" "" .root.Values.worker.resources -}}{{- $_ := set $found "GATEWAY_WORKER__MEMORY_LIMIT" (printf "%vB" .) -}}{{- end -}}
 {{- end -}}
 {{- if eq .component "ingress" -}}
 {{- $_ := set $computed "GATEWAY_INGRESS__MAX_REPLICAS" (include "gateway.mostIngresses" .root) -}}

@@ -92,7 +92,7 @@ class Kafka:
         event = replace(event, causation_id=event.causation_id or command_id)  # as the worker writes it
         headers, value = write_event(event, HERE)
         records = self.events[partition]
-        records.append(Event(len(records), headers, value))
+        records.append(Event(len(records), headers, value, partition))
 
     def add_dead_letter(self, dead_letter, partition=0):
         """Append a dead letter."""
@@ -121,6 +121,7 @@ class Event:
     offset: int
     headers: tuple
     value: bytes
+    partition: int = 0
 
 
 @dataclass

@@ -314,6 +314,10 @@ def test_a_timeline_keeps_its_order_and_marks_each_day():
 def test_keys_of_rows_differ():
     rows = timeline_of(answers.timeline())
     assert len({row.key for row in rows}) == len(rows)
+    two_lives = [
+        answers.entry(1, "command.finished", "command.finished", COMMAND) | {"at": ago(days=n)} for n in (0, 2)
+    ]
+    assert len({row.key for row in timeline_of({"authorizationId": "a", "entries": two_lives})}) == 2
 
 
 # Search

@@ -31,6 +31,7 @@ class Session:
     def __init__(self):
         self.dispatcher = None
         self.accepts_invocations = self.has_time_to_spare = True
+        self.read_until = float
         self.pending = []
         self.is_lost = False
 

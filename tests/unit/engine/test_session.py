@@ -418,6 +418,26 @@ async def test_a_marker_behind_the_last_record_is_no_lag_but_an_unfinished_recor
     assert running.partition.lag_monitor.position == 0, "a session may begin again before the position"
 
 
+async def test_an_invocation_sees_until_when_every_record_of_its_partition_has_been_read(
+    running, gate, read_offsets, no_producer
+):
+    running = running(read_ahead_records=10)
+    read_until, old = running.partition.session.dispatcher.view.read_until, time.time() - 60
+    running.feed(2, timestamp=old)
+    assert read_until() == pytest.approx(time.time(), abs=30), "the end of the log has been read"
+    running.consumer.end = 3
+    assert read_until() == pytest.approx(old), "a third record was appended"
+    running.consumer.next = 3  # it is a marker, which no fetch returns
+    await read_offsets(running, 3)
+    assert read_until() > old + 30
+    running.feed(8, timestamp=old)
+    assert running.consumer.paused
+    assert read_until() == pytest.approx(old), "more may have been appended since the last fetch"
+    running.partition.session.buffer._held.append(None)
+    assert read_until() == 0.0, "a fetched record is in no key queue yet"
+    running.partition.session.buffer._held.clear()
+
+
 @pytest.mark.parametrize("trouble", [KafkaError("away"), TimeoutError(), RuntimeError("closed under aiokafka")])
 async def test_a_failed_read_of_offsets_is_repeated(running, read_offsets, trouble, monkeypatch, no_producer):
     running = running()

@@ -83,6 +83,22 @@ def test_an_unreadable_timer_is_due_immediately_and_counted(written):
     assert (states.get(b"a"), timers, states.unreadable) == (b"one", {b"a": 0.0}, 1)
 
 
+def test_the_states_of_each_group_and_their_memory_are_counted_through_every_change():
+    states = StateStore(lambda state: state[:1] or None)
+    states.absorb(
+        [fetched(state_record("state", key, b"x%d" % number, None)) for number, key in enumerate((b"a", b"b"))]
+    )
+    states.put(b"c", b"y", 1.0)
+    assert states.groups == {b"x": 2, b"y": 1}
+    assert states.memory_bytes == 3 * 320 + 3 + 5
+    states.put(b"a", b"yyy", None)
+    states.put(b"b", b"", None)
+    assert (states.groups, states.memory_bytes) == ({b"y": 2}, 3 * 320 + 3 + 4)
+    for key in (b"a", b"b", b"c", b"d"):
+        states.put(key, None, None)
+    assert (states.groups, states.memory_bytes, len(states)) == ({}, 0, 0)
+
+
 async def test_overdue_timers_are_spread_over_the_time_for_their_state_and_others_are_unchanged():
     states = StateStore()
     for number in range(1_000):
@@ -152,7 +168,8 @@ MARKER = 3
 
 
 def restoring(leader, seconds):
-    return restore(leader, "state-0", MARKER, lambda done, total: None, timeout_seconds=seconds)
+    states = StateStore()
+    return restore(leader, "state-0", MARKER, lambda done, total: None, states=states, timeout_seconds=seconds)
 
 
 @pytest.mark.parametrize("knows", [0, 1, 3])

@@ -15,6 +15,7 @@ ABSENT_IN_THE_EXAMPLE = {
     "reportedBy": "jo.miller",
     "attemptsLeftOut": 2,
     "digest": "A9RnPQkZsFw2-_8x",
+    "unknownAuthorizations": 7,
 }
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ingress.commands.unfinished import UnfinishedBounds, UnfinishedCommands
+from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished
@@ -11,6 +12,7 @@ from schemas.records import publish, write_event
 from tests.unit.kafka.memory_topic import MemoryRecord
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
+UNKNOWN = UnknownCounts(lambda: 1)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -56,6 +58,7 @@ def waiters(metrics):
     return Waiters(
         metrics,
         UnfinishedCommands(UnfinishedBounds(1, 1, 1)),
+        UNKNOWN,
         capacity=3,
         per_caller=2,
         remembered=2,
@@ -81,7 +84,7 @@ async def test_only_the_last_outcomes_are_remembered(waiters):
 
 async def test_an_outcome_is_forgotten_after_the_retention(metrics):
     waiters = Waiters(
-        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), capacity=3, per_caller=2, retention_seconds=-1
+        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), UNKNOWN, capacity=3, per_caller=2, retention_seconds=-1
     )
     waiters.on_record(finished())
     with waiters.register(COMMAND, "desk") as future:
@@ -112,7 +115,7 @@ async def test_requests_of_one_caller_above_its_share_do_not_wait(waiters, regis
 
 async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
     waiters = Waiters(
-        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), capacity=4, per_caller=3, retention_seconds=60
+        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), UNKNOWN, capacity=4, per_caller=3, retention_seconds=60
     )
     with (
         waiters.register(COMMAND, "people:jo"),
@@ -129,7 +132,7 @@ async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
 
 async def test_a_known_outcome_needs_no_place(metrics):
     waiters = Waiters(
-        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), capacity=0, per_caller=0, retention_seconds=60
+        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), UNKNOWN, capacity=0, per_caller=0, retention_seconds=60
     )
     waiters.on_record(finished())
     with waiters.register(COMMAND, "desk") as waiter:

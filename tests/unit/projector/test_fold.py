@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -128,6 +128,14 @@ def test_status_moves_forward_by_sequence_only():
     assert status_after(event(3, finished()), event(2, dead_lettered())) == ("finished", 0, None)
     again = (event(1, dead_lettered()), event(2, waiting(redrive=1)), event(3, finished(redrive=1)))
     assert status_after(*again) == ("finished", 1, None)
+
+
+def test_a_retry_after_a_day_ends_in_a_new_life_of_its_authorization_whose_numbers_begin_again():
+    expired = CommandFinished(**command_fields(outcome=Outcome.EXPIRED, effect=Effect.NONE, reason="expired"))
+    late = replace(event(1, finished()).event, id="second-life", time=AT + timedelta(days=1, minutes=1))
+    assert status_after(event(1, expired), event(2, expired), EventRecord(late)) == ("finished", 0, None)
+    again = (event(1, expired), event(2, expired), event(1, finished()))
+    assert status_after(*again) == ("finished", 0, "expired"), "a record that is read again changes nothing"
 
 
 def test_only_a_later_finished_replaces_a_finished():

@@ -10,7 +10,7 @@ from adapters.kafka.topic_copy import Extent
 from consumers.applier.task import CommandTask
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
 from offline.rebuild import partition
-from offline.rebuild.history import History
+from offline.rebuild.history import Ended, History
 from offline.rebuild.logged import logged
 from offline.rebuild.partition import PartitionSources, RebuildInput, progress_of, read_sources
 from offline.stopped import OfflineRefused
@@ -64,6 +64,21 @@ def test_an_unfinished_command_from_before_the_first_event_may_have_lost_its_end
     assert sources(True, False, events_since=501.0).has_lost_ends()
     assert not sources(True, False, events_since=499.0).has_lost_ends()
     assert not sources(True, True, events_since=501.0).has_lost_ends()
+
+
+def test_a_state_that_the_worker_would_delete_is_not_written():
+    """An authorization that Collate never showed, a day after its last command; not if a repeat of it is unread."""
+    now, ids = 1_800_000_000.0, [f"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b1{number}" for number in range(3)]
+    found = PartitionSources()
+    for key, id_, hours in ((b"over", ids[0], 25), (b"today", ids[1], 23), (b"repeated", ids[2], 25)):
+        at = now - hours * 3600
+        history = found.histories[key] = History(0.0, sequence=1, last_at=at, ends={(id_, 0)})
+        history.recent.append(Ended(at, id_, 0, "intake"))
+    # Accepted within the day of its first end, and after an unfinished command in the log.
+    at = now - 4e3
+    other = CommandTask("other", "other", "intake", "repeated", AuthorizationWatch(), at, at, b"d" * 32, b"s" * 12)
+    found.commands[b"repeated"].append(logged(other, 0, BEGIN))
+    assert [key for key, _ in found.states(replace(known(), now=now))] == [b"repeated", b"today"]
 
 
 async def test_a_record_of_ours_that_cannot_be_read_is_not_skipped(monkeypatch):

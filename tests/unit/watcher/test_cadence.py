@@ -4,8 +4,17 @@ from hypothesis import strategies as st
 
 from consumers.authorization import recent_commands
 from consumers.authorization.recent_commands import CommandEnd
-from consumers.authorization.state import NEW, AuthorizationState, Handoff, Known, OpenDeadLetter, WatchStatus
-from consumers.watcher.cadence import Cadence, CadenceStep, PollClass, poll_class_of
+from consumers.authorization.state import (
+    NEW,
+    AuthorizationState,
+    Grant,
+    Handoff,
+    Known,
+    OpenDeadLetter,
+    Waiting,
+    WatchStatus,
+)
+from consumers.watcher.cadence import Cadence, CadenceStep, PollClass, delete_at, poll_class_of
 from runtime.settings import WatchSettings
 
 NOW = 1_800_000_000.0
@@ -93,7 +102,7 @@ def test_the_timer_of_a_settled_authorization_deletes_its_state():
     assert CADENCE.next_timer(state, NOW, half) == NOW + 90 * DAY
     assert CADENCE.next_timer(NEW, NOW, half) is None
     packed = recent_commands.add("", ID, b"dddd", CommandEnd.FINISHED, NOW, until=NOW)
-    assert CADENCE.next_timer(AuthorizationState(recent_commands=packed), NOW, half) == NOW + DAY
+    assert CADENCE.next_timer(AuthorizationState(recent_commands=packed), NOW, half) == NOW + DAY + 60
     dead = {ID: OpenDeadLetter(at=NOW, command="t", caller="c")}
     assert CADENCE.next_timer(AuthorizationState(dead_letters=dead), NOW, half) == NOW + 30 * DAY
 
@@ -108,3 +117,27 @@ def test_the_table_comes_from_the_settings():
         steps={poll_class: (CadenceStep(1.0),) for poll_class in PollClass}, jitter=0.0, forget_after_seconds=DAY
     )
     assert quick.next_timer(watched(), NOW, half) == NOW + 1
+
+
+KEPT = NOW + 91 * DAY + 60
+
+
+@pytest.mark.parametrize(
+    ("more", "ends_at"),
+    [
+        ({}, NOW + DAY + 60),
+        ({"last_event_at": NOW + 500.0}, NOW + DAY + 500),  # such as that of a key conflict, which leaves no id
+        ({"known": Known(version=1, status="processing"), "settled_at": NOW}, KEPT),
+        ({"content_read_at": NOW}, KEPT),
+        ({"early_grant": Grant(handoff_id="mh", until=NOW)}, KEPT),
+        ({"watch": WatchStatus(since=NOW, until=NOW, moved_at=NOW, ended=True)}, KEPT),
+        ({"dead_letters": {ID: OpenDeadLetter(at=NOW, command="t", caller="c")}}, NOW + 30 * DAY),
+        (
+            {"waiting": Waiting(command_id=ID, reason="backoff", until=NOW + DAY, emitted_at=NOW)},
+            NOW + 2 * DAY,
+        ),
+    ],
+)
+def test_only_the_state_of_an_unknown_authorization_ends_a_day_after_its_last_command(more, ends_at):
+    packed = recent_commands.add("", ID, b"dddd", CommandEnd.FINISHED, NOW, until=NOW)
+    assert delete_at(AuthorizationState(sequence=1, recent_commands=packed, **more), 90 * DAY) == ends_at

@@ -13,6 +13,7 @@ from collate_gateway_client import models, operations
 from collate_gateway_client.asynchronous.sender import AsyncSender
 from collate_gateway_client.batching import (
     LONGEST_PAUSE_SECONDS,
+    LONGEST_WAIT_SECONDS,
     SHORTEST_PAUSE_SECONDS,
     Event,
     batches_of,
@@ -70,9 +71,10 @@ class AsyncPace:
             left = list(refused)
             if left:
                 last = refused[left[-1]]
-                if time.monotonic() - success_at > self._give_up_after:
+                wait = max(pause, *(result.get("retryAfter", 0) for result in refused.values()))
+                if time.monotonic() - success_at > self._give_up_after or wait > LONGEST_WAIT_SECONDS:
                     raise GatewayProblem(last["status"], last["problem"], {})
-                await asyncio.sleep(max(pause, *(result.get("retryAfter", 0) for result in refused.values())))
+                await asyncio.sleep(wait)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return [final[place] for place in range(len(events))]
 

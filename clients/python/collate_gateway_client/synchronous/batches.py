@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from collate_gateway_client import models, operations
 from collate_gateway_client.batching import (
     LONGEST_PAUSE_SECONDS,
+    LONGEST_WAIT_SECONDS,
     SHORTEST_PAUSE_SECONDS,
     Event,
     batches_of,
@@ -68,9 +69,10 @@ class Pace:
             left = list(refused)
             if left:
                 last = refused[left[-1]]
-                if time.monotonic() - success_at > self._give_up_after:
+                wait = max(pause, *(result.get("retryAfter", 0) for result in refused.values()))
+                if time.monotonic() - success_at > self._give_up_after or wait > LONGEST_WAIT_SECONDS:
                     raise GatewayProblem(last["status"], last["problem"], {})
-                time.sleep(max(pause, *(result.get("retryAfter", 0) for result in refused.values())))
+                time.sleep(wait)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return [final[place] for place in range(len(events))]
 

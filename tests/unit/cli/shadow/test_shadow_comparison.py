@@ -1,5 +1,6 @@
 """The classes of `gateway shadow report`: one scripted history with each, and what no history may do."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -114,6 +115,13 @@ def test_what_follows_the_next_command_does_not_speak_against_a_rejection():
 def test_a_watch_is_not_compared_and_a_redriven_command_is_compared_once():
     assert verdicts((0, end(WATCH, outcome="applied", reason=None))) == []
     assert verdicts((0, dead_lettered()), (9, CREATE), (20, opened())) == [Verdict.SAME]
+
+
+def test_the_events_of_a_new_life_have_numbers_again_and_replace_nothing():
+    second = end(operation="create", id="00000000-0000-5b4e-9a53-0f7c1a8e7b10")
+    lives = [*history((0, CREATE)), *history((90_000, second), (90_020, opened()))]
+    lives = [replace(event, id=f"{place}") for place, event in enumerate(lives)]
+    assert [one.verdict for one in compare(lives, LATER + N * 90, N)] == [Verdict.NOTHING, Verdict.SAME]
 
 
 def test_the_counts_are_by_mirrored_caller_and_payer():

@@ -35,6 +35,7 @@ class Partition:
     """A session without Kafka: a result is finished at once."""
 
     accepts_invocations = has_time_to_spare = True
+    read_until = float
 
     def __init__(self, handler, limiter, number):
         loop = asyncio.get_running_loop()

@@ -1,0 +1,92 @@
+"""The count of each caller's unknown authorizations, by a clock of the test."""
+
+import random
+
+import pytest
+
+from gateway.ingress.commands.unknown import UnknownCounts
+from schemas.enums import CommandType, Effect, Outcome
+from schemas.events import CommandFinished
+
+DAY = 86_400.0
+
+
+def ended(caller="intake", told=1):
+    return CommandFinished(
+        command_id="2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
+        command=CommandType.HANDOFF_REQUEST,
+        caller=caller,
+        outcome=Outcome.EXPIRED,
+        effect=Effect.NONE,
+        unknown_authorizations=told,
+    )
+
+
+def test_a_caller_at_its_bound_waits_until_its_oldest_numbers_are_a_day_old():
+    counts = UnknownCounts(lambda: 3)
+    for number, at in enumerate((1_000.0, 1_100.0, 50_000.0), start=1):
+        assert counts.wait("intake", 0, at) == 0.0
+        counts.learn(ended(told=number), 0, at)
+    wait = counts.wait("intake", 0, 50_000.0)
+    assert DAY < 50_000.0 + wait - 1_000.0 <= DAY + 600
+    assert (counts.wait("intake", 1, 50_000.0), counts.wait("billing", 0, 50_000.0)) == (0.0, 0.0)
+    assert counts.wait("intake", 0, 50_000.0 + wait - 0.1) == pytest.approx(0.1)
+    assert counts.wait("intake", 0, 50_000.0 + wait) == 0.0, "Retry-After is true"
+    assert counts.wait("intake", 0, 200_000.0) == 0.0
+
+
+def test_the_first_end_tells_a_process_that_has_just_started_what_the_worker_keeps():
+    counts = UnknownCounts(lambda: 300)
+    counts.learn(ended(told=299), 0, 0.0)
+    assert counts.wait("intake", 0, 0.0) == 0.0
+    counts.learn(ended(told=300), 0, 0.0)
+    assert counts.wait("intake", 0, 0.0) > 0
+
+
+def test_many_commands_of_one_unknown_authorization_count_each():
+    counts = UnknownCounts(lambda: 3)
+    for _ in range(3):
+        assert counts.wait("intake", 0, 0.0) == 0.0
+        counts.learn(ended(told=1), 0, 0.0)
+    assert counts.wait("intake", 0, 0.0) > 0
+
+
+def test_one_person_has_a_tenth_and_all_people_of_a_prefix_have_the_bound_of_one_caller():
+    counts = UnknownCounts(lambda: 30)
+    for number in range(1, 4):
+        counts.learn(ended("people:jo", number), 0, 0.0)
+    assert counts.wait("people:jo", 0, 0.0) > 0
+    assert (counts.wait("people:kim", 0, 0.0), counts.wait("people", 0, 0.0)) == (0.0, 0.0)
+    counts.learn(ended("people:sam", 30), 0, 0.0)
+    assert counts.wait("people:kim", 0, 0.0) > 0
+    assert counts.wait("people", 0, 0.0) == 0.0, "a service"
+
+
+def test_names_are_forgotten_a_day_after_their_last_end():
+    counts = UnknownCounts(lambda: 10)
+    for number in range(5_000):
+        counts.learn(ended(f"people:p{number}"), number % 12, number * 100.0)
+    assert len(counts._counts) < 1_000
+
+
+def test_no_schedule_of_restarts_and_late_ends_exceeds_the_bound_by_more_than_what_was_unfinished():
+    """Several processes accept, a worker ends and forgets after a day, and any process may restart at any time."""
+    chance = random.Random(7)
+    bound, places = 40, 5
+    processes = [UnknownCounts(lambda: bound) for _ in range(3)]
+    unfinished, kept, most = [0, 0, 0], [], 0
+    for step in range(40_000):
+        now = step * 20.0
+        kept = [at for at in kept if at + DAY > now]
+        one = chance.randrange(3)
+        if chance.random() < 0.001:
+            processes[one], unfinished[one] = UnknownCounts(lambda: bound), 0
+        elif chance.random() < 0.5 and unfinished[one] < places and not processes[one].wait("intake", 0, now):
+            unfinished[one] += 1
+        elif unfinished[one]:
+            unfinished[one] -= 1
+            kept.append(now)
+            for process in processes:
+                process.learn(ended(told=len(kept)), 0, now)
+        most = max(most, len(kept))
+    assert bound <= most <= bound + 3 * places
