@@ -16,9 +16,8 @@ has tripped stays tripped until an operator's `reset`.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from heapq import nlargest
-from itertools import chain
+from collections import Counter, OrderedDict, deque
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class FailureRatioLimit:
         self._share = share
         self._window = window
         self._records: dict[str, deque[tuple[int, FinishedRecord]]] = {}
-        self._seen: dict[str, float] = {}
+        self._seen: OrderedDict[str, float] = OrderedDict()  # the sources of a day, the newest last
         self._size = 0
         self._clock = 0  # numbers the records, to find the oldest one
         self.has_tripped = False
@@ -72,13 +71,13 @@ class FailureRatioLimit:
     @property
     def second_source_at(self) -> float | None:
         """When a second source was last seen, Unix seconds; None if no two were seen within a day."""
-        newest = nlargest(2, self._seen.values())
-        return newest[1] if len(newest) > 1 else None
+        return next(islice(reversed(self._seen.values()), 1, None), None)
 
     def restore(self, second_source_at: float | None) -> None:
         """Note what the partition's last owner knew of a second source."""
         if second_source_at is not None:
-            self._seen[_SOMEBODY] = max(second_source_at, self._seen.get(_SOMEBODY, 0.0))
+            self._seen[_SOMEBODY] = second_source_at
+            self._seen.move_to_end(_SOMEBODY, last=False)
 
     def would_trip_with(self, failed: Iterable[FinishedRecord]) -> bool:
         """Return whether these failed records, committed next, would trip the limit."""
@@ -128,6 +127,7 @@ class FailureRatioLimit:
         self._records.setdefault(source, deque()).append((self._clock, record))
         self._clock += 1
         self._seen[source] = now
+        self._seen.move_to_end(source)
         self._size += 1
         if self._size > self._window:
             self._remove_oldest()
@@ -142,9 +142,9 @@ class FailureRatioLimit:
             del self._records[source]
 
     def _remove_absent(self, now: float) -> None:
-        for source in [one for one, seen in self._seen.items() if now - seen > PRESENT_SECONDS]:
+        while self._seen and now - next(iter(self._seen.values())) > PRESENT_SECONDS:
+            source, _ = self._seen.popitem(last=False)
             self._size -= len(self._records.pop(source, ()))
-            del self._seen[source]
 
     def _describe(self, failed: Collection[FinishedRecord]) -> str:
         keys = len({record.key for record in failed})
