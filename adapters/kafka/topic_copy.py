@@ -1,4 +1,4 @@
-"""Reads whole partitions up to known ends, and writes records with their own timestamps: the I/O of a rebuild."""
+"""Reads whole partitions up to known ends, and writes records: the I/O of a rebuild."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -134,13 +134,10 @@ class RecordWriter:
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[tuple[str, bytes]] = (),
-        timestamp: int | None = None,
     ) -> None:
-        """Send a record; `timestamp` in milliseconds. Its confirmation is awaited later, at the latest by `flush`."""
+        """Send a record. Its confirmation is awaited later, at the latest by `flush`."""
         async with asyncio.timeout(SEND_SECONDS):
-            sent = await self._producer.send(
-                topic, value, key=key, partition=partition, headers=list(headers), timestamp_ms=timestamp
-            )
+            sent = await self._producer.send(topic, value, key=key, partition=partition, headers=list(headers))
         self._unconfirmed.append(sent)
         if len(self._unconfirmed) >= MAX_UNCONFIRMED:
             await self.flush()

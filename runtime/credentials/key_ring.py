@@ -11,7 +11,6 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,7 @@ _HINT_BYTES: Final = 2
 _DIGEST_BYTES: Final = 10
 CHECK_SECONDS: Final = 1.0
 _URL_SAFE: Final = str.maketrans("+/", "-_")
-_LINE: Final = re.compile(r"(\S+)(?:\s+(\d{4}-\d\d-\d\d))?")
+_LINE: Final = re.compile(r"(\S+)(?:\s+\d{4}-\d\d-\d\d)?")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{12}")
 _REGISTRY: Final = jwe.JWERegistry(algorithms=["dir", "A256GCM"])
 
@@ -169,8 +168,6 @@ def key_of(line: str) -> OctKey | None:
     if (found := _LINE.fullmatch(line.strip())) is None:
         return None
     try:
-        if found[2] is not None:
-            date.fromisoformat(found[2])
         # Both alphabets: `openssl rand -base64 32` makes a usable key.
         text = found[1].rstrip("=").translate(_URL_SAFE)
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

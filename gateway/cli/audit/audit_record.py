@@ -48,23 +48,6 @@ COLUMNS: Final = (
 )
 """The columns of the export. A new column is added at the end."""
 
-AUDITED: Final = frozenset(
-    {
-        EventType.COMMAND_FINISHED,
-        EventType.COMMAND_DEAD_LETTERED,
-        EventType.COMMAND_KEY_CONFLICT,
-        EventType.HANDOFF_OPENED,
-        EventType.HANDOFF_CLOSED,
-        EventType.HANDOFF_ACCESS_GRANTED,
-        EventType.HANDOFF_CLAIMED,
-        EventType.HANDOFF_RELEASED,
-        EventType.AUTHORIZATION_CONTENT_READ,
-        EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED,
-        EventType.AUTHORIZATION_VERSION_FLOOR_LOWERED,
-    }
-)
-"""The events about acts of callers and people."""
-
 NO_ACT: Final = frozenset(
     {
         EventType.COMMAND_WAITING,
@@ -78,7 +61,10 @@ NO_ACT: Final = frozenset(
         EventType.AUTHORIZATION_WATCH_ENDED,
     }
 )
-"""The events about Collate, the payer and the passing of time. Each event type is in one of the two sets."""
+"""The events about Collate, the payer and the passing of time, and an act that is told when it has ended."""
+
+AUDITED: Final = frozenset(EventType) - NO_ACT
+"""The events about acts of callers and people: all others, so that a new event is audited until it is listed above."""
 
 _RENAMED: Final = MappingProxyType({"ofCommand": "commandId", "cause": "reason"})
 _OF_DECISION: Final = MappingProxyType(

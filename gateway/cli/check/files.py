@@ -112,15 +112,13 @@ def _phi_keys(file: Path, now: float) -> CheckResult:
     found = check_key_file("phi keys", file, MOST_PHI_KEYS)
     if found.code != Exit.OK:
         return found
-    since = first_use(file.read_bytes())
-    if since is None:
+    if (since := first_use(file.read_bytes())) is None:
         return differs(
-            "phi keys", f"{found.detail}; write the day of its first use behind the first key: KEY 2026-06-01"
+            "phi keys", f"{found.detail}; behind the first key write the day of its first use: KEY 2026-06-01"
         )
     days = int((now - since) / 86_400)
-    if days >= KEY_DAYS:
-        return differs("phi keys", f"{found.detail}; the first key has been in use for {days} days: rotate it")
-    return ok("phi keys", f"{found.detail}; the first key has been in use for {days} days")
+    detail = f"{found.detail}; the first key has been in use for {days} days"
+    return differs("phi keys", f"{detail}: rotate it") if days >= KEY_DAYS else ok("phi keys", detail)
 
 
 def check_key_file(name: str, file: Path, most: int) -> CheckResult:

@@ -141,7 +141,7 @@ def test_check_says_how_long_the_first_phi_key_has_been_in_use(gateway, tmp_path
     key = (tmp_path / "phi").read_text()
     day = datetime.now(UTC).date()
     for since, found in (
-        ("", ("differs", "write the day of its first use behind the first key")),
+        ("", ("differs", "behind the first key write the day of its first use")),
         (day - timedelta(days=179), ("ok     ", "the first key has been in use for 179 days")),
         (day - timedelta(days=180), ("differs", "the first key has been in use for 180 days: rotate it")),
     ):
