@@ -17,7 +17,7 @@ from adapters.collate.call_policy import make_slowdowns
 from adapters.collate.client import CollateClient
 from adapters.collate.open_client import open_client
 from adapters.kafka.clients import connection
-from adapters.kafka.exposure import log_exposure
+from adapters.kafka.exposure import log_exposure, require_deadline
 from adapters.kafka.group_owner import find_group_problem
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
@@ -94,6 +94,7 @@ async def work(settings: Settings, process: Process) -> None:
     await log_exposure(settings, "worker", process.log)
     if (problem := await find_group_problem(settings, process.log)) is not None:
         raise GroupRefused([problem])
+    await require_deadline(settings.kafka, process.log)
     async with (
         open_traces(settings.traces, process.name, settings.environment, process.metrics.process) as traces,
         open_client(settings.collate, process.metrics.collate, traces, environment=settings.environment) as collate,
@@ -184,10 +185,10 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
     """Return the settings of the engine."""
     worker = settings.worker
     session = worker.session_timeout.total_seconds()
-    transaction = session * 1.5
     return EngineSettings(
         topic=topics.commands.name,
         state_topic=topics.state.name,
+        outputs=(topics.events.name, topics.authorizations.name, topics.dead_letters.name),
         evidence_topic=topics.events.name,
         partitions=settings.topics.partitions,
         group=worker.group,
@@ -201,9 +202,8 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         dead_letter_share=worker.dead_letter_share,
         session_seconds=session,
         heartbeat_seconds=session / 10,
-        transaction_timeout_seconds=transaction,
-        # Earlier than the broker's own deadline, so that the worker knows when a commit is in doubt.
-        transaction_seconds=transaction * 0.8,
+        transaction_timeout_seconds=settings.kafka.transaction_timeout.total_seconds(),
+        transaction_seconds=settings.kafka.transaction_deadline.total_seconds(),
         drain_seconds=worker.stop_deadline.total_seconds(),
         limits=InvocationLimits(
             timeout_seconds=settings.invocation_deadline.total_seconds(),

@@ -9,7 +9,7 @@ from adapters.kafka.topics import FoundTopic
 from runtime.settings import KafkaSettings, WorkerSettings
 from schemas.topics import Topics
 
-# A killed worker's transaction stays open for 15 s by default, 60 s at most.
+# A killed worker's transaction stays open for 25 s by default.
 TRANSACTIONS_WITHIN_SECONDS = 90.0
 _SESSION_SLACK_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.5

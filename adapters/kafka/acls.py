@@ -67,7 +67,7 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
             return (
                 _topic(topics.commands.name, read, check, why="its input"),
                 *(
-                    _topic(topic.name, write, check, why="its output")
+                    _topic(topic.name, read, write, check, why="its output, and the search for torn transactions")
                     for topic in (topics.events, topics.authorizations, topics.dead_letters)
                 ),
                 _topic(topics.state.name, read, write, check, why="its state"),
@@ -99,6 +99,14 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
         case "topics":
             own = frozenset({AclOperation.CREATE, AclOperation.DESCRIBE, check, AclOperation.ALTER_CONFIGS})
             return (ResourceAccess("topic", prefix, own, is_prefix=True, why="`gateway topics plan` and `apply`"),)
+
+
+def optional_access(process: Process) -> tuple[ResourceAccess, ...]:
+    """List the access without which a process works, and warns."""
+    if process not in {"worker", "deliverer"}:
+        return ()
+    check = frozenset({AclOperation.DESCRIBE_CONFIGS})
+    return (ResourceAccess("cluster", "kafka-cluster", check, why="it compares a deadline with the brokers' session"),)
 
 
 def possible_access(topics: Topics, group: str | None) -> tuple[ResourceAccess, ...]:
@@ -162,7 +170,7 @@ def acl_commands(
                 "--add",
                 *("--allow-principal", principals[process]),
                 *(part for operation in sorted(operations) for part in ("--operation", operation.tool_name)),
-                *(part for name in names for part in (f"--{resource}", name)),
+                *(part for name in names for part in (f"--{resource}", name)[: 1 if resource == "cluster" else 2]),
                 *(("--resource-pattern-type", "prefixed") if is_prefix else ()),
             ]
 

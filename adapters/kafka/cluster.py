@@ -33,6 +33,7 @@ from adapters.kafka.topics import FoundTopic, WantedTopic
 from runtime.settings import KafkaSettings
 
 _SET_ON_TOPIC = 1  # DescribeConfigs: source of an entry that was set on the topic itself
+_BROKER_SESSION = "broker.session.timeout.ms"
 _UNKNOWN_TOPIC = 3
 _TOPIC_AUTHORIZATION_FAILED = 29
 _TOPIC_EXISTS = 36
@@ -123,6 +124,20 @@ class KafkaCluster:
         async with asyncio.timeout(self._timeout):
             found = await self._admin.list_consumer_group_offsets(group, partitions=wanted)
         return {one.partition: (int(at.offset), at.metadata) for one, at in found.items() if at.offset >= 0}
+
+    async def broker_session_seconds(self) -> float | None:
+        """Return the longest `broker.session.timeout.ms` of the brokers; None if we may not read it.
+
+        0 for a single broker, after which no other takes over.
+        """
+        async with asyncio.timeout(self._timeout):
+            brokers = [broker["node_id"] for broker in (await self._admin.describe_cluster())["brokers"]]
+            if len(brokers) == 1:
+                return 0.0
+            wanted = [ConfigResource(ConfigResourceType.BROKER, node, {_BROKER_SESSION: None}) for node in brokers]
+            responses = await self._admin.describe_configs(wanted)
+        entries = [entry for response in responses for resource in response.resources for entry in resource[4]]
+        return max((int(value) / 1_000 for name, value, *_ in entries if name == _BROKER_SESSION), default=None)
 
     async def missing_operations(self, access: ResourceAccess, topics: Iterable[str]) -> frozenset[AclOperation]:
         """Return the operations of an access that the broker denies; `topics` are the topics of a prefix."""

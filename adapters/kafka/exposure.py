@@ -1,6 +1,7 @@
 """Warnings about a Kafka that protects less than the promises assume: no encryption, or more permissions than needed.
 
-Environment `local` gets none: its Kafka has neither encryption nor an authorizer.
+Environment `local` gets none: its Kafka has neither encryption nor an authorizer. A process refuses a deadline of its
+transactions before which Kafka has no other coordinator: it could tear them (docs/decisions/0027-torn-transactions.md).
 """
 
 from dataclasses import replace
@@ -8,11 +9,13 @@ from typing import Final
 
 from adapters.kafka.acls import Process, ResourceAccess, possible_access, required_access, without
 from adapters.kafka.cluster import KafkaAway, KafkaCluster, open_cluster
+from runtime.exits import StartupError
 from runtime.logs import Log
-from runtime.settings import ClusterSettings, Settings
+from runtime.settings import ClusterSettings, KafkaSettings, Settings
 from schemas.topics import catalogue
 
 LOCAL: Final = "local"
+_ELECTION_SECONDS: Final = 5.0
 
 
 def unencrypted(settings: ClusterSettings) -> str | None:
@@ -64,3 +67,36 @@ async def log_exposure(settings: ClusterSettings, process: Process, log: Log) ->
             excess={str(access): names_of(access) for access in excess},
             remedy="remove these ACLs; see `gateway topics acls`",
         )
+
+
+class DeadlineRefused(StartupError):
+    """The process would give up its transactions too early."""
+
+    title = "transaction timeout"
+
+
+async def problem_of_deadline(cluster: KafkaCluster, kafka: KafkaSettings) -> str | None:
+    """Return that the brokers' session cannot be read, None if the deadline is long enough. Raises DeadlineRefused."""
+    session = await cluster.broker_session_seconds()
+    if session is None:
+        return "broker.session.timeout.ms: DescribeConfigs on the cluster is missing; see `gateway topics acls`"
+    deadline, least = kafka.transaction_deadline.total_seconds(), session + _ELECTION_SECONDS
+    if deadline < least:
+        problem = (
+            f"GATEWAY_KAFKA__TRANSACTION_TIMEOUT gives a transaction {deadline:g} s; expected {least:g} s, "
+            f"{_ELECTION_SECONDS:g} s more than the brokers' broker.session.timeout.ms: raise the first to "
+            f"{least / kafka.TRANSACTION_SHARE:g} s, or lower the second"
+        )
+        raise DeadlineRefused([problem])
+    return None
+
+
+async def require_deadline(kafka: KafkaSettings, log: Log) -> None:
+    """Warn if the brokers' session cannot be read. Raises DeadlineRefused."""
+    try:
+        async with open_cluster(kafka) as cluster:
+            problem = await problem_of_deadline(cluster, kafka)
+    except KafkaAway as away:
+        problem = str(away)
+    if problem is not None:
+        log.warning("kafka.deadline_unchecked", reason=problem)

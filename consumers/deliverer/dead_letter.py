@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from consumers.engine.core.tail import NUMBER_HEADER
 from schemas.cloudevents import KafkaHeaders
 from schemas.model import OpenModel, Public
 
@@ -43,7 +44,7 @@ class FailedDelivery(OpenModel):
 def dead_letter_headers(headers: KafkaHeaders, failed: FailedDelivery) -> KafkaHeaders:
     """Return the headers of the dead letter of an event with these headers."""
     return (
-        *((name, value) for name, value in headers if name != _HEADER),
+        *((name, value) for name, value in headers if name not in {_HEADER, NUMBER_HEADER}),
         (_HEADER, failed.model_dump_json().encode()),
     )
 

@@ -10,7 +10,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from adapters.kafka.exposure import log_exposure
+from adapters.kafka.exposure import log_exposure, require_deadline
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.deliverer.report import report_subscription
@@ -74,6 +74,7 @@ async def work(settings: "DelivererProcessSettings", process: Process) -> None:
     ):
         return
     await log_exposure(settings, "deliverer", process.log)
+    await require_deadline(settings.kafka, process.log)
     tune_gc()
     try:
         await Deliverer(settings, process, file).run()

@@ -193,6 +193,7 @@ def engine_settings(
     return EngineSettings(
         topic=catalogue(settings.topics.prefix).events.name,
         state_topic=topics.state.name,
+        outputs=(topics.dead_letters.name,),
         partitions=settings.topics.partitions,
         group=group_of(settings, subscription.name),
         member=own.instance,
@@ -203,6 +204,8 @@ def engine_settings(
         read_ahead_records=_READ_AHEAD,
         read_ahead_bytes=_READ_AHEAD_BYTES,
         commit_pause_seconds=_COMMIT_PAUSE_SECONDS,
+        transaction_timeout_seconds=settings.kafka.transaction_timeout.total_seconds(),
+        transaction_seconds=settings.kafka.transaction_deadline.total_seconds(),
         drain_seconds=own.stop_deadline.total_seconds(),
         limits=InvocationLimits(timeout_seconds=_INVOCATION_SECONDS, state_bytes=_STATE_BYTES),
         turn_of=turn_of,

@@ -222,6 +222,7 @@ class Partition:
             self._settings,
             on_detail=self._note_detail,
             on_epoch_replaced=self._metrics.epochs_replaced.inc,
+            on_torn=lambda result: self._metrics.torn_transactions.labels(result).inc(),
         )
         try:
             async with asyncio.timeout(None) as self._start_deadline:

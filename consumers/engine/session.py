@@ -298,15 +298,15 @@ class PartitionSession:
         finished = [pending.offset for pending in batch if pending.offset is not None]
         for offset in finished:
             self.buffer.finish(offset)
-        committed = self.buffer.committed() if finished else None
+        committed = self.buffer.committed() if finished else self.committed
         try:
             second_source_at = self._partition.failure_ratio.second_source_at
             seconds = await self._transactions.commit(batch, committed, second_source_at)
         except KafkaFailure as error:
             self._metrics.transaction_failures.labels(type(error).__name__).inc()
-            self.unknown = UnknownCommit(batch, committed)
+            self.unknown = UnknownCommit(batch, self._transactions.progress)
             raise
-        self.committed = committed or self.committed
+        self.committed = committed
         self.commits.committed()
         self._metrics.transaction_seconds.observe(seconds)
         self._metrics.transaction_records.observe(len(batch))

@@ -43,6 +43,7 @@ class EngineSettings:
         start_seconds: the deadline of each step of a partition's start.
         release_seconds: the longest time that a rebalance waits for finished results to be committed.
         drain_seconds: the longest time that a stop waits for running invocations.
+        outputs: every topic of outputs; each has as many partitions as the input topic.
         evidence_topic: a topic of outputs with as many partitions. Records in it and no progress show that `state` was
             lost; None: not checked.
         limits: the bounds of one invocation.
@@ -72,11 +73,12 @@ class EngineSettings:
     dead_letter_window: int = 50
     session_seconds: float = 10.0
     heartbeat_seconds: float = 1.0
-    transaction_timeout_seconds: float = 15.0
-    transaction_seconds: float = 12.0
+    transaction_timeout_seconds: float = 25.0
+    transaction_seconds: float = 20.0
     start_seconds: float = 30.0
     release_seconds: float = 2.0
     drain_seconds: float = 20.0
+    outputs: tuple[str, ...] = ()
     evidence_topic: str | None = None
     limits: InvocationLimits = field(default_factory=InvocationLimits)
 

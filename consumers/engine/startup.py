@@ -1,7 +1,7 @@
 """The start of an assigned partition, from the assignment to the first record. The order of the steps matters.
 
     confirm membership -> init producer (fences) -> read the group's copy and the topic's id -> confirm -> marker
-    -> restore -> validate -> write the progress if it is new
+    -> restore -> validate -> heal a torn transaction -> write the progress if it is new
 
 The result is a value, and a failure at any step has no lasting effect in Kafka. See
 docs/decisions/0001-transactions.md.
@@ -21,11 +21,19 @@ from aiokafka import TopicPartition
 from adapters.kafka.aiokafka_internals import stop_consumer
 from adapters.kafka.topic_metadata import fetch_topic_id
 from consumers.engine.core.key_queues import KeyQueues
-from consumers.engine.core.progress import NOTHING_KNOWN, PROGRESS_LOST, combine, readable, within_log
+from consumers.engine.core.progress import (
+    NOTHING_KNOWN,
+    PROGRESS_LOST,
+    ProgressRecord,
+    combine,
+    readable,
+    within_log,
+)
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.offsets import fetch_committed
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.state_store import StateStore, input_key, restore, spread_timers
+from consumers.engine.torn import mend, read_tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,19 +75,17 @@ class StartedPartition:
     def shows(self, unknown: UnknownCommit) -> bool:
         """Whether that transaction was committed: its progress and its states are the newest in `state`."""
         written = {one.state.key: one.state.value for one in unknown.results if one.state is not None}
-        recorded = readable(self.states.progress)
-        if unknown.progress is not None and recorded[:2] != (unknown.progress, self.topic_id):
-            return False
         has_states = all(self.states.get(input_key(key)) == value for key, value in written.items())
-        return has_states and bool(written or unknown.progress)
+        return has_states and self.states.progress == unknown.progress
 
 
 @dataclass(frozen=True, slots=True)
 class StartupContext:
     """The objects that a start uses.
 
-    `state` is the partition of the `state` topic; `on_detail` receives a text about the progress of the restore, and
-    `on_epoch_replaced` is called after each replaced epoch of the producer.
+    `state` is the partition of the `state` topic; `on_detail` receives a text about the progress of the restore.
+    `on_epoch_replaced` is called after each replaced epoch of the producer, `on_torn` after each torn transaction, with
+    "healed" or "lost".
     """
 
     source: TopicPartition
@@ -89,6 +95,7 @@ class StartupContext:
     settings: EngineSettings
     on_detail: Callable[[str], None]
     on_epoch_replaced: Callable[[], None] = lambda: None
+    on_torn: Callable[[str], None] = lambda _: None
 
 
 async def start_partition(
@@ -116,7 +123,8 @@ async def start_partition(
         topic = await fetch_topic_id(consumer, source.topic)
     await _check_membership(context)
     transactions = Transactions(producer, source, settings, topic, context.on_epoch_replaced)
-    states = await _restore(context, await transactions.write_marker())
+    marker, epoch = await transactions.write_marker(everywhere=True)
+    states = await _restore(context, marker)
     known = combine(states.progress, copy, topic=topic, has_states=len(states) > 0)
     if known == NOTHING_KNOWN and await _has_evidence(context):
         known = PROGRESS_LOST
@@ -126,12 +134,19 @@ async def start_partition(
     found = within_log(known, begin, end)
     if found.problem is not None and not accept_lost_offset:
         raise OperatorNeeded(found.problem)
-    progress = found.progress
     recorded = readable(states.progress)
-    if recorded[:2] != (progress, topic):
-        await transactions.commit((), progress, recorded.second_source_at)
+    if recorded[:2] != (found.progress, topic):
+        recorded = ProgressRecord(found.progress, topic, recorded.second_source_at)
+    async with asyncio.timeout(settings.start_seconds):
+        tails = {
+            name: await read_tail(producer, context.state._replace(topic=name), recorded.parts.get(name), epoch)
+            for name in (settings.state_topic, *settings.outputs)
+        }
+    recorded, result = await mend(tails, settings.state_topic, transactions, states, recorded)
+    if result is not None:
+        context.on_torn(result)
     timers = await spread_timers(states, settings.spread_seconds, time.time())
-    return StartedPartition(transactions, progress, states, timers, topic)
+    return StartedPartition(transactions, recorded.progress, states, timers, topic)
 
 
 def key_queues_with_timers(settings: EngineSettings, started: StartedPartition, clocks: Clocks) -> KeyQueues:
@@ -172,7 +187,13 @@ async def _has_evidence(context: StartupContext) -> bool:
         async with asyncio.timeout(context.settings.start_seconds):
             await consumer.start()
             consumer.assign([partition])
-            return int((await consumer.end_offsets([partition]))[partition]) > 0
+            end = (await consumer.end_offsets([partition]))[partition]
+            await consumer.seek_to_beginning(partition)
+            # Kafka's markers are no records: a start that ended early has left some.
+            while await consumer.position(partition) < end:
+                if await consumer.getmany(timeout_ms=500, max_records=1):
+                    return True
+            return False
     finally:
         await stop_consumer(consumer)
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.kafka.acls import Process, acl_commands, acl_script, required_access
+from adapters.kafka.acls import Process, acl_commands, acl_script, optional_access, required_access
 from adapters.kafka.surplus_partitions import find_misplaced
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compare_when_visible, wanted_topics
 from gateway.cli.all_topics import all_topics
@@ -100,6 +100,7 @@ def acls(
     groups = {"deliverer": settings.deliverer.group}
     wanted = {
         process: required_access(process, catalogue(prefix), prefix, groups.get(process, settings.worker.group))
+        + optional_access(process)
         for process in principals
     }
     typer.echo(acl_script(",".join(settings.kafka.bootstrap), acl_commands(principals, wanted)), nl=False)

@@ -18,6 +18,7 @@ from schemas.events.reasons import DeadLetterCause
 Labels = tuple[str, ...]
 
 CAUSES: Final = tuple(cause.value for cause in DeadLetterCause)
+TORN: Final = ("healed", "lost")
 HANDLER_FAILURES: Final = ("handler_failed", "handler_hung", "too_large")
 WAIT_REASONS: Final = (
     "retry_after",
@@ -97,6 +98,7 @@ def _of_process(metrics: Metrics) -> dict[str, list[tuple[Counter | Gauge, Itera
         ],
         "worker": [
             (engine.handler_failures, _singly(HANDLER_FAILURES)),
+            (engine.torn_transactions, _singly(TORN)),
             (commands.finished, ((kind, *ending) for kind, ending in product(commands_sent, ENDINGS))),
             (commands.dead_letters, _singly(CAUSES)),
             (commands.waiting_events, _singly(WAIT_REASONS)),

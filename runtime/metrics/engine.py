@@ -56,6 +56,9 @@ class EngineMetrics(MetricGroup):
     epochs_replaced = counter(
         "epochs_replaced", "Transactions with a request without an answer, after which the producer's epoch ended."
     )
+    torn_transactions = counter(
+        "torn_transactions", "Transactions of which Kafka had committed a part, by result (healed, lost).", ("result",)
+    )
     starts_failed = counter("starts_failed", "Failed attempts to start a partition, by reason.", ("reason",))
     timers_pending = gauge("alarms_pending", "Timers that are set and not due.", _PARTITION)
     timer_late_seconds = histogram(

@@ -1,16 +1,20 @@
 """Settings of Kafka: its brokers and credentials, and the gateway's topics."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from runtime.environ import Section
 from runtime.settings.addresses import HttpUrl, Servers
+from runtime.units import Duration
 
 
 class KafkaSettings(Section):
     """Address and credentials for Kafka."""
+
+    TRANSACTION_SHARE: ClassVar = 0.8
 
     bootstrap: Servers = Field(description="Brokers for the first connection, as host:port, separated by commas.")
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -43,6 +47,19 @@ class KafkaSettings(Section):
             "brokers' `replica.selector.class` allows it."
         ),
     )
+
+    transaction_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=15))] = Field(
+        timedelta(seconds=25),
+        description=(
+            "Time after which the brokers abort a transaction. The process gives up after four fifths of it, at least "
+            "5 s longer than the brokers' `broker.session.timeout.ms`."
+        ),
+    )
+
+    @property
+    def transaction_deadline(self) -> timedelta:
+        """When a process gives up a transaction: earlier than the brokers, so that it knows what is in doubt."""
+        return self.transaction_timeout * self.TRANSACTION_SHARE
 
     def contradictions(self) -> list[str]:
         """Check that the credentials match `security` and `mechanism`."""

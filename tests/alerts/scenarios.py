@@ -205,6 +205,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     *passing("CollateGatewayHandlerFails", "handler_failures_total", 'reason="handler_failed"', window=15),
     Scenario("CollateGatewayFenced", {sample("fenced_total", 'partition="3"'): counter(1)}, BEGINS + 5, 119, 140),
+    *passing("CollateGatewayTransactionTorn", "torn_transactions_total", 'result="lost"', window=60),
     Scenario("CollateGatewayEpochsReplaced", {sample("epochs_replaced_total"): counter(1)}, BEGINS + 7, 119, 174),
     Scenario(
         "CollateGatewayTransactionsFail",

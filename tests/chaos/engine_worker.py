@@ -38,8 +38,8 @@ class Orders:
     member: str | None = None
     session_seconds: float = 6.0
     heartbeat_seconds: float = 0.5
-    transaction_timeout_seconds: float = 15.0
-    transaction_seconds: float = 12.0
+    transaction_timeout_seconds: float = 25.0
+    transaction_seconds: float = 20.0
     start_seconds: float = 30.0
     drain_seconds: float = 10.0
     batch_results: int = 1_000
@@ -83,6 +83,7 @@ class Orders:
             transaction_seconds=self.transaction_seconds,
             start_seconds=self.start_seconds,
             drain_seconds=self.drain_seconds,
+            outputs=(self.events,),
             evidence_topic=self.events if self.has_evidence else None,
             limits=InvocationLimits(
                 timeout_seconds=self.timeout_seconds,

@@ -1,4 +1,4 @@
-"""Twelve bugs to plant in an engine, to prove that the checker finds them. Each is a plausible mistake.
+"""Eleven bugs to plant in an engine, to prove that the checker finds them. Each is a plausible mistake.
 
 `with plant("no fencing"): …` patches the engine's classes in this process.
 """
@@ -25,10 +25,9 @@ from consumers.engine.session import PartitionSession
 from consumers.engine.settings import EngineSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from consumers.engine.core.commit_queue import PendingCommit
-    from consumers.engine.interface import Output
     from consumers.engine.startup import StartedPartition
 
 _PLANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
@@ -51,10 +50,9 @@ def _plant(bug: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
 def _commit_before_the_outcome() -> object:
     commit = Transactions.commit
 
-    async def progress_first(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
-        if progress is not None:
-            await commit(self, (), progress)
-        return await commit(self, batch, None)
+    async def progress_first(self: Transactions, batch: Sequence[PendingCommit], progress: Committed) -> float:
+        await commit(self, (), progress)
+        return await commit(self, batch, progress)
 
     return mock.patch.object(Transactions, "commit", progress_first)
 
@@ -63,9 +61,11 @@ def _commit_before_the_outcome() -> object:
 def _progress_outside_the_transaction() -> object:
     commit = Transactions.commit
 
-    async def progress_last(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
-        seconds = await commit(self, batch, None)
-        return seconds if progress is None else await commit(self, (), progress)
+    async def progress_last(self: Transactions, batch: Sequence[PendingCommit], progress: Committed) -> float:
+        await commit(self, batch, getattr(self, "before", Committed(0, "")))
+        seconds = await commit(self, (), progress)
+        self.before = progress  # type: ignore[attr-defined]
+        return seconds
 
     return mock.patch.object(Transactions, "commit", progress_last)
 
@@ -77,16 +77,6 @@ def _copy_read() -> object:
         return KnownProgress(None if copy is None else Committed(copy.offset, ""))
 
     return mock.patch.object(startup, "combine", copy_only)
-
-
-@_plant("no record written at takeover")
-def _no_record_at_takeover() -> object:
-    commit = Transactions.commit
-
-    async def results_only(self: Transactions, batch: Sequence[PendingCommit], progress: Committed | None) -> float:
-        return await commit(self, batch, progress) if batch else 0.0
-
-    return mock.patch.object(Transactions, "commit", results_only)
 
 
 @_plant("keep by an old marker")
@@ -107,13 +97,13 @@ def _live_state_in_the_batch() -> Iterator[None]:
         started.transactions.live = started.states  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def commit_live(self: Transactions, records: Sequence[Output]) -> dict[str, int]:
-        def live(record: Output) -> Output:
-            if record.topic != self._state_topic or record.key in RESERVED_KEYS:
-                return record
-            return record._replace(value=self.live.get(record.key))  # type: ignore[attr-defined]
+    async def commit_live(self: Transactions, rows: Iterable[Any], topics: Iterable[str] = ()) -> dict[str, int]:
+        def live(topic: str, key: bytes, value: bytes, *rest: Any) -> tuple[Any, ...]:
+            if topic != self._state_topic or key in RESERVED_KEYS:
+                return (topic, key, value, *rest)
+            return (topic, key, self.live.get(key), *rest)  # type: ignore[attr-defined]
 
-        return await commit(self, [live(record) for record in records])
+        return await commit(self, [live(*row) for row in rows], topics)
 
     with (
         mock.patch.object(Transactions, "_commit", commit_live),
@@ -164,13 +154,14 @@ def _event_outside_the_transaction() -> Iterator[None]:
         started.transactions.client = self._settings.client  # type: ignore[attr-defined]
         return begin(self, started)
 
-    async def send_immediately(self: Transactions, records: Sequence[Output]) -> dict[str, int]:
-        outputs = [record for record in records if record.topic != self._state_topic]
+    async def send_immediately(self: Transactions, rows: Iterable[Any], topics: Iterable[str] = ()) -> dict[str, int]:
+        all_rows = list(rows)
+        outputs = [row for row in all_rows if row[0] != self._state_topic]
         if outputs:
             async with AIOKafkaProducer(**self.client()) as producer:  # type: ignore[attr-defined]
-                for output in outputs:
-                    await producer.send_and_wait(output.topic, output.value, key=output.key, partition=self._partition)
-        return await commit(self, [record for record in records if record.topic == self._state_topic])
+                for topic, key, value, *_ in outputs:
+                    await producer.send_and_wait(topic, value, key=key, partition=self._partition)
+        return await commit(self, [row for row in all_rows if row[0] == self._state_topic], topics)
 
     with (
         mock.patch.object(Transactions, "_commit", send_immediately),

@@ -70,7 +70,7 @@ async def lose_the_commit(cluster, producer, transaction, coordinator, others):
     for node in others:
         cluster.kill(node - 1, signal.SIGSTOP)
     await asyncio.sleep(NO_FETCH_SECONDS)
-    request = transaction_requests.commit(transaction._identity)
+    request = transaction_requests.commit(transaction.identity)
     commit = asyncio.ensure_future(producer.client.send(coordinator, request, group=ConnectionGroup.COORDINATION))
     await asyncio.sleep(0.5)
     cluster.kill(coordinator - 1)

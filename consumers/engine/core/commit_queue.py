@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumers.engine.core.failure_ratio import FinishedRecord
-    from consumers.engine.core.offset_tracker import Committed
     from consumers.engine.interface import OnCommit, Output
 
 
@@ -48,10 +47,10 @@ class PendingCommit(NamedTuple):
 
 
 class UnknownCommit(NamedTuple):
-    """The results of a transaction whose outcome is unknown, and the progress that it wrote, if any."""
+    """The results of a transaction whose outcome is unknown, and the progress record that it wrote."""
 
     results: Sequence[PendingCommit]
-    progress: Committed | None
+    progress: bytes
 
 
 class CommitQueue:

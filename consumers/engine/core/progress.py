@@ -2,16 +2,20 @@
 
 Pure. Owns the format of the record. A finished offset stays finished: the record was committed together with the
 outputs of what it calls finished. The copy is an offset, and never ahead of the record. An offset means nothing in
-another topic of the same name. docs/decisions/0001-transactions.md has the reasons.
+another topic of the same name. docs/decisions/0001-transactions.md and 0027-torn-transactions.md have the reasons.
 """
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from consumers.engine.core.offset_tracker import Committed, OffsetTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Reserved keys of the `state` topic: no state has them. The start of a partition writes a record with the marker's key,
 # and reads up to it. The progress has a key of its own: compaction would replace it by an empty marker. The handler's
@@ -28,11 +32,21 @@ class ProgressUnreadable(ValueError):
 
 
 class ProgressRecord(NamedTuple):
-    """The progress in one topic. `topic` is the topic's id, `second_source_at` as in `FailureRatioLimit`."""
+    """The progress in one topic.
+
+    Attributes:
+        topic: the topic's id.
+        second_source_at: as in `FailureRatioLimit`.
+        number: of the transaction that wrote the record; 0 in a record of an older release or of a rebuild.
+        parts: by topic of the engine, an offset after the last transaction but one and not after this one, and how many
+            records this one has written there.
+    """
 
     progress: Committed
     topic: str
     second_source_at: int | None = None
+    number: int = 0
+    parts: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
 _NO_READABLE_RECORD: Final = ProgressRecord(Committed(-1, ""), "")
@@ -63,9 +77,9 @@ class Resumption(NamedTuple):
     problem: str | None = None
 
 
-def encode(progress: Committed, topic: str, second_source_at: float | None = None) -> bytes:
-    """Return the value of the progress record."""
-    value = {"v": _VERSION, "offset": progress.offset, "bitmap": progress.bitmap, "topic": topic}
+def encode(progress: Committed, topic: str, second_source_at: float | None = None, **numbered: object) -> bytes:
+    """Return the value of the progress record; `numbered` is its number with its parts."""
+    value = {"v": _VERSION, "offset": progress.offset, "bitmap": progress.bitmap, "topic": topic} | numbered
     if second_source_at is not None:
         value["second_source_at"] = int(second_source_at)
     return json.dumps(value, separators=(",", ":")).encode()
@@ -82,7 +96,9 @@ def decode(value: bytes) -> ProgressRecord:
             case {"v": 1, "offset": int(offset), "bitmap": str(bitmap), "topic": str(topic), **rest} if offset >= 0:
                 OffsetTracker(offset, bitmap)
                 second = rest.get("second_source_at")
-                return ProgressRecord(Committed(offset, bitmap), topic, second if isinstance(second, int) else None)
+                second = second if isinstance(second, int) else None
+                numbered: tuple[Any, Any] = rest.get("number", 0), rest.get("parts", {})
+                return ProgressRecord(Committed(offset, bitmap), topic, second, *numbered)
     except (ValueError, RecursionError) as error:
         raise ProgressUnreadable from error
     raise ProgressUnreadable

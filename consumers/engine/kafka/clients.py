@@ -21,7 +21,7 @@ _FETCH_BYTES = 2 * 1024 * 1024
 # would cost half as much memory as the states themselves.
 _RESTORE_FETCH_BYTES = 256 * 1024
 _BATCH_BYTES = 512 * 1024
-# A write that a cut-off leader does not confirm fails after this time, and its transaction's deadline is 12 s: the
+# A write that a cut-off leader does not confirm fails after this time, and its transaction's deadline is 20 s: the
 # producer must know the new leader by then.
 REQUEST_TIMEOUT_MS = 10_000
 # A random broker answers. If one of three is cut off, a client follows it for at most four refreshes in 99 of 100

@@ -62,7 +62,7 @@ class DirectTransaction:
         self._producer = producer
         self._on_epoch_replaced = on_epoch_replaced
         self._unanswered: str | None = None  # the last request of this transaction without an answer
-        self._identity: ProducerIdentity
+        self.identity: ProducerIdentity  # of the last transaction
         self._targets: Collection[TopicPartition] = ()
         self._offsets: dict[str, int] = {}
 
@@ -73,7 +73,7 @@ class DirectTransaction:
 
         Raises KafkaFailure: discard the producer.
         """
-        self._identity = begin_transaction(self._producer)
+        self.identity = begin_transaction(self._producer)
         batches = {
             target: [PartitionBatch(target, build_batch(self._producer, builder, target)) for builder in of_topic]
             for target, of_topic in ((TopicPartition(topic, partition), item) for topic, item in builders.items())
@@ -83,7 +83,7 @@ class DirectTransaction:
         if not targets:
             return self._offsets
         await self._send_to_coordinator(
-            requests.add_partitions(self._identity, targets),
+            requests.add_partitions(self.identity, targets),
             lambda response: requests.partitions_added(response, targets),
         )
         # A request has one batch for each partition, and a partition's batches are written in order.
@@ -97,7 +97,7 @@ class DirectTransaction:
         Raises KafkaFailure: the outcome is unknown, or the epoch could not be replaced; discard the producer.
         """
         if self._targets:
-            await self._send_to_coordinator(requests.commit(self._identity), requests.committed)
+            await self._send_to_coordinator(requests.commit(self.identity), requests.committed)
         end_transaction(self._producer)
         if self._unanswered is not None:
             await self._replace_epoch(self._unanswered)
@@ -105,14 +105,14 @@ class DirectTransaction:
     async def _replace_epoch(self, unanswered: str) -> None:
         """End the epoch. Raises KafkaFailure if the id has another owner, or if this request gets no answer."""
         began = time.monotonic()
-        request = NewEpochRequest(self._identity, transaction_timeout_ms(self._producer))
+        request = NewEpochRequest(self.identity, transaction_timeout_ms(self._producer))
         response = await self._send_to_coordinator(request, requests.committed, may_repeat=False)
         replace_epoch(self._producer, response.producer_id, response.producer_epoch)
         self._unanswered = None
         self._on_epoch_replaced()
         log.warning(
             "engine.epoch_replaced",
-            transactional_id=self._identity.transactional_id,
+            transactional_id=self.identity.transactional_id,
             unanswered=unanswered,
             seconds=round(time.monotonic() - began, 3),
         )
@@ -160,7 +160,7 @@ class DirectTransaction:
             if leader is None:
                 await self._find_leaders(batches)
                 continue
-            request = requests.produce(self._identity, batches, REQUEST_TIMEOUT_MS)
+            request = requests.produce(self.identity, batches, REQUEST_TIMEOUT_MS)
             try:
                 response = await self._producer.client.send(leader, request)
             except (RuntimeError, KeyError) as failure:
@@ -197,7 +197,7 @@ class DirectTransaction:
         """Pause, and return the next pause."""
         log.warning(
             "engine.request_repeated",
-            transactional_id=self._identity.transactional_id,
+            transactional_id=self.identity.transactional_id,
             request=type(request).__name__,
             detail=repr(cause),
         )

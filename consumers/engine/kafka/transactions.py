@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 
 from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, encode
+from consumers.engine.core.tail import NUMBER_HEADER
 from consumers.engine.interface import Output
 from consumers.engine.kafka.direct_transaction import DirectTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aiokafka import AIOKafkaProducer, TopicPartition
     from aiokafka.producer.message_accumulator import BatchBuilder
 
+    from adapters.kafka.aiokafka_internals import ProducerIdentity
     from consumers.engine.core.commit_queue import PendingCommit
     from consumers.engine.core.offset_tracker import Committed
     from consumers.engine.settings import EngineSettings
+
+    _Row = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]], int]  # topic, key, value, headers, timestamp
 
 
 class Transactions:
@@ -45,13 +50,21 @@ class Transactions:
         self._partition = source.partition
         self._state_topic = settings.state_topic
         self._topic_id = topic_id  # of the input topic, in which the offsets of the progress are
+        self._outputs = settings.outputs
         self._timeout_seconds = settings.transaction_seconds
+        self._number = 0  # of the last transaction
+        self._begins: dict[str, int] = {}  # by topic: see `ProgressRecord`
+        self.progress = b""  # the progress record of the last transaction
         self._deadline: asyncio.Timeout | None = None  # of the last transaction, which may have ended
 
+    def count_from(self, number: int, ends: Mapping[str, int]) -> None:
+        """Number the next transaction after this one. `ends`: of each topic, before any numbered record to come."""
+        self._number, self._begins = number, dict(ends)
+
     async def commit(
-        self, batch: Sequence[PendingCommit], progress: Committed | None, second_source_at: float | None = None
+        self, batch: Sequence[PendingCommit], progress: Committed, second_source_at: float | None = None
     ) -> float:
-        """Commit the batch, and the progress unless it is None. Return the seconds that it took.
+        """Commit the batch and the progress. Return the seconds that it took.
 
         `second_source_at` is kept with the progress; see `FailureRatioLimit`.
 
@@ -60,19 +73,36 @@ class Transactions:
             KafkaFailure: the transaction failed or was fenced; discard the session.
         """
         started = time.perf_counter()
-        await self._commit(self._records(batch, progress, second_source_at))
+        self._number += 1
+        records, header, now = (
+            self._records(batch, progress, second_source_at),
+            (NUMBER_HEADER, str(self._number).encode()),
+            _milliseconds(),
+        )
+        self._begins |= await self._commit(
+            (one.topic, one.key, one.value, [*one.headers, header], now) for one in records
+        )
         return time.perf_counter() - started
 
-    async def write_marker(self) -> int:
-        """Commit one empty record of `state` and return its offset.
+    async def repeat(self, parts: Mapping[str, Sequence[Any]]) -> None:
+        """Commit these records of a torn transaction, by topic, as they were: under its number. Raises as `commit`."""
+        await self._commit(
+            (topic, one.key, one.value, one.headers, one.timestamp) for topic, part in parts.items() for one in part
+        )
+
+    async def write_marker(self, *, everywhere: bool = False) -> tuple[int, ProducerIdentity]:
+        """Commit one empty record of `state`; return its offset and the epoch that wrote it.
+
+        `everywhere`: Kafka writes its marker of this epoch to every topic of the engine, also without a record there.
 
         It proves that no other producer of this id was initialised before it began, and that this leader is the real
         one. Raises as `commit`.
         """
-        offsets = await self._commit([Output(self._state_topic, MARKER_KEY, b"")])
+        topics = self._outputs if everywhere else ()
+        offsets = await self._commit([(self._state_topic, MARKER_KEY, b"", [], _milliseconds())], topics)
         if self._state_topic not in offsets:
             raise KafkaError("the leader has the marker, and does not say at which offset")
-        return offsets[self._state_topic]
+        return offsets[self._state_topic], self._direct.identity
 
     def expire(self) -> None:
         """End the transaction in progress as its deadline does: a stop cannot wait for a Kafka that is away."""
@@ -80,30 +110,28 @@ class Transactions:
             with suppress(RuntimeError):  # the transaction has ended
                 self._deadline.reschedule(0.0)
 
-    async def _commit(self, records: Iterable[Output]) -> dict[str, int]:
-        """Commit the records in one transaction. Return the offset of each topic's first record."""
+    async def _commit(self, rows: Iterable[_Row], topics: Iterable[str] = ()) -> dict[str, int]:
+        """Commit the rows in one transaction that includes `topics`. Return the offset of each topic's first record."""
         async with asyncio.timeout(self._timeout_seconds) as self._deadline:
-            offsets = await self._direct.write(self._builders(records), self._partition)
+            offsets = await self._direct.write(self._builders(rows, topics), self._partition)
             await self._direct.commit()
         return offsets
 
-    def _builders(self, records: Iterable[Output]) -> dict[str, list[BatchBuilder]]:
+    def _builders(self, rows: Iterable[_Row], topics: Iterable[str]) -> dict[str, list[BatchBuilder]]:
         """Return the records as batches, by topic."""
-        builders: dict[str, list[BatchBuilder]] = {}
-        timestamp = time.time_ns() // 1_000_000
-        for output in records:
-            of_topic = builders.get(output.topic)
-            if of_topic is None:
-                of_topic = builders[output.topic] = [self._producer.create_batch()]
-            headers = list(output.headers)
-            added = of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
+        builders: dict[str, list[BatchBuilder]] = {topic: [] for topic in topics}
+        for topic, key, value, headers, timestamp in rows:
+            of_topic = builders.get(topic)
+            if not of_topic:
+                of_topic = builders[topic] = [self._producer.create_batch()]
+            added = of_topic[-1].append(timestamp=timestamp, key=key, value=value, headers=headers)
             if added is None:  # the batch is full
                 of_topic.append(self._producer.create_batch())
-                of_topic[-1].append(timestamp=timestamp, key=output.key, value=output.value, headers=headers)
+                of_topic[-1].append(timestamp=timestamp, key=key, value=value, headers=headers)
         return builders
 
     def _records(
-        self, batch: Sequence[PendingCommit], progress: Committed | None, second_source_at: float | None
+        self, batch: Sequence[PendingCommit], progress: Committed, second_source_at: float | None
     ) -> list[Output]:
         """Return the outputs, the last state of each key, and the progress."""
         states: dict[bytes, Output] = {}
@@ -113,7 +141,12 @@ class Transactions:
             if pending.state is not None:
                 states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
         records.extend(states.values())
-        if progress is not None:
-            value = encode(progress, self._topic_id, second_source_at)
-            records.append(Output(self._state_topic, PROGRESS_KEY, value))
+        written = Counter([self._state_topic, *(one.topic for one in records)])
+        parts = {topic: (begin, written[topic]) for topic, begin in self._begins.items()}
+        self.progress = encode(progress, self._topic_id, second_source_at, number=self._number, parts=parts)
+        records.append(Output(self._state_topic, PROGRESS_KEY, self.progress))
         return records
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000

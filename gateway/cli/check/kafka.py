@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from adapters.kafka.acls import AclOperation, Process, ResourceAccess, required_access
-from adapters.kafka.cluster import KafkaAway, KafkaDenied, TopicRequestRejected, open_cluster
-from adapters.kafka.exposure import excess_access, names_of, unencrypted
+from adapters.kafka.cluster import KafkaAway, KafkaCluster, KafkaDenied, TopicRequestRejected, open_cluster
+from adapters.kafka.exposure import DeadlineRefused, excess_access, names_of, problem_of_deadline, unencrypted
 from adapters.kafka.group_owner import problem_of_group
 from adapters.kafka.surplus_partitions import find_misplaced
 from adapters.kafka.topics import Difference, FoundTopic, WantedTopic, compare, wanted_topics
@@ -34,11 +34,9 @@ async def check_kafka(settings: ClusterSettings, process: Process | None) -> Asy
             }
             excess = [] if process is None else await excess_access(cluster, settings, process)
             of_topics = _topics(wanted, compare(wanted, found), denied, process)
-            for result in (*of_topics, *await _progress(settings, found, process)):
+            own = [result async for result in _of_a_consumer(cluster, settings, process)]
+            for result in (*of_topics, *await _progress(settings, found, process), *own):
                 yield result
-            if process == "worker" and isinstance(settings, Settings):
-                problem = await problem_of_group(cluster, settings)
-                yield ok("group", settings.worker.group) if problem is None else failed("group", problem, Exit.CONFIG)
             unread = [name for name, topic in found.items() if topic.config is None and name not in denied]
             if unread:
                 yield differs(
@@ -134,6 +132,20 @@ async def _progress(
     except ProgressNotRead as unread:
         return [skipped("progress", str(unread))]
     return [failed("progress", str(difference), Exit.CONFIG) for difference in differences]
+
+
+async def _of_a_consumer(
+    cluster: KafkaCluster, settings: ClusterSettings, process: Process | None
+) -> AsyncIterator[CheckResult]:
+    if process == "worker" and isinstance(settings, Settings):
+        problem = await problem_of_group(cluster, settings)
+        yield ok("group", settings.worker.group) if problem is None else failed("group", problem, Exit.CONFIG)
+    if process in {"worker", "deliverer"}:
+        try:
+            unread = await problem_of_deadline(cluster, settings.kafka)
+            yield ok("deadline", "longer than a broker's session") if unread is None else differs("deadline", unread)
+        except DeadlineRefused as refused:
+            yield failed("deadline", refused.problems[0], Exit.CONFIG)
 
 
 def _how(kafka: KafkaSettings) -> str:

@@ -130,6 +130,8 @@ class Transactions:
 
 
 class FailingTransactions:
+    progress = b""
+
     async def commit(self, batch, progress, second_source_at):
         raise KafkaError("the test fails this transaction")
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from consumers.engine import lag
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.partition_lifecycle import PartitionEvent
+from consumers.engine.core.progress import encode
 from consumers.engine.engine import Engine, _RebalanceListener
 from consumers.engine.interface import Done, Output
 from consumers.engine.kafka import clients
@@ -66,11 +67,13 @@ class Transactions:
 
     def __init__(self):
         self.carried = []
+        self.progress = b""
         self.may_end = asyncio.Event()
         self.may_end.set()
         self.is_expired = False
 
     async def commit(self, batch, progress, second_source_at):
+        self.progress = encode(progress, "topic id")
         self.carried.append([pending.offset for pending in batch])
         await self.may_end.wait()
         if self.is_expired:

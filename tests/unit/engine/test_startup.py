@@ -3,6 +3,7 @@ from aiokafka import TopicPartition
 
 from consumers.engine import startup
 from consumers.engine.core.offset_tracker import Committed
+from consumers.engine.core.progress import ProgressRecord
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartupContext, _log_end, start_partition
 from consumers.engine.state_store import StateStore
@@ -62,16 +63,20 @@ class Cluster:
         self.request()
         return self.topic_id
 
-    async def write_marker(self):
+    async def write_marker(self, *, everywhere):
         self.request()
-        return 0
+        return 0, None
 
     async def restore(self, *_):
         self.request()
         return StateStore()
 
-    async def commit(self, _, progress, second_source_at):
-        self.written.append(progress)
+    async def mend(self, _tails, _state, _transactions, _states, recorded):
+        self.written.append(recorded)
+        return recorded, None
+
+    async def read_tail(self, *_):
+        pass
 
 
 SETTINGS = EngineSettings("commands", "state", 1, "group", dict)
@@ -90,10 +95,12 @@ async def test_no_offset_of_an_older_topic_gets_a_newer_id(monkeypatch, before):
         monkeypatch.setattr(startup, name, getattr(cluster, name))
     monkeypatch.setattr(startup, "Transactions", transactions)
     monkeypatch.setattr(startup, "_restore", cluster.restore)
+    monkeypatch.setattr(startup, "mend", cluster.mend)
+    monkeypatch.setattr(startup, "read_tail", cluster.read_tail)
     source = TopicPartition("commands", 0)
     context = StartupContext(source, TopicPartition("state", 0), cluster, cluster, SETTINGS, lambda _: None)
     started = await start_partition(context, cluster, accept_lost_offset=True)
     assert ids == [started.topic_id]
     assert (started.topic_id, started.committed.offset) in {("old", 50), ("old", 0), ("new", 0)}
-    assert cluster.written == [started.committed]
+    assert cluster.written == [ProgressRecord(started.committed, started.topic_id)]
     assert cluster.left == before - 9  # every request may be the first to the new topic

@@ -136,7 +136,7 @@ SEND, REPLACE = (
     ("replace_epoch(self._producer, response.producer_id, response.producer_epoch)"),
 )
 ROUNDS, RAISE = "zip_longest(*batches.values()):", "if not may_repeat or not requests.is_retriable(failure):"
-COMMIT = "if self._targets:\n            await self._send_to_coordinator(requests.commit(self._identity)"
+COMMIT = "if self._targets:\n            await self._send_to_coordinator(requests.commit(self.identity)"
 PLANTED = {
     "the epoch goes on": ("if self._unanswered is not None:", "if False:"),
     "the epoch goes on after a lost EndTxn": (
@@ -165,8 +165,8 @@ PLANTED = {
         f"try:\n            {SEND}\n        except KafkaError:\n            self._unanswered = None; return",
     ),
     "the identity of the first transaction is kept": (
-        "self._identity = begin_transaction(self._producer)",
-        "identity = begin_transaction(self._producer); self._identity = getattr(self, '_identity', identity)",
+        "self.identity = begin_transaction(self._producer)",
+        "identity = begin_transaction(self._producer); self.identity = getattr(self, 'identity', identity)",
     ),
     "the second batch of a topic is dropped": (ROUNDS, "list(zip_longest(*batches.values()))[:1]:"),
     "batches are written in reverse": (ROUNDS, "list(zip_longest(*batches.values()))[::-1]:"),
@@ -184,8 +184,8 @@ PLANTED = {
         "if 'AddPartitions' in type(request).__name__:\n                    return None\n                " + RAISE,
     ),
     "one partition is added": (
-        "requests.add_partitions(self._identity, targets)",
-        "requests.add_partitions(self._identity, targets[:1])",
+        "requests.add_partitions(self.identity, targets)",
+        "requests.add_partitions(self.identity, targets[:1])",
     ),
     "nothing is repeated": ("may_repeat: bool = True", "may_repeat: bool = False"),
     "a transaction never ends": ("        end_transaction(self._producer)\n", "        pass\n"),

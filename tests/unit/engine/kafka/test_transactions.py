@@ -1,6 +1,7 @@
 """The records, order, failures and deadline of a transaction. tests/system/engine has the tests with Kafka."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from aiokafka import TopicPartition
@@ -9,7 +10,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.offset_tracker import Committed
-from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, encode
+from consumers.engine.core.progress import MARKER_KEY, PROGRESS_KEY, decode, encode
 from consumers.engine.interface import Output
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.settings import EngineSettings
@@ -20,6 +21,7 @@ OUTPUTS = (Output("events", b"k", b"v"), Output("authorizations", b"k", b"v"))
 EARLIER, LATER, OTHER = (Output("state", key, value) for key, value in ((b"k", b"1"), (b"k", b"2"), (b"o", b"1")))
 BATCH = [PendingCommit(OUTPUTS, EARLIER, 7, 3, None), PendingCommit((), OTHER, 8, 3, None)]
 PROGRESS = Committed(9, "")
+COUNTS = {"events": 1, "authorizations": 1, "state": 3}
 ADD, PRODUCE, END = "AddPartitionsToTxn", "Produce", "EndTxn"
 
 
@@ -37,21 +39,48 @@ def records(brokers):
     }
 
 
+def headers(brokers):
+    return {
+        topic: [record.headers for data in batches for record in DefaultRecordBatch(data)]
+        for topic, batches in brokers.committed.items()
+    }
+
+
 async def test_outputs_states_and_progress_are_one_transaction(system):
     transactions, brokers = system
     await transactions.commit([*BATCH, PendingCommit((), LATER, None, 3, None)], PROGRESS)
     assert records(brokers) == {
         "events": [(b"k", b"v")],
         "authorizations": [(b"k", b"v")],
-        "state": [(b"k", b"2"), (b"o", b"1"), (PROGRESS_KEY, encode(PROGRESS, "topic id"))],
+        "state": [(b"k", b"2"), (b"o", b"1"), (PROGRESS_KEY, encode(PROGRESS, "topic id", number=1, parts={}))],
     }
+    assert headers(brokers) == {topic: [[("transaction", b"1")]] * count for topic, count in COUNTS.items()}
     assert brokers.names == [ADD, PRODUCE, PRODUCE, END]
 
 
-async def test_a_transaction_that_finishes_no_input_carries_no_progress(system):
+async def test_the_progress_has_the_number_the_counts_and_where_the_transaction_before_begins(system):
     transactions, brokers = system
-    await transactions.commit(BATCH, None)
-    assert records(brokers)["state"] == [(b"k", b"1"), (b"o", b"1")]
+    transactions.count_from(6, {"events": 40, "authorizations": 50, "state": 60, "dead-letters": 70})
+    await transactions.commit(BATCH, PROGRESS)
+    await transactions.commit(BATCH[1:], PROGRESS)
+    found = [decode(value) for key, value in records(brokers)["state"] if key == PROGRESS_KEY]
+    assert [(one.number, one.parts) for one in found] == [
+        (7, {"events": [40, 1], "authorizations": [50, 1], "state": [60, 3], "dead-letters": [70, 0]}),
+        (8, {"events": [0, 0], "authorizations": [0, 0], "state": [0, 2], "dead-letters": [70, 0]}),
+    ]
+    assert transactions.progress == records(brokers)["state"][-1][1]
+
+
+async def test_a_marker_everywhere_adds_no_record_to_the_outputs(monkeypatch):
+    producer, brokers = producer_of(monkeypatch, events=1, state=1)
+    settings = replace(SETTINGS, outputs=("events",))
+    transactions = Transactions(producer, TopicPartition("c", 0), settings, "topic id")
+    added = []
+    brokers.faults[END].append(lambda: added.extend(brokers.added))
+    await transactions.write_marker(everywhere=True)
+    assert sorted(added) == ["events", "state"]
+    assert records(brokers) == {"state": [(MARKER_KEY, b"")], "events": []}
+    await producer.stop()
 
 
 @pytest.mark.parametrize("fault", [None, LOST], ids=["confirmed", "confirmed in a repeat"])
@@ -59,9 +88,9 @@ async def test_a_marker_is_written_as_results_are_and_returns_its_offset(system,
     transactions, brokers = system
     await transactions.commit(BATCH, PROGRESS)
     brokers.faults[PRODUCE].append(fault)
-    assert await transactions.write_marker() == 3
+    assert await transactions.write_marker() == (3, ("owner", 7, 3))
     assert records(brokers)["state"][3:] == [(MARKER_KEY, b"")]
-    assert await transactions.write_marker() == 4
+    assert (await transactions.write_marker())[0] == 4
 
 
 async def test_a_marker_without_a_known_offset_proves_nothing(system):
