@@ -84,6 +84,10 @@ class Running:
         labels = [str(number) for number in range(self.orders.partitions)]
         return sum(value_of(self._metrics.fenced.labels(label)) for label in labels)
 
+    def torn(self, result: str) -> float:
+        """Count the torn transactions that were healed, or lost."""
+        return value_of(self._metrics.torn_transactions.labels(result))
+
     async def end(self, within: float = 20.0) -> None:
         """Stop in order."""
         self.stop.set()

@@ -14,7 +14,6 @@ from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import until
 from tests.chaos.markers import commit_a_part
 from tests.chaos.tally import Journal, TallyHandler
-from tests.measured import value_of
 from tests.system.engine.test_commits import tasks
 
 
@@ -55,8 +54,7 @@ def copies(laboratory, monkeypatch):
 
 
 def torn(running):
-    """Count the torn transactions that were healed, and those that were lost."""
-    return tuple(value_of(running._metrics.torn_transactions.labels(result)) for result in ("healed", "lost"))
+    return running.torn("healed"), running.torn("lost")
 
 
 async def everything(laboratory, topic, isolation="read_committed"):
