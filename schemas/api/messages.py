@@ -192,7 +192,8 @@ class BatchedCommands(OpenModel):
 
     results: Public[list[BatchedCommand]] = Field(description="The results.")
     unfinished: Public[int] = Field(
-        description="The caller's accepted commands without an outcome, at this replica; without closes."
+        description="The caller's accepted commands without an outcome, at this replica: the closes, or the others if "
+        "these are more."
     )
     ended_per_second: Public[float] = Field(description="The rate of the caller's last ended commands; 0 without one.")
 

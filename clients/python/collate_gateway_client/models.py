@@ -573,7 +573,7 @@ class BatchedCommands(TypedDict):
     results: list[BatchedCommand]
     """The results."""
     unfinished: int
-    """The caller's accepted commands without an outcome, at this replica; without closes."""
+    """The caller's accepted commands without an outcome, at this replica: the closes, or the others if these are more."""
     endedPerSecond: float
     """The rate of the caller's last ended commands; 0 without one."""
 

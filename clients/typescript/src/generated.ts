@@ -507,6 +507,8 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             };
+            /** @description Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition. */
+            unknownAuthorizations?: number;
             /** @description The calls to Collate that this worker knows. */
             attempts?: components["schemas"]["CommandFinished.Attempt"][];
             /** @description The number of omitted calls between the first and the last calls. */
@@ -635,6 +637,8 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             };
+            /** @description Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition. */
+            unknownAuthorizations?: number;
             /** @description The calls to Collate that this worker knows. */
             attempts?: components["schemas"]["CommandDeadLettered.Attempt"][];
             /** @description The number of omitted calls between the first and the last calls. */
@@ -1371,7 +1375,7 @@ export interface components {
         BatchedCommands: {
             /** @description The results. */
             results: components["schemas"]["BatchedCommand"][];
-            /** @description The caller's accepted commands without an outcome, at this replica; without closes. */
+            /** @description The caller's accepted commands without an outcome, at this replica: the closes, or the others if these are more. */
             unfinished: number;
             /** @description The rate of the caller's last ended commands; 0 without one. */
             endedPerSecond: number;

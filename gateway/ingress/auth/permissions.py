@@ -54,9 +54,10 @@ class AccessControl:
         """
         operation = request.scope["operation"]
         caller = self.identify(request, *operation.permissions)
-        demanded = caller.second_factor if operation.needs_second_factor else None
+        demanded = caller.second_factor
         if (
             demanded is not None
+            and operation.needs_second_factor
             and operation.without_phi not in request.query_params.multi_items()
             and not demanded.is_met(caller.acr, caller.signed_in_at, time.time())
         ):

@@ -52,7 +52,7 @@ class _PoolKey(NamedTuple):
     is_close: bool
 
 
-def _pool_key(caller: str, *, is_close: bool = False) -> _PoolKey:
+def _pool_key(caller: str, *, is_close: bool) -> _PoolKey:
     return _PoolKey(caller if is_close else pool_of(caller), is_close)
 
 
@@ -169,9 +169,10 @@ class UnfinishedCommands:
             self._remove(command_id)
 
     def pace(self, caller: str, now: float) -> CallerPace:
-        """Return the pace of the caller, or of all people of its prefix, without closes."""
-        pool = self._pools.get(_pool_key(caller))
-        return CallerPace(0, 0.0) if pool is None else CallerPace(len(pool.places), pool.rate(now))
+        """Return the pace of the caller's closes, or of the other commands if more of these are unfinished."""
+        pools = [self._pools.get(_pool_key(caller, is_close=is_close)) or _Pool() for is_close in (False, True)]
+        fullest = max(pools, key=lambda pool: len(pool.places))
+        return CallerPace(len(fullest.places), fullest.rate(now))
 
     def count(self, now: float) -> int:
         """Forget what is too old, and return the number of places that are held."""

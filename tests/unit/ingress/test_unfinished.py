@@ -58,11 +58,12 @@ def test_closes_have_places_of_their_own_and_requests_take_none_of_them(unfinish
     assert [close(number) for number in range(7)] == [True] * 6 + [False]
     assert unfinished.wait_for_place("desk", 9, 0.0, is_close=True) == UNKNOWN_WAIT_SECONDS
     assert fill(unfinished, 7) == [True] * 6 + [False], "closes take no place of requests"
-    assert unfinished.pace("desk", 0.0).unfinished == 6, "a sender of watches keeps its window by requests alone"
+    unfinished.give_back("c-0")
+    assert unfinished.pace("desk", 0.0).unfinished == 6, "a sender keeps its window by the fuller kind"
     assert [close(number, "intake", 5) for number in range(4)] == [True, True, True, False], "a part of a partition"
     unfinished.end("x-desk-0", 1.0)
     assert close(7)
-    assert not unfinished.take("c-9", "desk", 9, 1.0)
+    assert fill(unfinished, 2, first=8) == [True, False]
 
 
 def test_the_closes_of_a_person_are_bounded_by_those_of_no_other_person(unfinished):
@@ -199,5 +200,6 @@ def test_no_bound_is_exceeded_and_the_places_are_those_of_a_simple_model(history
         assert max(pools.values(), default=0) <= BOUNDS.caller
         assert max(people.values(), default=0) <= BOUNDS.person
         assert max(in_partition.values(), default=0) <= BOUNDS.partition
-        requests = {name: count for (name, is_close), count in pools.items() if not is_close}
-        assert {name: unfinished.pace(name, now).unfinished for name in requests} == requests
+        names = {name for name, _ in pools}
+        fullest = {name: max(pools[shares(name, is_close)] for is_close in (False, True)) for name in names}
+        assert {name: unfinished.pace(name, now).unfinished for name in names} == fullest
