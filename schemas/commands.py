@@ -253,12 +253,7 @@ class Discard(Command):
     }
 
     command_id: Public[CommandId] = Field(description="The dead-lettered command.")
-    redrive: Public[int | None] = Field(
-        default=None,
-        ge=0,
-        le=1000,
-        description="The number of redrives before the dead letter that the operator saw; absent in older records.",
-    )
+    redrive: Public[int | None] = Field(default=None, ge=0, le=1000, description="The number that the operator saw.")
     requested_by: Public[Name] = Field(description="The operator who decided.")
     reason: Public[DecisionReason] = _REASON
     ticket: Public[Ticket | None] = _TICKET

@@ -79,11 +79,9 @@ class CommandById:
         row = await fetch_one(
             connection, _COMMAND, command_id=self.command_id, partition=partition, attempts=MAX_ATTEMPTS
         )
-        behind, ago_seconds = row["behind"], row["ago_seconds"] or 0.0
-        if row["command_id"] is not None:
-            return CommandFound(command_status(row), behind=behind, ago_seconds=ago_seconds)
+        status = None if row["command_id"] is None else command_status(row)
         is_awaited = self.at is not None and self.at.offset >= (row["next_offset"] or 0)
-        return CommandFound(None, is_awaited, behind, ago_seconds)
+        return CommandFound(status, is_awaited, row["behind"], row["ago_seconds"] or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from schemas.commands import (
     RecordRead,
     ReleaseHandoff,
 )
+from schemas.enums import Outcome
 from schemas.events.reasons import DeadLetterCause, OutcomeReason
 
 if TYPE_CHECKING:
@@ -179,12 +180,7 @@ class Applier:
         command_id = decision.command_id
         dead_letter = unit_of_work.state.dead_letters.get(command_id)
         if dead_letter is None or decision.redrive not in {None, dead_letter.redrive}:
-            fields = {
-                "command_id": command_id,
-                "record_id": task.record_id,
-                "redrive": decision.redrive,
-                "open": dead_letter and dead_letter.redrive,
-            }
+            fields = {"command_id": command_id, "record_id": task.record_id, "number": decision.redrive}
             unit_of_work.on_commit(self._context.metrics.discards_ignored.inc)
             unit_of_work.on_commit(self._log.warning, "command.discard_ignored", **fields)
             return ()
@@ -198,7 +194,7 @@ class Applier:
             self._context.metrics.finished.labels(dead_letter.command, "discarded", dead_letter.effect).inc
         )
         unit_of_work.on_commit(self._log.info, "command.discarded", command_id=command_id, **_shown(decided))
-        record = dead_letters.discarded(command_id, dead_letter.redrive, invocation.now)
+        record = dead_letters.ended(command_id, dead_letter.redrive, Outcome.DISCARDED, invocation.now)
         return (self._context.event_writer.dead_letter_ended(invocation.key, record),)
 
     def _empty_recent_commands(
@@ -235,9 +231,8 @@ class Applier:
         if work is None and _is_known(invalid, command_id, state):
             return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
         dead_letter = dead_letters.invalid_record(invalid, command_id, record, invocation.now, work)
-        event = outcome.record_invalid(command_id, dead_letter)
         first = state.first_command(command_id, None)
-        outputs = open_dead_letter(self._context, invocation, unit_of_work, event, dead_letter, first=first)
+        outputs = open_dead_letter(self._context, invocation, unit_of_work, dead_letter, first)
         if work is not None:
             unit_of_work.change(work=None, waiting=None)
         failure = dead_letters.failure(dead_letters.cause_of(invalid))
@@ -251,10 +246,9 @@ class Applier:
         work = state.work
         if work is None:
             return
-        event = outcome.record_lost(work)
         first = state.first_command(work.command_id, work.intent.handoff_id if work.intent else None)
         dead_letter = dead_letters.lost_record(work, invocation.key, invocation.now)
-        outputs = open_dead_letter(self._context, invocation, unit_of_work, event, dead_letter, first=first)
+        outputs = open_dead_letter(self._context, invocation, unit_of_work, dead_letter, first)
         unit_of_work.change(work=None, waiting=None)
         unit_of_work.on_commit(self._log.error, "command.record_lost", command_id=work.command_id, writes=work.n)
         await unit_of_work.checkpoint(*outputs)

@@ -127,14 +127,9 @@ def effect_of(record: DeadLetter, before: OpenDeadLetter | None) -> Effect:
     return Effect.NONE if before is None else Effect(before.effect)
 
 
-def redriven(task: CommandTask, outcome: Outcome, now: float) -> DeadLetterEnded:
-    """Return the record that ends a dead letter after a redrive."""
-    return DeadLetterEnded(command_id=task.command_id, redrive=task.redrive, outcome=outcome, ended_at=at(now))
-
-
-def discarded(command_id: str, redrive: int, now: float) -> DeadLetterEnded:
-    """Return the record that ends a discarded dead letter."""
-    return DeadLetterEnded(command_id=command_id, redrive=redrive, outcome=Outcome.DISCARDED, ended_at=at(now))
+def ended(command_id: str, redrive: int, outcome: Outcome, now: float) -> DeadLetterEnded:
+    """Return the record that ends a dead letter: by this redrive, or by the discard of this number."""
+    return DeadLetterEnded(command_id=command_id, redrive=redrive, outcome=outcome, ended_at=at(now))
 
 
 def intents(work: CommandWork | None, ambiguous: AmbiguousWrite | None) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from adapters.collate.answers import Ambiguous, Deferred, Refused
 from consumers.applier import dead_letters
 from consumers.applier.attempts import RecordedReads
 from consumers.applier.open_dead_letters import open_dead_letter
-from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, dead_lettered, finished
+from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, finished
 from consumers.applier.reasons import WAITING
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.facts import DueStated
@@ -142,7 +142,7 @@ class CommandExecution:
         unit_of_work.add_recent_run(task.command_id, task.record_id, task.digest, CommandEnd.FINISHED, task.caller)
         others: tuple[Output, ...] = ()
         if task.redrive:
-            ended = dead_letters.redriven(task, event.outcome, self.invocation.now)
+            ended = dead_letters.ended(task.command_id, task.redrive, event.outcome, self.invocation.now)
             others = (context.event_writer.dead_letter_ended(self.invocation.key, ended),)
             unit_of_work.remove_dead_letter(task.command_id)
         if unit_of_work.state.known is not None:
@@ -177,13 +177,19 @@ class CommandExecution:
         """End the command as a dead letter, for an operator's decision."""
         unit_of_work, task, context, work = self.unit_of_work, self.task, self.context, self.work
         first = self.first_command
-        event = dead_lettered(task, cause, handoff_id, self.attempts)
         writes = dead_letters.intents(work, self.ambiguous)
         record = dead_letters.dead_letter(task, cause, self._record, self.invocation.now, writes)
         self._clear_work()
         unit_of_work.add_recent_run(task.command_id, task.record_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
         outputs = open_dead_letter(
-            context, self.invocation, unit_of_work, event, record, first=first, digest=task.digest
+            context,
+            self.invocation,
+            unit_of_work,
+            record,
+            first,
+            task=task,
+            handoff_id=handoff_id,
+            attempts=self.attempts,
         )
         if unit_of_work.state.known is not None:
             # The operator needs later observations for the decision, and a handoff may have been opened unseen.

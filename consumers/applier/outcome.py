@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from consumers.applier.attempts import Attempts
-from consumers.applier.task import CommandTask, operator_decision
-from consumers.authorization.state import CommandWork, OpenDeadLetter
+from consumers.applier.task import UNKNOWN_CALLER, CommandTask, operator_decision
+from consumers.authorization.state import OpenDeadLetter
 from schemas.callers import vouching
 from schemas.commands import EmptyRecentCommands, HandoffClose, HandoffRequest, LowerVersionFloor, RecordRead
 from schemas.dead_letter import DeadLetter
@@ -19,7 +19,7 @@ from schemas.events import (
     VersionFloorLowered,
     WouldSend,
 )
-from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.reasons import OutcomeReason
 from schemas.operator_decision import OperatorDecision
 
 
@@ -104,47 +104,27 @@ def finished(
 
 
 def dead_lettered(
-    task: CommandTask, cause: DeadLetterCause, handoff_id: str | None, attempts: Attempts
+    record: DeadLetter,
+    effect: Effect,
+    task: CommandTask | None = None,
+    handoff_id: str | None = None,
+    attempts: Attempts | None = None,
 ) -> CommandDeadLettered:
-    """Return the event of a dead-lettered command."""
+    """Return the event of a dead letter. `task` is its command, if that can be read."""
     return CommandDeadLettered.model_construct(
-        command_id=task.command_id,
-        command=task.type,
-        caller=task.caller,
-        cause=cause.value,
-        advice=cause.advice,
+        command_id=record.command_id or "",
+        command=CommandType(record.command or "unrecognised"),
+        caller=record.caller or UNKNOWN_CALLER,
+        cause=record.cause,
+        advice=record.advice,
+        effect=effect,
         handoff_id=handoff_id,
-        redrive=task.redrive or None,
-        decision=task.decision,
-        metadata=task.metadata,
-        attempts=attempts.kept,
-        attempts_left_out=attempts.left_out or None,
-        digest=task.shared_digest,
-    )
-
-
-def record_lost(work: CommandWork) -> CommandDeadLettered:
-    """Return the event of a dead-lettered write without its command record."""
-    cause = DeadLetterCause.RECORD_LOST
-    return CommandDeadLettered.model_construct(
-        command_id=work.command_id,
-        command=CommandType(work.command),
-        caller=work.caller,
-        cause=cause.value,
-        advice=cause.advice,
-        redrive=work.redrive or None,
-    )
-
-
-def record_invalid(command_id: str, dead_letter: DeadLetter) -> CommandDeadLettered:
-    """Return the event of a dead-lettered record that cannot be read."""
-    return CommandDeadLettered.model_construct(
-        command_id=command_id,
-        command=CommandType(dead_letter.command or "unrecognised"),
-        caller=dead_letter.caller or "unknown",
-        cause=dead_letter.cause,
-        advice=dead_letter.advice,
-        redrive=dead_letter.redrive or None,
+        redrive=record.redrive or None,
+        decision=task.decision if task else None,
+        metadata=task.metadata if task else None,
+        attempts=attempts.kept if attempts else None,
+        attempts_left_out=attempts.left_out or None if attempts else None,
+        digest=task.shared_digest if task else None,
     )
 
 

@@ -101,14 +101,9 @@ def _apply_command(rows: Rows, item: CommandLogRecord) -> None:
 
 def _overtaken(rows: Rows, data: Command) -> str:
     """Return the member that says that a decision ends nothing: a redrive of its number is before it in the log."""
-    match data:
-        case Redrive(command_id=command_id, redrive=redrive):
-            number = redrive - 1
-        case Discard(command_id=command_id, redrive=int(number)):
-            pass
-        case _:
-            return ""
-    row = rows.commands.get(command_id)
+    if not isinstance(data, Redrive | Discard) or data.redrive is None:
+        return ""
+    row, number = rows.commands.get(data.command_id), data.redrive - isinstance(data, Redrive)
     return f',"overtakenBy":{row.asked_redrive}' if row is not None and row.asked_redrive > number else ""
 
 

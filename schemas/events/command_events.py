@@ -141,9 +141,7 @@ class CommandDeadLettered(_CommandEvent):
 
     cause: Public[Slug] = Field(description="The reason why the command could not be finished.")
     advice: Public[Advice | None] = Field(default=None, description="What an operator should check.")
-    effect: Public[Effect | None] = Field(
-        default=None, description="unknown: a write may have changed Collate. none: no write has so far."
-    )
+    effect: Public[Effect | None] = Field(default=None, description="unknown: a write may have changed Collate.")
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the command names.")
     redrive: Public[int | None] = _REDRIVE
     decision: Public[OperatorDecision | None] = _DECISION

@@ -711,7 +711,7 @@ class CommandDeadLettered(TypedDict):
     advice: NotRequired[str]
     """What an operator should check."""
     effect: NotRequired[Effect]
-    """unknown: a write may have changed Collate. none: no write has so far."""
+    """unknown: a write may have changed Collate."""
     handoffId: NotRequired[str]
     """The handoff that the command names."""
     redrive: NotRequired[int]

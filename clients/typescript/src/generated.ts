@@ -625,7 +625,7 @@ export interface components {
             cause: string;
             /** @description What an operator should check. */
             advice?: string;
-            /** @description unknown: a write may have changed Collate. none: no write has so far. */
+            /** @description unknown: a write may have changed Collate. */
             effect?: components["schemas"]["CommandDeadLettered.Effect"];
             /** @description The handoff that the command names. */
             handoffId?: string;

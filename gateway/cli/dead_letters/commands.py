@@ -67,15 +67,7 @@ Rate = Annotated[
     float, typer.Option(min=0.1, max=100, help="Decisions per second; with --all an average, in steps of up to 20.")
 ]
 Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome of a single command.")]
-Number = Annotated[
-    int | None,
-    typer.Option(
-        "--number",
-        min=0,
-        max=999,
-        help="The number that `show` printed: the decision is about no later one of the command.",
-    ),
-]
+Number = Annotated[int | None, typer.Option(min=0, max=999, help="The number that `show` printed, with one COMMAND.")]
 
 
 _EXIT_CODES = """Exit codes:

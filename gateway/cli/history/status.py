@@ -9,17 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.api_client import (
-    DEFAULT_URL,
-    ApiClient,
-    Call,
-    KeyFile,
-    RequestRejected,
-    Url,
-    connected,
-    models,
-    operations,
-)
+from gateway.cli.api_client import DEFAULT_URL, ApiClient, KeyFile, RequestRejected, Url, connected, models, operations
 from gateway.cli.formatting import console, local_time, with_local_times
 from gateway.cli.terminal import AsJson, print_json
 
@@ -49,7 +39,7 @@ def status(
     Waits up to 10 s while the read model may not have the command yet.
     """
     with connected(url, key_file) as gateway:
-        found = _found(gateway, operations.read_command(command, {"at": at}))
+        found = _found(gateway, command, at)
     if as_json:
         print_json(found)
         return
@@ -59,20 +49,20 @@ def status(
     console().print(rows)
 
 
-def _found(gateway: ApiClient, call: Call[models.CommandStatus]) -> models.CommandStatus:
+def _found(gateway: ApiClient, command: str, at: str | None) -> models.CommandStatus:
     """Read the status; wait until the projector reports that it has read everything since this verb began."""
-    begun, says_so = time.monotonic(), False
+    begun, says = time.monotonic(), f"waiting for the read model, up to {_MOST_SECONDS} s"
     while True:
         try:
-            return gateway.read(call)
+            return gateway.read(operations.read_command(command, {"at": at}))
         except RequestRejected as rejection:
-            waited, ago = time.monotonic() - begun, rejection.members.get("agoSeconds")
-            has_read_all = rejection.members.get("behind") == 0 and isinstance(ago, int | float) and ago < waited
+            waited, late = time.monotonic() - begun, rejection.members
+            has_read_all = late.get("behind") == 0 and float(str(late.get("agoSeconds"))) < waited
             if rejection.slug != "not-found" or has_read_all or waited >= _MOST_SECONDS:
                 raise
-            if not says_so:
-                typer.echo(f"gateway: {rejection}\ngateway: waiting up to {_MOST_SECONDS} s for it …", err=True)
-            says_so = True
+            if says:
+                typer.echo(f"gateway: {rejection}\ngateway: {says}", err=True)
+            says = ""
         time.sleep(_PAUSE_SECONDS)
 
 

@@ -109,14 +109,15 @@ class DeadLetterActions:
         self._commands = commands
 
     async def append(
-        self, context: RequestContext, authorization_id: str, caller: str, action: Redrive | Discard, redrive: int
+        self, context: RequestContext, authorization_id: str, caller: str, action: Redrive | Discard
     ) -> str:
-        """Append the action and return its acceptance time (RFC 3339). `redrive` is the dead letter's redrive number.
+        """Append the action and return its acceptance time (RFC 3339).
 
         Raises an Unavailable problem if the action is not known to be in the topic.
         """
-        accepted_at = acceptance_time()
-        record_id, number = _identity(action, redrive)
+        accepted_at, number = acceptance_time(), action.redrive or 0
+        verb = "redrive" if isinstance(action, Redrive) else "discard"
+        record_id = request_id(verb, action.command_id, number)
         record = self._commands.serialize(
             RecordedCommand(
                 id=record_id,
@@ -124,7 +125,7 @@ class DeadLetterActions:
                 authorization_id=authorization_id,
                 accepted_at=accepted_at,
                 data=action,
-                redrive=number,
+                redrive=number if isinstance(action, Redrive) else 0,
                 traceparent=traceparent(context),
             )
         )
@@ -133,9 +134,3 @@ class DeadLetterActions:
             raise problem_of_append(result)
         context.log_fields |= {"record_id": record_id, "partition": result.partition, "offset": result.offset}
         return format_time(accepted_at)
-
-
-def _identity(action: Redrive | Discard, redrive: int) -> tuple[str, int]:
-    if isinstance(action, Redrive):
-        return request_id("redrive", action.command_id, action.redrive), action.redrive
-    return request_id("discard", action.command_id, redrive), 0

@@ -106,7 +106,7 @@ class BulkDecisions:
                 return "expired"
             except NotRedrivable:
                 return "not_redrivable"
-        await self._actions.append(context, summary.authorization_id, caller, action, summary.redrive)
+        await self._actions.append(context, summary.authorization_id, caller, action)
         return None
 
 

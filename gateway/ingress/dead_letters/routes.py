@@ -163,10 +163,7 @@ class DeadLetters:
             "redrive": entry.summary.redrive,
         }
         if entry.summary.redrive != decision.redrive:
-            raise DeadLetterMoved(
-                f"Your decision was about number {decision.redrive}; number {entry.summary.redrive} is open. Read it, "
-                "then decide."
-            )
+            raise _moved(decision.redrive, entry.summary.redrive)
         return caller.name, operator, decision, entry
 
     async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:
@@ -177,15 +174,12 @@ class DeadLetters:
         # The tail of `events` may be behind the index, and still bring the dead letter that is decided here.
         is_wanted = partial(_is_news_of, action)
         with self._waiters.register(summary.command_id, caller, is_wanted) if seconds else nullcontext() as waiter:
-            accepted_at = await self._actions.append(context, authorization_id, caller, action, summary.redrive)
+            accepted_at = await self._actions.append(context, authorization_id, caller, action)
             if waiter is not None:
                 context.deadline.extend(seconds + RESPONSE_MARGIN_SECONDS)
                 news = await self._waiters.wait(waiter, seconds, request.receive)
         if isinstance(action, Discard) and news is not None and (later := news.event.redrive or 0) > summary.redrive:
-            raise DeadLetterMoved(
-                f"Nothing was discarded: your decision was about number {summary.redrive}, and redrive {later} came "
-                "first. Read the dead letter again, then decide."
-            )
+            raise _moved(summary.redrive, later)
         receipt = CommandReceipt(
             command_id=summary.command_id,
             command_type=summary.command or "unrecognised",
@@ -209,6 +203,10 @@ class DeadLetters:
             return await self._reader.fetch(entry)
         except DeadLetterGone:
             raise NotADeadLetter("The record of the dead letter has expired.") from None
+
+
+def _moved(number: int, later: int) -> DeadLetterMoved:
+    return DeadLetterMoved(f"Your decision was about number {number}, and redrive {later} came first. Read it again.")
 
 
 def _is_news_of(action: Redrive | Discard, news: News) -> bool:

@@ -205,7 +205,7 @@ def test_a_status_waits_for_the_read_model_and_says_so(ingress, monkeypatch, ans
     ingress.answers = answers
     ended = run("status", "c-1", "--url", ingress.url)
     assert (ended.exit_code, len(ingress.requests)) == (exit_code, requests)
-    assert ended.stderr.count("waiting up to 10 s") == (requests > 1)
+    assert ended.stderr.count("read model, up to 10 s") == (requests > 1)
 
 
 def test_a_wait_of_the_operator_is_sent_to_the_gateway(ingress):

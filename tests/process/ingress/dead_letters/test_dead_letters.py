@@ -320,7 +320,7 @@ async def test_a_waiting_discard_is_told_that_a_redrive_came_first(ingress, kafk
     kafka.publish(event_of(again))
     reply = await asking
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "dead-letter-moved")
-    assert "your decision was about number 0" in reply.json["detail"]
+    assert "decision was about number 0" in reply.json["detail"]
 
 
 async def test_a_discard_record_has_operator_and_reason(ingress, kafka, add_dead_letters):
