@@ -42,14 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _serve(options: Options, given: argparse.Namespace) -> None:
-    stopped = asyncio.Event()
+    stopped, parent = asyncio.Event(), os.getppid()  # the parent may exit as soon as it has read the addresses
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     async with SimulatedCollate(options, host=given.host, port=given.port, control_port=given.control_port) as sim:
         print(json.dumps({"url": sim.url, "control": sim.control_url, "pid": os.getpid()}), flush=True)
         if given.exit_with_parent:
-            _watch_parent(loop, os.getppid(), stopped)
+            _watch_parent(loop, parent, stopped)
         await stopped.wait()
 
 
