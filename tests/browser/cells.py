@@ -233,7 +233,7 @@ CELLS: Final[Mapping[tuple[str, str | int], Cell]] = {
     ),
     ("dead letter", 409): Cell(
         ONE,
-        "The dead letter has changed since this page was loaded",
+        "Your decision was about an earlier number",
         DECIDE[1:],
         f"{ONE}/redrive",
         DEAD | {"POST /redrive": problem(409, "dead-letter-moved")},

@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
-from local.processes.patience import within
+from local.processes.patience import slowness, within
 from tests.contract.documents.pages import LINES, PAGES, blocks
 
-# A person needs some time between two blocks; the read model needs much less to follow the events.
-TYPING_SECONDS = 1.0
+# A person needs some time between two blocks; the read model needs much less to follow the events, except on a busy
+# machine.
+TYPING_SECONDS, MOST_SLOWNESS = 1.0, 5.0
 MARK = "block {} has run"
 
 
@@ -41,6 +42,10 @@ def python_of(packed):
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(packed.wheel), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
 
 
+def typing_seconds():
+    return TYPING_SECONDS * min(slowness(), MOST_SLOWNESS)
+
+
 async def finish(program):
     async with within(120):
         output, _ = await program.communicate()
@@ -64,12 +69,12 @@ async def read_until(program, words):
 async def test_every_block_of_the_python_guide_runs(reader, collate, packed):
     (authorization,) = collate.create()
     written = blocks(PAGES["docs/clients-python.md"], "python")
-    pause = f"__import__('time').sleep({TYPING_SECONDS})"
+    pause = f"__import__('time').sleep({typing_seconds()})"
     program = "\n".join(f"{block}\nprint({MARK.format(number)!r}); {pause}" for number, block in enumerate(written))
     (packed.directory / "guide.py").write_text(program)
     output = await finish(await reader([sys.executable, "guide.py"], python_of(packed), authorization))
     assert [number for number in range(len(written)) if MARK.format(number) not in output] == []
-    assert len(written) == 12
+    assert len(written) >= 12
     assert "/result/reportedOutcome" in output
     assert output.count("applied") >= 2
     assert "rag_" not in output, "no link is printed"
@@ -79,7 +84,7 @@ async def test_every_block_of_the_python_guide_runs(reader, collate, packed):
 async def test_every_block_of_the_typescript_guide_runs_and_has_the_right_types(reader, collate, packed):
     (authorization,) = collate.create()
     written = blocks(PAGES["docs/clients-typescript.md"], "ts")
-    pause = f"await new Promise((resolve) => setTimeout(resolve, {1000 * TYPING_SECONDS}));"
+    pause = f"await new Promise((resolve) => setTimeout(resolve, {1000 * typing_seconds()}));"
     program = "\n".join(
         f"{block}\nconsole.log({MARK.format(number)!r});\n{pause}" for number, block in enumerate(written)
     )
@@ -88,7 +93,7 @@ async def test_every_block_of_the_typescript_guide_runs_and_has_the_right_types(
     packed.check_types(guide)
     output = await finish(await reader(*packed.node(guide), authorization))
     assert [number for number in range(len(written)) if MARK.format(number) not in output] == []
-    assert len(written) == 11
+    assert len(written) >= 11
     assert "/result/reason" in output
     assert output.count("applied") >= 2
     assert "rag_" not in output, "no link is printed"
