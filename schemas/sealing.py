@@ -22,10 +22,6 @@ class Keys(Protocol):
         """Return the content, or why it cannot be opened."""
         ...
 
-    def digest(self, content: bytes) -> str:
-        """Return a keyed digest of content: a word that names its key."""
-        ...
-
-    def is_digest_of(self, digest: str, content: bytes) -> bool | None:
-        """Return whether this is a digest of the content; None if its key is missing."""
+    def digests(self, content: bytes) -> list[str]:
+        """Return a digest under each key, the current one first: a word whose first four characters name the key."""
         ...

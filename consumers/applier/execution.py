@@ -181,15 +181,9 @@ class CommandExecution:
         record = dead_letters.dead_letter(task, cause, self._record, self.invocation.now, writes)
         self._clear_work()
         unit_of_work.add_recent_run(task.command_id, task.record_id, task.digest, CommandEnd.DEAD_LETTERED, task.caller)
+        invocation, attempts = self.invocation, self.attempts
         outputs = open_dead_letter(
-            context,
-            self.invocation,
-            unit_of_work,
-            record,
-            first,
-            task=task,
-            handoff_id=handoff_id,
-            attempts=self.attempts,
+            context, invocation, unit_of_work, record, first, task=task, handoff_id=handoff_id, attempts=attempts
         )
         if unit_of_work.state.known is not None:
             # The operator needs later observations for the decision, and a handoff may have been opened unseen.

@@ -211,7 +211,7 @@ def read(record: Record, digest_key: bytes, keys: Keys) -> Task:
             accepted_at=time,
             alive_since=time,
             digest=body,
-            shared_digest=keys.digest(data.identity()),
+            shared_digest=keys.digests(data.identity())[0],
             traceparent=accepted.traceparent,
             own_handoffs=accepted.own_handoffs,
         )
@@ -317,7 +317,7 @@ def _redriven(accepted: RecordedCommand, data: Redrive, digest_key: bytes, keys:
         accepted_at=original.accepted_at.timestamp(),
         alive_since=accepted.accepted_at.timestamp(),
         digest=digest(digest_key, payload.TYPE.encode(), payload.to_json()),
-        shared_digest=keys.digest(payload.identity()),
+        shared_digest=keys.digests(payload.identity())[0],
         redrive=data.redrive,
         decision=operator_decision(data, accepted.caller),
         inherited=inherited,

@@ -29,19 +29,18 @@ def _accepted(data: Data) -> str:
 
 
 def _redrive(data: Data) -> str:
-    number = data.get("redrive")
-    asked = f"{data.get('requestedBy')} requested redrive {number}{_through(data)}{_reason(data)}."
-    return f"{asked} It was requested before: this decision changes nothing." if "overtakenBy" in data else asked
+    asked = f"{data.get('requestedBy')} requested redrive {data.get('redrive')}"
+    return f"{asked}{_through(data)}{_reason(data)}.{_overtaken(data)}"
 
 
 def _discard(data: Data) -> str:
-    number = data.get("redrive")
-    of_number = f" of number {number}" if number else ""
-    asked = f"{data.get('requestedBy')} requested a discard{of_number}{_through(data)}{_reason(data)}."
-    if "overtakenBy" not in data:
-        return asked
-    first = f"redrive {data['overtakenBy']} was requested before it"
-    return f"{asked} The decision was about number {number}; {first}, so it ends nothing."
+    number = f" of number {data['redrive']}" if "redrive" in data else ""
+    return f"{data.get('requestedBy')} requested a discard{number}{_through(data)}{_reason(data)}.{_overtaken(data)}"
+
+
+def _overtaken(data: Data) -> str:
+    by = data.get("overtakenBy")
+    return f" Redrive {by} was requested before, so this decision ends nothing: number {by} counts." if by else ""
 
 
 def _people(data: Data) -> str:

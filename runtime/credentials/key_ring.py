@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -68,18 +68,9 @@ class FixedKeys:
             return Unopened("expected a text that was sealed for this purpose")
         return opened.plaintext
 
-    def digest(self, content: bytes) -> str:
-        """Return a digest of 16 characters with the first key; it begins with four of the key's id."""
-        return next(self._digests(content))
-
-    def is_digest_of(self, digest: str, content: bytes) -> bool | None:
-        """Return whether this is a digest of the content; None if its key is missing."""
-        comparable = [one for one in self._digests(content) if one[:4] == digest[:4]]
-        return digest in comparable if comparable else None
-
-    def _digests(self, content: bytes) -> Iterator[str]:
-        for kid, key in self._digest_keys:
-            yield kid + hashlib.blake2b(content, digest_size=6, key=key).hexdigest()
+    def digests(self, content: bytes) -> list[str]:
+        """Return a digest of 16 characters for each key, the first key's first. It begins with four of the key's id."""
+        return [kid + hashlib.blake2b(content, digest_size=6, key=key).hexdigest() for kid, key in self._digest_keys]
 
 
 class KeyRing:
@@ -107,15 +98,10 @@ class KeyRing:
         self._check(CHECK_SECONDS if key_id_of(sealed) in self._keys.ids else 0.0)
         return self._keys.open(purpose, sealed)
 
-    def digest(self, content: bytes) -> str:
-        """Return a digest of 16 characters, with the first key."""
+    def digests(self, content: bytes) -> list[str]:
+        """Return a digest of 16 characters for each key, the first key's first."""
         self._check(CHECK_SECONDS)
-        return self._keys.digest(content)
-
-    def is_digest_of(self, digest: str, content: bytes) -> bool | None:
-        """Return whether this is a digest of the content; None if its key is missing."""
-        self._check(CHECK_SECONDS)
-        return self._keys.is_digest_of(digest, content)
+        return self._keys.digests(content)
 
     def _check(self, after_seconds: float) -> None:
         if self._clock() - self._checked_at < after_seconds:

@@ -13,9 +13,7 @@ class CommandMetrics(MetricGroup):
         "command_finish_seconds", "Time from a command's acceptance to its outcome.", ("command",), SLOW_SECONDS
     )
     dead_letters = counter("dead_letters", "Commands that became dead letters, by cause.", ("cause",))
-    discards_ignored = counter(
-        "discards_ignored", "Discards that ended nothing: their dead letter had ended, or had been redriven meanwhile."
-    )
+    discards_ignored = counter("discards_ignored", "Discards whose dead letter had ended or been redriven before.")
     key_conflicts = counter("command_key_conflicts", "Commands whose key was used with another body before.")
     caller_share_exceeded = counter(
         "caller_share_exceeded", "Commands not applied because their caller filled its share of recent commands."

@@ -148,12 +148,8 @@ class ProblemDetails(OpenModel):
     kept: Public[Kept | None] = Field(
         default=None, description="For a command with status 503: whether this try may be in Kafka."
     )
-    behind: Public[int | None] = Field(
-        default=None, description="For a command that is not found: the records that the projector had not read."
-    )
-    ago_seconds: Public[float | None] = Field(
-        default=None, description="How long before the answer the projector reported `behind`."
-    )
+    behind: Public[int | None] = Field(default=None, description="Of a missing command: records not yet projected.")
+    ago_seconds: Public[float | None] = Field(default=None, description="How long ago `behind` was reported.")
     reason: Public[Slug | None] = Field(default=None, description="For a live call: the reason, for programs.")
     handoff_id: Public[Id | None] = Field(default=None, description="For a live call: the handoff's id.")
     claimed_by: Public[Name | None] = Field(

@@ -70,9 +70,9 @@ class AccessProblemDetails(TypedDict):
     kept: NotRequired[Kept]
     """For a command with status 503: whether this try may be in Kafka."""
     behind: NotRequired[int]
-    """For a command that is not found: the records that the projector had not read."""
+    """Of a missing command: records not yet projected."""
     agoSeconds: NotRequired[float]
-    """How long before the answer the projector reported `behind`."""
+    """How long ago `behind` was reported."""
     reason: NotRequired[str]
     """For a live call: the reason, for programs."""
     handoffId: NotRequired[str]
@@ -529,9 +529,9 @@ class ProblemDetails(TypedDict):
     kept: NotRequired[Kept]
     """For a command with status 503: whether this try may be in Kafka."""
     behind: NotRequired[int]
-    """For a command that is not found: the records that the projector had not read."""
+    """Of a missing command: records not yet projected."""
     agoSeconds: NotRequired[float]
-    """How long before the answer the projector reported `behind`."""
+    """How long ago `behind` was reported."""
     reason: NotRequired[str]
     """For a live call: the reason, for programs."""
     handoffId: NotRequired[str]

@@ -1097,9 +1097,9 @@ export interface components {
             errors?: components["schemas"]["ProblemFault"][];
             /** @description For a command with status 503: whether this try may be in Kafka. */
             kept?: components["schemas"]["Kept"];
-            /** @description For a command that is not found: the records that the projector had not read. */
+            /** @description Of a missing command: records not yet projected. */
             behind?: number;
-            /** @description How long before the answer the projector reported `behind`. */
+            /** @description How long ago `behind` was reported. */
             agoSeconds?: number;
             /** @description For a live call: the reason, for programs. */
             reason?: string;
@@ -2702,9 +2702,9 @@ export interface components {
             errors?: components["schemas"]["ProblemFault"][];
             /** @description For a command with status 503: whether this try may be in Kafka. */
             kept?: components["schemas"]["Kept"];
-            /** @description For a command that is not found: the records that the projector had not read. */
+            /** @description Of a missing command: records not yet projected. */
             behind?: number;
-            /** @description How long before the answer the projector reported `behind`. */
+            /** @description How long ago `behind` was reported. */
             agoSeconds?: number;
             /** @description For a live call: the reason, for programs. */
             reason?: string;

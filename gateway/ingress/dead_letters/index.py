@@ -46,12 +46,6 @@ class IndexEntry:
     order: tuple[datetime, str]
     identity: bytes
 
-    @classmethod
-    def of(cls, partition: int, offset: int, summary: DeadLetterSummary) -> "IndexEntry":
-        """Return the entry of a dead letter."""
-        identity = f"{summary.command_id} {summary.redrive}\n".encode()
-        return cls(partition, offset, summary, (summary.dead_at, summary.command_id), identity)
-
 
 _ORDER: Final = attrgetter("order")
 
@@ -102,7 +96,8 @@ class DeadLetterIndex:
                 self._remove(record.command_id)
             case DeadLetter(command_id=command_id) if command_id is not None and is_command_id(command_id):
                 self._remove(command_id)
-                entry = IndexEntry.of(partition, offset, _summary(command_id, record))
+                order, identity = (record.dead_at, command_id), f"{command_id} {record.redrive}\n".encode()
+                entry = IndexEntry(partition, offset, _summary(command_id, record), order, identity)
                 self._entries[command_id] = entry
                 insort(self._sorted, entry, key=_ORDER)
                 self._by_caller[record.caller][command_id] = None

@@ -173,8 +173,9 @@ def test_a_decision_about_a_number_that_was_redriven_before_says_so():
     found = [json.loads(entry.data).get("overtakenBy") for entry in rows.timeline]
     assert found == [None, None, 1, None, 1, None]
     says = describe(rows.timeline[4].kind, json.loads(rows.timeline[4].data))
-    assert says.endswith("The decision was about number 0; redrive 1 was requested before it, so it ends nothing.")
-    assert "changes nothing" in describe(rows.timeline[2].kind, json.loads(rows.timeline[2].data))
+    void = "Redrive 1 was requested before, so this decision ends nothing: number 1 counts."
+    assert says == f"op requested a discard of number 0 through on-call: other. {void}"
+    assert describe(rows.timeline[2].kind, json.loads(rows.timeline[2].data)).endswith(void)
 
 
 def test_an_older_record_of_an_authorization_changes_nothing():

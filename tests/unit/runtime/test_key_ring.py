@@ -40,15 +40,10 @@ def test_a_key_id_that_is_none_of_ours_is_not_repeated(tmp_path):
     assert found.problem.endswith("found none")
 
 
-def test_a_digest_is_known_after_a_rotation_and_nobody_without_the_key_can_make_it():
+def test_a_digest_is_found_after_a_rotation_and_names_its_key():
     new, old = (secrets.token_urlsafe(32) for _ in range(2))
-    before, after, without = keys_of(f"{old}\n{new}"), keys_of(f"{new}\n{old}"), keys_of(new)
-    digest = before.digest(b"body")
-    assert (len(digest), word(digest)) == (16, digest)
-    assert digest == before.digest(b"body") != after.digest(b"body")
-    assert [ring.is_digest_of(digest, body) for ring in (before, after) for body in (b"body", b"other")] == [
-        True,
-        False,
-    ] * 2
-    assert without.is_digest_of(digest, b"body") is None, "it cannot be compared, so nobody is refused"
-    assert [before.is_digest_of(other, b"body") for other in ("", "x", "\u00e4", "AA==")] == [None] * 4
+    before, after = keys_of(f"{old}\n{new}"), keys_of(f"{new}\n{old}")
+    digest = before.digests(b"body")[0]
+    assert (len(digest), word(digest), digest[:4]) == (16, digest, before.ids[0][:4])
+    assert after.digests(b"body") == before.digests(b"body")[::-1]
+    assert digest not in after.digests(b"other")
