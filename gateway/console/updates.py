@@ -5,6 +5,7 @@ has the numbers of the lists, `request.state.counts`, as a header.
 """
 
 import asyncio
+import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -82,36 +83,46 @@ def unchanged(request: Request) -> Response:
     return Response(status_code=304, headers=_now(request) | {"etag": request.headers["if-none-match"]})
 
 
+def etag_of(*shown: Any) -> str:
+    """Return the ETag of immutable values: frozen dataclasses, tuples, texts and numbers.
+
+    For a part whose data have no ETag. A form's key and the time are not among the values.
+    """
+    return f'"{hashlib.sha256(repr(shown).encode()).hexdigest()[:24]}"'
+
+
+def etag_with(outcome: Outcome[object], freshness: Freshness) -> str | None:
+    """Return the ETag of a part that shows an answer of the API and the state of the read model."""
+    api_etag = outcome.headers.get("etag") if isinstance(outcome, Answer) else None
+    return f'"{api_etag.strip(_QUOTE)}{_SEPARATOR}{freshness.state}"' if api_etag else None
+
+
 def respond(
-    request: Request,
-    template: str,
-    part: str,
-    view: Any,
-    *,
-    outcome: Outcome[object],
-    freshness: Freshness | None = None,
+    request: Request, template: str, part: str, view: Any, status: int = 200, *, etag: str | None = None
 ) -> Response:
-    """Return the page, or for an update its part. `outcome` is what the part needs from the API.
+    """Return the page, or for an update its part: 304 if the browser has it already.
 
     A problem has its own status, so that a browser keeps what it shows and marks it as old.
     """
-    response = render(request, part if is_fragment(request) else template, view, status_of(outcome))
+    is_part = is_fragment(request)
+    if is_part and etag is not None and request.headers.get("if-none-match") == etag:
+        return unchanged(request)
+    response = render(request, part if is_part else template, view, status)
     response.headers.update(_now(request))
-    api_etag = outcome.headers.get("etag") if isinstance(outcome, Answer) else None
-    if api_etag and freshness is not None:
-        response.headers["etag"] = f'"{api_etag.strip(_QUOTE)}{_SEPARATOR}{freshness.state}"'
+    if etag is not None:
+        response.headers["etag"] = etag
     return response
 
 
-def status_of(outcome: Outcome[object]) -> int:
-    """Return the status of a page that shows an outcome."""
+def status_of(outcome: Outcome[object] | None) -> int:
+    """Return the status of a page that shows an outcome; None is a page that needs nothing from the API."""
     match outcome:
-        case Answer():
-            return 200
         case GatewayProblem(status=status):
             return status
         case NotAnswered():
             return 502
+        case _:
+            return 200
 
 
 def _reader(request: Request) -> OverviewReader:

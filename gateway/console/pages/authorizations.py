@@ -12,7 +12,7 @@ from starlette.routing import Route
 from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.forms import read_form
 from gateway.console.page import console_of, person_of
-from gateway.console.updates import read_changed, respond, unchanged
+from gateway.console.updates import etag_with, read_changed, respond, status_of, unchanged
 from gateway.console.views.authorization import AuthorizationView, authorization_of
 from gateway.console.views.freshness import Freshness
 from gateway.console.views.timeline import ROWS, timeline_of
@@ -92,7 +92,8 @@ async def _show(request: Request, refusal: Failure | None = None) -> Response:
     record = await console_of(request).api.send(person_of(request), operations.read_authorization(id_))
     page = _page(request, page, record, timeline, cursor)
     outcome = refusal or page.problem or timeline
-    return respond(request, "authorization.html", "authorization_part.html", page, outcome=outcome, freshness=freshness)
+    etag = etag_with(outcome, freshness)
+    return respond(request, "authorization.html", "authorization_part.html", page, status_of(outcome), etag=etag)
 
 
 def _page(

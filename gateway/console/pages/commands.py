@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from gateway.console.api import Answer, Failure, models, operations
 from gateway.console.page import console_of
-from gateway.console.updates import read_changed, respond, unchanged
+from gateway.console.updates import etag_with, read_changed, respond, status_of, unchanged
 from gateway.console.views import guide
 from gateway.console.views.freshness import Freshness
 from gateway.console.views.lists.command_list import AGES, KINDS, ROWS, STATES, commands_call, filters_of
@@ -63,7 +63,8 @@ async def commands(request: Request) -> Response:
         commands=tuple(body["commands"]),
         problem=None if isinstance(outcome, Answer) else outcome,
     )
-    return respond(request, "commands.html", "commands_part.html", page, outcome=outcome, freshness=freshness)
+    etag = etag_with(outcome, freshness)
+    return respond(request, "commands.html", "commands_part.html", page, status_of(outcome), etag=etag)
 
 
 def _address(filters: dict[str, str], cursor: str | None) -> str:
@@ -82,7 +83,8 @@ async def command(request: Request) -> Response:
         page = CommandDetails(id_, freshness, here, problem=outcome)
     else:
         page = CommandDetails(id_, freshness, here, outcome.body, guide.anchor_of(reason_of(outcome.body)))
-    return respond(request, "command.html", "command_part.html", page, outcome=outcome, freshness=freshness)
+    etag = etag_with(outcome, freshness)
+    return respond(request, "command.html", "command_part.html", page, status_of(outcome), etag=etag)
 
 
 ROUTES: Final = [Route("/commands", commands), Route("/commands/{id:uuid}", command)]

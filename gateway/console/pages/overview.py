@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from gateway.console.api import Answer, Failure, operations
 from gateway.console.page import console_of, person_of
-from gateway.console.updates import respond
+from gateway.console.updates import respond, status_of
 from gateway.console.views.overview import OverviewView, overview_of
 
 
@@ -26,7 +26,7 @@ async def overview(request: Request) -> Response:
     api, person = console_of(request).api, person_of(request)
     answer = await api.send(person, operations.read_overview({"history": "1h"}))
     page = OverviewPage(overview_of(answer.body)) if isinstance(answer, Answer) else OverviewPage(None, answer)
-    return respond(request, "overview.html", "overview_part.html", page, outcome=answer)
+    return respond(request, "overview.html", "overview_part.html", page, status_of(answer))
 
 
 ROUTES: Final = [Route("/", overview)]

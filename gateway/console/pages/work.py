@@ -13,8 +13,15 @@ from starlette.routing import Route
 from gateway.console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from gateway.console.errors import PageError
 from gateway.console.page import console_of, is_fragment, person_of
-from gateway.console.updates import read_changed, read_overview, respond, unchanged
-from gateway.console.updating_part import etag_of, page_or_part
+from gateway.console.updates import (
+    etag_of,
+    etag_with,
+    read_changed,
+    read_overview,
+    respond,
+    status_of,
+    unchanged,
+)
 from gateway.console.views.freshness import Freshness
 from gateway.console.views.lists.work_list import (
     OF_HANDOFFS,
@@ -81,13 +88,14 @@ async def work(request: Request) -> Response:
         work=list_,
         problem=None if isinstance(outcome, Answer) else outcome,
     )
-    return respond(request, "work.html", "work_part.html", page, outcome=outcome, freshness=freshness)
+    etag = etag_with(outcome, freshness)
+    return respond(request, "work.html", "work_part.html", page, status_of(outcome), etag=etag)
 
 
 async def own(request: Request) -> Response:
     """GET /work/own: the part of the list with the person's own handoffs in trouble."""
     page = await _own(request)
-    return page_or_part(request, "work_own.html", "work_own.html", page, etag=etag_of(page))
+    return respond(request, "work_own.html", "work_own.html", page, etag=etag_of(page))
 
 
 async def _list(request: Request, filter_: WorkFilter) -> tuple[Outcome[object] | None, WorkView | None, Freshness]:

@@ -19,7 +19,7 @@ from gateway.console.forms import Form, read_form
 from gateway.console.page import console_of, person_of
 from gateway.console.pages.dead_letters.decisions import OPERATE, REASONS, reason_of_form, text_of_form
 from gateway.console.pages.dead_letters.reading import address, filters_of, forecasts, selection_of
-from gateway.console.updating_part import page_or_part, status_of
+from gateway.console.updates import respond, status_of
 from gateway.console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenDeadLetters, bulk_plan
 
 ALL: Final = "/dead-letters/all"
@@ -153,7 +153,7 @@ async def _read(
 
 
 def _response(request: Request, page: BulkPage, status: int) -> Response:
-    return page_or_part(request, TEMPLATE, PART, page, status)
+    return respond(request, TEMPLATE, PART, page, status)
 
 
 def _selection(fields: dict[str, str], filters: dict[str, str], now: datetime) -> operations.ListDeadLettersQuery:

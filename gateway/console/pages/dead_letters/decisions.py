@@ -26,7 +26,7 @@ from gateway.console.pages.dead_letters.reading import (
 )
 from gateway.console.sign_in.own_click import require_own_click
 from gateway.console.sign_in.step_up import go_if_demanded
-from gateway.console.updating_part import etag_of, page_or_part, status_of
+from gateway.console.updates import etag_of, respond, status_of
 from gateway.console.views.content import Content, content
 from gateway.console.views.dead_letters import (
     DeadLetterView,
@@ -110,12 +110,12 @@ async def show_list(request: Request) -> Response:
     filters, cursor = filters_of(request.query_params), request.query_params.get("cursor", "")
     page = DeadLetterListPage(filters, address("/dead-letters", filters, {"cursor": cursor}), is_first=not cursor)
     if not person.may(OPERATE):
-        return page_or_part(request, LIST, LIST_PART, page, 403)
+        return respond(request, LIST, LIST_PART, page, 403)
     call = operations.list_dead_letters({**selection_of(filters, now), "limit": ROWS, "cursor": cursor or None})
     outcome = await console_of(request).api.send(person, call)
     if not isinstance(outcome, Answer):
         failed = DeadLetterListPage(filters, page.here, is_first=page.is_first, failure=outcome)
-        return page_or_part(request, LIST, LIST_PART, failed, status_of(outcome))
+        return respond(request, LIST, LIST_PART, failed, status_of(outcome))
     listed, following = outcome.body, outcome.body.get("next")
     shown = DeadLetterListPage(
         filters,
@@ -125,7 +125,7 @@ async def show_list(request: Request) -> Response:
         dead_letters=listed,
     )
     etag = etag_of(listed["deadLetters"], listed["matching"], listed["leftOut"])
-    return page_or_part(request, LIST, LIST_PART, shown, etag=etag)
+    return respond(request, LIST, LIST_PART, shown, etag=etag)
 
 
 async def show_one(request: Request) -> Response:

@@ -23,7 +23,7 @@ from gateway.console.pages.workbench.confirmation import (
 )
 from gateway.console.pages.workbench.reading import authorization_of, new_key, read_workbench
 from gateway.console.pages.workbench.show import page_response
-from gateway.console.updating_part import status_of
+from gateway.console.updates import status_of
 from gateway.console.views.workbench.report import MissingPart, TypedReport, close_result, typed_report
 from schemas.fields.scalars import is_id
 

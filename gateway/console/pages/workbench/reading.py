@@ -19,8 +19,7 @@ from gateway.console.page import console_of, person_of
 from gateway.console.pages.workbench.confirmation import OVER, Confirmation, confirmation_of
 from gateway.console.sign_in.own_click import require_own_click
 from gateway.console.sign_in.step_up import go_if_demanded, sign_in_address
-from gateway.console.updates import read_freshness
-from gateway.console.updating_part import etag_of
+from gateway.console.updates import etag_of, read_freshness
 from gateway.console.views.authorization import claimant_of
 from gateway.console.views.freshness import Freshness, FreshnessState
 from gateway.console.views.json_values import document_of

@@ -20,7 +20,7 @@ from gateway.console.pages.workbench.actions import handoff_of, key_of
 from gateway.console.pages.workbench.confirmation import PATH
 from gateway.console.pages.workbench.reading import authorization_of, new_key
 from gateway.console.sign_in.step_up import sign_in_address
-from gateway.console.updating_part import status_of
+from gateway.console.updates import status_of
 from gateway.console.views.workbench.session_refused import SessionRefused
 
 _HEADERS: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}

@@ -16,7 +16,7 @@ from gateway.console.pages.workbench.reading import (
 )
 from gateway.console.sign_in.own_click import require_own_click
 from gateway.console.sign_in.step_up import go_if_demanded
-from gateway.console.updating_part import page_or_part, status_of
+from gateway.console.updates import respond, status_of
 from gateway.console.views.workbench.evidence import shown_evidence
 from gateway.console.views.workbench.step import TYPED
 
@@ -39,7 +39,7 @@ async def show(request: Request) -> Response:
     has_moved = page.bench is not None and page.bench.mark != seen
     is_next = has_moved and seen.partition(".")[0] not in TYPED
     page = replace(page, has_moved=has_moved, is_next=is_next)
-    return page_or_part(request, TEMPLATE, PART, page, etag=page.etag)
+    return respond(request, TEMPLATE, PART, page, etag=page.etag)
 
 
 def page_response(request: Request, page: WorkbenchPage, status: int | None = None) -> Response:

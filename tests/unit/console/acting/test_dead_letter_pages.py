@@ -268,5 +268,5 @@ class TestAllThatMatch:
 
         form = hidden((await page_of("/dead-letters/all")).text) | {"verb": "redrive", "reason": "other"}
         answer = await page_of("/dead-letters/all", form, **{"POST /decisions": nothing})
-        assert answer.status_code == 503
+        assert answer.status_code == 502
         assert answer.api.sent("/dead-letters")[0].url.params["digest"] == "true"

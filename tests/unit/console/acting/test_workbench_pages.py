@@ -498,7 +498,7 @@ class TestOpening:
 
         form = {"key": "k-77", "snapshot": "rev_90", "accept": "yes"}
         answer = await page_of(f"{HERE}/open", form, **{"POST /handoffs": nothing})
-        assert answer.status_code == 503
+        assert answer.status_code == 502
         assert 'value="k-77"' in answer.text
         assert "unknown" in answer.text
 
