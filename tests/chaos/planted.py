@@ -50,7 +50,9 @@ def _plant(bug: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
 def _commit_before_the_outcome() -> object:
     commit = Transactions.commit
 
-    async def progress_first(self: Transactions, batch: Sequence[PendingCommit], progress: Committed) -> float:
+    async def progress_first(
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed, _: float | None = None
+    ) -> float:
         await commit(self, (), progress)
         return await commit(self, batch, progress)
 
@@ -61,7 +63,9 @@ def _commit_before_the_outcome() -> object:
 def _progress_outside_the_transaction() -> object:
     commit = Transactions.commit
 
-    async def progress_last(self: Transactions, batch: Sequence[PendingCommit], progress: Committed) -> float:
+    async def progress_last(
+        self: Transactions, batch: Sequence[PendingCommit], progress: Committed, _: float | None = None
+    ) -> float:
         await commit(self, batch, getattr(self, "before", Committed(0, "")))
         seconds = await commit(self, (), progress)
         self.before = progress  # type: ignore[attr-defined]
