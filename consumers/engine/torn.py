@@ -131,7 +131,8 @@ async def mend(
             await transactions.commit((), found.progress, found.second_source_at)
         return found, None
     whole = {topic: part for topic in missing if len(part := aborted[topic]) == shape.parts.get(topic, (0, -1))[1]}
-    log.error("engine.transaction_torn", number=number, missing=missing, healed=list(whole))
+    where = {"partition": transactions.partition, "number": number}
+    log.error("engine.transaction_torn", **where, missing=missing, healed=list(whole))
     if whole:
         await transactions.repeat(whole)
         states.absorb(whole.get(state, ()))

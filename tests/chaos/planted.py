@@ -164,7 +164,7 @@ def _event_outside_the_transaction() -> Iterator[None]:
         if outputs:
             async with AIOKafkaProducer(**self.client()) as producer:  # type: ignore[attr-defined]
                 for topic, key, value, *_ in outputs:
-                    await producer.send_and_wait(topic, value, key=key, partition=self._partition)
+                    await producer.send_and_wait(topic, value, key=key, partition=self.partition)
         return await commit(self, [row for row in all_rows if row[0] == self._state_topic], topics)
 
     with (

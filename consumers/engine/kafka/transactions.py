@@ -47,7 +47,7 @@ class Transactions:
     ) -> None:
         self._producer = producer
         self._direct = DirectTransaction(producer, on_epoch_replaced)
-        self._partition = source.partition
+        self.partition = source.partition
         self._state_topic = settings.state_topic
         self._topic_id = topic_id  # of the input topic, in which the offsets of the progress are
         self._outputs = settings.outputs
@@ -113,7 +113,7 @@ class Transactions:
     async def _commit(self, rows: Iterable[_Row], topics: Iterable[str] = ()) -> dict[str, int]:
         """Commit the rows in one transaction that includes `topics`. Return the offset of each topic's first record."""
         async with asyncio.timeout(self._timeout_seconds) as self._deadline:
-            offsets = await self._direct.write(self._builders(rows, topics), self._partition)
+            offsets = await self._direct.write(self._builders(rows, topics), self.partition)
             await self._direct.commit()
         return offsets
 
