@@ -93,6 +93,6 @@ class EventReader:
 
 def _whole_since(config: Mapping[str, str] | None, now: datetime) -> datetime | None:
     """Return the time since which Kafka deletes no record; None if the topic's settings do not say it."""
-    if config is None or config.get("retention.bytes", "-1") != "-1" or int(config["retention.ms"]) < 0:
-        return None
-    return now - timedelta(milliseconds=int(config["retention.ms"]))
+    kept_ms = -1 if config is None or config.get("retention.bytes", "-1") != "-1" else int(config["retention.ms"])
+    # Longer than a century is no bound, and no time that Python can compute.
+    return now - timedelta(milliseconds=kept_ms) if 0 <= kept_ms < 10**12 * 3 else None
