@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 _HEALTH_SECONDS = 0.5
 _SUSPENDED_SECONDS = 3.0
-# The most bytes of a partition's unfinished records (`gateway plan` uses it), and of an authorization's state.
+# The most bytes of a partition's unfinished records (docs/capacity.md uses it), and of an authorization's state.
 READ_AHEAD_BYTES = 16 << 20
 STATE_BYTES = 256 << 10
 

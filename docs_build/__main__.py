@@ -8,7 +8,6 @@ from typing import Final
 
 from docs_build import (
     cadence_page,
-    capacity_page,
     chart_readme,
     chart_schema,
     collate_errors,
@@ -18,6 +17,7 @@ from docs_build import (
     licences,
     reference,
 )
+from docs_build.capacity import page as capacity_page
 from docs_build.clients import models, operations, synchronous
 from docs_build.dashboard import grafana
 from docs_build.documents import publish

@@ -29,7 +29,6 @@ settled, and publishes events.
 
 [bold]First steps of an installation[/bold]:
 
-  gateway plan          calculate workers, partitions, memory, disk
   gateway config        show all settings, or all their problems
   gateway check         check Kafka, topics, permissions, Collate and clock
   gateway topics plan   show missing or wrong topics
@@ -61,7 +60,6 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.cli.collate.command": ("collate",),
     "gateway.cli.topics": ("topics",),
     "gateway.cli.schemas": ("schemas",),
-    "gateway.cli.plan.command": ("plan",),
     "gateway.cli.callers": ("callers",),
     "gateway.cli.history.status": ("status",),
     "gateway.cli.history.timeline": ("timeline", "watch"),

@@ -1,8 +1,6 @@
-"""`gateway plan`: the arithmetic of docs/capacity.md, its bounds, and values that the chart accepts."""
+"""The arithmetic of docs/capacity.md and its bounds."""
 
-import json
 import math
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +8,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from consumers.worker import READ_AHEAD_BYTES
-from docs_build.capacity_page import formulas
-from gateway.cli.app import app
-from gateway.cli.plan import figures
-from gateway.cli.plan.calls import Calls
-from gateway.cli.plan.capacity import Bound, Load, make_plan, observations, open_calls, quick_calls
-from gateway.cli.plan.figures import Speeds
-from gateway.cli.plan.output import document, values
+from docs_build.capacity import figures
+from docs_build.capacity.calls import Calls
+from docs_build.capacity.figures import Speeds
+from docs_build.capacity.page import EXAMPLES, formulas
+from docs_build.capacity.sizes import Bound, Load, observations, open_calls, quick_calls, size_of
 from runtime.settings import CollateSettings, TopicSettings, WatchSettings
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +25,6 @@ LOADS = st.builds(
     commands_per_day=st.integers(1, 5_000_000),
     calls_per_second=st.floats(0.1, 5_000),
     busiest_hour=st.floats(0.05, 1),
-    partitions=st.none() | st.integers(1, 200),
 )
 
 
@@ -49,7 +43,7 @@ def test_a_handoff_costs_the_observations_of_its_life():
 
 
 def test_each_process_has_the_same_share_of_the_calls():
-    plan = make_plan(SMALL)
+    plan = size_of(SMALL)
     assert (plan.workers, plan.ingress, plan.processes) == (2, 2, 5)
     assert plan.worker_calls_per_second == pytest.approx(20 * 2 / 5)
 
@@ -71,56 +65,51 @@ def test_the_steps_of_idle_authorizations_grow_first_and_keep_a_ninth_of_the_obs
     ],
 )
 def test_the_smallest_bound_counts(load, speeds, bound):
-    assert make_plan(load, speeds).tightest.bound is bound
+    assert size_of(load, speeds).tightest.bound is bound
 
 
 def test_the_planned_calls_in_flight_are_never_the_bound():
-    plan = make_plan(replace(SMALL, calls_per_second=5), Speeds(call_seconds=60))
+    plan = size_of(replace(SMALL, calls_per_second=5), Speeds(call_seconds=60))
     limits = {limit.bound: limit.commands_per_day for limit in plan.limits}
     assert limits[Bound.CONCURRENCY] > limits[Bound.RATE]
 
 
 def test_more_workers_get_a_larger_share_of_a_rate_that_two_could_not_use():
     load = replace(SMALL, commands_per_day=4_000)
-    plan = make_plan(load)
+    plan = size_of(load)
     assert plan.workers > figures.LEAST_REPLICAS
     assert plan.fits
-    fewer = make_plan(replace(load, partitions=plan.workers - 1))
-    assert not fewer.fits
-    assert fewer.tightest.bound is Bound.RATE
 
 
 def test_a_load_above_the_granted_rate_does_not_fit_and_the_needed_rate_is_named():
     load = replace(SMALL, commands_per_day=200_000)
-    plan = make_plan(load)
+    plan = size_of(load)
     assert not plan.fits
     enough = plan.calls.least(plan.longest_stretch) * plan.processes / plan.workers
-    assert make_plan(replace(load, calls_per_second=enough * 1.001)).fits
+    assert size_of(replace(load, calls_per_second=enough * 1.001)).fits
 
 
 @given(LOADS)
-def test_every_plan_is_one_that_the_settings_and_the_chart_accept(load):
-    plan = make_plan(load)
-    assert 1 <= plan.workers <= plan.partitions
-    assert plan.partitions == load.partitions or plan.partitions % figures.PARTITIONS == 0
-    assert plan.concurrency >= plan.processes
-    assert plan.worker_request_mib <= plan.worker_limit_mib
-    written = yaml.safe_load(values(plan, "gateway plan"))
-    assert written["worker"]["replicas"] == plan.workers
-    assert written["settings"]["topics"]["partitions"] == plan.partitions
-    assert not any(math.isnan(limit.commands_per_day) for limit in plan.limits)
-    assert json.loads(json.dumps(document(plan), allow_nan=False))["fits"] is plan.fits
+def test_every_size_is_one_that_the_settings_accept(load):
+    size = size_of(load)
+    assert 1 <= size.workers <= size.partitions
+    assert size.partitions % figures.PARTITIONS == 0
+    assert size.concurrency >= size.processes
+    assert size.worker_request_mib <= size.worker_limit_mib
+    assert not any(math.isnan(limit.commands_per_day) for limit in size.limits)
+
+
+def test_each_example_of_the_page_fits():
+    assert all(size_of(load).fits for load in EXAMPLES.values())
 
 
 @given(LOADS)
 def test_the_allowed_number_of_commands_is_the_most_that_fits(load):
-    plan = make_plan(load)
+    plan = size_of(load)
     allowed = plan.tightest.commands_per_day
     if allowed < 1:
         return
-    fixed = replace(load, partitions=plan.partitions)
-    # The same processes at the bound: a plan for it never needs more than it has.
-    at_bound = make_plan(replace(fixed, commands_per_day=allowed * 0.999))
+    at_bound = size_of(replace(load, commands_per_day=allowed * 0.999))
     assert at_bound.fits
 
 
@@ -138,26 +127,3 @@ def test_the_defaults_are_those_of_the_settings_and_of_the_chart():
 def test_the_page_has_the_formulas_with_the_figures_of_the_code():
     page = (ROOT / "docs/capacity.md").read_text()
     assert all(f"| {name} | {formula} |" in page for name, formula in formulas().items())
-
-
-def run(*options):
-    given_load = ("--authorizations", "10000", "--commands-per-day", "2000", "--calls-per-second", "20")
-    return CliRunner().invoke(app, ["plan", *given_load, *options])
-
-
-def test_the_verb_names_the_bound_and_prints_values():
-    done = run()
-    assert done.exit_code == 0
-    assert "The bound that counts: Collate's calls per second (2 workers get 8 of 20 calls/s)." in " ".join(
-        done.output.split()
-    )
-    assert "partitions" in done.output
-    only = run("--values")
-    assert yaml.safe_load(only.output)["settings"]["collate"] == {"calls_per_second": 20, "concurrency": 20}
-    assert json.loads(run("--json").output)["bound"] == "rate"
-
-
-def test_a_load_that_does_not_fit_ends_with_1():
-    done = run("--call-seconds", "0.5", "--busiest-hour", "100", "--handoff-minutes", "6000")
-    assert done.exit_code == 1
-    assert re.search(r"The load does not fit\. .* Collate must grant at least \d+", " ".join(done.output.split()))

@@ -1,6 +1,6 @@
-"""The arithmetic of docs/capacity.md: from a load to processes, partitions, memory and disk. Pure.
+"""From a load to processes, memory and disk. Pure.
 
-load ─▶ calls ─▶ workers and ingress ─▶ partitions ─▶ memory, disk
+load ─▶ calls ─▶ workers and ingress ─▶ memory, disk
                       └─▶ bounds: how many commands a day each resource allows; the smallest one counts
 """
 
@@ -8,20 +8,22 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
-from gateway.cli.plan import figures
-from gateway.cli.plan.calls import Calls
-from gateway.cli.plan.figures import Speeds
+from docs_build.capacity import figures
+from docs_build.capacity.calls import Calls
+from docs_build.capacity.figures import Speeds
 from runtime.settings import WatchSettings
 from runtime.units import Step
 from schemas.topics import Topic, catalogue
 
-_HALF_OPEN = float("inf")
+DATABASE: Final = "database"
+_HALF_OPEN: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What an installation must carry, and the choices that a plan does not make."""
+    """What an installation must carry."""
 
     authorizations: int
     commands_per_day: float
@@ -29,7 +31,6 @@ class Load:
     busiest_hour: float = 0.2
     handoff_minutes: float = 15.0
     reconcile_minutes: float = 5.0
-    partitions: int | None = None
     replication: int = 3
 
     @property
@@ -69,7 +70,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Size:
     """The size of an installation. The stretches are the factors by which the steps of the cadence grow."""
 
     load: Load
@@ -110,7 +111,7 @@ class Plan:
         return self.workers + self.ingress + figures.ROLLING_UPDATE
 
 
-def make_plan(load: Load, speeds: Speeds | None = None, watch: WatchSettings | None = None) -> Plan:
+def size_of(load: Load, speeds: Speeds | None = None, watch: WatchSettings | None = None) -> Size:
     """Return the smallest installation that carries the load, or the largest useful one if none does."""
     speeds, watch = speeds or Speeds(), watch or WatchSettings()
     calls = _calls(load, watch)
@@ -118,17 +119,15 @@ def make_plan(load: Load, speeds: Speeds | None = None, watch: WatchSettings | N
         figures.LEAST_REPLICAS,
         math.ceil(_requests(load) / speeds.ingress_requests_per_second * figures.RESERVE),
     )
-    most = load.partitions or _HALF_OPEN
     workers = max(figures.LEAST_REPLICAS, math.ceil(_busy_workers(load, calls, speeds) * figures.RESERVE))
     workers = max(workers, _workers_for_budget(load, calls.least(watch.longest_stretch), ingress))
-    workers = max(1, int(min(workers, most)))
-    partitions = load.partitions or _partitions(workers)
+    partitions = _partitions(workers)
     share = workers / (workers + ingress + figures.ROLLING_UPDATE)
     rate = load.calls_per_second * share
     open_stretch, idle_stretch = calls.stretches(rate)
     request, limit = _memory(load, workers, partitions)
     cpu = math.ceil(_busy_workers(load, calls, speeds) / workers * figures.RESERVE * 10) * 100
-    plan = Plan(
+    size = Size(
         load=load,
         speeds=speeds,
         calls=calls,
@@ -146,7 +145,7 @@ def make_plan(load: Load, speeds: Speeds | None = None, watch: WatchSettings | N
         disks=tuple(_disks(load, partitions)),
         limits=(),
     )
-    return replace(plan, limits=tuple(_limits(plan)))
+    return replace(size, limits=tuple(_limits(size)))
 
 
 def observations(steps: Iterable[Step], begin: float, end: float) -> float:
@@ -209,7 +208,7 @@ def _workers_for_budget(load: Load, needed: float, ingress: int) -> int:
     if needed >= load.calls_per_second:
         return 0
     workers = math.ceil(needed * (ingress + figures.ROLLING_UPDATE) / (load.calls_per_second - needed))
-    return workers if workers <= (load.partitions or figures.MOST_WORKERS) else 0
+    return workers if workers <= figures.MOST_WORKERS else 0
 
 
 def _partitions(workers: int) -> int:
@@ -252,30 +251,30 @@ def _disks(load: Load, partitions: int) -> Iterable[Disk]:
         if kib:
             yield Disk(topic.name, kib * load.replication / 1024**2)
     rows = load.commands_per_day * figures.READ_MODEL_DAYS * figures.ROWS_PER_COMMAND + load.authorizations
-    yield Disk("database", rows * figures.ROW_KIB / 1024**2)
+    yield Disk(DATABASE, rows * figures.ROW_KIB / 1024**2)
 
 
 def _days(topic: Topic) -> float:
     return int(topic.config["retention.ms"]) / 1_000 / figures.DAY_SECONDS
 
 
-def _limits(plan: Plan) -> Iterable[Limit]:
-    load, speeds, calls, rate = plan.load, plan.speeds, plan.calls, plan.worker_calls_per_second
-    workers, ingress = plan.workers, plan.ingress
+def _limits(size: Size) -> Iterable[Limit]:
+    load, speeds, calls, rate = size.load, size.speeds, size.calls, size.worker_calls_per_second
+    workers, ingress = size.workers, size.ingress
     peak = load.busiest_hour / figures.HOUR_SECONDS  # commands/s in the busiest hour for each command a day
     yield Limit(
         Bound.RATE,
-        load.commands_per_day * calls.growth(rate, plan.longest_stretch),
+        load.commands_per_day * calls.growth(rate, size.longest_stretch),
         f"{workers} workers get {rate:,.3g} of {load.calls_per_second:,g} calls/s",
     )
-    through = plan.concurrency * workers / plan.processes / speeds.call_seconds
+    through = size.concurrency * workers / size.processes / speeds.call_seconds
     yield Limit(
         Bound.CONCURRENCY,
-        load.commands_per_day * calls.growth(through, plan.longest_stretch),
-        f"{plan.concurrency} calls in flight of {speeds.call_seconds:g} s each",
+        load.commands_per_day * calls.growth(through, size.longest_stretch),
+        f"{size.concurrency} calls in flight of {speeds.call_seconds:g} s each",
     )
-    resting = calls.resting / plan.longest_stretch
-    moving = (calls.observations / plan.longest_stretch - resting) / load.commands_per_day
+    resting = calls.resting / size.longest_stretch
+    moving = (calls.observations / size.longest_stretch - resting) / load.commands_per_day
     per_worker = peak / speeds.worker_commands_per_second + moving / speeds.worker_observations_per_second
     idle = resting / speeds.worker_observations_per_second
     yield Limit(

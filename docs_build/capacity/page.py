@@ -1,23 +1,25 @@
-"""The example of `gateway plan` and its figures in docs/capacity.md, made from the code of the verb."""
+"""The formulas and the three worked sizes in docs/capacity.md."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.cli.plan import figures
-from gateway.cli.plan.capacity import Load, make_plan
-from gateway.cli.plan.command import command_line
-from gateway.cli.plan.output import advice, rows, values, verdict
+from docs_build.capacity import figures
+from docs_build.capacity.sizes import DATABASE, Load, Size, size_of
 from runtime.settings import WorkerSettings
 from runtime.settings.processes import UNKNOWN_STATE_BYTES
 
-BEGIN: Final = "<!-- Made by `make docs` from gateway/cli/plan; don't edit. -->\n"
+BEGIN: Final = "<!-- Made by `make docs` from docs_build/capacity; don't edit. -->\n"
 END: Final = "<!-- End -->\n"
 CALLERS: Final = 12
-EXAMPLE: Final = Load(authorizations=10_000, commands_per_day=2_000, calls_per_second=20)
+EXAMPLES: Final = {
+    "small": Load(authorizations=10_000, commands_per_day=2_000, calls_per_second=20),
+    "medium": Load(authorizations=50_000, commands_per_day=10_000, calls_per_second=100),
+    "large": Load(authorizations=200_000, commands_per_day=100_000, calls_per_second=1_000),
+}
 
 
 def put_into(page: str) -> str:
-    """Return the page with the example and the figures of today's code."""
+    """Return the page with the sizes and the figures of today's code."""
     head, _, rest = page.partition(BEGIN)
     return head + BEGIN + "\n" + "".join(_part()) + "\n" + END + rest.partition(END)[2]
 
@@ -73,15 +75,41 @@ def formulas() -> dict[str, str]:
 
 
 def _part() -> Iterator[str]:
-    made, line = make_plan(EXAMPLE), command_line(EXAMPLE)
     yield "| result | calculation |\n| --- | --- |\n"
     yield from (f"| {name} | {formula} |\n" for name, formula in formulas().items())
-    yield f"\n```sh\n{line}\n```\n\n| | | why |\n| --- | --- | --- |\n"
-    yield from (f"| {' | '.join(row)} |\n" for row in rows(made))
-    yield f"\n{' '.join((verdict(made), *advice(made)))}\n\n```yaml\n{values(made, line)}```\n"
-    yield "\nWhat callers can fill by ids that Collate does not show, with this limit and 12 callers:\n"
+    columns = [_column(size_of(load)) for load in EXAMPLES.values()]
+    yield f"\n| | {' | '.join(EXAMPLES)} |\n| --- {'| --- ' * len(EXAMPLES)}|\n"
+    yield from (f"| {name} | {' | '.join(column[name] for column in columns)} |\n" for name in columns[0])
+    small = size_of(EXAMPLES["small"])
+    yield f"\nWhat callers can fill by ids that Collate does not show, with the small limit and {CALLERS} callers:\n"
     yield "\n| | all callers | one caller |\n| --- | --- | --- |\n"
-    yield from (f"| {' | '.join(row)} |\n" for row in _unknown(made.worker_limit_mib))
+    yield from (f"| {' | '.join(row)} |\n" for row in _unknown(small.worker_limit_mib))
+
+
+def _column(size: Size) -> dict[str, str]:
+    """Return the results of one size, by their names."""
+    load, calls = size.load, size.calls
+    kafka = sum(disk.gib for disk in size.disks if disk.name != DATABASE)
+    postgres = next(disk.gib for disk in size.disks if disk.name == DATABASE)
+    allowed = f"{_two_digits(size.tightest.commands_per_day):,}: {size.tightest.bound}"
+    stretch = f"{size.open_stretch:.2g} for open handoffs, {size.idle_stretch:.2g} for others"
+    return {
+        "watched authorizations": f"{load.authorizations:,}",
+        "commands a day, a fifth in the busiest hour": f"{load.commands_per_day:,.0f}",
+        "`collate.calls_per_second`, as granted by Collate": f"{load.calls_per_second:g}",
+        "calls/s wanted: commands + observations": f"{_number(calls.commands)} + {_number(calls.observations)}",
+        "calls/s of the workers": _number(size.worker_calls_per_second),
+        "intervals between observations grow by the factor": stretch,
+        "the bound that counts allows, commands a day": allowed,
+        "`worker.replicas`": f"{size.workers}",
+        "`ingress.replicas`": f"{size.ingress}",
+        "`settings.topics.partitions`": f"{size.partitions}",
+        "`settings.collate.concurrency`": f"{size.concurrency}",
+        "`worker.resources.requests`": f"{size.worker_millicores}m, {size.worker_request_mib}Mi",
+        "`worker.resources.limits.memory`": f"{size.worker_limit_mib}Mi",
+        "disk of Kafka, 3 copies": _gib(kafka),
+        f"disk of PostgreSQL, {figures.READ_MODEL_DAYS} days": _gib(postgres),
+    }
 
 
 def _unknown(limit_mib: int) -> Iterator[tuple[str, ...]]:
@@ -90,7 +118,7 @@ def _unknown(limit_mib: int) -> Iterator[tuple[str, ...]]:
     counts = [memory // UNKNOWN_STATE_BYTES, memory // UNKNOWN_STATE_BYTES // CALLERS]
     yield "commands of such ids a day", *(f"{count:,}" for count in counts)
     yield "memory of the workers", *(f"{count * UNKNOWN_STATE_BYTES / 1024**2:.0f} MiB" for count in counts)
-    copies, record = EXAMPLE.replication, figures.RECORD_KIB
+    copies, record = EXAMPLES["small"].replication, figures.RECORD_KIB
     kib = {
         "disk of `commands`, 7 d": 7 * copies * record,
         "disk of `events`, 30 d": 30 * copies * record,
@@ -101,3 +129,18 @@ def _unknown(limit_mib: int) -> Iterator[tuple[str, ...]]:
     }
     for name, each in kib.items():
         yield name, *(f"{count * each / 1024**2:.1f} GiB" for count in counts)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _gib(value: float) -> str:
+    return f"{max(value, 0.1):,.1f} GiB" if value < 10 else f"{value:,.0f} GiB"
+
+
+def _two_digits(per_day: float) -> int:
+    """Return a number with two digits: more would look exact."""
+    whole = int(per_day)
+    unit: int = 10 ** max(0, len(str(whole)) - 2)
+    return whole // unit * unit

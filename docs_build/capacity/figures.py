@@ -1,6 +1,6 @@
-"""The figures of docs/capacity.md with which `gateway plan` calculates; the page shows each of them.
+"""The figures with which docs/capacity.md calculates; the page shows each of them.
 
-They come from a small machine. `make bench` measures them on another one; options of `gateway plan` take the results.
+They come from a small machine. `make bench` measures them on another one.
 """
 
 from dataclasses import dataclass

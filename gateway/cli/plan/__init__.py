@@ -1,1 +1,0 @@
-"""`gateway plan`: the size of an installation for a given load."""
