@@ -92,6 +92,8 @@ def pytest_fixture_setup(fixturedef, request):
 def eventually():
     """Repeat a check, sync or async, until it returns a true value without a failed assertion; return the value.
 
+    A key or element that is missing is not there yet: an answer of 503 has no list.
+
     `value = await eventually(lambda: ledger.effects, within=5)`
     """
 
@@ -105,7 +107,7 @@ def eventually():
                     value = await value
                 if value:
                     return value
-            except AssertionError as error:
+            except (AssertionError, LookupError) as error:
                 failed = error
             if patience.is_over:
                 raise failed or AssertionError(f"still {value!r} after {within} s: {inspect.getsource(check).strip()}")
