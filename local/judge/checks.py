@@ -12,6 +12,7 @@ from typing import Final
 from local.judge import history
 from local.judge.effects import effects_of
 from local.judge.recorded import ENDS, CollateEffect, Evidence, LoggedEvent, Truth
+from schemas.identity import request_id
 
 # The timestamps of records are in milliseconds.
 CLOCK_SECONDS: Final = 0.002
@@ -99,14 +100,18 @@ def _times(run: Evidence) -> Iterator[BrokenPromise]:
 
 
 def _decisions(run: Evidence) -> Iterator[BrokenPromise]:
-    """An operator's decision ends only a command that is an open dead letter."""
+    """An operator's decision ends only an open dead letter, and a discard only the number that its record names."""
     is_open: set[str] = set()
+    recorded = {command.id for command in run.commands}
     for event in run.events:
         if event.kind not in ENDS:
             continue
         command = event.data["commandId"]
         if event.data.get("decision") and command not in is_open:
             yield BrokenPromise("a decision ended a command that was no open dead letter", command)
+        is_discard = event.data.get("decision") and event.data.get("outcome") == "discarded"
+        if is_discard and request_id("discard", command, event.data.get("redrive", 0)) not in recorded:
+            yield BrokenPromise("a discard ended a number that its operator did not see", command)
         (is_open.add if event.kind == "command.dead_lettered" else is_open.discard)(command)
 
 

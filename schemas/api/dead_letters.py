@@ -32,7 +32,7 @@ class DeadLetterDecision(Model):
     redrive: Public[Whole] = Field(
         ge=0,
         le=999,
-        description="The dead letter's `redrive` as read. It makes a retry of this request the same decision.",
+        description="The dead letter's `redrive` as read: the decision is about no other. A retry is the same one.",
     )
 
 

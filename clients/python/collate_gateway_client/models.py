@@ -1045,7 +1045,7 @@ class DeadLetterDecision(TypedDict):
     why: NotRequired[str | None]
     """The reason in free text; only on the commands topic."""
     redrive: int
-    """The dead letter's `redrive` as read. It makes a retry of this request the same decision."""
+    """The dead letter's `redrive` as read: the decision is about no other. A retry is the same one."""
 
 
 class DeadLetterSelection(TypedDict):

@@ -1657,7 +1657,7 @@ export interface components {
             ticket?: string | null;
             /** @description The reason in free text; only on the commands topic. */
             why?: string | null;
-            /** @description The dead letter's `redrive` as read. It makes a retry of this request the same decision. */
+            /** @description The dead letter's `redrive` as read: the decision is about no other. A retry is the same one. */
             redrive: number;
         };
         /**

@@ -7,6 +7,7 @@ import pytest
 from adapters.collate.operations import Operation, write_key
 from local.judge.checks import find_broken_promises
 from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
+from schemas.identity import request_id
 
 OPEN, CLOSE, WATCH, DEAD = (f"{number}0000000-0000-4000-8000-000000000000" for number in range(1, 5))
 OPEN_KEY = write_key(OPEN, Operation.CREATE_HANDOFF, 0)
@@ -251,3 +252,16 @@ def test_a_redrive_may_end_a_dead_letter_after_later_commands():
     assert [one.rule for one in find_broken_promises(twice)] == [
         "a decision ended a command that was no open dead letter"
     ]
+
+
+def test_a_discard_of_another_number_is_found():
+    command = LoggedCommand("c1", "auth_1", "authorization.watch")
+    dead = {"commandId": "c1", "cause": "too_old"}
+    letters = [
+        LoggedEvent("auth_1", one, "command.dead_lettered", "c1", 1.0, dead | {"redrive": one}) for one in (1, 2)
+    ]
+    ended = decided(3, "command.finished", outcome="discarded", effect="unknown", redrive=2)
+    for number, rules in ((2, []), (1, ["a discard ended a number that its operator did not see"])):
+        records = [command, LoggedCommand(request_id("discard", "c1", number), "auth_1", "command.discard")]
+        found = find_broken_promises(Evidence(records, [*letters, ended], [], dead_letters={"c1": "too_old"}))
+        assert [one.rule for one in found if "discard" in one.rule] == rules
