@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapters.collate.call_policy import make_slowdowns
+from adapters.collate.call_policy.slowdown import make_slowdowns
 from adapters.collate.client import CollateClient
 from adapters.collate.open_client import open_client
 from adapters.kafka.clients import connection

@@ -7,17 +7,9 @@ from functools import partial
 from typing import Final
 
 from adapters.collate.answers import Deferred, HoldReason
-from adapters.collate.call_policy import (
-    Breaker,
-    BreakerState,
-    Budget,
-    Call,
-    CallSignal,
-    Hold,
-    Priority,
-    Ticket,
-    WaitingCall,
-)
+from adapters.collate.call_policy.breaker import Breaker, BreakerState
+from adapters.collate.call_policy.budget import Budget, Hold, Ticket, WaitingCall
+from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from runtime.logs import get_log
 from runtime.metrics import CollateMetrics
 

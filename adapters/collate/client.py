@@ -11,7 +11,7 @@ from typing import Final, Literal
 import httpx
 
 from adapters.collate.answers import Result
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.credentials import ApiKey
 from adapters.collate.http.transport import CollateTransport

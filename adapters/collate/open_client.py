@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from adapters.collate.call_policy import Bounds, Budget
+from adapters.collate.call_policy.budget import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey

@@ -17,7 +17,7 @@ import httpx
 
 from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused, Result
 from adapters.collate.attempt_report import AttemptReport, Ids
-from adapters.collate.call_policy import Call, CallSignal, Priority
+from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.credentials import ApiKey
 from adapters.collate.http.transport import CollateTransport

@@ -15,7 +15,7 @@ import httpx
 from pydantic import ValidationError
 
 from adapters.collate.answers import WHOLE_BODY, Ambiguous, Answered, NotSent, Refused, Result
-from adapters.collate.call_policy import CallSignal
+from adapters.collate.call_policy.calls import CallSignal
 from adapters.http.cause import Cause
 from adapters.http.connection import NoResponse
 from adapters.http.retry_after import retry_after_seconds

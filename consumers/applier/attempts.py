@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from adapters.collate.operations import Operation
 from consumers.authorization.event_factory import at as time_at
 from schemas.attempts import MOST_ATTEMPTS, Attempt

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from consumers.authorization import recent_commands
 from consumers.authorization.retry_policy import observation_backoff
 from consumers.authorization.state import DEAD_LETTER_SECONDS, AuthorizationState, WatchStatus

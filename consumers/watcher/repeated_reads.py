@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from adapters.collate.answers import Answered
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from adapters.collate.response_parser import digest_of
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
-from adapters.collate.call_policy import Priority, Slowdown, make_slowdowns
+from adapters.collate.call_policy.slowdown import Slowdown, make_slowdowns
 from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
 from consumers.authorization.handoffs import RiskRules
@@ -36,6 +36,7 @@ from runtime.logs import get_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from adapters.collate.call_policy.calls import Priority
     from adapters.collate.reader import CollateReader
     from consumers.authorization.event_writer import EventWriter
     from consumers.engine import Invocation

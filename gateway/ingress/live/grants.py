@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.collate.answers import Answered, Result
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
 from gateway.ingress.auth.names import operator_in_query, parse_with_operator

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from adapters.collate.answers import Answered, Deferred, HoldReason, NotSent, Refused
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
 from gateway.ingress.live.outcomes import UpstreamError

@@ -5,7 +5,7 @@ import ast
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from adapters.collate.call_policy import BreakerState
+from adapters.collate.call_policy.breaker import BreakerState
 from adapters.postgres.store import SWEEPS
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import HandlerFailure

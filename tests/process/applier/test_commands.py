@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from consumers.engine import UNCHANGED
 from schemas.commands import Completed, HandoffClose, HandoffRequest, RecordAccess, Revoked, UnableToComplete
 from schemas.enums import EventType, ReportedOutcome

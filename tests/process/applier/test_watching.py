@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from consumers.engine import UNCHANGED, Done
 from runtime.settings import WorkerSettings
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess

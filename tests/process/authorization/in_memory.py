@@ -8,7 +8,7 @@ import itertools
 
 import httpx
 
-from adapters.collate.call_policy import Bounds, Budget
+from adapters.collate.call_policy.budget import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey

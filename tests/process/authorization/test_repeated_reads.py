@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from consumers.authorization.state import AuthorizationState
 from consumers.watcher.cadence import CadenceStep, Pace
 from consumers.watcher.repeated_reads import LastObservation, LastObservations

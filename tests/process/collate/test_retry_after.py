@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.answers import Deferred
-from adapters.collate.call_policy import Priority
+from adapters.collate.call_policy.calls import Priority
 from adapters.collate.open_client import open_client
 from local.collate import Options, SimulatedCollate
 from runtime.metrics import Metrics

@@ -1,7 +1,7 @@
 """The deadline of an invocation knows the bounds of an invocation."""
 
 from adapters.collate.answers import HoldReason
-from adapters.collate.call_policy import COMMAND_WAIT_SECONDS
+from adapters.collate.call_policy.budget import COMMAND_WAIT_SECONDS
 from consumers.applier.steps import WRITE_WITHIN_SECONDS
 from consumers.applier.write import MOST_CHECKS
 from consumers.authorization.wait_reasons import WaitReason

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.answers import HoldReason
-from adapters.collate.call_policy import Breaker, BreakerConfig, BreakerState, Evidence
+from adapters.collate.call_policy.breaker import Breaker, BreakerConfig, BreakerState, Evidence
 
 CLOSED, HALF_OPEN, OPEN = BreakerState
 GOOD, BAD, NOTHING = Evidence

@@ -6,17 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.answers import HoldReason
-from adapters.collate.call_policy import (
-    Bounds,
-    BreakerState,
-    Budget,
-    Call,
-    CallSignal,
-    Hold,
-    Priority,
-    Ticket,
-    WaitingCall,
-)
+from adapters.collate.call_policy.breaker import BreakerState
+from adapters.collate.call_policy.budget import Bounds, Budget, Hold, Ticket, WaitingCall
+from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 
 LIVE, URGENT, COMMAND, OBSERVATION, IDLE = Priority
 

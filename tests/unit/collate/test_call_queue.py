@@ -6,7 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.answers import Deferred, HoldReason
-from adapters.collate.call_policy import Bounds, Budget, Call, CallSignal, Priority, Ticket
+from adapters.collate.call_policy.budget import Bounds, Budget, Ticket
+from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from runtime.metrics import Metrics
 

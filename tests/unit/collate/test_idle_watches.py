@@ -4,16 +4,9 @@ import heapq
 import random
 from collections import Counter, defaultdict
 
-from adapters.collate.call_policy import (
-    Bounds,
-    Budget,
-    Call,
-    CallSignal,
-    Priority,
-    Ticket,
-    WaitingCall,
-    make_slowdowns,
-)
+from adapters.collate.call_policy.budget import Bounds, Budget, Ticket, WaitingCall
+from adapters.collate.call_policy.calls import Call, CallSignal, Priority
+from adapters.collate.call_policy.slowdown import make_slowdowns
 
 OPEN, IDLE = Priority.OBSERVATION, Priority.IDLE
 STEPS = {OPEN: 30.0, IDLE: 3_600.0}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
-from adapters.collate.call_policy import CallSignal
+from adapters.collate.call_policy.calls import CallSignal
 from adapters.collate.response_parser import read
 from adapters.http.cause import Cause
 from adapters.http.connection import NoResponse

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from adapters.collate.call_policy import Slowdown
+from adapters.collate.call_policy.slowdown import Slowdown
 
 
 def simulate(authorizations, *, step, per_second, seconds, slowdown):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.collate.call_policy import Throttle
+from adapters.collate.call_policy.throttle import Throttle
 
 
 def served(throttle, start, seconds, *, reserved=0.0):

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.answers import Deferred
-from adapters.collate.call_policy import Bounds, Budget, Call, CallSignal, Priority
+from adapters.collate.call_policy.budget import Bounds, Budget
+from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.concurrency import ConcurrencyLimiter
