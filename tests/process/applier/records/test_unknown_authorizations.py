@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from consumers.authorization.state import unknown_caller_of
-from schemas.commands import HandoffRequest
+from schemas.commands import HandoffRequest, RecordAccess
 from schemas.enums import EventType
 
 DAY = 86_400.0
@@ -67,3 +67,13 @@ async def test_an_end_says_how_many_unknown_authorizations_count_to_its_caller(m
     assert shown.finished_of(await shown.apply(PAST)).unknown_authorizations == 1, "no read has shown it yet"
     assert shown.finished_of(await shown.apply(watch())).unknown_authorizations is None
     assert unknown_caller_of(shown.state) is None
+
+
+async def test_an_authorization_that_an_observation_shows_no_longer_counts(make_queue):
+    """Its first read follows a link, and no command."""
+    queue = make_queue()
+    until = datetime.fromtimestamp(queue.now() + 600, UTC)
+    await queue.apply(RecordAccess(handoff_id="mh_1", operator="jo", grant_expires_at=until))
+    assert unknown_caller_of(queue.state) == b"intake"
+    await queue.observe()
+    assert unknown_caller_of(queue.state) is None
