@@ -5,7 +5,7 @@ Pure and synchronous; the caller of a method passes the time.
     wait    the seconds until another command of a caller may be accepted in a partition; 0.0: now
 Each event counts at least once, and for a day: so long the worker keeps the state. A process that starts has learned
 nothing; the first event in a partition tells it the worker's number there. So a service, and all people of a prefix,
-exceed their bound only by what was unfinished. The number of one person begins again.
+exceed their bound only by what was unfinished, once more with each start. The number of one person begins again.
 """
 
 from collections import OrderedDict
