@@ -28,7 +28,6 @@ from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.state import unknown_caller_of
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.engine import Engine, PartitionCountChanged
 from consumers.engine.settings import EngineSettings
@@ -45,6 +44,7 @@ from runtime.metrics import PayerLabels
 from runtime.outages.outage import Outage
 from runtime.process import Process, run
 from runtime.tracing.traces import open_traces
+from schemas.events.wait_reasons import WaitReason
 from schemas.records import source
 from schemas.topics import Topics, catalogue
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from consumers.applier.decision.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Watch, Write
-from consumers.applier.reasons import WAITING
-from consumers.authorization.wait_reasons import WaitReason
 from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.wait_reasons import WaitReason
 
 _HEAD = """# How a command is decided
 
@@ -33,7 +32,7 @@ def page() -> str:
     parts.append(f"## {heading}\n\n{_table(('reason', 'advice'), reasons)}")
     causes = [(f"`{cause.value}`", cause.advice) for cause in DeadLetterCause]
     parts.append(f"## Causes of dead letters\n\n{_table(('cause', 'advice'), causes)}")
-    waits = [(f"`{wait.value}`", sentence) for wait, sentence in WAITING.items()]
+    waits = [(f"`{wait.value}`", wait.advice) for wait in WaitReason if wait.advice]
     parts.append(f"## Reasons of `command.waiting`\n\n{_table(('reason', 'sentence'), waits)}")
     return "\n".join(parts)
 

@@ -14,17 +14,16 @@ from collate_gateway_client import models
 from consumers.applier.dead_letters import UNRESOLVED
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, Write, deciding_row, decision_of
 from consumers.applier.decision.decision_input import DecisionInput
-from consumers.applier.reasons import WAITING
 from consumers.applier.task import REQUEST_EXPIRY
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState
-from consumers.authorization.wait_reasons import STALE_READ_SECONDS
 from runtime.settings import CollateSettings
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import CALLER_COMMANDS, AuthorizationWatch, CallerCommand, HandoffRequest
 from schemas.events.reasons import OutcomeReason
+from schemas.events.wait_reasons import STALE_READ_SECONDS
 from schemas.identity import canonical_json
 from schemas.times import parse_time
 
@@ -95,7 +94,7 @@ def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when:
         case Reject(reason):
             return Forecast(f"rejected:{reason.value}", f"The command would be rejected: {when}. {reason.advice}")
         case RereadLater(reason):
-            return Forecast(f"waiting:{reason.value}", f"The command would wait: {when}. {WAITING[reason]}")
+            return Forecast(f"waiting:{reason.value}", f"The command would wait: {when}. {reason.advice}")
 
 
 def _after_writes(dead_letter: models.DeadLetterDetail, decided: Forecast, now: datetime) -> Forecast:

@@ -10,24 +10,14 @@ A read has no effect, so an `Ambiguous` read is repeated. An `Ambiguous` write m
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from adapters.http.cause import Cause
+from schemas.events.wait_reasons import HoldReason
 
 WHOLE_BODY: Final = "body"
 Model = TypeVar("Model")
 Model_co = TypeVar("Model_co", covariant=True)
-
-
-class HoldReason(StrEnum):
-    """Why the budget defers a call. The values are the reasons of waiting keys in metrics and events."""
-
-    CREDENTIALS = "credentials"
-    FORBIDDEN = "forbidden"
-    BREAKER = "breaker"
-    RATE_LIMITED = "rate_limited"
-    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True)

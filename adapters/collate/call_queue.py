@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from adapters.collate.answers import Deferred, HoldReason
+from adapters.collate.answers import Deferred
 from adapters.collate.call_policy.breaker import Breaker, BreakerState
 from adapters.collate.call_policy.budget import Budget, Hold, Ticket, WaitingCall
 from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from runtime.logs import get_log
 from runtime.metrics import CollateMetrics
+from schemas.events.wait_reasons import HoldReason
 
 # The reason in metrics and log, and what to do.
 _SHOWN: Final = {

@@ -15,7 +15,7 @@ from typing import Final, Self, TypeVar
 
 import httpx
 
-from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused, Result
+from adapters.collate.answers import Ambiguous, Deferred, Refused, Result
 from adapters.collate.attempt_report import AttemptReport, Ids
 from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
@@ -30,6 +30,7 @@ from runtime.tracing.traces import Traces
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.collate.payer_evidence import AuthorizationEvidence
+from schemas.events.wait_reasons import HoldReason
 
 Model = TypeVar("Model")
 

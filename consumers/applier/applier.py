@@ -23,7 +23,6 @@ from consumers.authorization.recent_commands import CommandEnd
 from consumers.authorization.retry_policy import MOST_HANDLER_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, StateUnreadable
 from consumers.authorization.unit_of_work import UnitOfWork
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, RetryAt
 from runtime.logs import get_log
 from schemas.commands import (
@@ -36,6 +35,7 @@ from schemas.commands import (
 )
 from schemas.enums import Outcome
 from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.wait_reasons import WaitReason
 
 if TYPE_CHECKING:
     from consumers.applier.context import ApplierContext

@@ -14,7 +14,6 @@ from consumers.applier import dead_letters
 from consumers.applier.attempts import RecordedReads
 from consumers.applier.open_dead_letters import open_dead_letter
 from consumers.applier.outcome import AlreadyApplied, Applied, Rejected, finished
-from consumers.applier.reasons import WAITING
 from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.facts import DueStated
 from consumers.authorization.recent_commands import CommandEnd
@@ -25,12 +24,12 @@ from consumers.authorization.state import (
     Waiting,
 )
 from consumers.authorization.unit_of_work import UnitOfWork
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, RetryAt
 from runtime.logs import get_log
 from schemas.enums import Effect, Outcome
 from schemas.events import CommandWaiting
 from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.wait_reasons import WaitReason
 
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure
@@ -272,7 +271,7 @@ class CommandExecution:
             caller=task.caller,
             reason=reason.value,
             # The read model keeps the sentence, so `gateway status` shows the fields too.
-            advice=f"{WAITING[reason]} Unreadable: {', '.join(fields)}." if fields else WAITING[reason],
+            advice=f"{reason.advice} Unreadable: {', '.join(fields)}." if fields else reason.advice,
             unreadable_fields=list(fields) or None,
             until=time_at(at),
             redrive=task.redrive or None,

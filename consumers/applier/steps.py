@@ -22,11 +22,11 @@ from consumers.applier.write import CommandWrite
 from consumers.authorization.facts import CloseInferred, CreateInferred, Observed
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
 from consumers.authorization.retry_policy import MOST_WRITES, SAME_REFUSALS
-from consumers.authorization.wait_reasons import WaitReason
 from schemas.commands import HandoffClose
 from schemas.enums import Effect
 from schemas.events import WouldSend
 from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.wait_reasons import WaitReason
 
 if TYPE_CHECKING:
     from consumers.applier.execution import CommandExecution

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
-from consumers.authorization.wait_reasons import WaitReason
+from schemas.events.wait_reasons import WaitReason
 
 # The limits of decision 0002.
 MOST_WRITES: Final = 8

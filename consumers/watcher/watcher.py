@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from adapters.collate.answers import Ambiguous, Deferred, HoldReason, Refused
+from adapters.collate.answers import Ambiguous, Deferred, Refused
 from adapters.collate.call_policy.slowdown import Slowdown, make_slowdowns
 from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
@@ -27,11 +27,11 @@ from consumers.authorization.reducer import next_event_at
 from consumers.authorization.retry_policy import MOST_OBSERVATION_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, Missing, StateUnreadable
 from consumers.authorization.unit_of_work import UnitOfWork
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import UNCHANGED, Done, RetryAt
 from consumers.watcher.cadence import Cadence, delete_at, is_watched, priority_of
 from consumers.watcher.repeated_reads import LastObservation, LastObservations, ObservationReads
 from runtime.logs import get_log
+from schemas.events.wait_reasons import HoldReason, WaitReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

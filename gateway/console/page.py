@@ -30,9 +30,12 @@ from gateway.console.views.words import WORDS
 from gateway.http.exchange import exchange_of
 from runtime.settings import ConsoleSettings
 from runtime.version import VERSION
+from schemas.events.wait_reasons import WaitReason
 from schemas.topics import DEAD_LETTER_DAYS
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+# A reason of a newer worker has no words here, and is shown as it is.
+_WAIT_WORDS: Final = {reason.value: reason.words for reason in WaitReason} | {"unknown": "no reason is known yet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def open_templates(assets: Assets, directory: Path = TEMPLATES) -> Environment:
         auto_reload=False,
         cache_size=400,
     )
-    templates.globals |= {"asset": assets.url, "dead_letter_days": DEAD_LETTER_DAYS}
+    templates.globals |= {"asset": assets.url, "dead_letter_days": DEAD_LETTER_DAYS, "wait_words": _WAIT_WORDS}
     templates.filters.update({**FILTERS, **WORDS})
     return templates
 

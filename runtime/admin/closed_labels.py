@@ -14,27 +14,14 @@ from prometheus_client import Counter, Gauge
 from runtime.metrics import Metrics
 from schemas.enums import CommandType
 from schemas.events.reasons import DeadLetterCause
+from schemas.events.wait_reasons import WaitReason
 
 Labels = tuple[str, ...]
 
 CAUSES: Final = tuple(cause.value for cause in DeadLetterCause)
 TORN: Final = ("healed", "lost")
-HANDLER_FAILURES: Final = ("handler_failed", "handler_hung", "too_large")
-WAIT_REASONS: Final = (
-    "retry_after",
-    "rate_limited",
-    "breaker",
-    "budget",
-    "credentials",
-    "forbidden",
-    "stale_read",
-    "closing",
-    "offered",
-    "backoff",
-    "handler_failed",
-    "memory_unreadable",
-    "unreadable_answer",
-)
+HANDLER_FAILURES: Final = (WaitReason.HANDLER_FAILED, WaitReason.HANDLER_HUNG, WaitReason.RESULT_TOO_LARGE)
+WAIT_REASONS: Final = tuple(WaitReason)
 OBSERVATIONS: Final = ("news", "nothing", "held", "not_found", "unreadable", "stale", "no_answer")
 BREAKER_STATES: Final = ("closed", "half_open", "open")
 # Only these combinations exist: of a command that ended without being applied no change is known.

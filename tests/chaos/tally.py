@@ -14,9 +14,9 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import Done, Output, RetryAt
 from local.judge import history
+from schemas.events.wait_reasons import WaitReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

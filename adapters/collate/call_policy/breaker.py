@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from adapters.collate.answers import HoldReason
+from schemas.events.wait_reasons import HoldReason
 
 
 class Evidence(Enum):

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from adapters.collate.answers import HoldReason
 from adapters.collate.call_policy.breaker import Breaker, BreakerConfig, BreakerState, Evidence
 from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_policy.throttle import Throttle
 from runtime.turns import OTHERS_EVERY, Turns
+from schemas.events.wait_reasons import HoldReason
 
 # A deferred command is read and decided again, which costs more than waiting; at full load only that work would be
 # done. The engine bounds the number of waiting commands. Shorter than the wait that emits an event.

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.applier.decision.decision_input import DecisionInput
-from consumers.authorization.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS, WaitReason
 from schemas.collate.authorization import ActionType, Status
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.events.reasons import OutcomeReason
+from schemas.events.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS, WaitReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from consumers.authorization.facts import Observed
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState, Closer, Handoff
-from consumers.authorization.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS
 from schemas.collate.authorization import PriorAuthorization, Status, requires_handoff, snapshot_refusal
 from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import CallerCommand, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import CloseReport
+from schemas.events.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import Final
 from consumers.applier.decision.decision_input import DecisionInput, operation_of
 from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.state import AmbiguousWrite
-from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import HandoffClose
+from schemas.events.wait_reasons import WaitReason
 
 # The tolerance between Collate's clock and ours (decision 0002).
 CLOCK_SKEW_SECONDS: Final = 60.0

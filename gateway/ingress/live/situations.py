@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from adapters.collate.answers import Answered, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Answered, Deferred, NotSent, Refused
 from adapters.collate.call_policy.calls import Priority
 from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
@@ -15,6 +15,7 @@ from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.shared_reads import SharedReads
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
+from schemas.events.wait_reasons import HoldReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from adapters.collate.call_policy.breaker import BreakerState
 from adapters.postgres.store import SWEEPS
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import HandlerFailure
 from consumers.projector.parsing import TOPICS
 from gateway.ingress.commands.publisher import AppendFailure
@@ -100,7 +99,6 @@ def test_every_metric_with_a_closed_label_set_has_its_zeros(metrics):
     ("shown", "values"),
     [
         (closed_labels.HANDLER_FAILURES, [failure.value for failure in HandlerFailure]),
-        (closed_labels.WAIT_REASONS, [reason.value for reason in WaitReason]),
         (closed_labels.BREAKER_STATES, [state.name.lower() for state in BreakerState]),
         (closed_labels.STREAM_ENDS, [reason.value for reason in EndReason if reason is not EndReason.CLIENT]),
         (closed_labels.WAITS, ["finished", "dead_lettered", "full", *(end.value for end in _End)]),

@@ -2,16 +2,15 @@
 
 import pytest
 
-from adapters.collate.answers import Deferred, HoldReason, NotSent
+from adapters.collate.answers import Deferred, NotSent
 from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
 from adapters.http.cause import Cause
-from consumers.applier.reasons import WAITING
 from consumers.authorization.retry_policy import UNSENT_INTENT_SECONDS
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
+from schemas.events.wait_reasons import HoldReason, WaitReason
 from tests.process.key_queue import opened
 
 CREATE = "/manual-handoffs$"
@@ -228,7 +227,7 @@ async def test_a_request_waits_while_the_last_handoff_is_closing_and_publishes_t
     assert {wait.reason for wait in queue.waits} - {WaitReason.STALE_READ} == {WaitReason.CLOSING}
     waiting, *_ = queue.events(EventType.COMMAND_WAITING)
     assert (waiting.data.reason, waiting.data.command_id) == ("closing", command)
-    assert waiting.data.advice == WAITING[WaitReason.CLOSING]
+    assert waiting.data.advice == WaitReason.CLOSING.advice
     assert queue.check(command).outcome == "rejected"
 
 

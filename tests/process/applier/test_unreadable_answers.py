@@ -2,10 +2,10 @@
 
 import pytest
 
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import RetryAt
 from schemas.commands import AuthorizationWatch, HandoffRequest
 from schemas.enums import EventType
+from schemas.events.wait_reasons import WaitReason
 from schemas.records import read_event
 from tests.process.key_queue import opened
 

@@ -7,10 +7,11 @@ import ssl
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Answered, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
 from local.processes.patience import within
+from schemas.events.wait_reasons import HoldReason
 
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
 HANDOFF = b'{"id":"mhand_1","version":1,"priorAuthorizationId":"auth_1","state":"active"}'

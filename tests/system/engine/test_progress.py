@@ -7,7 +7,6 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine import RetryAt, startup
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.core.progress import PROGRESS_KEY
@@ -16,6 +15,7 @@ from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.progress_copy import ProgressCopier
 from local.judge.whole_topic import read_topic
 from local.processes.patience import within
+from schemas.events.wait_reasons import WaitReason
 from tests.chaos.laboratory import until
 from tests.chaos.tally import Journal, TallyHandler, Task
 

@@ -1,11 +1,10 @@
 """The deadline of an invocation knows the bounds of an invocation."""
 
-from adapters.collate.answers import HoldReason
 from adapters.collate.call_policy.budget import COMMAND_WAIT_SECONDS
 from consumers.applier.steps import WRITE_WITHIN_SECONDS
 from consumers.applier.write import MOST_CHECKS
-from consumers.authorization.wait_reasons import WaitReason
 from runtime.settings import processes as settings
+from schemas.events.wait_reasons import HoldReason, WaitReason
 
 
 def test_the_settings_know_the_longest_invocation():

@@ -17,11 +17,11 @@ from consumers.applier.decision.resolve import (
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import NEW, AmbiguousWrite, Handoff
-from consumers.authorization.wait_reasons import WaitReason
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import Completed, HandoffClose, HandoffRequest
 from schemas.enums import ReportedOutcome
+from schemas.events.wait_reasons import WaitReason
 
 SENT = datetime(2026, 5, 4, 12, tzinfo=UTC)
 WRITE = AmbiguousWrite(version=5, since=SENT.timestamp())

@@ -1,7 +1,7 @@
 import pytest
 
 from consumers.authorization.retry_policy import observation_backoff, pause, stored_fault_seconds
-from consumers.authorization.wait_reasons import WaitReason
+from schemas.events.wait_reasons import WaitReason
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.collate.answers import HoldReason
 from adapters.collate.call_policy.breaker import Breaker, BreakerConfig, BreakerState, Evidence
+from schemas.events.wait_reasons import HoldReason
 
 CLOSED, HALF_OPEN, OPEN = BreakerState
 GOOD, BAD, NOTHING = Evidence

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.collate.answers import HoldReason
 from adapters.collate.call_policy.breaker import BreakerState
 from adapters.collate.call_policy.budget import Bounds, Budget, Hold, Ticket, WaitingCall
 from adapters.collate.call_policy.calls import Call, CallSignal, Priority
+from schemas.events.wait_reasons import HoldReason
 
 LIVE, URGENT, COMMAND, OBSERVATION, IDLE = Priority
 

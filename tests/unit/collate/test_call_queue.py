@@ -5,11 +5,12 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from adapters.collate.answers import Deferred, HoldReason
+from adapters.collate.answers import Deferred
 from adapters.collate.call_policy.budget import Bounds, Budget, Ticket
 from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from runtime.metrics import Metrics
+from schemas.events.wait_reasons import HoldReason
 
 pytestmark = pytest.mark.virtual_time
 

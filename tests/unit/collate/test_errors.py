@@ -4,10 +4,11 @@ import itertools
 
 import pytest
 
-from adapters.collate.answers import Ambiguous, Deferred, HoldReason, NotSent, Refused
+from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import DEFAULTS, RULES, Disposition, Route, route
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
+from schemas.events.wait_reasons import HoldReason
 
 WRITES = [operation for operation in Operation if operation.writes]
 READS = [operation for operation in Operation if not operation.writes]

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import Done, Failure, Output, PartitionLost, RetryAt
 from consumers.engine.state_store import state_record
+from schemas.events.wait_reasons import WaitReason
 from tests.unit.engine.conftest import returning
 
 

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.interface import Done, HandlerFailure, Output, PartitionLost, RetryAt
+from schemas.events.wait_reasons import WaitReason
 from tests.unit.engine.conftest import returning
 
 

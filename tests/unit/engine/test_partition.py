@@ -9,7 +9,6 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 from prometheus_client import CollectorRegistry
 
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.commit_queue import PendingCommit
 from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
@@ -29,6 +28,7 @@ from consumers.engine.state_store import StateStore
 from consumers.engine.status import set_gauges
 from runtime.clocks import steady
 from runtime.metrics import EngineMetrics
+from schemas.events.wait_reasons import WaitReason
 from tests.unit.engine.sessions import begin_session
 from tests.unit.engine.test_clock_jumps import suspended
 from tests.unit.engine.test_session import Consumer, Membership

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from adapters.collate.answers import Answered, Deferred, HoldReason
+from adapters.collate.answers import Answered, Deferred
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.shared_reads import SHARED_SECONDS, SharedReads
+from schemas.events.wait_reasons import HoldReason
 
 pytestmark = pytest.mark.virtual_time
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.timers import Timers
 from consumers.engine.interface import Record, Turn
+from schemas.events.wait_reasons import WaitReason
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # use more after a change of the tested module
 KEYS = [b"a", b"b", b"c", b"d"]

@@ -10,7 +10,6 @@ from adapters.collate.answers import Deferred
 from adapters.collate.call_policy.budget import Bounds, Budget
 from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
-from consumers.authorization.wait_reasons import WaitReason
 from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.limits import InvocationLimits
@@ -19,6 +18,7 @@ from consumers.engine.interface import Done, Record, RetryAt, Turn
 from consumers.engine.state_store import StateStore
 from runtime.clocks import Clocks
 from runtime.metrics import EngineMetrics, Metrics
+from schemas.events.wait_reasons import WaitReason
 
 pytestmark = pytest.mark.virtual_time
 
