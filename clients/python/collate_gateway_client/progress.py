@@ -25,7 +25,8 @@ class Event:
         source: The scope of `sequence`: the installation, `/authorizations/`, and the authorization id.
         type: Such as `collate-gateway.handoff.opened.v1`.
         authorization_id: The authorization.
-        sequence: The number of the event within its authorization, from 1, without gaps.
+        sequence: The number of the event within its authorization, from 1, without gaps. Number 1 with a new `id`
+            begins a new life of the authorization.
         time: When it was published (RFC 3339).
         data: The event's fields. `models.EventData` has the type for each `type`.
         position: Give it to `events(after=…)` to resume behind this event, also in another process. A webhook has none.

@@ -17,7 +17,7 @@ interface EventOf<Type extends string, Data> {
   readonly source: string;
   readonly type: Type;
   readonly authorizationId: string;
-  /** The number of the event within its authorization, from 1, without gaps. */
+  /** The number of the event within its authorization, from 1, without gaps. Number 1 with a new id begins a new life. */
   readonly sequence: number;
   /** When it was published (RFC 3339). */
   readonly time: string;
