@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.kafka.acls import Process, acl_commands, acl_script, optional_access, required_access
-from adapters.kafka.surplus_partitions import find_misplaced
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compare_when_visible, wanted_topics
 from gateway.cli.all_topics import all_topics
 from gateway.cli.rebuild import command as rebuild_command
@@ -108,6 +107,7 @@ def acls(
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
     from adapters.kafka.cluster import open_cluster  # noqa: PLC0415 - imported by the verb that needs it
+    from adapters.kafka.surplus_partitions import find_misplaced  # noqa: PLC0415 - as above
     from gateway.cli.topic_ids import ProgressNotRead, id_differences  # noqa: PLC0415 - as above
 
     wanted = _wanted(settings)
