@@ -23,6 +23,7 @@ from consumers.authorization.state import (
     StateUnreadable,
     WatchStatus,
 )
+from consumers.engine.torn import LOST_STATE
 
 # The bytes that the release before the renaming wrote: field names on disk never change.
 STORED = Path(__file__).with_name("stored_state.json").read_bytes()
@@ -65,7 +66,7 @@ def test_fields_of_a_newer_version_are_kept_at_every_depth():
     assert (again["sequence"], again["known"]["version"]) == (8, 4)
 
 
-@pytest.mark.parametrize("wrong", [b"", b"[]", b'{"sequence":"x"}', b"\xff"])
+@pytest.mark.parametrize("wrong", [b"", b"[]", b'{"sequence":"x"}', b"\xff", LOST_STATE])
 def test_an_unreadable_state_is_an_error_that_quotes_nothing(wrong):
     with pytest.raises(StateUnreadable) as caught:
         AuthorizationState.decode(wrong)

@@ -44,7 +44,7 @@ def test_reading_any_bytes_raises_nothing(state):
 
 def test_a_dead_letter_keeps_the_events_headers():
     failed = FailedDelivery(partition=3, offset=17, since=1.0, dead_at=2.0, result="status_5xx", status=503)
-    headers = dead_letter_headers((("ce_id", b"1"), ("delivery", b"old")), failed)
+    headers = dead_letter_headers((("ce_id", b"1"), ("delivery", b"old"), ("transaction", b"7")), failed)
     assert headers[1][1] == (b'{"partition":3,"offset":17,"since":1.0,"deadAt":2.0,"result":"status_5xx","status":503}')
     assert headers[0] == ("ce_id", b"1")
     assert read_failed_delivery(headers) == failed
