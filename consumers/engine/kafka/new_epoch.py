@@ -6,8 +6,8 @@ epoch that it replaces (KIP-360): the coordinator refuses it if another producer
     code                                   reaction
     14 coordinator loads                   retry
     15, 16 another coordinator             find it
-    51 a late request began a transaction  retry soon: the coordinator aborts it. Then it has raised the epoch: the retry
-                                           gets 90, and the session starts again; 0 with `transaction.version` 2
+    51 a late request began a transaction  retry soon: the coordinator aborts it. That raises the epoch, so the
+                                           retry gets 90: the session starts again. (0 with `transaction.version` 2)
     any other                              raise: the id has another owner, or the outcome is unknown
 """
 
