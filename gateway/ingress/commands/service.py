@@ -122,7 +122,7 @@ class CommandService:
         had_place = self._unfinished.holds(command.command_id)
         if outcome is None:
             if not had_place:  # a command that may be in the topic is not refused
-                self._require_room(command.caller, record.partition)
+                self._require_room(command, record.partition)
             self._take_place(command, record.partition)
         result = await self._commands.append(record)
         if isinstance(result, NotAppended):
@@ -141,9 +141,10 @@ class CommandService:
         """Return how many commands of the caller are unfinished, and how quickly they end."""
         return self._unfinished.pace(caller, time.monotonic())
 
-    def _require_room(self, caller: str, partition: int) -> None:
+    def _require_room(self, command: AcceptedCommand, partition: int) -> None:
         """Raise TooManyUnknown if too many unknown authorizations count to the caller."""
-        if wait := self._unknown.wait(caller, partition, time.monotonic()):
+        is_close = isinstance(command.data, HandoffClose)
+        if wait := self._unknown.wait(command.caller, partition, time.monotonic(), is_close=is_close):
             self._metrics.shed.labels("unknown").inc()
             raise TooManyUnknown(
                 "The command was not accepted, because Collate shows too few of the authorizations in your commands of "

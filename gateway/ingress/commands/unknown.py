@@ -39,10 +39,11 @@ class UnknownCounts:
         if event.caller != pool:
             self._add((event.caller, partition), 1, now)
 
-    def wait(self, caller: str, partition: int, now: float) -> float:
-        """Return the seconds until less than the bound counts to the caller."""
+    def wait(self, caller: str, partition: int, now: float, *, is_close: bool = False) -> float:
+        """Return the seconds until less than the bound counts to the caller. No colleague holds up a person's close."""
         bound, pool = self._bound(), pool_of(caller)
-        wait = self._wait((pool, partition), bound, now)
+        is_report = is_close and pool != caller
+        wait = 0.0 if is_report else self._wait((pool, partition), bound, now)
         return wait if pool == caller else max(wait, self._wait((caller, partition), max(1, bound // PERSONS), now))
 
     def _add(self, key: tuple[str, int], told: int, now: float) -> None:

@@ -59,6 +59,8 @@ def test_one_person_has_a_tenth_and_all_people_of_a_prefix_have_the_bound_of_one
     assert (counts.wait("people:kim", 0, 0.0), counts.wait("people", 0, 0.0)) == (0.0, 0.0)
     counts.learn(ended("people:sam", 30), 0, 0.0)
     assert counts.wait("people:kim", 0, 0.0) > 0
+    assert counts.wait("people:kim", 0, 0.0, is_close=True) == 0.0, "no colleague holds up a report"
+    assert counts.wait("people:jo", 0, 0.0, is_close=True) > 0, "of its own"
     assert counts.wait("people", 0, 0.0) == 0.0, "a service"
 
 
