@@ -208,8 +208,8 @@ class DirectTransaction:
 async def _all(writes: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Wait for all of them; the first failure ends the others.
 
-    Not a TaskGroup: if one of its tasks fails, a request to cancel stays in the waiting task. Before Python 3.11.4 the
-    next `asyncio.timeout` there takes it for another's request, and the partition's task ends.
+    Not a TaskGroup: before Python 3.11.4 a failed task leaves `cancelling()` at 1, so the next `asyncio.timeout`
+    re-raises CancelledError, and the partition's task ends.
     """
     tasks = [asyncio.create_task(write) for write in writes]
     try:

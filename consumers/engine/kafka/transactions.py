@@ -105,7 +105,7 @@ class Transactions:
         return offsets[self._state_topic], self._direct.identity
 
     def expire(self) -> None:
-        """End the transaction in progress as its deadline does: a stop cannot wait for a Kafka that is away."""
+        """Expire the transaction's deadline now: shutdown must not wait for an unreachable Kafka."""
         if self._deadline is not None:
             with suppress(RuntimeError):  # the transaction has ended
                 self._deadline.reschedule(0.0)
