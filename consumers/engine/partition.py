@@ -371,4 +371,5 @@ class Partition:
         # No record shows the markers of transactions behind the last one: the position passes them.
         position = max(session.buffer.position, self.lag_monitor.position)
         is_at_end = not session.is_paused and end is not None and position >= end
-        return time.time() if is_at_end else session.buffer.newest_timestamp
+        age = self.fetch_age_seconds
+        return time.time() - age if is_at_end and age is not None else session.buffer.newest_timestamp

@@ -24,6 +24,7 @@ from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.progress import (
     NOTHING_KNOWN,
     PROGRESS_LOST,
+    KnownProgress,
     ProgressRecord,
     combine,
     readable,
@@ -135,8 +136,9 @@ async def start_partition(
     if found.problem is not None and not accept_lost_offset:
         raise OperatorNeeded(found.problem)
     recorded = readable(states.progress)
-    if recorded[:2] != (found.progress, topic):
+    if recorded.topic != topic:
         recorded = ProgressRecord(found.progress, topic, recorded.second_source_at)
+    recorded = recorded._replace(progress=found.progress)
     async with asyncio.timeout(settings.start_seconds):
         tails = {
             name: await read_tail(producer, context.state._replace(topic=name), recorded.parts.get(name), epoch)
@@ -145,8 +147,12 @@ async def start_partition(
     recorded, result = await mend(tails, settings.state_topic, transactions, states, recorded)
     if result is not None:
         context.on_torn(result)
+    # An operator has accepted that the log no longer has the place; the progress of a healed transaction may name it.
+    progress = within_log(KnownProgress(recorded.progress), begin, end).progress
+    if not recorded.number or readable(states.progress)[:2] != (progress, topic):
+        await transactions.commit((), progress, recorded.second_source_at)
     timers = await spread_timers(states, settings.spread_seconds, time.time())
-    return StartedPartition(transactions, recorded.progress, states, timers, topic)
+    return StartedPartition(transactions, progress, states, timers, topic)
 
 
 def key_queues_with_timers(settings: EngineSettings, started: StartedPartition, clocks: Clocks) -> KeyQueues:

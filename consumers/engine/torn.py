@@ -24,7 +24,7 @@ from consumers.engine.kafka.transaction_requests import is_retriable
 from consumers.engine.state_store import input_key, state_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aiokafka import AIOKafkaProducer, TopicPartition
 
@@ -51,13 +51,19 @@ class TopicTail(NamedTuple):
     end: int
     numbered: NumberedTail
 
-    def lacks(self, number: int, begin: int) -> bool:
-        """Whether it has no committed record of this number, and still has their place, at or after `begin`."""
-        return self.numbered.newest(is_committed=True) < number and self.begin <= begin <= self.end
+    def lacks(self, number: int, part: tuple[int, int, int], aborted: Sequence[Any]) -> bool:
+        """Whether it must have a committed record of this number, and has none.
+
+        Without an aborted copy it had to keep one: a record with a value, at a place that is still in the log.
+        """
+        begin, written, lasting = part
+        if not written or self.numbered.newest(is_committed=True) >= number:
+            return False
+        return bool(aborted) or (lasting > 0 and self.begin <= begin <= self.end)
 
 
 async def read_tail(
-    producer: AIOKafkaProducer, partition: TopicPartition, part: tuple[int, int] | None, until: ProducerIdentity
+    producer: AIOKafkaProducer, partition: TopicPartition, part: tuple[int, int, int] | None, until: ProducerIdentity
 ) -> TopicTail:
     """Read from the begin of a part (`ProgressRecord`) to Kafka's marker of this epoch; None: read nothing.
 
@@ -116,21 +122,22 @@ async def mend(
     newest = max(tail.numbered.newest() for tail in tails.values())
     number = max(tail.numbered.newest(is_committed=True) for tail in tails.values())
     aborted = {topic: tail.numbered.records(number, is_committed=False) for topic, tail in tails.items()}
-    transactions.count_from(max(newest, found.number), {topic: tail.end for topic, tail in tails.items()})
+    # Without a known number, Unix milliseconds are above every earlier number: a worker commits less often.
+    last = max(newest, found.number) or time.time_ns() // 1_000_000
+    transactions.count_from(last, {topic: tail.end for topic, tail in tails.items()})
     shape = found
     if found.number < number:  # `state` lacks it: its progress may be among the aborted records
         shape = readable(next((record.value for record in aborted[state] if record.key == PROGRESS_KEY), None))
     missing = [
         topic
-        for topic, (begin, written) in shape.parts.items()
-        if topic in tails and tails[topic].lacks(shape.number, begin) and written
+        for topic, part in shape.parts.items()
+        if topic in tails and tails[topic].lacks(shape.number, part, aborted[topic])
     ] or [state] * (shape.number < number)
     if not missing:
-        if newest > number or not found.number:
-            # Without it the next start knows no number, or reads the aborted records again.
+        if newest > number:  # else the next start reads the aborted records again
             await transactions.commit((), found.progress, found.second_source_at)
         return found, None
-    whole = {topic: part for topic in missing if len(part := aborted[topic]) == shape.parts.get(topic, (0, -1))[1]}
+    whole = {topic: part for topic in missing if len(part := aborted[topic]) == shape.parts.get(topic, (0, -1, 0))[1]}
     where = {"partition": transactions.partition, "number": number}
     log.error("engine.transaction_torn", **where, missing=missing, healed=list(whole))
     if whole:

@@ -67,6 +67,7 @@ def rebuilt(
         sequence=max(history.sequence, record.sequence),
         floor=record.version,
         known=_known(record),
+        unknown_caller=None,
         active=active,
         last=last,
         early_grant=history.state.early_grant,

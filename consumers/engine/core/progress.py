@@ -38,15 +38,15 @@ class ProgressRecord(NamedTuple):
         topic: the topic's id.
         second_source_at: as in `FailureRatioLimit`.
         number: of the transaction that wrote the record; 0 in a record of an older release or of a rebuild.
-        parts: by topic of the engine, an offset after the last transaction but one and not after this one, and how many
-            records this one has written there.
+        parts: by topic of the engine, an offset after the last transaction but one and not after this one, how many
+            records this one has written there, and how many of them compaction cannot remove: those with a value.
     """
 
     progress: Committed
     topic: str
     second_source_at: int | None = None
     number: int = 0
-    parts: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    parts: Mapping[str, tuple[int, int, int]] = MappingProxyType({})
 
 
 _NO_READABLE_RECORD: Final = ProgressRecord(Committed(-1, ""), "")

@@ -142,7 +142,8 @@ class Transactions:
                 states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
         records.extend(states.values())
         written = Counter([self._state_topic, *(one.topic for one in records)])
-        parts = {topic: (begin, written[topic]) for topic, begin in self._begins.items()}
+        lasting = written - Counter(one.topic for one in records if one.value is None)
+        parts = {topic: (begin, written[topic], lasting[topic]) for topic, begin in self._begins.items()}
         self.progress = encode(progress, self._topic_id, second_source_at, number=self._number, parts=parts)
         records.append(Output(self._state_topic, PROGRESS_KEY, self.progress))
         return records

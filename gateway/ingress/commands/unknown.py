@@ -3,9 +3,10 @@
 Pure and synchronous; the caller of a method passes the time.
     learn   an ended command says how many the worker keeps in the partition, of its caller or of all people
     wait    the seconds until another command of a caller may be accepted in a partition; 0.0: now
-Each event counts at least once, and for a day: so long the worker keeps the state. A process that starts has learned
-nothing; the first event in a partition tells it the worker's number there. So a service, and all people of a prefix,
-exceed their bound only by what was unfinished, once more with each start. The number of one person begins again.
+Each event counts at least once, and for 25 hours: the worker keeps the state for a day, and up to an hour more. A
+process that starts has learned nothing; the first event in a partition tells it the worker's number there. So a
+service, and all people of a prefix, exceed their bound only by what was unfinished, once more with each start. The
+number of one person begins again.
 """
 
 from collections import OrderedDict
@@ -19,8 +20,9 @@ MARK: Final = b'"unknownAuthorizations":'
 """Only the event of an unknown authorization contains it: no value of an event has a quotation mark."""
 PERSONS: Final = 10
 """One person may have a tenth of what all people of a prefix may have."""
-_COUNTED_SECONDS: Final = 24 * 60 * 60.0
-_SLOT_SECONDS: Final = 600.0  # numbers of ten minutes leave together, so that a name has at most 145
+# As long as the worker may keep a state. Else its number would be told again, and count as new.
+_COUNTED_SECONDS: Final = 25 * 60 * 60.0
+_SLOT_SECONDS: Final = 600.0  # numbers of ten minutes leave together, so that a name has at most 151
 
 
 class UnknownCounts:

@@ -35,6 +35,7 @@ class Consumer:
         self.paused = False
         self.sought = []
         self.end = self.next = 0
+        self.polled_at = time.time() * 1_000
 
     def pause(self, *sources):
         self.paused = True
@@ -47,6 +48,9 @@ class Consumer:
 
     def highwater(self, source):
         return self.end
+
+    def last_poll_timestamp(self, source):
+        return self.polled_at
 
     async def position(self, source):
         return self.next
@@ -428,6 +432,9 @@ async def test_an_invocation_sees_until_when_every_record_of_its_partition_has_b
     read_until, old = running.partition.session.dispatcher.view.read_until, time.time() - 60
     running.feed(2, timestamp=old)
     assert read_until() == pytest.approx(time.time(), abs=30), "the end of the log has been read"
+    running.consumer.polled_at -= 300_000
+    assert read_until() == pytest.approx(time.time() - 300, abs=30), "what was appended since the last fetch is unread"
+    running.consumer.polled_at += 300_000
     running.consumer.end = 3
     assert read_until() == pytest.approx(old), "a third record was appended"
     running.consumer.next = 3  # it is a marker, which no fetch returns

@@ -3,7 +3,7 @@ from aiokafka import TopicPartition
 
 from consumers.engine import startup
 from consumers.engine.core.offset_tracker import Committed
-from consumers.engine.core.progress import ProgressRecord
+from consumers.engine.core.progress import ProgressRecord, encode
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartupContext, _log_end, start_partition
 from consumers.engine.state_store import StateStore
@@ -33,7 +33,7 @@ class Cluster:
 
     def __init__(self, before):
         self.topic_id, self.begin, self.left = "old", 50, before
-        self.written = []
+        self.written, self.committed = [], []
 
     def request(self):
         if self.left == 0:
@@ -78,6 +78,9 @@ class Cluster:
     async def read_tail(self, *_):
         pass
 
+    async def commit(self, batch, progress, _second_source_at):
+        self.committed.append((batch, progress))
+
 
 SETTINGS = EngineSettings("commands", "state", 1, "group", dict)
 
@@ -103,4 +106,27 @@ async def test_no_offset_of_an_older_topic_gets_a_newer_id(monkeypatch, before):
     assert ids == [started.topic_id]
     assert (started.topic_id, started.committed.offset) in {("old", 50), ("old", 0), ("new", 0)}
     assert cluster.written == [ProgressRecord(started.committed, started.topic_id)]
+    assert cluster.committed == [((), started.committed)]
     assert cluster.left == before - 9  # every request may be the first to the new topic
+
+
+async def test_a_resume_after_a_lost_place_still_looks_for_a_torn_transaction(monkeypatch):
+    cluster = Cluster(99)
+    states = StateStore()
+    states.progress = encode(Committed(5, ""), "old", number=7, parts={"state": (0, 1, 1)})
+
+    async def restore(*_):
+        return states
+
+    for name in ("fetch_committed", "fetch_topic_id"):
+        monkeypatch.setattr(startup, name, getattr(cluster, name))
+    monkeypatch.setattr(startup, "Transactions", lambda *_: cluster)
+    monkeypatch.setattr(startup, "_restore", restore)
+    monkeypatch.setattr(startup, "mend", cluster.mend)
+    monkeypatch.setattr(startup, "read_tail", cluster.read_tail)
+    source = TopicPartition("commands", 0)
+    context = StartupContext(source, TopicPartition("state", 0), cluster, cluster, SETTINGS, lambda _: None)
+    started = await start_partition(context, cluster, accept_lost_offset=True)
+    (found,) = cluster.written
+    assert (found.number, found.parts, started.committed.offset) == (7, {"state": [0, 1, 1]}, 50)
+    assert cluster.committed == [((), started.committed)], "the next start asks no operator again"

@@ -65,8 +65,8 @@ async def test_the_progress_has_the_number_the_counts_and_where_the_transaction_
     await transactions.commit(BATCH[1:], PROGRESS)
     found = [decode(value) for key, value in records(brokers)["state"] if key == PROGRESS_KEY]
     assert [(one.number, one.parts) for one in found] == [
-        (7, {"events": [40, 1], "authorizations": [50, 1], "state": [60, 3], "dead-letters": [70, 0]}),
-        (8, {"events": [0, 0], "authorizations": [0, 0], "state": [0, 2], "dead-letters": [70, 0]}),
+        (7, {"events": [40, 1, 1], "authorizations": [50, 1, 1], "state": [60, 3, 3], "dead-letters": [70, 0, 0]}),
+        (8, {"events": [0, 0, 0], "authorizations": [0, 0, 0], "state": [0, 2, 2], "dead-letters": [70, 0, 0]}),
     ]
     assert transactions.progress == records(brokers)["state"][-1][1]
 
