@@ -260,9 +260,8 @@ class OpenDeadLetter(Part):
     """A dead letter that an operator may redrive or discard. It outlives the id in `recent_commands`.
 
     `digest` is the short digest of the command, in hex, and `shared_digest` that of its event; None for an unreadable
-    record. `first` is the first command of
-    its flow, if that is another one: the state may forget the handoff before the redrive. `effect` is `unknown` if a
-    write so far may have changed Collate, else `none`.
+    record. `first` is the first command of its flow, if that is another one: the state may forget the handoff before
+    the redrive. `effect` is `unknown` if a write so far may have changed Collate, else `none`.
     """
 
     redrive: int = 0

@@ -71,7 +71,7 @@ class Engine:
         self.is_joined = False
         self.is_rebalancing = False
         self.is_topic_missing = False
-        self.surplus_partitions = 0  # somebody added them to the topic; nothing reads them
+        self.surplus_partitions = 0  # of the topic, beyond the settings; nothing reads them
         self.looped_at = time.monotonic()
         self.limiter = ConcurrencyLimiter(settings.concurrency)
         self.detail = "starting"
@@ -276,10 +276,8 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         generation = self._membership.assigned()
         sources = {source.partition: source for source in assigned}
         log.info("engine.partitions_assigned", partitions=sorted(sources), generation=generation.number)
-        count, wanted = (
-            len(self._consumer.partitions_for_topic(engine.settings.topic) or ()),
-            engine.settings.partitions,
-        )
+        wanted = engine.settings.partitions
+        count = len(self._consumer.partitions_for_topic(engine.settings.topic) or ())
         # Without a topic the group assigns nothing; it rebalances when the topic exists again.
         engine.is_topic_missing = not count
         if 0 < count < wanted:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from consumers.engine.interface import Done
 
 PRESENT_SECONDS: Final = 24 * 3600.0
-_SOMEBODY: Final = ""  # stands for the other source of an earlier assignment
+_ANOTHER_SOURCE: Final = ""  # that of an earlier assignment, whose name is not kept
 _NAMED: Final = 5
 # 0.3 * 10 is a little more than 3 in floating point.
 _ROUNDING: Final = 1e-9
@@ -76,8 +76,8 @@ class FailureRatioLimit:
     def restore(self, second_source_at: float | None) -> None:
         """Note what the partition's last owner knew of a second source."""
         if second_source_at is not None:
-            self._seen[_SOMEBODY] = second_source_at
-            self._seen.move_to_end(_SOMEBODY, last=False)
+            self._seen[_ANOTHER_SOURCE] = second_source_at
+            self._seen.move_to_end(_ANOTHER_SOURCE, last=False)
 
     def would_trip_with(self, failed: Iterable[FinishedRecord]) -> bool:
         """Return whether these failed records, committed next, would trip the limit."""

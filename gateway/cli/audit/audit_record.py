@@ -61,7 +61,7 @@ NO_ACT: Final = frozenset(
         EventType.AUTHORIZATION_WATCH_ENDED,
     }
 )
-"""The events about Collate, the payer and the passing of time, and an act that is told when it has ended."""
+"""The events about Collate, the payer and the passing of time. Of a command, its end is the act."""
 
 AUDITED: Final = frozenset(EventType) - NO_ACT
 """The events about acts of callers and people: all others, so that a new event is audited until it is listed above."""

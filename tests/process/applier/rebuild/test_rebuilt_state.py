@@ -114,6 +114,7 @@ def require_same(queue):
     assert fields(after.last) == near(fields(before.last))
     assert fields(after.active) == near(fields(before.active))
     assert after.early_grant == before.early_grant
+    assert after.unknown_caller == before.unknown_caller
 
 
 async def test_events_after_a_rebuild_have_no_id_of_an_earlier_life(make_queue, watch):
