@@ -21,7 +21,6 @@ from schemas.callers import pool_of
 HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 10.0
 MAX_QUEUED = 1_000
-_HEARTBEAT = b": still here\n\n"
 
 
 class EndReason(StrEnum):
@@ -115,6 +114,8 @@ class EventStream:
                 await self._replay(reader, ends_at, send)
                 # No `await` since the last comparison with the tail, so the client misses no event.
                 self.tail.add_listener(self.offer)
+            # A client without an event of its filter would otherwise read the whole history again.
+            await _send(send, _position(self.vector))
         finally:
             self.catching_up[pool] -= 1
             if not self.catching_up[pool]:
@@ -136,7 +137,6 @@ class EventStream:
                             return
             now = time.monotonic()
             if now >= ends_at:
-                await _send(send, _position(self.vector))
                 return
             if now - sent_at >= HEARTBEAT_SECONDS:
                 # With its position, because its client may have no event of the filter for long.
@@ -154,8 +154,8 @@ class EventStream:
                 async with asyncio.timeout(min(HEARTBEAT_SECONDS, left)):
                     item = await self.queue.get()
             except TimeoutError:
-                if left > HEARTBEAT_SECONDS:
-                    await _send(send, _HEARTBEAT)
+                if left > HEARTBEAT_SECONDS and self.queue.empty():
+                    await _send(send, _position(self.tail.vector()))
                 continue
             if isinstance(item, EndReason):
                 return item

@@ -41,19 +41,32 @@ class Stream:
         event = data = None
         async with within(20):
             while True:
-                line = (await self.reader.readuntil(b"\n")).rstrip(b"\r\n").decode()
-                name, _, value = line.partition(": ")
-                if name == "id":
-                    self.last_id = value
-                elif name == "event":
+                name, value = await self._field()
+                if name == "event":
                     event = value
                 elif name == "data":
                     data = json.loads(value)
-                elif not line and data is not None:
+                elif not name and data is not None:
                     return event, data
+
+    async def place(self):
+        """The position in the next heartbeat."""
+        self.last_id = None
+        async with within(5):
+            while await self._field() != ("", "still here"):
+                pass
+        return self.last_id
 
     async def sequence(self):
         return int((await self.frame())[1]["sequence"])
+
+    async def _field(self):
+        """The next line, as (name, value): a comment has no name."""
+        line = (await self.reader.readuntil(b"\n")).rstrip(b"\r\n").decode()
+        name, _, value = line.partition(": ")
+        if name == "id":
+            self.last_id = value
+        return name, value
 
     def close(self):
         self.writer.close()
@@ -72,7 +85,8 @@ async def connect(ingress):
             assert b"text/event-stream" in head
             stream = Stream(reader, writer)
             streams.append(stream)
-            await reader.readuntil(b": connected\n")
+            first = await reader.readuntil(b": connected\n")
+            stream.last_id = first.decode().split("id: ")[1].split("\n")[0]
         return stream
 
     yield connect
@@ -143,6 +157,21 @@ async def test_a_quiet_stream_has_heartbeats(monkeypatch, connect):
     stream = await connect()
     async with within(10):
         await stream.reader.readuntil(b": still here\n\n")
+
+
+async def test_a_client_without_an_event_of_its_filter_receives_its_place(
+    monkeypatch, ingress, kafka, connect, eventually
+):
+    kafka.publish(opened(1))
+    await eventually(lambda: ingress.components.tail.vector()[0] == 1)
+    stream = await connect("?authorizationId=auth_9", last_id=".".join(["0"] * 12))
+    assert (await stream.place())[0] == "1"
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
+    kafka.publish(opened(2, "auth_9"))
+    kafka.publish(opened(3))
+    assert await stream.sequence() == 2
+    while (await stream.place())[0] != "3":
+        pass
 
 
 @pytest.fixture
@@ -301,9 +330,12 @@ class TestLife:
         assert await (await connect()).frame() == ("stream.ended", {"reason": "renew"})
 
     @pytest.mark.parametrize(("query", "read"), [("", [1]), ("?authorizationId=auth_9", [])], ids=["all", "none"])
-    async def test_a_stream_that_catches_up_ends_too_and_resumes_where_it_was(self, kafka, connect, *, query, read):
+    async def test_a_stream_that_catches_up_ends_too_and_resumes_where_it_was(
+        self, ingress, kafka, connect, eventually, *, query, read
+    ):
         for sequence in range(1, 11):
             kafka.publish(opened(sequence))
+        await eventually(lambda: ingress.components.tail.vector()[0] == 10)
         stream = await connect(query, last_id=".".join(["0"] * 12))
         received = [await stream.sequence() for _ in read]
         assert received == read
