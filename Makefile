@@ -90,7 +90,7 @@ sbom: dev-packages ## Write the image's bill of materials (CycloneDX): dist/sbom
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 	$(BIN)/python -m docs_build.bill_of_materials dist/sbom.json
 
-release: dev-packages ## Build all artifacts of this commit, with checksums and provenance: dist/release; ARGS="--image --advisories FILE"
+release: dev-packages ## Build all artifacts of this commit, with checksums and provenance: dist/release; ARGS=--image
 	@$(BIN)/python -m local.release $(ARGS)
 
 image: dev-packages ## Build the image with buildah (root, Debian): dist/image.tar, its SBOM and licences; ARGS="--base NAME"

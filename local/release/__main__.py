@@ -19,26 +19,19 @@ import helm_python
 from local.failures import StartFailed, exit_code
 from local.image.__main__ import build as build_image
 from local.npm.clients import build as build_clients
-from local.release.advisories import read, scan
 from local.release.provenance import Build, sha256, statement
 from runtime.version import VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 TARGET: Final = ROOT / "dist" / "release"
-VULNERABLE: Final = 3
 _CHART: Final = ROOT / "helm" / "gateway"
 
 
-def release(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Build the artifacts and print them; return the exit code. Raises LocalError."""
-    if options.advisories is not None:
-        read(options.advisories)
-    built = build(options, arguments)
-    code = report_vulnerabilities(TARGET / "sbom.json", options.advisories)
-    for path in built:
+def release(options: argparse.Namespace, arguments: Sequence[str]) -> None:
+    """Build the artifacts and print them. Raises LocalError."""
+    for path in build(options, arguments):
         print(f"  {path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(ROOT)}")
     print("nothing is signed: docs/before-you-publish.md#sign-and-verify")
-    return code
 
 
 def build(options: argparse.Namespace, arguments: Sequence[str]) -> list[Path]:
@@ -72,21 +65,6 @@ def build(options: argparse.Namespace, arguments: Sequence[str]) -> list[Path]:
     return [*artifacts, TARGET / "SHA256SUMS", TARGET / "provenance.json"]
 
 
-def report_vulnerabilities(bill: Path, advisories: Path | None) -> int:
-    """Compare a bill of materials with a file of advisories; return the exit code. Raises AdvisoriesUnusable."""
-    if advisories is None:
-        print("vulnerabilities: not scanned. Give a file of OSV records: --advisories FILE")
-        return 0
-    records = read(advisories)
-    found, compared = scan(json.loads(bill.read_bytes()), records)
-    print(
-        f"vulnerabilities: {len(found)} in {compared} components, by {len(records):,} advisories of {advisories.name}"
-    )
-    for one in found:
-        print(f"  {one.component} {one.version}  {one.advisory}  {one.summary}")
-    return VULNERABLE if found else 0
-
-
 def _run(*command: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -105,12 +83,11 @@ def _say(part: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build; return the exit code: 3 if a component has a known vulnerability."""
+    """Build; return the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="make release", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--image", action="store_true", help="build the image too (root, Debian)")
     parser.add_argument("--base", help="as for `make image`: an image with Python 3.11 and venv")
-    parser.add_argument("--advisories", type=Path, metavar="FILE", help="OSV records, as JSON or a zip of JSON files")
     parser.add_argument(
         "--builder", default="urn:collate-gateway:somebodys-machine", help="a URI that names the builder"
     )
