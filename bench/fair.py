@@ -7,9 +7,7 @@ A first run has the greedy callers alone. A command without an outcome counts wi
 
 import argparse
 import asyncio
-import hashlib
 import json
-import secrets
 import time
 import uuid
 from collections.abc import Sequence
@@ -20,7 +18,7 @@ from bench.floors.bare_calls import BareCalls
 from bench.harness import console, milliseconds, options, show
 from bench.installed import Bench, fresh_installation, get, make_authorizations
 from bench.steady import Outcomes, reading_outcomes
-from local.installation import Program
+from local.installation import Program, new_caller
 from local.issuer import LocalIssuer
 from local.kafka.nodes import Cluster
 
@@ -101,19 +99,10 @@ class Gateway:
         return sum(count for route, count in routes.items() if "/v1" in route)
 
 
-def _caller(name: str, *permissions: str) -> tuple[str, str]:
-    """Return the key of a caller and its entry in the callers file."""
-    key_id = secrets.token_hex(4)
-    key = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    entry = f'[[caller]]\nname = "{name}"\npermissions = {json.dumps(permissions)}\n'
-    return key, f'{entry}[[caller.key]]\nid = "{key_id}"\nsha256 = "{digest}"\n'
-
-
 async def _measure(bootstrap: str, given: argparse.Namespace, *, with_others: bool) -> float:
     """Run once; print the times of each caller, and return the calls per second at Collate."""
-    greedy = [_caller(f"greedy{number}", _WATCH) for number in range(given.greedy)]
-    b_key, b_entry = _caller("b", *_HANDOFFS)
+    greedy = [new_caller(f"greedy{number}", [_WATCH]) for number in range(given.greedy)]
+    b_key, b_entry = new_caller("b", _HANDOFFS)
     with LocalIssuer(token_seconds=2 * given.seconds + 3_600) as issuer:
         people = "".join([*(entry for _, entry in greedy), b_entry, issuer.callers_file_entry({"staff": _HANDOFFS})])
         c_token = issuer.token("c", ["staff"])

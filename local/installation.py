@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +110,7 @@ class Installation:
         """
         self._run = run
         self.prefix = prefix
-        self.caller_key, callers = _new_caller()
+        self.caller_key, callers = new_caller(CALLER)
         secret = {
             "callers.toml": callers + people,
             "collate-key": COLLATE_KEY,
@@ -237,13 +237,13 @@ class Installation:
         path.write_text(content)
 
 
-def _new_caller() -> tuple[str, str]:
-    """Return the key of a new caller with all permissions, and the callers' file."""
+def new_caller(name: str, permissions: Sequence[str] = PERMISSIONS) -> tuple[str, str]:
+    """Return the key of a new caller, and its entry in the callers file."""
     key_id = secrets.token_hex(4)
     key = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
-    permissions = ", ".join(f'"{one}"' for one in PERMISSIONS)
+    listed = ", ".join(f'"{one}"' for one in permissions)
     return key, (
-        f'[[caller]]\nname = "{CALLER}"\npermissions = [{permissions}]\n'
+        f'[[caller]]\nname = "{name}"\npermissions = [{listed}]\n'
         f'[[caller.key]]\nid = "{key_id}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'
     )
 

@@ -6,10 +6,8 @@ without a response, with the same key.
 
 import asyncio
 import contextlib
-import hashlib
 import itertools
 import random
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ import httpx
 
 from local.collate.simulation import Simulation
 from local.event_listener import Event
-from local.installation import PERMISSIONS
+from local.installation import PERMISSIONS, new_caller
 
 CALLERS: Final = ("scheduling", "intake", "billing")
 PATIENCE_SECONDS: Final = 60.0
@@ -37,18 +35,10 @@ OUTCOMES: Final = (
 
 def write_callers(path: Path, *others: str, permissions: Sequence[str] = PERMISSIONS) -> dict[str, str]:
     """Write a callers file for the callers of a load and others; return the keys by caller."""
-    keys, entries = {}, []
-    for name in (*CALLERS, *others):
-        key_id = secrets.token_hex(4)
-        keys[name] = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
-        listed = ", ".join(f'"{one}"' for one in permissions)
-        entries.append(f'[[caller]]\nname = "{name}"\npermissions = [{listed}]\n')
-        entries.append(
-            f'[[caller.key]]\nid = "{key_id}"\nsha256 = "{hashlib.sha256(keys[name].encode()).hexdigest()}"\n'
-        )
+    callers = {name: new_caller(name, permissions) for name in (*CALLERS, *others)}
     path.touch(mode=0o600)
-    path.write_text("".join(entries))
-    return keys
+    path.write_text("".join(entry for _, entry in callers.values()))
+    return {name: key for name, (key, _) in callers.items()}
 
 
 class Callers:
