@@ -18,7 +18,6 @@ BENCHMARKS = {
     "watcher": "50,000 watched authorizations and none",
     "projector": "the read model, and a bare insert of the same rows",
     "reads": "the lists of the read model, with a million authorizations",
-    "reads.pages": "the pages of the console with 100,000 authorizations, and with 1,000",
     "deliverer": "webhooks: events per second and the time to delivery, and aiokafka with httpx",
 }
 

@@ -131,14 +131,14 @@ SIZES: LiteralString = (
 )
 
 
-async def fill(conninfo: str, settings: ReadModelSettings, authorizations: int, every: int = EVERY) -> None:
+async def fill(conninfo: str, settings: ReadModelSettings, authorizations: int) -> None:
     """Make the tables, write the rows and the labels, and let PostgreSQL count them, as autovacuum does."""
     migrate(settings)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(f"SET search_path TO {settings.schema_name}")
         for name, statement in STATEMENTS.items():
             began = time.perf_counter()
-            count = connection.execute(statement, {"authorizations": authorizations, "every": every}).rowcount
+            count = connection.execute(statement, {"authorizations": authorizations, "every": EVERY}).rowcount
             console.print(f"{name}: {count:,} rows in {time.perf_counter() - began:.0f} s")
         connection.execute("VACUUM ANALYZE")
         for afterwards in AFTERWARDS:
