@@ -80,7 +80,6 @@ if TYPE_CHECKING:
 # The parts of /readyz without which ingress still answers.
 DEGRADABLE = ("kafka", "events", "dead_letters")
 KEY_RETENTION_SECONDS = 24 * 60 * 60.0
-_MAX_WAIT_SECONDS = 30  # of `Prefer: wait`
 # How long the producer waits for more commands before it sends a batch. Without it the p99 of many callers is 2 s.
 _LINGER_SECONDS = 0.002
 
@@ -262,7 +261,7 @@ def assemble(
     recorder, situations = request_recorder(metrics), Situations(collate)
     app = create_app(
         handlers(
-            Commands(access, signed, service, batches, max_wait_seconds=_MAX_WAIT_SECONDS),
+            Commands(access, signed, service, batches),
             LiveCalls(
                 access,
                 grants,
@@ -280,7 +279,6 @@ def assemble(
                 waiters,
                 keys=keys,
                 record=record,
-                max_wait_seconds=_MAX_WAIT_SECONDS,
             ),
             lists=lists,
             bulk=BulkDecisions(access, dead_letters, actions, keys),

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands, is_signed
+from gateway.ingress.commands.accepted_command import AcceptedCommand
 from gateway.ingress.commands.envelopes import (
     command_of,
     command_type_of,
@@ -29,7 +30,7 @@ from gateway.ingress.commands.envelopes import (
     require_utf8,
 )
 from gateway.ingress.commands.responses import CommandReceipt, accepted_json, location_of
-from gateway.ingress.commands.service import AcceptedCommand, CommandService
+from gateway.ingress.commands.service import CommandService
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import InvalidCommand, TooManyRequests, TooManyUnfinished, TooManyUnknown

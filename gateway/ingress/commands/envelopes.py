@@ -7,10 +7,7 @@ import re
 from typing import Any
 
 from gateway.ingress.auth.callers import Caller
-from gateway.ingress.auth.names import with_names
-from gateway.ingress.commands.command_log import acceptance_time
-from gateway.ingress.commands.due_date import require_due_date
-from gateway.ingress.commands.service import AcceptedCommand
+from gateway.ingress.commands.accepted_command import AcceptedCommand
 from gateway.ingress.http.problems import InvalidCommand
 from gateway.ingress.http.request import validate
 from gateway.ingress.http.strict_json import read_object
@@ -81,15 +78,9 @@ def command_of(caller: Caller, envelope: Envelope, command_type: CommandType, po
     """Return the event's command; its source and id are the idempotency key. `pointer` is None in binary mode."""
     assert envelope.subject is not None  # noqa: S101 - both readers check it
     under = "" if pointer is None else f"{pointer}/data"
-    data = with_names(caller, validate(COMMANDS[command_type], envelope.data or b"{}", under), under)
-    require_due_date(data, acceptance_time(), under)
-    return AcceptedCommand(
-        command_id=command_id_from_cloudevent(caller.name, envelope.subject, envelope.source, envelope.id),
-        caller=caller.name,
-        authorization_id=envelope.subject,
-        data=data,
-        own_handoffs=caller.own_handoffs,
-    )
+    data = validate(COMMANDS[command_type], envelope.data or b"{}", under)
+    command_id = command_id_from_cloudevent(caller.name, envelope.subject, envelope.source, envelope.id)
+    return AcceptedCommand.of(caller, command_id, envelope.subject, data, under)
 
 
 def media_type_of(headers: dict[bytes, bytes]) -> str:

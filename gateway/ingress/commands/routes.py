@@ -5,16 +5,15 @@ reaches Kafka.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.ingress.auth.names import with_names
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands, is_signed, require_event_id
+from gateway.ingress.commands.accepted_command import AcceptedCommand
 from gateway.ingress.commands.batches import CommandBatches
-from gateway.ingress.commands.command_log import acceptance_time
-from gateway.ingress.commands.due_date import require_due_date
 from gateway.ingress.commands.envelopes import (
     command_of,
     command_type_of,
@@ -23,9 +22,9 @@ from gateway.ingress.commands.envelopes import (
 )
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.commands.responses import command_response
-from gateway.ingress.commands.service import AcceptedCommand, CommandService
+from gateway.ingress.commands.service import CommandService
 from gateway.ingress.http.context import context_of
-from gateway.ingress.http.request import parse, path_id, read_json, wait_seconds
+from gateway.ingress.http.request import Parsed, path_id, read_body
 from schemas.cloudevents import BATCH, STRUCTURED
 from schemas.commands import AuthorizationWatch, Command, HandoffClose, HandoffCloseBody, HandoffRequest
 from schemas.identity import command_id_from_key
@@ -41,27 +40,24 @@ class Commands:
         signed: SignedCommands,
         service: CommandService,
         batches: CommandBatches,
-        *,
-        max_wait_seconds: int,
     ) -> None:
         self._access = access
         self._batches = batches
         self._signed = signed
         self._service = service
-        self._max_wait_seconds = max_wait_seconds
 
     async def request(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs."""
-        return await self._accept(request, lambda body: parse(HandoffRequest, body))
+        return await self._accept(request, HandoffRequest, _unchanged)
 
     async def close(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/close."""
         handoff_id = path_id(request, "handoffId")
-        return await self._accept(request, lambda body: HandoffClose.of(handoff_id, parse(HandoffCloseBody, body)))
+        return await self._accept(request, HandoffCloseBody, partial(HandoffClose.of, handoff_id))
 
     async def watch(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/watch."""
-        return await self._accept(request, lambda body: parse(AuthorizationWatch, body))
+        return await self._accept(request, AuthorizationWatch, _unchanged)
 
     async def cloudevent(self, request: Request) -> Response:
         """POST /v1/commands: a command as a CloudEvent, binary or structured, or a batch. Source and id are the key."""
@@ -82,24 +78,17 @@ class Commands:
         command_type = command_type_of(envelope, pointer)
         self._access.require(caller, COMMAND_PERMISSIONS[command_type])
         command = command_of(caller, envelope, command_type, pointer)
-        seconds = wait_seconds(context, self._max_wait_seconds)
-        receipt = await self._service.accept(context, command, seconds, request.receive)
-        return command_response(receipt)
+        return command_response(await self._service.accept(request, command))
 
-    async def _accept(self, request: Request, read: Callable[[bytes], Command]) -> Response:
+    async def _accept(self, request: Request, model: type[Parsed], of_body: Callable[[Parsed], Command]) -> Response:
         caller = self._access.admit(request)
         authorization_id = path_id(request, "authorizationId")
-        context = context_of(request.scope)
-        key = read_key(context.headers.get(b"idempotency-key"))
-        data = with_names(caller, read(await read_json(request)))
-        require_due_date(data, acceptance_time())
-        command = AcceptedCommand(
-            command_id=command_id_from_key(caller.name, authorization_id, key),
-            caller=caller.name,
-            authorization_id=authorization_id,
-            data=data,
-            own_handoffs=caller.own_handoffs,
-        )
-        seconds = wait_seconds(context, self._max_wait_seconds)
-        receipt = await self._service.accept(context, command, seconds, request.receive)
-        return command_response(receipt)
+        key = read_key(context_of(request.scope).headers.get(b"idempotency-key"))
+        data = of_body(await read_body(request, model))
+        command_id = command_id_from_key(caller.name, authorization_id, key)
+        command = AcceptedCommand.of(caller, command_id, authorization_id, data)
+        return command_response(await self._service.accept(request, command))
+
+
+def _unchanged(command: Command) -> Command:
+    return command

@@ -6,40 +6,30 @@ command takes its place among the caller's unfinished commands before it: its ou
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from starlette.types import Receive
+from starlette.requests import Request
 
-from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
+from gateway.ingress.commands.accepted_command import AcceptedCommand
+from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
 from gateway.ingress.commands.responses import CommandReceipt
 from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
 from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
-from gateway.ingress.http.context import RequestContext
+from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import KeyReused, TooManyUnfinished, TooManyUnknown
-from gateway.ingress.http.request import traceparent
+from gateway.ingress.http.request import traceparent, wait_seconds
 from runtime.metrics import IngressMetrics
-from schemas.commands import Command, HandoffClose
+from schemas.commands import HandoffClose
 from schemas.records import RecordedCommand
 from schemas.sealing import Keys
 from schemas.times import format_time
 
 # The time for the response after the last second of waiting.
 RESPONSE_MARGIN_SECONDS = 2.0
-
-
-@dataclass(slots=True)
-class AcceptedCommand:
-    """A valid command. Its id derives from the caller, the authorization and the idempotency key."""
-
-    command_id: str
-    caller: str
-    authorization_id: str
-    data: Command
-    own_handoffs: bool = False
 
 
 class CommandService:
@@ -70,29 +60,28 @@ class CommandService:
         self._keys = keys
         self._has_read_model = has_read_model
 
-    async def accept(
-        self, context: RequestContext, command: AcceptedCommand, wait_seconds: int, receive: Receive
-    ) -> CommandReceipt:
-        """Append the command and wait at most `wait_seconds` for its outcome, while `receive` shows a client.
+    async def accept(self, request: Request, command: AcceptedCommand) -> CommandReceipt:
+        """Append the command of a request, and wait for its outcome as the client prefers and while it is there.
 
         Raises KeyReused, TooManyUnfinished, TooManyUnknown, and an Unavailable problem if the command is not known to
         be in the topic.
         """
+        context = context_of(request.scope)
         context.log_fields["command_id"] = command.command_id
         context.log_fields["command"] = str(command.data.TYPE)
         context.log_fields["authorization_id"] = command.authorization_id
-        trace = traceparent(context)
-        if not wait_seconds:
+        trace, seconds = traceparent(context), wait_seconds(context)
+        if not seconds:
             return await self.append(command, trace, context.log_fields)
         with self._waiters.register(command.command_id, command.caller) as waiter:
             receipt = await self.append(command, trace, context.log_fields)
             if waiter is None:
                 return receipt
-            context.deadline.extend(wait_seconds + RESPONSE_MARGIN_SECONDS)
-            news = await self._waiters.wait(waiter, wait_seconds, receive)
+            context.deadline.extend(seconds + RESPONSE_MARGIN_SECONDS)
+            news = await self._waiters.wait(waiter, seconds, request.receive)
             if news is not None:
                 self._require_same(command, news.event.command, news.event.digest)
-            return replace(receipt, waited_seconds=wait_seconds, news=news)
+            return replace(receipt, waited_seconds=seconds, news=news)
 
     async def append(self, command: AcceptedCommand, trace: str | None, log_fields: dict[str, Any]) -> CommandReceipt:
         """Append the command, unless this replica remembers it. Adds its place to `log_fields`. Raises as `accept`."""
@@ -107,13 +96,12 @@ class CommandService:
             self._metrics.replays.inc()
             log_fields["replayed"] = True
             return self._receipt(command, remembered, is_replay=True)
-        accepted_at = acceptance_time()
         record = self._commands.serialize(
             RecordedCommand(
                 id=command.command_id,
                 caller=command.caller,
                 authorization_id=command.authorization_id,
-                accepted_at=accepted_at,
+                accepted_at=command.accepted_at,
                 data=command.data,
                 own_handoffs=command.own_handoffs,
                 traceparent=trace,
@@ -133,7 +121,7 @@ class CommandService:
         log_fields["partition"] = result.partition
         log_fields["offset"] = result.offset
         digest = self._keys.digests(command.data.identity())[0]
-        remembered = Remembered(digest, format_time(accepted_at), f"{result.partition}-{result.offset}")
+        remembered = Remembered(digest, format_time(command.accepted_at), f"{result.partition}-{result.offset}")
         self._replays.remember(command.command_id, remembered, time.monotonic())
         return self._receipt(command, remembered, is_replay=False)
 

@@ -62,7 +62,6 @@ class DeadLetters:
         *,
         keys: Keys,
         record: AccessRecord,
-        max_wait_seconds: int,
     ) -> None:
         self._access = access
         self._reader = reader
@@ -71,7 +70,6 @@ class DeadLetters:
         self._waiters = waiters
         self._keys = keys
         self._record = record
-        self._max_wait_seconds = max_wait_seconds
 
     async def list_page(self, request: Request) -> Response:
         """GET /v1/dead-letters."""
@@ -169,7 +167,7 @@ class DeadLetters:
     async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:
         """Append the action. Return 200 if it ends within the caller's `Prefer: wait`, else 202."""
         context, authorization_id, summary = context_of(request.scope), _authorization_of(entry), entry.summary
-        seconds = wait_seconds(context, self._max_wait_seconds)
+        seconds = wait_seconds(context)
         news: News | None = None
         # The tail of `events` may be behind the index, and still bring the dead letter that is decided here.
         is_wanted = partial(_is_news_of, action)

@@ -4,7 +4,7 @@ Nothing is filled in for the caller, so that a retry has the same bytes.
 """
 
 import re
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -22,6 +22,7 @@ from schemas.model import Model
 
 _JSON_TYPE = re.compile(rb'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 _WAIT = re.compile(rb'wait\s*=\s*(?:"(\d{1,4})"|(\d{1,4}))\s*(?:;.*)?', re.IGNORECASE)
+_MOST_WAIT_SECONDS: Final = 30
 
 Parsed = TypeVar("Parsed", bound=Model)
 
@@ -61,6 +62,11 @@ async def read_json(request: Request) -> bytes:
     return body or b"{}"
 
 
+async def read_body(request: Request, model: type[Parsed]) -> Parsed:
+    """Read and parse the body. Raises like `read_json` and `parse`."""
+    return parse(model, await read_json(request))
+
+
 def parse(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
     """Parse a body. Raises MalformedJson, or InvalidCommand with a pointer per field, each below `under`."""
     read_object(body)
@@ -84,8 +90,8 @@ def _problem_of_validation(error: ValidationError, under: str) -> Problem:
     )
 
 
-def wait_seconds(context: RequestContext, most: int) -> int:
-    """Return the seconds of `Prefer: wait` (RFC 7240), at most `most`; 0 without the preference.
+def wait_seconds(context: RequestContext) -> int:
+    """Return the seconds of `Prefer: wait` (RFC 7240), at most 30; 0 without the preference.
 
     RFC 7240 section 2: unknown preferences are ignored, and the first of several equal preferences counts.
     """
@@ -94,7 +100,7 @@ def wait_seconds(context: RequestContext, most: int) -> int:
         return 0
     for preference in header.split(b","):
         if match := _WAIT.fullmatch(preference.strip()):
-            return min(int(match.group(1) or match.group(2)), most)
+            return min(int(match.group(1) or match.group(2)), _MOST_WAIT_SECONDS)
     return 0
 
 

@@ -25,7 +25,7 @@ from gateway.ingress.http.problems import (
     WritesOff,
 )
 from gateway.ingress.http.query import read_query
-from gateway.ingress.http.request import parse, path_id, read_json
+from gateway.ingress.http.request import path_id, read_body, read_json
 from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
@@ -126,7 +126,7 @@ class LiveCalls:
         read_query(request, Query)
         if caller.person is None:
             raise NotPermitted("Only people claim and release handoffs, with their own token.")
-        parse(ReleaseBody, await read_json(request))
+        await read_body(request, ReleaseBody)
         context = context_of(request.scope)
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id}
         self._record.require_open()

@@ -9,6 +9,7 @@ from consumers.applier import outcome
 from consumers.applier.outcome import Applied
 from consumers.applier.task import read
 from consumers.engine import Record
+from gateway.ingress.commands import command_log
 from gateway.ingress.commands.idempotency import Replays
 from local.processes.patience import within
 from schemas.api.messages import CommandAccepted, CommandOutcome
@@ -80,6 +81,29 @@ async def test_a_due_date_of_a_cloudevent_has_its_place_in_the_event(ingress):
     headers, body = to_http(event(CommandType.AUTHORIZATION_WATCH, {"dueAt": due_at}), "structured")
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
     assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/data/dueAt")
+
+
+@pytest.mark.parametrize("mode", ["request", "event", "batch"])
+async def test_a_command_has_one_time(ingress, kafka, monkeypatch, mode):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            times.append(datetime(2026, 12, 1, 12, 0, len(times), tzinfo=tz))
+            return times[-1]
+
+    times = []
+    monkeypatch.setattr(command_log, "datetime", Clock)
+    due_at = "2027-12-02T12:00:00Z"  # the last due date that the first second allows
+    headers, body = to_http(event(CommandType.AUTHORIZATION_WATCH, {"dueAt": due_at}), "structured")
+    if mode == "request":
+        reply = await ingress.post(WATCH, {"dueAt": due_at})
+    elif mode == "event":
+        reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
+    else:
+        batch = {"content-type": "application/cloudevents-batch+json"}
+        reply = await ingress.call("POST", "/v1/commands", b"[%s]" % body, batch)
+    assert reply.status in {202, 207}
+    assert times == [command.accepted_at for command in kafka.read()]
 
 
 async def test_no_default_is_added_to_a_body(ingress, kafka):

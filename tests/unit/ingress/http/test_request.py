@@ -27,4 +27,4 @@ from gateway.ingress.http.request import wait_seconds
 )
 def test_a_wait_preference_is_read_and_any_other_is_ignored(header, seconds):
     headers = {} if header is None else {b"prefer": header}
-    assert wait_seconds(RequestContext("r", headers), 30) == seconds
+    assert wait_seconds(RequestContext("r", headers)) == seconds
