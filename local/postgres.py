@@ -22,6 +22,7 @@ import psycopg
 from local.failures import NoPostgres, StartFailed
 from local.kafka.jars import require_space
 from local.processes.logs import failure
+from local.processes.memory import data_directory
 from local.processes.patience import Patience, slowness
 from local.processes.run import Run
 
@@ -37,11 +38,12 @@ POLL_SECONDS = 0.02
 MAX_DIRECTORY_LENGTH = 50  # the whole path of a socket has room for 103 characters
 REQUIRED_BYTES = 200 << 20
 # mmap: a killed server would leave POSIX segments in /dev/shm; files in its data directory are removed with it.
-# fsync: no data outlives a run, so a commit need not wait for the disk.
+# fsync: no data outlives a run, so a commit need not wait for the disk. max_wal_size: the data may be in memory.
 SETTINGS = (
     "listen_addresses=",
     "dynamic_shared_memory_type=mmap",
     "fsync=off",
+    "max_wal_size=128MB",
     "full_page_writes=off",
     "max_connections=50",
     "log_line_prefix=%m ",
@@ -214,7 +216,7 @@ def _processes_in(directory: Path) -> list[int]:
 
 def _parent_directory() -> Path | None:
     """Choose a temporary directory that the server's user may enter and whose path is short enough for a socket."""
-    default = Path(tempfile.gettempdir())
+    default = data_directory() or Path(tempfile.gettempdir())
     candidates = [path for path in (default, Path("/tmp"), Path("/var/tmp")) if len(str(path)) <= MAX_DIRECTORY_LENGTH]  # noqa: S108 - mkdtemp follows
     if _user() is not None:
         candidates = [path for path in candidates if _is_open_to_all(path / "any")]

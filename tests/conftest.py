@@ -2,7 +2,7 @@
 
 With TEST_KAFKA=host:port the tests use an existing cluster. Their topics begin with `test-`; the tests remove them.
 With TEST_POSTGRES=postgresql://user@host/database they use an existing PostgreSQL. The user must be able to create
-databases.
+databases. Servers of the tests keep their data in TEST_DATA, by default in memory.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ import structlog
 from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, Phase, settings
 
+from local.processes.memory import prefer_memory
 from local.processes.patience import Patience
 
 # The collection makes a million objects that stay. A collector that reads them again and again takes a fifth of
@@ -73,6 +74,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The machine's own settings must not reach a test or its processes.
 for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
     del os.environ[name]
+
+prefer_memory()
 
 SLOW_FIXTURE_SECONDS = 10.0
 

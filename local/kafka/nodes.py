@@ -23,6 +23,7 @@ from local.kafka.class_archive import class_archive
 from local.kafka.jars import fetch, read_lock, require_space
 from local.processes.cache import cache_directory
 from local.processes.logs import failure
+from local.processes.memory import data_directory
 from local.processes.patience import Patience, slowness
 from local.processes.ports import free_ports
 from local.processes.run import Run, stop
@@ -177,7 +178,7 @@ class Cluster:
             self._run = None
 
     def _open(self) -> None:
-        self._run = Run("kafka")
+        self._run = Run("kafka", data_directory())
         require_space(self._run.directory, SPACE_PER_NODE * len(self.brokers))
         self._nodes = self._plan_nodes(self._run.directory)
         for node in self._nodes:

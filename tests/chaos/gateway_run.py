@@ -46,6 +46,7 @@ from local.kafka.frame_proxy import FrameProxies
 from local.kafka.frame_rules import bad_network
 from local.kafka.proxied import ProxiedCluster
 from local.postgres import Postgres
+from local.processes.memory import prefer_memory
 from local.processes.run import Run as Processes
 from tests.chaos import slow_run
 
@@ -65,6 +66,7 @@ GREEDY_SETTINGS: Final = {
     "GATEWAY_INGRESS__MAX_REPLICAS": str(INGRESSES),
 }
 START_AND_END_SECONDS: Final = 420.0
+LONGEST_IN_MEMORY_SECONDS: Final = 600.0
 PREFIX: Final = "chaos."
 # The profiles that need other settings than the default, one for a whole run. If-Match alone prevents a second effect.
 SETTINGS_OF: Final = {"v3_refuses_keys": {"GATEWAY_COLLATE__SEND_IDEMPOTENCY_KEY": "none"}}
@@ -317,6 +319,8 @@ def main() -> int:
     parser.add_argument("--cycles", type=int, default=1, help="with --slow: how often, each with 60 s at full speed")
     parser.add_argument("--shadow", action="store_true", help="a shadow: writes are off")
     options = parser.parse_args()
+    if options.seconds * options.cycles <= LONGEST_IN_MEMORY_SECONDS:
+        prefer_memory()
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     profiles = [options.profile] if options.profile else random.Random(seed).sample(PROFILES, len(PROFILES))
     print(f"seed {seed}, {options.seconds:.0f} s of faults", flush=True)

@@ -124,7 +124,7 @@ def test_a_frozen_node_can_be_stopped(kafka3):
 
 
 def test_a_failed_start_shows_and_keeps_the_log_and_leaves_no_files(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TEST_DATA", str(tmp_path))
 
     with pytest.raises(StartFailed) as failed:
         Cluster(properties={"num.io.threads": "none"}).open()

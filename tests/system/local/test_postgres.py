@@ -30,7 +30,7 @@ def temporary_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with tempfile.TemporaryDirectory(prefix="test-") as directory:
         Path(directory).chmod(0o711)
-        monkeypatch.setattr("tempfile.tempdir", directory)
+        monkeypatch.setenv("TEST_DATA", directory)
         yield Path(directory)
 
 
@@ -78,8 +78,7 @@ def test_a_new_server_starts_while_a_process_of_the_killed_one_hangs(temporary_d
 
 
 def test_a_killed_parent_leaves_no_directory_and_no_segment(temporary_directory, eventually_blocking):
-    environ = {**os.environ, "TMPDIR": str(temporary_directory)}
-    killed = subprocess.run([sys.executable, "-c", KILLED], env=environ, capture_output=True, text=True, check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, check=False)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     directory, segment = killed.stdout.split()
@@ -119,7 +118,7 @@ def test_without_the_wheel_the_error_names_test_postgres(monkeypatch):
 def test_a_closed_temporary_directory_is_not_used(tmp_path, monkeypatch):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    monkeypatch.setattr("tempfile.tempdir", str(closed))
+    monkeypatch.setenv("TEST_DATA", str(closed))
 
     with Postgres() as server, psycopg.connect(server.conninfo) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
