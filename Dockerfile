@@ -19,8 +19,9 @@ COPY schemas/ schemas/
 COPY runtime/ runtime/
 COPY adapters/ adapters/
 COPY consumers/ consumers/
-COPY offline/ offline/
 COPY gateway/ gateway/
+COPY console/ console/
+COPY cli/ cli/
 COPY clients/python/ clients/python/
 # The image needs no pip, and an intruder must not find one.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . clients/python && \

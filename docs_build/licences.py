@@ -32,7 +32,7 @@ dependencies, as a CycloneDX bill of materials.
 _VENDORED: Final = """
 ## Files of npm packages
 
-The console serves these files to browsers. `gateway/console/vendor.lock.toml` has their digests.
+The console serves these files to browsers. `console/vendor.lock.toml` has their digests.
 
 | file | package | licence |
 |---|---|---|

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gateway.console.sign_in.links import one_time_link
+from console.sign_in.links import one_time_link
 from local.event_listener import Event, listening
 from local.failures import LocalError, StartFailed
 from local.installation import CALLER, GATEWAY, Program, http_here

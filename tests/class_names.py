@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("adapters", "consumers", "gateway", "offline", "runtime", "schemas")
+PACKAGES = ("adapters", "cli", "console", "consumers", "gateway", "runtime", "schemas")
 # A name that several modules may define, with the reason.
 ALLOWED: Mapping[str, str] = {}
 

@@ -34,8 +34,9 @@ PACKAGES = ("consumers/engine/core", "consumers/authorization", "consumers/appli
 UNIT = "tests/unit"
 PLACES = (UNIT, "tests/process", "tests/contract/code")
 IMPORTERS = {
+    "cli",
+    "console",
     "gateway",
-    "offline",
     "consumers",
     "local",
     "docs_build",

@@ -19,7 +19,7 @@ import time
 from multiprocessing import connection
 from pathlib import Path
 
-from gateway.cli.app import VERBS, main
+from cli.app import VERBS, main
 from local.installation import GATEWAY
 from local.processes.run import Run
 
@@ -30,7 +30,7 @@ _IMPORTED_LATER = (
     "consumers.projector.projector",
     "consumers.projector.rebuild",
     "consumers.worker",
-    "gateway.console.main",
+    "console.main",
     "gateway.ingress.main",
 )
 RUN_WITHIN_SECONDS = 300

@@ -20,8 +20,7 @@ def program_of(wheel: Path, directory: Path) -> Path:
         archive.extractall(installed)
     program = directory / "gateway"
     program.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(installed)!r})\n"
-        "from gateway.cli.app import main\nmain()\n"
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(installed)!r})\nfrom cli.app import main\nmain()\n"
     )
     program.chmod(0o755)
     return program

@@ -17,8 +17,9 @@ SOURCES: Final = (
     "runtime",
     "adapters",
     "consumers",
-    "offline",
     "gateway",
+    "console",
+    "cli",
     "clients/python",
 )
 

@@ -18,7 +18,7 @@ from typing import Final
 from local.failures import LocalError, exit_code
 from local.npm.packages import Package, integrity_of, pack, read_members
 
-CONSOLE: Final = Path(__file__).parents[2] / "gateway" / "console"
+CONSOLE: Final = Path(__file__).parents[2] / "console"
 LOCK: Final = CONSOLE / "vendor.lock.toml"
 _HEAD: Final = """\
 # The files of npm packages in static/vendor. `make assets` writes both; a test in tests/unit/console checks each
@@ -32,7 +32,7 @@ class DigestDiffers(LocalError):
 
 @dataclass(frozen=True, slots=True)
 class VendoredFile:
-    """A file of a package and its place below `gateway/console`."""
+    """A file of a package and its place below `console`."""
 
     package: str
     version: str

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from gateway.console.updates import FRESH_SECONDS
+from console.updates import FRESH_SECONDS
 from schemas.api.operations import OPERATIONS
 from tests.browser.cells import CELLS, PAGES
 from tests.browser.person import NARROW, axe_violations, focus_by_tab, overflow, person_at, violations_by_scheme

@@ -91,7 +91,7 @@ def test_every_command_of_a_container_exists(rendered):
     """The command line has each verb and option that a container uses."""
     from typer.main import get_command  # noqa: PLC0415 - only this test needs it
 
-    from gateway.cli.app import app  # noqa: PLC0415 - as above
+    from cli.app import app  # noqa: PLC0415 - as above
 
     for _, _, spec in rendered.pods():
         command = get_command(app)

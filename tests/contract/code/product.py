@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("adapters", "consumers", "gateway", "offline", "runtime")
+PACKAGES = ("adapters", "cli", "console", "consumers", "gateway", "runtime")
 
 
 @cache

@@ -56,7 +56,7 @@ def test_only_the_client_sends_another_method_than_get():
     found = {
         (path, call.args[0].value)
         for path, tree in nodes().items()
-        if not path.startswith("gateway/cli/")  # tools of an operator
+        if not path.startswith("cli/")  # tools of an operator
         for call in tree
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "call"
         if call.args and isinstance(call.args[0], ast.Constant)

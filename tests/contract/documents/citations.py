@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = (
-    "adapters", "bench", "clients", "consumers", "docs", "docs_build", "gateway", "helm", "local", "offline",
+    "adapters", "bench", "cli", "clients", "console", "consumers", "docs", "docs_build", "gateway", "helm", "local",
     "requirements", "runtime", "schemas", "tests",
 )  # fmt: skip
 CODE = frozenset({".py", ".md", ".toml", ".yaml", ".yml", ".tpl", ".txt", ".sh", ".cfg"})
@@ -116,5 +116,5 @@ def _events(text: str) -> Iterator[str]:
 @cache
 def product() -> str:
     """Return the source of all processes."""
-    folders = ("gateway", "offline", "consumers", "adapters", "runtime")
+    folders = ("cli", "console", "gateway", "consumers", "adapters", "runtime")
     return "\n".join(path.read_text(encoding="utf-8") for one in folders for path in (ROOT / one).rglob("*.py"))

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
 from bench.__main__ import BENCHMARKS
-from gateway.cli.app import app
+from cli.app import app
 from runtime.environ import setting_paths, variable_name
 from runtime.exits import Exit
 from runtime.metrics import Metrics
@@ -23,7 +23,7 @@ from schemas.enums import DecisionReason
 from schemas.model import PUBLIC, data_class
 from tests.contract.documents.pages import LINES, PAGES, ROOT
 
-PRODUCT = ("gateway", "offline", "consumers", "adapters", "runtime", "schemas")
+PRODUCT = ("cli", "console", "gateway", "consumers", "adapters", "runtime", "schemas")
 # Common programs that a reader has.
 OTHERS = {
     "docker",

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from collate_gateway_client import Gateway, GatewayProblem, RetryPolicy, operations
-from gateway.console.api import Api
-from gateway.console.person import SignedInPerson, SignInWay
+from console.api import Api
+from console.person import SignedInPerson, SignInWay
 from tests.unit.console.app import console_settings
 
 

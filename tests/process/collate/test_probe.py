@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.app import app
-from gateway.cli.collate.caller import CollateUnreachable
-from gateway.cli.collate.command import _report, run_probe
-from gateway.cli.collate.findings import Findings
+from cli.app import app
+from cli.collate.caller import CollateUnreachable
+from cli.collate.command import _report, run_probe
+from cli.collate.findings import Findings
 from local.collate import Options, SimulatedCollate, named
 from runtime.settings import CollateSettings
 

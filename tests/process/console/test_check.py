@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from gateway.cli.check.check_results import exit_code
-from gateway.cli.check.console import check_console
+from cli.check.check_results import exit_code
+from cli.check.console import check_console
 from local.issuer import LocalIssuer
 from tests.unit.console.app import console_settings
 

@@ -14,10 +14,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, OidcClient
-from gateway.console.forms import read_form
-from gateway.console.page import person_of
-from gateway.console.sign_in.links import one_time_link
-from gateway.console.sign_in.routes import MOST_CALLBACKS
+from console.forms import read_form
+from console.page import person_of
+from console.sign_in.links import one_time_link
+from console.sign_in.routes import MOST_CALLBACKS
 from local.issuer import LocalIssuer
 from runtime.http_client import Fetched
 from tests.unit.console.app import NOW, ORIGIN, STAFF, console_app, console_settings
@@ -307,7 +307,7 @@ async def test_a_token_is_renewed_once_for_all_pages_that_load_and_the_session_g
 
 async def test_a_slow_renewal_is_never_given_up_and_ends_no_session(scene, issuer, monkeypatch, eventually):
     """The issuer accepts a refresh token once: a second call for it would be refused."""
-    monkeypatch.setattr("gateway.console.sign_in.renewal.PAGE_WAITS_SECONDS", 0.05)
+    monkeypatch.setattr("console.sign_in.renewal.PAGE_WAITS_SECONDS", 0.05)
     issuer.token_seconds = 60
     await scene.sign_in(issuer)
     first = (await scene.browser.get("/who")).text
@@ -360,7 +360,7 @@ async def test_a_session_whose_renewal_is_refused_ends(scene, issuer, monkeypatc
 
 
 async def test_a_session_that_the_api_refuses_ends(scene, issuer, monkeypatch):
-    monkeypatch.setattr("gateway.console.sign_in.people.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("console.sign_in.people.FRESH_SECONDS", 0.0)
     await scene.sign_in(issuer)
     scene.refused.add((await scene.browser.get("/who")).text.split()[1])
     assert (await scene.browser.get("/who")).status_code == 303
@@ -449,7 +449,7 @@ async def cannot_check(scene, issuer, monkeypatch, how):
 
 @pytest.mark.parametrize("how", ["the API", "the issuer"])
 async def test_a_session_that_cannot_be_checked_stays_and_each_page_says_so(scene, issuer, monkeypatch, how):
-    monkeypatch.setattr("gateway.console.sign_in.people.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("console.sign_in.people.FRESH_SECONDS", 0.0)
     issuer.token_seconds = 60
     await scene.sign_in(issuer)
     before = (await scene.browser.get("/who")).text
@@ -476,7 +476,7 @@ async def test_a_session_that_cannot_be_checked_stays_and_each_page_says_so(scen
 
 
 async def test_a_token_that_is_renewed_while_the_api_cannot_check_it_is_kept(scene, issuer, monkeypatch):
-    monkeypatch.setattr("gateway.console.sign_in.renewal.REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr("console.sign_in.renewal.REMEMBERED_SECONDS", 0.0)
     issuer.token_seconds = 60
     await scene.sign_in(issuer)
     scene.now += timedelta(seconds=45)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.app import app
+from cli.app import app
 from schemas.commands import EmptyRecentCommands, LowerVersionFloor
 from schemas.enums import CommandType
 

@@ -5,8 +5,8 @@ from email.utils import formatdate
 import httpx
 import pytest
 
-from gateway.cli.check.check_results import exit_code
-from gateway.cli.check.collate import _clock, check_collate
+from cli.check.check_results import exit_code
+from cli.check.collate import _clock, check_collate
 from runtime.exits import Exit
 from runtime.settings import CollateSettings
 

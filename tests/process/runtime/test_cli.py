@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.app import app
+from cli.app import app
 from local.installation import GATEWAY
 from tests.preloaded import run_gateway
 

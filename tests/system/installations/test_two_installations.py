@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from adapters.kafka.cluster import open_cluster
 from adapters.postgres.migrate import _MIGRATION_LOCK, migrate
-from gateway.console.sign_in.links import one_time_link
+from console.sign_in.links import one_time_link
 from local.collate.http.server import SimulatedCollate
 from local.collate.model.effect import Kind
 from local.event_listener import listening

@@ -5,7 +5,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from adapters.postgres.migrate import migrate
-from gateway.cli.check.database import check_database
+from cli.check.database import check_database
 from runtime.exits import Exit
 from runtime.settings import ReadModelSettings
 

@@ -11,7 +11,7 @@ from aiokafka.errors import (
 from adapters.kafka.acls import AclOperation, ResourceAccess
 from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
-from gateway.cli.check.kafka import check_kafka
+from cli.check.kafka import check_kafka
 from local.processes.patience import within
 from runtime.settings import ClusterSettings, TopicSettings
 from schemas.topics import catalogue, subscription_topics

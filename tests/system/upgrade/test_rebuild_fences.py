@@ -5,9 +5,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError
 
 from adapters.kafka.clients import bounded_stop
+from cli.rebuild import rebuild as steps
+from cli.rebuild.work import rebuild
 from consumers.engine.core.progress import PROGRESS_KEY
-from gateway.cli.rebuild.work import rebuild
-from offline.rebuild import rebuild as steps
 from runtime.settings import load_access_settings
 from schemas.topics import catalogue
 

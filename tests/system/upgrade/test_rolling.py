@@ -25,7 +25,7 @@ GIVE_UP_SECONDS = 60
 
 def build(version, directory):
     """Make a program of this tree under that version; that a wheel is the same is shown by tests/system/image."""
-    for package in ("gateway", "offline", "consumers", "adapters", "runtime", "schemas"):
+    for package in ("cli", "console", "gateway", "consumers", "adapters", "runtime", "schemas"):
         shutil.copytree(ROOT / package, directory / "installed" / package)
     if version is not None:
         module = directory / "installed" / "runtime" / "version.py"
@@ -33,7 +33,7 @@ def build(version, directory):
     program = directory / "gateway"
     program.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(directory / 'installed')!r})\n"
-        "from gateway.cli.app import main\nmain()\n"
+        "from cli.app import main\nmain()\n"
     )
     program.chmod(0o755)
     return program

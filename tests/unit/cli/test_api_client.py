@@ -9,8 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway.cli.api_client import ONE_TRY, RetryPolicy, connected, operations
-from gateway.cli.app import app
+from cli.api_client import ONE_TRY, RetryPolicy, connected, operations
+from cli.app import app
 
 KEY = "cgk_key_SECRET"
 PROBLEM = {
@@ -199,9 +199,7 @@ FOUND = (200, {"commandId": "c-1", "status": "accepted"}, {})
 )
 def test_a_status_waits_for_the_read_model_and_says_so(ingress, monkeypatch, answers, exit_code, requests):
     clock = iter(range(100))
-    monkeypatch.setattr(
-        "gateway.cli.history.status.time", SimpleNamespace(monotonic=lambda: next(clock) * 2.0, sleep=id)
-    )
+    monkeypatch.setattr("cli.history.status.time", SimpleNamespace(monotonic=lambda: next(clock) * 2.0, sleep=id))
     ingress.answers = answers
     ended = run("status", "c-1", "--url", ingress.url)
     assert (ended.exit_code, len(ingress.requests)) == (exit_code, requests)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.cli.audit.audit_record import AUDITED, NO_ACT
-from gateway.cli.audit.export_file import ExportSummary, differences, faults, read_file, to_bytes
+from cli.audit.audit_record import AUDITED, NO_ACT
+from cli.audit.export_file import ExportSummary, differences, faults, read_file, to_bytes
 from schemas.enums import EventType
 from schemas.events import EVENTS
 

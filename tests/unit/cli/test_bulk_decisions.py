@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from gateway.cli.api_client import ApiClient, GatewayUnavailable, RequestRejected
-from gateway.cli.dead_letters import bulk_decisions
-from gateway.cli.dead_letters.bulk_decisions import decide_matching
-from gateway.cli.dead_letters.decisions import Decision
-from gateway.cli.dead_letters.selection import read_matching
+from cli.api_client import ApiClient, GatewayUnavailable, RequestRejected
+from cli.dead_letters import bulk_decisions
+from cli.dead_letters.bulk_decisions import decide_matching
+from cli.dead_letters.decisions import Decision
+from cli.dead_letters.selection import read_matching
 
 PER_REQUEST = 2
 DECISION = Decision("discard", "op-7", "checked_by_hand", "OPS-1", None, 1_000.0, 0)
@@ -78,7 +78,7 @@ def run(gateway, seen):
 
 
 def test_the_list_is_read_whole_and_has_the_digest_of_its_first_page(monkeypatch):
-    monkeypatch.setattr("gateway.cli.dead_letters.selection.PAGE", 2)
+    monkeypatch.setattr("cli.dead_letters.selection.PAGE", 2)
     gateway = Gateway(5)
     seen = read_matching(gateway, {"cause": "too_old"})
     assert seen.dead_letters == gateway.dead_letters

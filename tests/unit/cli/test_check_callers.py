@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.cli.check.files import check_files
+from cli.check.files import check_files
 from runtime.settings import load_settings
 
 

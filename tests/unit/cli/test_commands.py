@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from gateway.cli.lists.commands import COMMANDS as LIST
+from cli.lists.commands import COMMANDS as LIST
 
 COMMANDS = [
     {

@@ -3,8 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.app import app
-from gateway.cli.deliverer import resume
+from cli.app import app
+from cli.deliverer import resume
 
 
 @pytest.mark.parametrize(

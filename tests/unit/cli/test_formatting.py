@@ -4,8 +4,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.formatting import console, pace
-from gateway.cli.terminal import print_json
+from cli.formatting import console, pace
+from cli.terminal import print_json
 
 STORED = "a\x9b31mb\u202ec\x1b[2Jd"
 

@@ -5,8 +5,8 @@ import getpass
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.api_client import ApiClient
-from gateway.cli.app import app
+from cli.api_client import ApiClient
+from cli.app import app
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from gateway.cli.dead_letters import tables
-from gateway.cli.formatting import age, console
-from gateway.cli.history.timeline import entry_of, headline
-from gateway.cli.top.page import Seen, page
+from cli.dead_letters import tables
+from cli.formatting import age, console
+from cli.history.timeline import entry_of, headline
+from cli.top.page import Seen, page
 
 NOW = "2026-06-02T14:10:00Z"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"

@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
-from gateway.cli.check.process import check_process
-from gateway.cli.top.processes import read_process, read_processes
+from cli.check.process import check_process
+from cli.top.processes import read_process, read_processes
 from runtime.http_client import Fetched, HttpClient
 from runtime.settings import AdminSettings
 

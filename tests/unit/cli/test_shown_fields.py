@@ -13,13 +13,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 import pytest
 from rich.console import Console, Group
 
-from gateway.cli.api_client import models
-from gateway.cli.dead_letters import decisions, tables
-from gateway.cli.history.status import shown_status
-from gateway.cli.history.timeline import entry_of
-from gateway.cli.lists.commands import COMMANDS
-from gateway.cli.lists.work import WORK
-from gateway.cli.top.page import Seen, page
+from cli.api_client import models
+from cli.dead_letters import decisions, tables
+from cli.history.status import shown_status
+from cli.history.timeline import entry_of
+from cli.lists.commands import COMMANDS
+from cli.lists.work import WORK
+from cli.top.page import Seen, page
 
 NOW = "2026-06-02T14:40:00Z"
 TIMES = ("2026-06-02T15:09:00Z", "2026-06-01T02:03:00Z")

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from gateway.cli.lists.work import WORK, needs_text
+from cli.lists.work import WORK, needs_text
 
 NOW = "2026-06-02T14:40:00Z"
 TO_DO = {

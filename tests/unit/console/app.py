@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from gateway.console.api import Api
-from gateway.console.app import create_app
-from gateway.console.middleware import page_recorder
-from gateway.console.page import PageContent, read_content
+from console.api import Api
+from console.app import create_app
+from console.middleware import page_recorder
+from console.page import PageContent, read_content
 from runtime.metrics import Metrics
 from runtime.settings import ConsoleProcessSettings
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.console.api import Api, GatewayProblem, NotAnswered, operations
-from gateway.console.person import SignedInPerson, SignInWay
+from console.api import Api, GatewayProblem, NotAnswered, operations
+from console.person import SignedInPerson, SignInWay
 from tests.unit.console.app import console_settings
 
 EVENTS = operations.stream_events()

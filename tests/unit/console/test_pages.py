@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from gateway.console.updates import FRESH_SECONDS, OverviewReader
-from gateway.console.views.lists.command_list import commands_call, filters_of
-from gateway.console.views.lists.work_list import ROWS
+from console.updates import FRESH_SECONDS, OverviewReader
+from console.views.lists.command_list import commands_call, filters_of
+from console.views.lists.work_list import ROWS
 from schemas.api.reads import SILENT_SECONDS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable

@@ -9,10 +9,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from gateway.console.api import Api, GatewayProblem, NotAnswered, operations
-from gateway.console.assets import Assets
-from gateway.console.forms import read_form
-from gateway.console.page import console_of, open_templates, person_of, render
+from console.api import Api, GatewayProblem, NotAnswered, operations
+from console.assets import Assets
+from console.forms import read_form
+from console.page import console_of, open_templates, person_of, render
 from tests.unit.console.app import ORIGIN, browser, console_app, console_settings, me
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -6,8 +6,8 @@ import pytest
 
 import gateway.ingress.live.problems
 from collate_gateway_client import GatewayProblem
-from gateway.console.views.content import field_name
-from gateway.console.views.problems import NO_ACCESS, PROBLEMS, faulty_fields, problem_words
+from console.views.content import field_name
+from console.views.problems import NO_ACCESS, PROBLEMS, faulty_fields, problem_words
 from gateway.ingress.http.problems import every_problem
 from gateway.ingress.live.outcomes import NoAccess
 from schemas.permissions import Permission

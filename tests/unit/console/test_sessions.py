@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from gateway.console.person import SignInWay
-from gateway.console.sign_in.cookies import CookieJar, CookieTooLarge
-from gateway.console.sign_in.links import OneTimeLinks, one_time_link
-from gateway.console.sign_in.return_path import safe_return_path
-from gateway.console.sign_in.sealing import Sealer
-from gateway.console.sign_in.sessions import Sessions, new_session
+from console.person import SignInWay
+from console.sign_in.cookies import CookieJar, CookieTooLarge
+from console.sign_in.links import OneTimeLinks, one_time_link
+from console.sign_in.return_path import safe_return_path
+from console.sign_in.sealing import Sealer
+from console.sign_in.sessions import Sessions, new_session
 from runtime.credentials.key_ring import KeyFileError
 from tests.unit.console.app import NOW, ORIGIN, console_settings
 

@@ -14,10 +14,10 @@ from jinja2 import Environment, nodes
 
 from collate_gateway_client import GatewayProblem, NotAnswered, operations
 from collate_gateway_client.errors import Fault
-from gateway.console.times import FILTERS
-from gateway.console.views.words import WORDS
+from console.times import FILTERS
+from console.views.words import WORDS
 
-CONSOLE = Path(__file__).parents[3] / "gateway" / "console"
+CONSOLE = Path(__file__).parents[3] / "console"
 AUTHORIZATION, STATE, IN_HAND = "authorization_part.html", "workbench/state.html", "workbench/in_hand.html"
 COMMAND, OVERVIEW, LETTER, LIST = "command_part.html", "overview_part.html", "dead_letters/one.html", "work_part.html"
 LETTERS, CONFIRMATION, SOURCES = "dead_letters/list_part.html", "confirmation.py", "sources.py"

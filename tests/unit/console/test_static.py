@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-import gateway.console
+import console
 
-CONSOLE = Path(gateway.console.__file__).parent
+CONSOLE = Path(console.__file__).parent
 CSS = (CONSOLE / "static/console.css").read_text(encoding="utf-8")
 JS = (CONSOLE / "static/console.js").read_text(encoding="utf-8")
 TEMPLATES = list((CONSOLE / "templates").rglob("*.html"))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.console.charts import HEIGHT, round_up, throughput
-from gateway.console.times import age, clock, left, split_times
-from gateway.console.views import guide
-from gateway.console.views.authorization import AuthorizationSituation, authorization_of
-from gateway.console.views.freshness import FreshnessState, freshness_of
-from gateway.console.views.lists.work_list import (
+from console.charts import HEIGHT, round_up, throughput
+from console.times import age, clock, left, split_times
+from console.views import guide
+from console.views.authorization import AuthorizationSituation, authorization_of
+from console.views.freshness import FreshnessState, freshness_of
+from console.views.lists.work_list import (
     OF_HANDOFFS,
     authorizations_call,
     authorizations_view,
@@ -18,11 +18,11 @@ from gateway.console.views.lists.work_list import (
     handoffs_call,
     handoffs_view,
 )
-from gateway.console.views.overview import FindingKind, overview_of
-from gateway.console.views.search import questions_of, search_of
-from gateway.console.views.timeline import timeline_of
-from gateway.console.views.words import Tone, delivery, webhook_tone
-from gateway.work_items import Need
+from console.views.overview import FindingKind, overview_of
+from console.views.search import questions_of, search_of
+from console.views.timeline import timeline_of
+from console.views.words import Tone, delivery, webhook_tone
+from console.work_items import Need
 from schemas.events.wait_reasons import WaitReason
 from schemas.times import span
 from tests.unit.console import answers

@@ -10,9 +10,8 @@ def test_a_wheel_becomes_a_program_that_uses_its_own_packages(tmp_path):
     wheel = tmp_path / "earlier.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, text in (
-            ("gateway/__init__.py", ""),
-            ("gateway/cli/__init__.py", ""),
-            ("gateway/cli/app.py", "def main():\n    print('the earlier release')\n"),
+            ("cli/__init__.py", ""),
+            ("cli/app.py", "def main():\n    print('the earlier release')\n"),
         ):
             archive.writestr(name, text)
     program = program_of(wheel, tmp_path)

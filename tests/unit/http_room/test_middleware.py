@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
-from gateway.console.middleware import begin_exchange, page_recorder
+from console.middleware import begin_exchange, page_recorder
 from gateway.http.exchange import Places, exchange_of
 from gateway.http.methods import METHODS
 from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog

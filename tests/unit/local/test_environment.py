@@ -140,7 +140,7 @@ def test_the_first_line_comes_before_any_work(pip, monkeypatch, capsys):
 def test_the_verbs_that_run_the_gateway_import_no_package_of_a_larger_set():
     program = """
 import importlib, importlib.metadata, json, sys
-for name in ("gateway.cli.app", "local.demo", "local.dev", "local.drills.run", "local.soak.run", "local.serve"):
+for name in ("cli.app", "local.demo", "local.dev", "local.drills.run", "local.soak.run", "local.serve"):
     importlib.import_module(name)
 found = importlib.metadata.packages_distributions()
 modules = {name.partition(".")[0] for name in sys.modules}

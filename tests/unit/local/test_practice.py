@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.app import app
+from cli.app import app
 from local.failures import StartFailed
 from local.practice.environment_script import script
 from local.practice.part_watch import Part, PartWatch

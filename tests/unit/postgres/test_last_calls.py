@@ -5,7 +5,7 @@ import json
 import pytest
 
 from adapters.postgres.serializers import last_calls
-from gateway.cli.history import status
+from cli.history import status
 
 
 def attempt(at, operation="get-authorization", result="ambiguous", status=500, code="server_error"):

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.rebuild.history import History
+from cli.rebuild.logged import ended, first_unended, logged
+from cli.rebuild.state import rebuilt
 from consumers.applier.task import read
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.event_factory import public_record
 from consumers.authorization.state import AuthorizationState
 from local.phi_keys import new_keys
-from offline.rebuild.history import History
-from offline.rebuild.logged import ended, first_unended, logged
-from offline.rebuild.state import rebuilt
 from schemas.commands import Discard, HandoffRequest, Original, RecordAccess, RecordRead, Redrive, ReleaseHandoff
 from schemas.enums import CommandType, DecisionReason, EventType, ReadContent
 from schemas.events import AuthorizationChanged, HandoffOpened

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.cli.shadow.comparison import compare
+from cli.shadow.comparison import compare
 from schemas.commands import Completed, HandoffClose, HandoffRequest
 from schemas.enums import EventType, ReportedOutcome
 

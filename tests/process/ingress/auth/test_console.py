@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.console.api import Answer, Api, operations
-from gateway.console.app import create_app
-from gateway.console.middleware import page_recorder
-from gateway.console.page import console_of, person_of
+from console.api import Answer, Api, operations
+from console.app import create_app
+from console.middleware import page_recorder
+from console.page import console_of, person_of
 from local.issuer import LocalIssuer
 from runtime.metrics import Metrics
 from tests.unit.console.app import ORIGIN, STAFF, console_settings

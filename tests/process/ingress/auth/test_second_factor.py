@@ -10,10 +10,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from console.api import Api
+from console.app import create_app
+from console.middleware import page_recorder
 from docs_build.documents.openapi.document import openapi
-from gateway.console.api import Api
-from gateway.console.app import create_app
-from gateway.console.middleware import page_recorder
 from gateway.ingress.auth.callers_file import read_callers
 from local.issuer import LocalIssuer
 from runtime.metrics import Metrics

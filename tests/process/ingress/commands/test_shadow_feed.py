@@ -6,7 +6,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli.app import app
+from cli.app import app
 from schemas.commands import HandoffClose, HandoffRequest
 
 SHADOW = {

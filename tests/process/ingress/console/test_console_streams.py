@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.console.api import Api
-from gateway.console.app import create_app
-from gateway.console.main import LIMITS, console_port
-from gateway.console.middleware import page_recorder
+from console.api import Api
+from console.app import create_app
+from console.main import LIMITS, console_port
+from console.middleware import page_recorder
 from runtime.health import Health
 from runtime.http.connections import Connections
 from runtime.http.server import limited_protocol

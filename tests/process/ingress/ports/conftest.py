@@ -9,9 +9,9 @@ import pytest
 import uvicorn.server
 from prometheus_client import CollectorRegistry
 
-from gateway.console.main import LIMITS as CONSOLE_LIMITS
-from gateway.console.main import console_port as make_console_port
-from gateway.console.middleware import page_recorder
+from console.main import LIMITS as CONSOLE_LIMITS
+from console.main import console_port as make_console_port
+from console.middleware import page_recorder
 from runtime.admin.app import admin_app
 from runtime.admin.port import admin_port as make_admin_port
 from runtime.health import Health

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gateway.cli.shadow.mirror import MirroredCommand, UnusableLine, read_line
+from cli.shadow.mirror import MirroredCommand, UnusableLine, read_line
 
 LINE = {
     "time": "2026-06-02T14:06:00Z",

@@ -2,14 +2,14 @@
 
 import pytest
 
-from gateway.console.views.dead_letters import (
+from console.forecast import Forecast, forecast_of_discard
+from console.views.dead_letters import (
     ChosenDeadLetters,
     bulk_plan,
     causes_of,
     dead_letter_view,
     shown_forecast,
 )
-from gateway.forecast import Forecast, forecast_of_discard
 
 LETTER = {
     "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.console.views.events import EventFrames, is_position
+from console.views.events import EventFrames, is_position
 
 EVENT = {
     "specversion": "1.0",

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from gateway.console.pages.events.stream import LatestChange, coalesced
+from console.pages.events.stream import LatestChange, coalesced
 from tests.unit.console.acting.test_workbench_pages import ScriptedApi, problem
 from tests.unit.console.app import browser, console_app, me
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.console.views.content import ShownFacts, ShownGrid, ShownLines, ShownNode, ShownTree, content, nodes
-from gateway.console.views.json_values import document_of
-from gateway.console.views.workbench.snapshot import shown_snapshot
+from console.views.content import ShownFacts, ShownGrid, ShownLines, ShownNode, ShownTree, content, nodes
+from console.views.json_values import document_of
+from console.views.workbench.snapshot import shown_snapshot
 from schemas.collate.authorization import SnapshotRefusal
 
 SNAPSHOT = {

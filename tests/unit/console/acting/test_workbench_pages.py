@@ -10,9 +10,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.console.person import SignedInPerson, SignInWay
-from gateway.console.sign_in.sealing import Sealer
-from gateway.console.sign_in.sessions import Sessions, new_session
+from console.person import SignedInPerson, SignInWay
+from console.sign_in.sealing import Sealer
+from console.sign_in.sessions import Sessions, new_session
 from tests.unit.console.answers import overview
 from tests.unit.console.app import NOW, STAFF, browser, console_app, console_settings, me
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.console.page import TEMPLATES
-from gateway.console.views.freshness import Freshness, FreshnessState
-from gateway.console.views.words import advice_of, reason_of
-from gateway.console.views.workbench.bench import workbench
-from gateway.console.views.workbench.report import MissingPart, close_result, typed_report
-from gateway.console.views.workbench.sources import chosen
-from gateway.console.views.workbench.step import WorkStep, step_of
+from console.page import TEMPLATES
+from console.views.freshness import Freshness, FreshnessState
+from console.views.words import advice_of, reason_of
+from console.views.workbench.bench import workbench
+from console.views.workbench.report import MissingPart, close_result, typed_report
+from console.views.workbench.sources import chosen
+from console.views.workbench.step import WorkStep, step_of
 from schemas.commands import UNABLE_REASONS
 from schemas.enums import CloseReport, ReportedOutcome
 

@@ -1,0 +1,32 @@
+"""`/`: what is stuck, and why."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.api import Answer, Failure, operations
+from console.page import console_of, person_of
+from console.updates import respond, status_of
+from console.views.overview import OverviewView, overview_of
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPage:
+    """The overview, or why there is none."""
+
+    overview: OverviewView | None
+    problem: Failure | None = None
+
+
+async def overview(request: Request) -> Response:
+    """GET /."""
+    api, person = console_of(request).api, person_of(request)
+    answer = await api.send(person, operations.read_overview({"history": "1h"}))
+    page = OverviewPage(overview_of(answer.body)) if isinstance(answer, Answer) else OverviewPage(None, answer)
+    return respond(request, "overview.html", "overview_part.html", page, status_of(answer))
+
+
+ROUTES: Final = [Route("/", overview)]

@@ -1,0 +1,176 @@
+"""The work list: which authorizations need a person, who has them, and for how long they wait. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from console.api import Call, models, operations
+from console.times import is_after, midnight
+from console.work_items import Holder, Need, holder_of, need_of
+from schemas.api.queries import METADATA
+from schemas.times import format_time
+
+ROWS = 25
+
+
+class Tab(StrEnum):
+    """A tab of the work list; the value is its word in the address."""
+
+    TO_DO = "todo"
+    MINE = "mine"
+    OPEN = "open"
+    CLOSED = "closed"
+    CONTRADICTED = "contradicted"
+
+
+OF_HANDOFFS = frozenset({Tab.OPEN, Tab.CLOSED})
+"""The tabs that list handoffs; the others list authorizations."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRow:
+    """One authorization that needs a person. `since` is None if the time of the opening is unknown.
+
+    `item` is None in the list of open handoffs, which has no payer and no report.
+    """
+
+    authorization_id: str
+    since: str | None
+    need: Need
+    handoff: models.HandoffStatus | None
+    holder: Holder | None
+    is_mine: bool
+    has_link: bool
+    item: models.WorkItem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFilter:
+    """The filter of a page: the tab, a payer, who has it in hand, metadata of a command, and the place in the list."""
+
+    tab: Tab
+    payer: str | None = None
+    claimed_by: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+    days_back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkView:
+    """One page of the work list."""
+
+    rows: tuple[WorkRow, ...]
+    closed: tuple[models.HandoffStatus, ...]
+    next: str | None
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a row has a due date."""
+        return any(row.item is not None and "dueAt" in row.item for row in self.rows)
+
+
+def counts_of(overview: models.Overview | None, me: str) -> dict[str, int]:
+    """Return the numbers of the tabs that have one; none without an overview."""
+    if overview is None:
+        return {}
+    work = overview["work"]
+    return {
+        Tab.TO_DO.value: work["person"],
+        Tab.MINE.value: sum(claim["handoffs"] for claim in work["claims"] if claim["by"] == me),
+        Tab.OPEN.value: overview["activeHandoffs"],
+        Tab.CONTRADICTED.value: work["contradicted"],
+    }
+
+
+def filter_of(query: Mapping[str, str], columns: Iterable[str] = ()) -> WorkFilter:
+    """Return the filter of a page's address; an unknown tab is the first one. `columns` are metadata keys."""
+    word = query.get("tab", "")
+    return WorkFilter(
+        tab=Tab(word) if word in set(Tab) else Tab.TO_DO,
+        payer=query.get("payer", "").strip()[:128] or None,
+        claimed_by=query.get("claimedBy") or None,
+        metadata={key: value for key in columns if (value := query.get(f"{METADATA}{key}", "").strip()[:64])},
+        cursor=query.get("cursor") or None,
+        days_back=1 if query.get("days") == "2" else 0,
+    )
+
+
+def handoffs_call(filter_: WorkFilter, now: datetime) -> Call[models.HandoffList]:
+    """Return the call of a page of `OF_HANDOFFS`."""
+    query: operations.ListHandoffsQuery = {"state": "active", "cursor": filter_.cursor, "limit": ROWS}
+    if filter_.tab is Tab.CLOSED:
+        query |= {"state": "closed", "order": "newest", "since": since_of(filter_, now)}
+    return operations.list_handoffs(query)
+
+
+def authorizations_call(filter_: WorkFilter, caller: str) -> Call[models.AuthorizationList]:
+    """Return the call of any other page. `caller` is the person as a caller, for the tab `mine`."""
+    return operations.list_authorizations(
+        {
+            "needs": "contradicted" if filter_.tab is Tab.CONTRADICTED else "person",
+            "payer": filter_.payer,
+            "metadata": dict(filter_.metadata),
+            "claimedBy": caller if filter_.tab is Tab.MINE else filter_.claimed_by,
+            "cursor": filter_.cursor,
+            "limit": ROWS,
+        }
+    )
+
+
+def since_of(filter_: WorkFilter, now: datetime) -> str:
+    """Return the beginning of the days of the tab `closed`."""
+    return format_time(midnight(now, filter_.days_back))
+
+
+def authorizations_view(answer: models.AuthorizationList, me: str, now: datetime) -> WorkView:
+    """Return the view of the authorizations that need a person. `me` is the person's name."""
+    return WorkView(tuple(_item_row(item, me, now) for item in answer["authorizations"]), (), answer.get("next"))
+
+
+def troubles_call(operator: str | None, now: datetime) -> Call[models.TroubleList]:
+    """Return the call of a person's handoffs that need them first: of those that ended, since yesterday."""
+    return operations.list_troubles({"operator": operator, "since": format_time(midnight(now, 1))})
+
+
+def handoffs_view(answer: models.HandoffList, filter_: WorkFilter, me: str, now: datetime) -> WorkView:
+    """Return the view of open or ended handoffs."""
+    handoffs, following = answer["handoffs"], answer.get("next")
+    if filter_.tab is Tab.CLOSED:
+        return WorkView((), tuple(handoffs), following)
+    return WorkView(tuple(_handoff_row(handoff, me, now) for handoff in handoffs), (), following)
+
+
+def _item_row(item: models.WorkItem, me: str, now: datetime) -> WorkRow:
+    handoff = item.get("handoff")
+    holder = None if handoff is None else holder_of(handoff)
+    return WorkRow(
+        item["authorizationId"],
+        item["waitingSince"],
+        need_of(item),
+        handoff,
+        holder,
+        is_mine=holder is not None and holder.name == me,
+        has_link=handoff is not None and _has_link(handoff, now),
+        item=item,
+    )
+
+
+def _handoff_row(handoff: models.HandoffStatus, me: str, now: datetime) -> WorkRow:
+    holder = holder_of(handoff)
+    return WorkRow(
+        handoff["authorizationId"],
+        handoff.get("openedAt"),
+        Need.FINISH,
+        handoff,
+        holder,
+        is_mine=holder is not None and holder.name == me,
+        has_link=_has_link(handoff, now),
+    )
+
+
+def _has_link(handoff: models.HandoffStatus, now: datetime) -> bool:
+    """Return whether the last link has not expired."""
+    grant = handoff.get("lastGrant")
+    return grant is not None and is_after(grant["expiresAt"], now)

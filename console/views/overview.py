@@ -1,0 +1,158 @@
+"""The overview: findings, the worst first, then the reasons and commands behind them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from console.api import models
+from console.charts import ThroughputChart, throughput
+from console.times import seconds_between
+from console.views import guide
+from console.views.freshness import Freshness, freshness_of
+from console.views.words import Tone
+from schemas.api.reads import MOST_COUNTED
+
+DEAD_LETTERS_SHOWN = 5
+"""Dead letters of the overview; their page has all."""
+_SLOW_SECONDS = 120.0
+_PERSON_WAITS_SECONDS = 4 * 3600.0  # as the alert CollateGatewayPersonWaits
+# Reasons that end without an operator: Collate finishes a change, or a limit is reached for a time.
+_ORDINARY = frozenset({"closing", "offered", "stale_read", "rate_limited", "budget", "retry_after", "backoff"})
+
+
+class FindingKind(StrEnum):
+    """What is wrong, or that nothing is."""
+
+    COMMANDS_WAIT = "commands_wait"
+    AT_RISK = "at_risk"
+    DEAD_LETTERS = "dead_letters"
+    COMMANDS_SLOW = "commands_slow"
+    CALLER_FULL = "caller_full"
+    PERSON_WAITS = "person_waits"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewFinding:
+    """One sentence of the overview. `anchor` is its section of the operations guide."""
+
+    kind: FindingKind
+    tone: Tone
+    count: int = 0
+    reason: str | None = None
+    since: str | None = None
+    anchor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRow:
+    """How many commands wait for one reason.
+
+    Only the longest waiting commands are known. If none of them has this reason, `since` is None, and each wait is
+    shorter than that of `shorter_than`, if it is known.
+    """
+
+    reason: str
+    count: int
+    since: str | None
+    shorter_than: str | None
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """The overview with what is computed from it."""
+
+    overview: models.Overview
+    waits: tuple[WaitRow, ...]
+    chart: ThroughputChart | None
+    freshness: Freshness
+    findings: tuple[OverviewFinding, ...] = ()
+    most_counted: int = MOST_COUNTED
+
+    @property
+    def dead_letters(self) -> int:
+        """The number of dead letters."""
+        return self.overview["unfinished"].get("dead_lettered", 0)
+
+    @property
+    def unfinished(self) -> int:
+        """The number of commands in progress."""
+        return sum(self.overview["unfinished"].values()) - self.dead_letters
+
+    @property
+    def dead(self) -> list[models.UnfinishedCommand]:
+        """The oldest dead letters."""
+        return self.overview["deadLetters"][:DEAD_LETTERS_SHOWN]
+
+
+def overview_of(overview: models.Overview) -> OverviewView:
+    """Return the view of `GET /v1/overview?history=1h`."""
+    view = OverviewView(
+        overview=overview,
+        waits=_waits(overview["waiting"], overview["oldest"]),
+        chart=throughput(overview.get("history") or ()),
+        freshness=freshness_of(overview),
+    )
+    now = datetime.fromisoformat(overview["at"])
+    return replace(view, findings=_findings(view, now) or (OverviewFinding(FindingKind.QUIET, Tone.GOOD),))
+
+
+def _findings(view: OverviewView, now: datetime) -> tuple[OverviewFinding, ...]:
+    """Return what an operator must know, the most urgent first."""
+    found = [
+        OverviewFinding(FindingKind.COMMANDS_WAIT, Tone.BAD, row.count, row.reason, row.since, row.anchor)
+        for row in view.waits
+        if row.reason not in _ORDINARY
+    ]
+    work = view.overview["work"]
+    if work["atRisk"]:
+        found.append(OverviewFinding(FindingKind.AT_RISK, Tone.WARN, work["atRisk"]))
+    if view.dead_letters:
+        since = view.dead[0].get("acceptedAt") if view.dead else None
+        found.append(
+            OverviewFinding(
+                FindingKind.DEAD_LETTERS, Tone.WARN, view.dead_letters, since=since, anchor=guide.DEAD_LETTERS
+            )
+        )
+    slow = [one for one in view.overview["oldest"] if _is_slow(one, now) and _reason(one) in {None, *_ORDINARY}]
+    if slow:
+        reason, since = _reason(slow[0]), slow[0].get("acceptedAt")
+        anchor = guide.anchor_of(reason)
+        found.append(OverviewFinding(FindingKind.COMMANDS_SLOW, Tone.WARN, len(slow), reason, since, anchor))
+    if full := view.overview.get("fullCallers"):
+        found.append(OverviewFinding(FindingKind.CALLER_FULL, Tone.WARN, len(full), anchor=guide.CALLER_FULL))
+    if (since := work.get("waitingSince")) and seconds_between(since, now) > _PERSON_WAITS_SECONDS:
+        found.append(
+            OverviewFinding(FindingKind.PERSON_WAITS, Tone.WARN, work["person"], since=since, anchor=guide.PERSON_WAITS)
+        )
+    return tuple(found)
+
+
+def _reason(command: models.UnfinishedCommand) -> str | None:
+    waiting = command.get("waiting")
+    return None if waiting is None else waiting["reason"]
+
+
+def _is_slow(command: models.UnfinishedCommand, now: datetime) -> bool:
+    accepted_at = command.get("acceptedAt")
+    return accepted_at is not None and seconds_between(accepted_at, now) > _SLOW_SECONDS
+
+
+def _waits(counts: Mapping[str, int], oldest: Sequence[models.UnfinishedCommand]) -> tuple[WaitRow, ...]:
+    since_by_reason: dict[str | None, str] = {}
+    last = None
+    for command in oldest:
+        if accepted_at := command.get("acceptedAt"):
+            since_by_reason.setdefault(_reason(command), accepted_at)
+            last = accepted_at
+    rows = [
+        WaitRow(reason, count, since := since_by_reason.get(reason), None if since else last, guide.anchor_of(reason))
+        for reason, count in counts.items()
+    ]
+    return tuple(sorted(rows, key=_place))
+
+
+def _place(row: WaitRow) -> tuple[bool, int, str]:
+    return row.reason in _ORDINARY, -row.count, row.reason

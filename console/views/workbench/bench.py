@@ -1,0 +1,131 @@
+"""The workbench of one authorization: its step, who has it in hand, the link's end, and the payer's truth. Pure.
+
+Its state comes from the read model or from a live read. Times stay RFC 3339 text, and the page shows their age.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from console.api import models
+from console.views.workbench.sources import AsOf, Chosen, ShownAuthorization
+from console.views.workbench.step import WorkStep, place_of, step_of
+from schemas.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffInHand:
+    """The open handoff and its newest events. `is_mine`: the reader of the page has it in hand.
+
+    `link_is_over`: the link has expired.
+    """
+
+    active: models.ActiveHandoff
+    is_mine: bool
+    opened: models.HandoffOpened | None
+    link: models.HandoffAccessGranted | None
+    link_is_over: bool
+    risk: models.HandoffAtRisk | None
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether the reader has it in hand, and may be in the payer's session: a link was issued."""
+        return self.is_mine and self.link is not None
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether another person has it in hand."""
+        return "claim" in self.active and not self.is_mine
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What the workbench shows. `as_of` is about Collate's state. `commands` are those that have not ended.
+
+    `known_as_of` is about what Collate does not say: who has the handoff in hand, commands, links. None: unknown.
+    """
+
+    authorization: ShownAuthorization
+    as_of: AsOf
+    known_as_of: AsOf | None
+    step: WorkStep
+    handoff: HandoffInHand | None
+    commands: tuple[models.CommandStatus, ...]
+
+    @property
+    def place(self) -> int:
+        """The number of the step in the row of steps."""
+        return place_of(self.step)
+
+    @property
+    def is_for_reader(self) -> bool:
+        """Whether a handoff is open that no other person has in hand."""
+        return self.handoff is not None and not self.handoff.is_of_another
+
+    @property
+    def dead_letters(self) -> tuple[models.CommandStatus, ...]:
+        """The commands that wait for an operator."""
+        return tuple(command for command in self.commands if command["status"] == "dead_lettered")
+
+    @property
+    def running(self) -> tuple[models.CommandStatus, ...]:
+        """The commands that the worker still handles."""
+        return tuple(command for command in self.commands if command["status"] != "dead_lettered")
+
+    @property
+    def mark(self) -> str:
+        """The page's step, snapshot and handoff. If it changes, the browser must load another page."""
+        handoff = "" if self.handoff is None else self.handoff.active["id"]
+        return f"{self.step}.{self.authorization.get('coversReviewSnapshotId', '')}.{handoff}"
+
+
+def workbench(
+    found: Chosen,
+    commands: Sequence[models.CommandStatus],
+    timeline: Sequence[models.TimelineEntry],
+    *,
+    person: str,
+    now: datetime,
+) -> Workbench:
+    """Return the workbench.
+
+    Args:
+        found: the authorization, as `GET /v1/authorizations/{id}` or a live read shows it.
+        commands: the newest commands, as `GET /v1/commands?authorizationId=` lists them.
+        timeline: the newest entries of the timeline, the newest first.
+        person: the name of the person who looks at the page.
+        now: the time.
+    """
+    active = found.authorization.get("activeHandoff")
+    return Workbench(
+        authorization=found.authorization,
+        as_of=found.as_of,
+        known_as_of=found.known_as_of,
+        step=step_of(found, commands),
+        handoff=None if active is None else _in_hand(active, timeline, person, now),
+        commands=tuple(command for command in commands if command["status"] != "finished"),
+    )
+
+
+def _in_hand(
+    active: models.ActiveHandoff, timeline: Sequence[models.TimelineEntry], person: str, now: datetime
+) -> HandoffInHand:
+    events = [entry for entry in timeline if entry["data"].get("handoffId") == active["id"]]
+    kinds = [entry["kind"] for entry in events]
+    opened, granted, at_risk = (
+        kinds.index(kind) if kind in kinds else None
+        for kind in ("handoff.opened", "handoff.access_granted", "handoff.at_risk")
+    )
+    link = None if granted is None else cast("models.HandoffAccessGranted", events[granted]["data"])
+    claim = active.get("claim")
+    # A newer link has ended a risk.
+    is_at_risk = at_risk is not None and (granted is None or at_risk < granted)
+    return HandoffInHand(
+        active=active,
+        is_mine=claim is not None and claim["by"] == person,
+        opened=None if opened is None else cast("models.HandoffOpened", events[opened]["data"]),
+        link=link,
+        link_is_over=link is not None and parse_time(link["expiresAt"]) <= now,
+        risk=cast("models.HandoffAtRisk", events[at_risk]["data"]) if at_risk is not None and is_at_risk else None,
+    )

@@ -1,1 +1,0 @@
-"""The pages, one module each. A module's `ROUTES` are collected by `gateway.console.app`."""

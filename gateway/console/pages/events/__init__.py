@@ -1,5 +1,0 @@
-"""The event stream of a page, which signals when to fetch its part again."""
-
-from gateway.console.pages.events import stream
-
-ROUTES = stream.ROUTES

@@ -1,1 +1,0 @@
-"""The offline tools: they run while every worker is stopped, and no process of the gateway imports them."""
