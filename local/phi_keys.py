@@ -2,9 +2,7 @@
 
 import secrets
 
-from joserfc.jwk import KeySet
-
-from runtime.credentials.key_ring import FixedKeys, key_of
+from runtime.credentials.key_ring import FixedKeys, key_of_line
 
 
 def new_keys() -> FixedKeys:
@@ -14,7 +12,7 @@ def new_keys() -> FixedKeys:
 
 def keys_of(content: str) -> FixedKeys:
     """Return the keys of a key file's content. Raises ValueError for an invalid line."""
-    keys = [key_of(line) for line in content.splitlines()]
+    keys = [key_of_line(line) for line in content.splitlines()]
     if None in keys:
         raise ValueError("expected 32 bytes in base64 on each line")
-    return FixedKeys(KeySet([key for key in keys if key is not None]))
+    return FixedKeys([key for key in keys if key is not None])

@@ -26,18 +26,22 @@ def public_part(model: Model) -> Model:
 
     A required field has a placeholder: the text `encrypted`, or an empty object.
     """
-    return model.model_copy(update={name: _shown(model, name) for name in type(model).model_fields})
+    hidden: dict[str, Any] = {}
+    for name, is_required in _hidden(type(model)):
+        value = getattr(model, name)
+        if isinstance(value, Model):
+            hidden[name] = public_part(value)
+        elif value is None or not is_required:
+            hidden[name] = None
+        else:
+            hidden[name] = _ENCRYPTED if isinstance(value, str) else {}
+    return model.model_construct(**model.__dict__ | hidden)
 
 
-def _shown(model: Model, name: str) -> Any:
-    value = getattr(model, name)
-    if isinstance(value, Model):
-        return public_part(value)
-    if value is None or _is_leaf(type(model), name):
-        return value
-    if not type(model).model_fields[name].is_required():
-        return None
-    return _ENCRYPTED if isinstance(value, str) else {}
+@cache
+def _hidden(model: type[Model]) -> list[tuple[str, bool]]:
+    """Return the fields that are not public, at every depth, and whether each is required."""
+    return [(name, field.is_required()) for name, field in model.model_fields.items() if not _is_leaf(model, name)]
 
 
 @cache

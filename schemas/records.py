@@ -5,7 +5,7 @@ Readers return `UnreadableRecord` for a record that this version cannot read. Th
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
@@ -115,22 +115,18 @@ def write_command(command: RecordedCommand, source: str, keys: Keys) -> tuple[Ka
         headers.append(("ce_redrive", b"%d" % command.redrive))
     value = command.data.to_json()
     if not is_public(type(command.data)):
-        sealed = keys.seal(_purpose(command), value).encode()
+        bound = (command.id, command.data.TYPE, command.authorization_id, command.caller, command.accepted_at)
+        sealed = keys.seal(_purpose(*bound, command.redrive, command.own_handoffs), value).encode()
         value = b'%s,"sealed":"%s"}' % (public_part(command.data).to_json()[:-1], sealed)
     return _completed(headers, command.traceparent), value
 
 
-def _purpose(command: RecordedCommand) -> str:
-    """Return what binds encrypted data to the record's headers, so that no other record can have them."""
-    bound = (
-        command.id,
-        command.data.TYPE,
-        command.authorization_id,
-        command.caller,
-        format_time(command.accepted_at),
-        command.redrive,
-        command.own_handoffs,
-    )
+def _purpose(id_: str, type_: str, authorization: str, caller: str, accepted_at: datetime, *numbers: int) -> str:
+    """Return what binds encrypted data to the record's headers, so that no other record can have them.
+
+    The numbers are the redrive's, and whether the caller is bound to its own handoffs.
+    """
+    bound = (id_, type_, authorization, caller, format_time(accepted_at), *numbers)
     return f"command:{hashlib.sha256(canonical_json(bound)).hexdigest()[:32]}"
 
 
@@ -154,26 +150,27 @@ def read_command(
         return UnreadableRecord("redrive: expected a number", envelope)
     if (handoffs := envelope.extensions.get("handoffs")) not in {None, OWN_HANDOFFS}:
         return UnreadableRecord("handoffs: expected own, or no such attribute", envelope)
+    shown, number, own_handoffs = envelope.data or b"", int(redrive), handoffs is not None
     try:
-        data = model.from_record(envelope.data or b"")
+        content: bytes | Unopened = shown
+        if keys is not None and not is_public(model):
+            bound = (envelope.id, model.TYPE, envelope.subject, caller, envelope.time, number, own_handoffs)
+            content = keys.open(_purpose(*bound), _SealedData.from_record(shown).sealed)
         command = RecordedCommand(
             id=envelope.id,
             caller=caller,
             authorization_id=envelope.subject,
             accepted_at=envelope.time,
-            data=data,
-            redrive=int(redrive),
-            own_handoffs=handoffs is not None,
+            data=model.from_record(shown if isinstance(content, Unopened) else content),
+            redrive=number,
+            own_handoffs=own_handoffs,
             traceparent=envelope.traceparent,
         )
-        if keys is None or is_public(model):
-            return command
-        opened = keys.open(_purpose(command), _SealedData.from_record(envelope.data or b"").sealed)
-        if isinstance(opened, Unopened):
-            return UndecryptableRecord(f"data/sealed: {opened.problem}", envelope, command)
-        return replace(command, data=model.from_record(opened))
     except ValidationError as error:
         return UnreadableRecord(_first_fault(error), envelope)
+    if isinstance(content, Unopened):
+        return UndecryptableRecord(f"data/sealed: {content.problem}", envelope, command)
+    return command
 
 
 def write_event(event: PublishedEvent, source: str) -> tuple[KafkaHeaders, bytes]:

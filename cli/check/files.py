@@ -124,7 +124,7 @@ def _phi_keys(file: Path, now: float) -> CheckResult:
 def check_key_file(name: str, file: Path, most: int) -> CheckResult:
     """Check the keys of a file. The result names each key by its id, the first one first."""
     try:
-        return ok(name, f"{', '.join(str(key.kid) for key in read_keys(file, most).keys)} in {file}")
+        return ok(name, f"{', '.join(key.id for key in read_keys(file, most))} in {file}")
     except KeyFileError as invalid:
         return failed(name, "; ".join(invalid.problems), Exit.CONFIG)
 

@@ -68,13 +68,27 @@ def test_encrypted_data_is_of_no_use_in_another_record(changes):
     assert found.problem == "data/sealed: expected a text that was sealed for this purpose"
 
 
+def test_the_purpose_is_frozen():
+    """A change would make every command in Kafka undecryptable."""
+    purposes = []
+
+    class Recorder:
+        def seal(self, purpose, content):
+            purposes.append(purpose)
+            return content.hex()
+
+    write_command(command(redrive=2, own_handoffs=True), HERE, Recorder())
+    write_command(command(caller='in","take'), HERE, Recorder())
+    assert purposes == ["command:0b635670a6aaa95c8211ee38217bd2fc", "command:1981ee4b2919c89c88798ca9c1be95c7"]
+
+
 @given(st.data())
 def test_no_change_of_encrypted_data_is_accepted(data):
     headers, value = write_command(command(), HERE, KEYS)
     begin = value.index(b'"sealed":"') + 10
     at = data.draw(st.integers(begin, len(value) - 3))
     other = data.draw(st.sampled_from(b"AZaz09-_."))
-    # The last characters of base64 texts may have unused bits, which joserfc ignores: the content is the same.
+    # The last characters of base64 texts may have unused bits, which say nothing: the content is the same.
     found = read_command(headers, value[:at] + bytes([other]) + value[at + 1 :], KEYS)
     assert isinstance(found, UndecryptableRecord) or found == command()
 
