@@ -33,7 +33,7 @@ def resume(
         typer.Option(
             min=0,
             help="Resume only this partition; repeatable. A partition whose progress is in doubt must be named here; "
-            "its detail at /lanes says where it resumes.",
+            "its detail at /partitions says where it resumes.",
         ),
     ] = None,
     admin: Admin = None,

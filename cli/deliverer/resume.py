@@ -18,7 +18,9 @@ def resume(
     operator: Operator = None,
     partition: Annotated[
         list[int] | None,
-        typer.Option(min=0, help="Also resume this partition, whose progress is in doubt; repeatable. See /lanes."),
+        typer.Option(
+            min=0, help="Also resume this partition, whose progress is in doubt; repeatable. See /partitions."
+        ),
     ] = None,
     admin: Admin = None,
     as_json: AsOneJson = False,

@@ -83,7 +83,7 @@ def read_process(url: str) -> ProcessState:
     try:
         probe: dict[str, object] = json.loads(client.send("GET", f"{url}/readyz").body)
         samples = _samples(_ok(client.send("GET", f"{url}/metrics")).body.decode())
-        status, report = client.send("GET", f"{url}/lanes"), _Report()
+        status, report = client.send("GET", f"{url}/partitions"), _Report()
         if status.status == 200:
             report = json.loads(status.body)
         found: ProcessState = {

@@ -126,7 +126,7 @@ class Deliverer:
         self._raise_failures()
 
     def report(self) -> dict[str, Any]:
-        """Describe every subscription, for /lanes."""
+        """Describe every subscription, for /partitions."""
         return {
             "file": {"problem": self._file.problem},
             "subscriptions": [

@@ -1,4 +1,4 @@
-"""The state of a subscription for operators: /lanes, `gateway top`, the console and the gauges."""
+"""The state of a subscription for operators: /partitions, `gateway top`, the console and the gauges."""
 
 import time
 from typing import TYPE_CHECKING

@@ -72,7 +72,7 @@ def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
                 ),
                 "alarms": key_queues.timers if key_queues is not None else 0,
                 "memories": len(dispatcher.states) if dispatcher is not None else 0,
-                "lanes": [
+                "keyQueues": [
                     _describe(queue, now, steady_now)
                     for queue in sorted(key_queues or (), key=_age_order)[:_QUEUES_SHOWN]
                 ],

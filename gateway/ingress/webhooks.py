@@ -26,11 +26,11 @@ Json = dict[str, Any]
 Read = Callable[[str], Json | None]
 
 
-def read_lanes(url: str) -> Json | None:
-    """Return /lanes of a deliverer's admin port; None if it does not answer."""
+def read_partitions(url: str) -> Json | None:
+    """Return /partitions of a deliverer's admin port; None if it does not answer."""
     client = HttpClient(url, seconds=_READ_SECONDS, max_bytes=_MAX_BYTES, direct=True)
     try:
-        response = client.send("GET", f"{url}/lanes")
+        response = client.send("GET", f"{url}/partitions")
         found = json.loads(response.body)
         return found if response.status == 200 and isinstance(found["subscriptions"], list) else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
@@ -41,7 +41,7 @@ class WebhookStates:
     """The subscriptions of all deliverers. Without addresses there are none."""
 
     def __init__(
-        self, urls: Sequence[str], read: Read = read_lanes, clock: Callable[[], float] = time.monotonic
+        self, urls: Sequence[str], read: Read = read_partitions, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._urls = tuple(urls)
         self._read = read

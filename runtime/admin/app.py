@@ -1,4 +1,4 @@
-"""The admin port: probes, metrics, partition status (/lanes), and /resume (`resume`). It shows no PHI."""
+"""The admin port: probes, metrics, partition status (/partitions), and /resume (`resume`). It shows no PHI."""
 
 import json
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def admin_app(
             Route("/readyz", readyz),
             Route("/startupz", startupz),
             Route("/metrics", metrics),
-            Route("/lanes", partitions),
+            Route("/partitions", partitions),
             Route("/resume", resume_partitions, methods=["POST"]),
         ],
         middleware=[Middleware(BodyBound, max_bytes=_MAX_BODY_BYTES, refuse=_as_it_is)],

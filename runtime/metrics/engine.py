@@ -20,8 +20,8 @@ class EngineMetrics(MetricGroup):
         _PARTITION,
     )
     gap = gauge("gap", "Finished records after the watermark.", _PARTITION)
-    key_queues = gauge("lanes", "Key queues with a record or a timer that runs or waits.", _PARTITION)
-    waiting = gauge("lanes_waiting", "Key queues that wait, by reason.", ("partition", "reason"))
+    key_queues = gauge("key_queues", "Key queues with a record or a timer that runs or waits.", _PARTITION)
+    waiting = gauge("key_queues_waiting", "Key queues that wait, by reason.", ("partition", "reason"))
     unfinished = gauge("unfinished", "Records read and not finished.", _PARTITION)
     states = gauge("states", "Authorizations whose state is in memory.", _PARTITION)
     state_bytes = gauge("state_bytes", "Memory of these states, estimated.", _PARTITION)
@@ -67,7 +67,7 @@ class EngineMetrics(MetricGroup):
     dead_lettered = counter("casualties", "Records that became dead letters.", _PARTITION)
     stopped = gauge(
         "stopped",
-        "1 while a partition is stopped until an operator resumes it; /lanes has causes, callers.",
+        "1 while a partition is stopped until an operator resumes it; /partitions has causes, callers.",
         _PARTITION,
     )
 

@@ -16,7 +16,7 @@ UNIQUE_LENGTH = 37  # of what a broker adds to a member's static id: a hyphen an
 
 
 class Owners:
-    """Polls `/lanes` of each worker. `longest` has the longest time without an owner, by partition."""
+    """Polls `/partitions` of each worker. `longest` has the longest time without an owner, by partition."""
 
     def __init__(self, tools):
         self._tools = tools
@@ -50,7 +50,7 @@ class Owners:
 async def running(http, address):
     """Return the partitions that a worker runs; none if it does not answer."""
     try:
-        response = await http.get(f"http://{address}:{ADMIN_PORT}/lanes")
+        response = await http.get(f"http://{address}:{ADMIN_PORT}/partitions")
         response.raise_for_status()
     except httpx.HTTPError:
         return set()

@@ -69,7 +69,7 @@ ELSEWHERE = {
             "stopped",
         )
     },
-    "lanes_waiting": "set every second",
+    "key_queues_waiting": "set every second",
     "connections": "set when a port opens",
     "connections_limit": "set when a port opens",
 }

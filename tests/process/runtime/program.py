@@ -14,7 +14,7 @@ from schemas.topics import catalogue
 
 async def works(process):
     process.health.set("work", "ok", "nothing to do")
-    process.partition_status = lambda: {"lanes": [{"key": "a", "reason": "breaker"}]}
+    process.partition_status = lambda: {"keyQueues": [{"key": "a", "reason": "breaker"}]}
     process.log.info("working")
     await process.stop.wait()
     process.log.info("drained")

@@ -153,13 +153,13 @@ async def test_the_admin_port_serves_probes_status_and_metrics(start, eventually
         assert answer.status_code == 200, answer.text
         assert answer.json()["good"] is True
     assert program.get("/readyz").json()["parts"]["work"]["detail"] == "nothing to do"
-    assert program.get("/lanes").json() == {"lanes": [{"key": "a", "reason": "breaker"}]}
+    assert program.get("/partitions").json() == {"keyQueues": [{"key": "a", "reason": "breaker"}]}
     metrics = program.get("/metrics")
     assert metrics.headers["content-type"].startswith("text/plain; version=")
     assert 'collate_gateway_build_info{process="program",version="' in metrics.text
     assert "collate_gateway_ready 1.0" in metrics.text
     assert "process_resident_memory_bytes " in metrics.text
-    assert program.get("/").json()["paths"] == ["/livez", "/readyz", "/startupz", "/metrics", "/lanes", "/resume"]
+    assert program.get("/").json()["paths"] == ["/livez", "/readyz", "/startupz", "/metrics", "/partitions", "/resume"]
     assert program.get("/nope").status_code == 404
 
 

@@ -196,8 +196,8 @@ async def test_an_invocation_succeeds_if_too_many_records_wait_to_be_linked(trac
 
     record = Record(partition=0, offset=1, key=b"auth_1", value=b"{}", headers=(), timestamp=0.0)
     async with tracing() as traces:
-        lane = TracedHandler(Finishing(), traces, catalogue("test."))
-        assert await lane.on_record(SimpleNamespace(key=record.key, tries=0), record) == Done()
+        traced = TracedHandler(Finishing(), traces, catalogue("test."))
+        assert await traced.on_record(SimpleNamespace(key=record.key, tries=0), record) == Done()
 
 
 async def test_a_span_has_the_messaging_attributes_of_one_version_of_the_conventions(tracing, collector):

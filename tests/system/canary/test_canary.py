@@ -135,7 +135,7 @@ async def everything_said(installed, processes, servers):
     places = {}
     async with httpx.AsyncClient(timeout=120) as http:
         for name, program in processes.items():
-            for page in ("metrics", "lanes", "readyz"):
+            for page in ("metrics", "partitions", "readyz"):
                 places[f"{name} /{page}"] = (await http.get(f"{program.admin_url}/{page}")).content
     for program in processes.values():
         assert await asyncio.to_thread(program.stop) == 0

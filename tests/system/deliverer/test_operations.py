@@ -22,13 +22,13 @@ async def gateway(webhooks, *arguments, settings=None):
     return done.returncode, done.stdout, done.stderr
 
 
-async def lanes(program):
+async def partitions(program):
     async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
-        return (await http.get(f"{program.admin_url}/lanes")).json()
+        return (await http.get(f"{program.admin_url}/partitions")).json()
 
 
 async def state_of(program, name="billing"):
-    return {one["name"]: one for one in (await lanes(program))["subscriptions"]}[name]
+    return {one["name"]: one for one in (await partitions(program))["subscriptions"]}[name]
 
 
 async def resume(webhooks, program, *options, name="billing"):
@@ -278,7 +278,7 @@ async def _is_ready(program):
 
 
 async def _names(program, names):
-    return [one["name"] for one in (await lanes(program))["subscriptions"]] == names
+    return [one["name"] for one in (await partitions(program))["subscriptions"]] == names
 
 
 async def test_a_secret_rotates_without_a_lost_or_unsigned_event(webhooks, events, receiver, eventually):
@@ -312,7 +312,7 @@ async def test_logs_hold_no_token_of_a_url_and_no_secret(webhooks, events, recei
     program = await webhooks.start()
     await events.write("auth_1")
     await eventually(lambda: len(receiver.requests) > 1)
-    shown = json.dumps(await lanes(program)) + await metrics(program)
+    shown = json.dumps(await partitions(program)) + await metrics(program)
     program.stop()
     text = program.log.read_text() + shown
     assert "deliverer.event_not_delivered" in text

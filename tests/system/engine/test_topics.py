@@ -112,7 +112,7 @@ async def test_a_state_of_another_program_delays_its_own_key_only(laboratory):
 
         def waiting():
             (report,) = [row for row in key_queues_report(running.engine)["partitions"] if row["partition"] == 0]
-            return {queue["key"]: queue["reason"] for queue in report["lanes"] if queue["state"] == "waiting"}
+            return {queue["key"]: queue["reason"] for queue in report["keyQueues"] if queue["state"] == "waiting"}
 
         await until(lambda: waiting() == {"poisoned": HandlerFailure.RAISED})
         # An unreadable timer is due immediately, but spread like every overdue timer: perhaps after the records above.

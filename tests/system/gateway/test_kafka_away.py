@@ -69,7 +69,7 @@ async def test_a_worker_says_within_the_session_timeout_that_no_broker_answers(w
             try:
                 await eventually(lambda: shown.summary.startswith(NO_ANSWER), within=SESSION_SECONDS + 4)
                 assert shown.gauges == (0, 1)
-                assert not shown.get("/lanes").json()["kafka"]["responds"]
+                assert not shown.get("/partitions").json()["kafka"]["responds"]
                 assert shown.get("/livez").status_code == 200, "a restart would not help"
                 top = await asyncio.to_thread(shown.top)
                 assert top.returncode == 69

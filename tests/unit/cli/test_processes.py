@@ -36,7 +36,7 @@ def port(monkeypatch):
     """The answers of an admin port by path; the test changes them."""
     answers = {
         "/readyz": (200, {"good": True, "summary": "ready", "parts": {}}),
-        "/lanes": (200, {"partitions": [PARTITION]}),
+        "/partitions": (200, {"partitions": [PARTITION]}),
         "/metrics": (200, METRICS),
     }
 
@@ -59,7 +59,7 @@ def test_stopped_and_paused_partitions_are_read(port):
     stopped = PARTITION | {"partition": 1, "stopped": True, "paused": True, "detail": "too many dead letters"}
     paused = PARTITION | {"partition": 2, "paused": True}
     starting = PARTITION | {"partition": 3, "phase": "starting", "paused": True}
-    port["/lanes"] = (200, {"partitions": [PARTITION, stopped, paused, starting]})
+    port["/partitions"] = (200, {"partitions": [PARTITION, stopped, paused, starting]})
     found = read_process("http://worker-0:9090")
     assert found["stopped"] == [{"partition": 1, "detail": "too many dead letters"}]
     assert found["paused"] == [2]
@@ -67,7 +67,7 @@ def test_stopped_and_paused_partitions_are_read(port):
 
 def test_a_process_that_is_not_ready_answers_with_its_reason(port):
     port["/readyz"] = (503, {"good": False, "summary": "not ready: kafka waiting (no broker)", "parts": {}})
-    port["/lanes"] = (404, {"summary": "this process has no partitions"})
+    port["/partitions"] = (404, {"summary": "this process has no partitions"})
     (found,) = read_processes(["http://ingress:9090"])
     assert (found["ready"], found["summary"]) == (False, "not ready: kafka waiting (no broker)")
     assert "partitions" not in found
@@ -88,7 +88,7 @@ def test_without_a_process_there_is_nothing_to_check():
 
 def test_the_subscriptions_of_a_deliverer_are_read_without_its_partitions(port):
     own = {"name": "billing", "state": "down", "engine": {"partitions": [PARTITION]}}
-    port["/lanes"] = (200, {"file": {"problem": None}, "subscriptions": [own]})
+    port["/partitions"] = (200, {"file": {"problem": None}, "subscriptions": [own]})
     port["/metrics"] = (200, METRICS.replace("worker", "deliverer"))
     found = read_process("http://deliverer-0:9090")
     assert found["subscriptions"] == [{"name": "billing", "state": "down"}]

@@ -192,7 +192,7 @@ async def test_the_gauge_of_waiting_key_queues_goes_down_again(partition, harnes
     def waiting():
         set_gauges(engine, engine._metrics)
         labels = {"partition": "0", "reason": "rate_limited"}
-        return registry.get_sample_value("collate_gateway_lanes_waiting", labels)
+        return registry.get_sample_value("collate_gateway_key_queues_waiting", labels)
 
     add(partition.session, b"k", 0)
     await harness.rest()

@@ -257,7 +257,7 @@ async def test_unfinished_records_are_measured(running, harness):
     assert running.metric("gap", partition="0") == 3
     assert 60 <= running.metric("oldest_unfinished_seconds", partition="0") < 90
     assert running.metric("second_key_unfinished_seconds", partition="0") == 0, "no other key waits"
-    assert (running.metric("unfinished", partition="0"), running.metric("lanes", partition="0")) == (1, 1)
+    assert (running.metric("unfinished", partition="0"), running.metric("key_queues", partition="0")) == (1, 1)
     first.set()
     await asyncio.sleep(0.05)
     assert running.metric("lag", partition="0") == 5

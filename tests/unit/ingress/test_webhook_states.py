@@ -20,7 +20,7 @@ def report(name="billing", state="delivering", **changes):
     return own | changes
 
 
-def lanes(*subscriptions):
+def partitions(*subscriptions):
     return {"subscriptions": list(subscriptions)}
 
 
@@ -29,8 +29,8 @@ def test_the_replicas_of_a_subscription_are_one_row_with_the_worst_state():
     new = {"result": "status_5xx", "status": 500, "agoSeconds": 1.5}
     webhooks = combined(
         [
-            lanes(report(oldestSeconds=3.0, lag=2, delivered=5, lastAnswer=old)),
-            lanes(report(state="down", oldestSeconds=70.0, lag=9, delivered=1, deadLetters=1, lastAnswer=new)),
+            partitions(report(oldestSeconds=3.0, lag=2, delivered=5, lastAnswer=old)),
+            partitions(report(state="down", oldestSeconds=70.0, lag=9, delivered=1, deadLetters=1, lastAnswer=new)),
             None,
         ]
     )
@@ -47,11 +47,11 @@ def test_the_description_of_the_state_names_each_state():
 
 
 def test_an_unknown_state_is_the_worst():
-    assert combined([lanes(report()), lanes(report(state="new"))]).subscriptions[0].state == "new"
+    assert combined([partitions(report()), partitions(report(state="new"))]).subscriptions[0].state == "new"
 
 
 def test_subscriptions_are_sorted_by_name():
-    found = combined([lanes(report("b"), report("a"))])
+    found = combined([partitions(report("b"), report("a"))])
     assert [one.name for one in found.subscriptions] == ["a", "b"]
 
 
@@ -64,7 +64,7 @@ async def test_many_pages_cost_one_read():
 
     def answer(url):
         read.append(url)
-        return lanes(report())
+        return partitions(report())
 
     states = WebhookStates(("http://a:1", "http://b:1"), answer, lambda: now[0])
     await asyncio.gather(*(states.current() for _ in range(10)))

@@ -38,4 +38,4 @@ def test_a_revoked_partition_has_no_gauges():
     engine.forget(3)
     text = generate_latest(registry).decode()
     assert 'partition="3"' not in text
-    assert 'collate_gateway_lanes_waiting{partition="4",reason="breaker"} 2.0' in text
+    assert 'collate_gateway_key_queues_waiting{partition="4",reason="breaker"} 2.0' in text
