@@ -71,7 +71,7 @@ def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
                     else {}
                 ),
                 "alarms": key_queues.timers if key_queues is not None else 0,
-                "memories": len(dispatcher.states) if dispatcher is not None else 0,
+                "states": len(dispatcher.states) if dispatcher is not None else 0,
                 "keyQueues": [
                     _describe(queue, now, steady_now)
                     for queue in sorted(key_queues or (), key=_age_order)[:_QUEUES_SHOWN]

@@ -109,7 +109,7 @@ class WaitReason(StrEnum):
     )
     HANDLER_HUNG = ("handler_hung", "the gateway itself hangs", "invocations-that-fail")
     RESULT_TOO_LARGE = ("too_large", "a result is too large", "invocations-that-fail")
-    STATE_UNREADABLE = ("memory_unreadable", "the stored state cannot be read", "a-state-record-cannot-be-read")
+    STATE_UNREADABLE = ("state_unreadable", "the stored state cannot be read", "a-state-record-cannot-be-read")
 
 
 class HoldReason(StrEnum):
