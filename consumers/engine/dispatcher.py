@@ -108,7 +108,7 @@ class Dispatcher:
         self._steady = clocks.steady
         self._metrics = metrics
         self._record_seconds = metrics.handler_seconds.labels("record")
-        self._timer_seconds = metrics.handler_seconds.labels("alarm")
+        self._timer_seconds = metrics.handler_seconds.labels("timer")
         self._tasks = TaskPool(clocks.awake, timeout_seconds=limits.timeout_seconds, on_end=self._task_ended)
         self._timer_failures: dict[bytes, int] = {}
         self._closed = False

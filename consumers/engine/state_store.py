@@ -1,7 +1,7 @@
 """The states of one partition's keys, restored from the compacted `state` topic.
 
 Owns the format of a `state` record: its key is the input's key (with one more zero byte if it would look like a
-reserved key), its value the state, its header `alarm` the time of the timer. The store holds bytes, never a decoded
+reserved key), its value the state, its header `timer` the time of the timer. The store holds bytes, never a decoded
 object: per key one entry of a dict, with the 8 bytes of the timer before the state.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-_TIMER_HEADER = "alarm"
+_TIMER_HEADER = "timer"
 _POLL_MILLISECONDS = 500
 # Fetched records are larger than the entries of the store: many at a time would fragment the heap.
 _POLL_RECORDS = 1_000

@@ -70,7 +70,7 @@ def key_queues_report(engine: ObservedEngine) -> dict[str, Any]:
                     if key_queues is not None
                     else {}
                 ),
-                "alarms": key_queues.timers if key_queues is not None else 0,
+                "timers": key_queues.timers if key_queues is not None else 0,
                 "states": len(dispatcher.states) if dispatcher is not None else 0,
                 "keyQueues": [
                     _describe(queue, now, steady_now)

@@ -35,7 +35,7 @@ class EngineMetrics(MetricGroup):
     )
     transaction_failures = counter("transaction_failures", "Failed transactions, by reason.", ("reason",))
     handler_seconds = histogram(
-        "handler_seconds", "Time of one handler invocation, by kind (record, alarm).", ("kind",), SLOW_SECONDS
+        "handler_seconds", "Time of one handler invocation, by kind (record, timer).", ("kind",), SLOW_SECONDS
     )
     handler_failures = counter(
         "handler_failures",
@@ -60,9 +60,9 @@ class EngineMetrics(MetricGroup):
         "torn_transactions", "Transactions of which Kafka had committed a part, by result (healed, lost).", ("result",)
     )
     starts_failed = counter("starts_failed", "Failed attempts to start a partition, by reason.", ("reason",))
-    timers_pending = gauge("alarms_pending", "Timers that are set and not due.", _PARTITION)
+    timers_pending = gauge("timers_pending", "Timers that are set and not due.", _PARTITION)
     timer_late_seconds = histogram(
-        "alarm_late_seconds", "Delay from a timer's due time to its invocation.", buckets=SLOW_SECONDS
+        "timer_late_seconds", "Delay from a timer's due time to its invocation.", buckets=SLOW_SECONDS
     )
     dead_lettered = counter("casualties", "Records that became dead letters.", _PARTITION)
     stopped = gauge(

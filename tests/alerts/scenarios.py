@@ -316,7 +316,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         'command="handoff.request", le="60.0"',
         0.5,
     ),
-    *burning("Reaction", "alarm_late_seconds_bucket", "alarm_late_seconds_count", 'le="5.0"', 0.5),
+    *burning("Reaction", "timer_late_seconds_bucket", "timer_late_seconds_count", 'le="5.0"', 0.5),
     Scenario(
         "CollateGatewayProjectorBehind",
         {sample("projector_behind", "", "projector-0"): gauge(2_000)},

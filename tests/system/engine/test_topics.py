@@ -95,8 +95,8 @@ async def test_a_state_of_another_program_delays_its_own_key_only(laboratory):
     state = laboratory.orders.state
     for key, value, headers in [
         (b"poisoned", b"no state of a tally", []),
-        (b"alarmed", Tally(sequence=0).encode(), [("alarm", b"soon")]),
-        (b"alarmed too", Tally(sequence=0).encode(), [("alarm", None)]),
+        (b"timed", Tally(sequence=0).encode(), [("timer", b"soon")]),
+        (b"timed too", Tally(sequence=0).encode(), [("timer", None)]),
         (None, b"without a key", []),
         (MARKER_KEY, b"not a state either", []),
     ]:
@@ -106,7 +106,7 @@ async def test_a_state_of_another_program_delays_its_own_key_only(laboratory):
         partition = running.engine.partitions[0]
         assert (len(partition.session.dispatcher.states), partition.session.dispatcher.states.unreadable) == (3, 3)
         await laboratory.append("poisoned", Task("p"), partition=0)
-        await laboratory.append("alarmed", Task("a"), partition=0)
+        await laboratory.append("timed", Task("a"), partition=0)
         await laboratory.append("fresh", Task("f"), partition=0)
         await until(lambda: laboratory.finished == {"a", "f"})
 
@@ -116,7 +116,7 @@ async def test_a_state_of_another_program_delays_its_own_key_only(laboratory):
 
         await until(lambda: waiting() == {"poisoned": HandlerFailure.RAISED})
         # An unreadable timer is due immediately, but spread like every overdue timer: perhaps after the records above.
-        await until(lambda: laboratory.timers == {"alarmed": 1, "alarmed too": 1})
+        await until(lambda: laboratory.timers == {"timed": 1, "timed too": 1})
 
 
 async def test_a_hundred_thousand_states_are_restored(laboratory):

@@ -79,7 +79,7 @@ def test_a_record_without_a_key_is_counted_and_skipped():
 
 @pytest.mark.parametrize("written", [b"soon", b"", None, b"nan", b"inf", b"1e999", b"\xff\xfe"])
 def test_an_unreadable_timer_is_due_immediately_and_counted(written):
-    states, timers = absorbed(Fetched(b"a", b"one", [("alarm", written)]))
+    states, timers = absorbed(Fetched(b"a", b"one", [("timer", written)]))
     assert (states.get(b"a"), timers, states.unreadable) == (b"one", {b"a": 0.0}, 1)
 
 
