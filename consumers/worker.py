@@ -196,7 +196,7 @@ def engine_settings(settings: Settings, topics: Topics) -> EngineSettings:
         client=partial(connection, settings.kafka),
         client_rack=settings.kafka.client_rack,
         wait_reasons=tuple(WaitReason),
-        concurrency=worker.turns,
+        concurrency=worker.max_invocations,
         read_ahead_records=worker.read_ahead,
         read_ahead_bytes=READ_AHEAD_BYTES,
         dead_letter_share=worker.dead_letter_share,

@@ -43,7 +43,7 @@ class EngineMetrics(MetricGroup):
         ("reason",),
     )
     abandoned_invocations = gauge(
-        "turns_left_behind",
+        "invocations_left_behind",
         "Invocations that ignored their cancellation and still run after their partition was closed.",
     )
     restores = counter("restores", "States read from Kafka when a partition started.")

@@ -28,7 +28,7 @@ class WorkerSettings(Section):
     session_timeout: Duration = Field(
         timedelta(seconds=10), description="Time without a heartbeat after which a worker loses its partitions."
     )
-    turns: Annotated[int, Field(ge=1)] = Field(
+    max_invocations: Annotated[int, Field(ge=1)] = Field(
         512, description="Maximum number of authorizations that one worker processes at the same time."
     )
     read_ahead: Annotated[int, Field(ge=1, le=10_000)] = Field(

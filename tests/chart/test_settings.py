@@ -32,7 +32,7 @@ CHANGES = {
     "traces": {"sample": 0.5},
     "collate": {"calls_per_second": 7},
     "ingress": {"max_body": 1000},
-    "worker": {"turns": 3},
+    "worker": {"max_invocations": 3},
     "watch": {"forget_after": "900d"},
     "readmodel": {"retention": "300d"},
     "deliverer": {"group": "another"},
@@ -94,7 +94,7 @@ def test_a_setting_of_its_own_wins(render):
 
 
 def test_ingress_knows_what_it_reads_of_the_worker(render):
-    worker = {"settings": {"worker": {"read_ahead": 900, "turns": 3}, "watch": {"forget_after": "900d"}}}
+    worker = {"settings": {"worker": {"read_ahead": 900, "max_invocations": 3}, "watch": {"forget_after": "900d"}}}
     found = render({"settings": {"worker": {"group": "g"}}, "worker": worker}).environment("ingress")
     assert {name: value for name, value in found.items() if "_WORKER__" in name or "_WATCH__" in name} == {
         "GATEWAY_WORKER__GROUP": "g",

@@ -323,11 +323,11 @@ async def test_closing_abandons_an_invocation_that_does_not_end_and_drops_its_re
     assert ended == ["cancelled", "cancelled"]
     assert (harness.dispatcher.running, harness.limiter.used) == (0, 0)
     assert [entry["invocations"] for entry in logged if entry["event"] == "engine.invocations_abandoned"] == [1]
-    assert harness.metric("turns_left_behind") == 1
+    assert harness.metric("invocations_left_behind") == 1
     may_end.set()
     await harness.rest()
     assert ended[2:] == ["ended"]
-    assert (harness.metric("turns_left_behind"), harness.limiter.used) == (0, 0)
+    assert (harness.metric("invocations_left_behind"), harness.limiter.used) == (0, 0)
     assert (harness.session.pending, harness.states.get(b"k")) == ([], None)
 
 

@@ -204,7 +204,7 @@ def test_all_kinds_of_problems_are_listed_together(tmp_path):
             "GATEWAY_TOPICS__PREFX": "x",
             "GATEWAY_COLLATE__API_KEY_FILE": str(tmp_path / "absent"),
             "GATEWAY_COLLATE__KEY_RETENTION": "24",
-            "GATEWAY_WORKER__TURNS": "many",
+            "GATEWAY_WORKER__MAX_INVOCATIONS": "many",
             "GATEWAY_COLLATE__TOTAL_TIMEOUT": "1s",
         },
         "ingress",
@@ -218,7 +218,7 @@ def test_all_kinds_of_problems_are_listed_together(tmp_path):
         "GATEWAY_COLLATE__BASE_URL: required",
         "GATEWAY_COLLATE__KEY_RETENTION: expected a number with a unit",
         f"GATEWAY_COLLATE__API_KEY_FILE: {tmp_path / 'absent'} does not exist",
-        "GATEWAY_WORKER__TURNS: ",
+        "GATEWAY_WORKER__MAX_INVOCATIONS: ",
         "GATEWAY_COLLATE__…: total_timeout",
         "GATEWAY_INGRESS__CALLERS_FILE: required",
         "GATEWAY_TOPICS__PHI_KEY_FILE: required",
@@ -235,7 +235,7 @@ def test_a_problem_never_contains_the_value(good):
                 "GATEWAY_KAFKA__PASSWORD": "hunter2",
                 "GATEWAY_KAFKA__SECURITY": "hunter2",
                 "GATEWAY_COLLATE__BASE_URL": "https://user:hunter2@collate.test",
-                "GATEWAY_WORKER__TURNS": "hunter2",
+                "GATEWAY_WORKER__MAX_INVOCATIONS": "hunter2",
             }
         )
     )
@@ -266,7 +266,9 @@ def test_a_worker_ignores_the_callers_file(good, tmp_path):
 
 
 def test_cluster_settings_need_only_kafka_but_reject_unknown_keys(good):
-    environ = {key: value for key, value in good.items() if "COLLATE" not in key} | {"GATEWAY_WORKER__TURNS": "many"}
+    environ = {key: value for key, value in good.items() if "COLLATE" not in key} | {
+        "GATEWAY_WORKER__MAX_INVOCATIONS": "many"
+    }
     assert load_cluster_settings(environ).kafka.bootstrap[0] == "kafka-1:9092"
     with pytest.raises(SettingsInvalid, match="GATEWAY_WORKER__TURN: unknown"):
         load_cluster_settings(environ | {"GATEWAY_WORKER__TURN": "1"})
