@@ -64,7 +64,7 @@ class EngineMetrics(MetricGroup):
     timer_late_seconds = histogram(
         "timer_late_seconds", "Delay from a timer's due time to its invocation.", buckets=SLOW_SECONDS
     )
-    dead_lettered = counter("casualties", "Records that became dead letters.", _PARTITION)
+    dead_lettered = counter("records_dead_lettered", "Records that became dead letters.", _PARTITION)
     stopped = gauge(
         "stopped",
         "1 while a partition is stopped until an operator resumes it; /partitions has causes, callers.",

@@ -94,7 +94,7 @@ async def test_a_lost_transaction_says_nothing_and_its_repeat_says_it_once(runni
     await transactions(running, 4)
     await asyncio.sleep(0.01)
     assert said == ["begun", "begun", "ended"], "the checkpoint was committed twice"
-    assert running.metric("casualties_total", partition="0") == 1
+    assert running.metric("records_dead_lettered_total", partition="0") == 1
 
 
 async def test_a_commit_whose_answer_was_lost_is_said_once_by_the_next_start(running, said, monkeypatch):
