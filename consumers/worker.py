@@ -153,7 +153,7 @@ def _handler(
         chance,
         Cadence.of(settings.watch),
         rules,
-        make_slowdowns(settings.watch.longest_stretch),
+        make_slowdowns(settings.watch.max_slowdown),
         settings.worker.command_max_age.total_seconds(),
     )
     context = ApplierContext(

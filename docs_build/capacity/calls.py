@@ -31,7 +31,7 @@ class Calls:
         """All calls of the workers."""
         return self.commands + self.observations
 
-    def stretches(self, rate: float) -> tuple[float, float]:
+    def slowdowns(self, rate: float) -> tuple[float, float]:
         """Return the factors by which the steps of open handoffs, and of the others, grow at this rate."""
         left = rate - self.commands
         if left <= 0:

@@ -92,14 +92,14 @@ def _column(size: Size) -> dict[str, str]:
     kafka = sum(disk.gib for disk in size.disks if disk.name != DATABASE)
     postgres = next(disk.gib for disk in size.disks if disk.name == DATABASE)
     allowed = f"{_two_digits(size.tightest.commands_per_day):,}: {size.tightest.bound}"
-    stretch = f"{size.open_stretch:.2g} for open handoffs, {size.idle_stretch:.2g} for others"
+    slowdown = f"{size.open_slowdown:.2g} for open handoffs, {size.idle_slowdown:.2g} for others"
     return {
         "watched authorizations": f"{load.authorizations:,}",
         "commands a day, a fifth in the busiest hour": f"{load.commands_per_day:,.0f}",
         "`collate.calls_per_second`, as granted by Collate": f"{load.calls_per_second:g}",
         "calls/s wanted: commands + observations": f"{_number(calls.commands)} + {_number(calls.observations)}",
         "calls/s of the workers": _number(size.worker_calls_per_second),
-        "intervals between observations grow by the factor": stretch,
+        "intervals between observations grow by the factor": slowdown,
         "the bound that counts allows, commands a day": allowed,
         "`worker.replicas`": f"{size.workers}",
         "`ingress.replicas`": f"{size.ingress}",

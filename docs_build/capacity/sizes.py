@@ -71,7 +71,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The size of an installation. The stretches are the factors by which the steps of the cadence grow."""
+    """The size of an installation. The slowdowns are the factors by which the steps of the cadence grow."""
 
     load: Load
     speeds: Speeds
@@ -81,9 +81,9 @@ class Size:
     partitions: int
     concurrency: int
     worker_calls_per_second: float
-    open_stretch: float
-    idle_stretch: float
-    longest_stretch: float
+    open_slowdown: float
+    idle_slowdown: float
+    max_slowdown: float
     worker_millicores: int
     worker_request_mib: int
     worker_limit_mib: int
@@ -120,11 +120,11 @@ def size_of(load: Load, speeds: Speeds | None = None, watch: WatchSettings | Non
         math.ceil(_requests(load) / speeds.ingress_requests_per_second * figures.RESERVE),
     )
     workers = max(figures.LEAST_REPLICAS, math.ceil(_busy_workers(load, calls, speeds) * figures.RESERVE))
-    workers = max(workers, _workers_for_budget(load, calls.least(watch.longest_stretch), ingress))
+    workers = max(workers, _workers_for_budget(load, calls.least(watch.max_slowdown), ingress))
     partitions = _partitions(workers)
     share = workers / (workers + ingress + figures.ROLLING_UPDATE)
     rate = load.calls_per_second * share
-    open_stretch, idle_stretch = calls.stretches(rate)
+    open_slowdown, idle_slowdown = calls.slowdowns(rate)
     request, limit = _memory(load, workers, partitions)
     cpu = math.ceil(_busy_workers(load, calls, speeds) / workers * figures.RESERVE * 10) * 100
     size = Size(
@@ -136,9 +136,9 @@ def size_of(load: Load, speeds: Speeds | None = None, watch: WatchSettings | Non
         partitions=partitions,
         concurrency=_concurrency(load, speeds, workers + ingress + figures.ROLLING_UPDATE),
         worker_calls_per_second=rate,
-        open_stretch=open_stretch,
-        idle_stretch=idle_stretch,
-        longest_stretch=watch.longest_stretch,
+        open_slowdown=open_slowdown,
+        idle_slowdown=idle_slowdown,
+        max_slowdown=watch.max_slowdown,
         worker_millicores=max(figures.LEAST_MILLICORES, cpu),
         worker_request_mib=request,
         worker_limit_mib=limit,
@@ -264,17 +264,17 @@ def _limits(size: Size) -> Iterable[Limit]:
     peak = load.busiest_hour / figures.HOUR_SECONDS  # commands/s in the busiest hour for each command a day
     yield Limit(
         Bound.RATE,
-        load.commands_per_day * calls.growth(rate, size.longest_stretch),
+        load.commands_per_day * calls.growth(rate, size.max_slowdown),
         f"{workers} workers get {rate:,.3g} of {load.calls_per_second:,g} calls/s",
     )
     through = size.concurrency * workers / size.processes / speeds.call_seconds
     yield Limit(
         Bound.CONCURRENCY,
-        load.commands_per_day * calls.growth(through, size.longest_stretch),
+        load.commands_per_day * calls.growth(through, size.max_slowdown),
         f"{size.concurrency} calls in flight of {speeds.call_seconds:g} s each",
     )
-    resting = calls.resting / size.longest_stretch
-    moving = (calls.observations / size.longest_stretch - resting) / load.commands_per_day
+    resting = calls.resting / size.max_slowdown
+    moving = (calls.observations / size.max_slowdown - resting) / load.commands_per_day
     per_worker = peak / speeds.worker_commands_per_second + moving / speeds.worker_observations_per_second
     idle = resting / speeds.worker_observations_per_second
     yield Limit(

@@ -26,6 +26,6 @@ CADENCE: Final = {
     "GATEWAY_WATCH__ACTION": "3s until 30s,15s",
     "GATEWAY_WATCH__PAYER": "3s until 30s,15s",
     # A delayed read stays delayed after the faults, but a run ends soon after them.
-    "GATEWAY_WATCH__LONGEST_STRETCH": "2",
+    "GATEWAY_WATCH__MAX_SLOWDOWN": "2",
 }
 SETTINGS: Final = TIMEOUTS | CADENCE

@@ -22,7 +22,7 @@ PARTITIONS: Final = 6
 PULL_REQUESTS: Final = {"cpu": "20m", "memory": "96Mi"}
 _LABELS: Final = ("enforce", "warn")
 _WATCH: Final = "GATEWAY_WATCH__"
-_STRETCH: Final = f"{_WATCH}LONGEST_STRETCH"  # a number; the others are texts
+_SLOWDOWN: Final = f"{_WATCH}MAX_SLOWDOWN"  # a number; the others are texts
 # The name of `helm --wait`'s strategy in the library.
 WAIT: Final = "watcher"
 
@@ -128,7 +128,7 @@ class Deployment:
                 },
                 # A judge waits until the gateway has read the last state of each authorization.
                 "watch": {
-                    name.removeprefix(_WATCH).lower(): float(value) if name == _STRETCH else value
+                    name.removeprefix(_WATCH).lower(): float(value) if name == _SLOWDOWN else value
                     for name, value in SETTINGS.items()
                     if name.startswith(_WATCH)
                 },

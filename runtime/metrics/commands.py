@@ -31,7 +31,7 @@ class CommandMetrics(MetricGroup):
         ("result",),
     )
     observation_slowdown = gauge(
-        "observation_stretch",
+        "observation_slowdown",
         "Factor by which the watcher's intervals are longer than set, because the call budget is too small. Idle "
         "authorizations (processing, action, payer) are slowed first.",
         ("priority",),

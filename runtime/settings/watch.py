@@ -25,7 +25,7 @@ class WatchSettings(Section):
     processing: Steps = _steps("10s until 10m, 1m until 1d, 15m", "while Collate processes the authorization")
     action: Steps = _steps("30s until 1h, 5m until 1d, 30m", "while a person must act")
     payer: Steps = _steps("1m until 1h, 10m until 1d, 1h", "while the payer decides")
-    longest_stretch: Annotated[float, Field(ge=1)] = Field(
+    max_slowdown: Annotated[float, Field(ge=1)] = Field(
         16.0, description="Maximum factor by which intervals grow while the call budget is too small for them."
     )
     not_entered_after: Duration = Field(

@@ -34,7 +34,7 @@ ELSEWHERE = {
     "collate_in_flight": "the budget shows every priority",
     "collate_waiting": "the budget shows every priority",
     "collate_wait_seconds": "the budget shows every priority",
-    "observation_stretch": "the watcher shows every priority of observations",
+    "observation_slowdown": "the watcher shows every priority of observations",
     "collate_breakers": "the budget shows every breaker",
     "transaction_failures": "names of exceptions; its alert needs a lasting rate",
     "starts_failed": "names of exceptions; no alert uses its increase",

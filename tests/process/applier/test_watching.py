@@ -234,7 +234,7 @@ async def test_an_observation_obeys_retry_after(make_queue):
     assert result.timer_at >= queue.now() + 500, "capped by the client, but far beyond the cadence"
 
 
-async def test_failures_stretch_the_cadence_until_a_success(make_queue):
+async def test_failures_lengthen_the_cadence_until_a_success(make_queue):
     queue = await watched(make_queue())
     queue.sim.fault("reset", method="GET", count=4)
     gaps = []

@@ -74,7 +74,7 @@ def test_after_a_shortage_all_return_to_the_cadence_within_a_few_steps(authoriza
     assert max(gaps) <= 1.1 * step
 
 
-def test_no_stretched_timer_outlives_the_shortage():
+def test_no_slowed_timer_outlives_the_shortage():
     slowdown = Slowdown()
     for second in range(100):
         slowdown.count(second, 60.0, deferred=True)

@@ -50,10 +50,10 @@ def test_each_process_has_the_same_share_of_the_calls():
 
 def test_the_steps_of_idle_authorizations_grow_first_and_keep_a_ninth_of_the_observations():
     calls = Calls(commands=1.0, open=4.0, idle=20.0, resting=0.0)
-    assert calls.stretches(25.0) == (1.0, 1.0)
-    assert calls.stretches(10.0) == (1.0, 4.0)
-    assert calls.stretches(4.6) == pytest.approx((4.0 / 3.2, 20.0 / 0.4))
-    assert calls.stretches(1.0) == (math.inf, math.inf)
+    assert calls.slowdowns(25.0) == (1.0, 1.0)
+    assert calls.slowdowns(10.0) == (1.0, 4.0)
+    assert calls.slowdowns(4.6) == pytest.approx((4.0 / 3.2, 20.0 / 0.4))
+    assert calls.slowdowns(1.0) == (math.inf, math.inf)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_load_above_the_granted_rate_does_not_fit_and_the_needed_rate_is_named
     load = replace(SMALL, commands_per_day=200_000)
     plan = size_of(load)
     assert not plan.fits
-    enough = plan.calls.least(plan.longest_stretch) * plan.processes / plan.workers
+    enough = plan.calls.least(plan.max_slowdown) * plan.processes / plan.workers
     assert size_of(replace(load, calls_per_second=enough * 1.001)).fits
 
 

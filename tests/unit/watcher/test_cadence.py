@@ -85,7 +85,7 @@ def test_each_step_is_jittered_by_a_tenth_at_most(chance, status, age):
     assert 0.9 * every <= CADENCE.next_timer(state, NOW, lambda: chance) - NOW <= 1.1 * every
 
 
-def test_failures_stretch_the_step_up_to_a_minute_or_its_own_length():
+def test_failures_lengthen_the_step_up_to_a_minute_or_its_own_length():
     assert CADENCE.next_timer(watched(active=handoff(), failures=2), NOW, half) == NOW + 20
     assert CADENCE.next_timer(watched(active=handoff(), failures=8), NOW, half) == NOW + 60
     assert CADENCE.next_timer(watched("waiting_on_payer", age=7 * DAY, failures=8), NOW, half) == NOW + 3600
