@@ -71,7 +71,7 @@ class ProjectorLoop:
         self._on_progress = on_progress
         self._beat = process.health.beat("projector", _BEAT_SECONDS)
         self._outages = {KAFKA: Outage("kafka", process.log), DATABASE: Outage("database", process.log)}
-        self._swept_at = time.monotonic()
+        self._deleted_at = time.monotonic()
         self._topic_ids: Mapping[PartitionKey, str] = {}  # at the start
         self._ends: Mapping[PartitionKey, int] | None = None  # at the last poll
         self.is_done = False
@@ -135,7 +135,7 @@ class ProjectorLoop:
                 if batch.moved:
                     await self._write(store, batch)
                     self._on_progress(offsets)
-                if time.monotonic() - self._swept_at >= _SWEEP_SECONDS:
+                if time.monotonic() - self._deleted_at >= _SWEEP_SECONDS:
                     await self._sweep(store)
                 batch = await following
         finally:
@@ -213,12 +213,12 @@ class ProjectorLoop:
             health.set(CAUGHT_UP, "ok")
 
     async def _sweep(self, store: Store) -> None:
-        self._swept_at = time.monotonic()
-        swept = await sweep(store, self._settings.readmodel.retention.total_seconds(), self._beat)
-        for table, count in swept.items():
+        self._deleted_at = time.monotonic()
+        deleted = await sweep(store, self._settings.readmodel.retention.total_seconds(), self._beat)
+        for table, count in deleted.items():
             self._metrics.rows_deleted.labels(table).inc(count)
-        if any(swept.values()):
-            self._process.log.info("projector.rows_swept", **swept)
+        if any(deleted.values()):
+            self._process.log.info("projector.rows_deleted", **deleted)
         if rows := await store.repair_labels(self._beat):
             self._process.log.info("projector.labels_repaired", rows=rows)
 
@@ -245,12 +245,12 @@ def _contains(written: Mapping[PartitionKey, int], ends: Mapping[PartitionKey, i
 async def sweep(store: Store, retention_seconds: float, beat: Callable[[], None] = lambda: None) -> dict[str, int]:
     """Delete the finished rows that are older than the retention, in pieces; return the number of rows by table."""
     before = datetime.now(UTC) - timedelta(seconds=retention_seconds)
-    swept = dict.fromkeys(SWEEPS, 0)
+    deleted = dict.fromkeys(SWEEPS, 0)
     for table in SWEEPS:
         while True:
             beat()
-            deleted = await store.sweep(table, before, _SWEEP_ROWS)
-            swept[table] += deleted
-            if deleted < _SWEEP_ROWS:
+            removed = await store.sweep(table, before, _SWEEP_ROWS)
+            deleted[table] += removed
+            if removed < _SWEEP_ROWS:
                 break
-    return swept
+    return deleted

@@ -104,7 +104,7 @@ class Scene:
             return not self.judge.waiting() and not self.callers.running
 
         async def has_all() -> bool:
-            return await self.metric("collate_gateway_projector_behind") == 0
+            return await self.metric("collate_gateway_projector_lag") == 0
 
         self.callers.pause()
         await self.until(is_quiet, QUIET_WITHIN_SECONDS, "the end of every command")

@@ -59,7 +59,7 @@ WAITS: Final = ("finished", "dead_lettered", "timeout", "left", "stopped", "full
 STREAM_ENDS: Final = ("slow", "stopping", "kafka_away", "renew")
 RELOADS: Final = ("ok", "refused")
 PROJECTED_TOPICS: Final = ("commands", "events", "authorizations")
-SWEPT_TABLES: Final = ("timeline", "minutes", "commands", "handoffs", "authorizations")
+TABLES_WITH_RETENTION: Final = ("timeline", "minutes", "commands", "handoffs", "authorizations")
 
 
 def show_zeros(metrics: Metrics, process: str) -> None:
@@ -96,7 +96,7 @@ def _of_process(metrics: Metrics) -> dict[str, list[tuple[Counter | Gauge, Itera
         "projector": [
             (readmodel.records, _singly(PROJECTED_TOPICS)),
             (readmodel.unreadable, _singly(PROJECTED_TOPICS)),
-            (readmodel.rows_deleted, _singly(SWEPT_TABLES)),
+            (readmodel.rows_deleted, _singly(TABLES_WITH_RETENTION)),
         ],
     }
 

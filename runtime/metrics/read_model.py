@@ -10,7 +10,7 @@ class ReadModelMetrics(MetricGroup):
     unreadable = counter(
         "projector_unreadable", "Records that the projector could not parse and skipped, by topic.", ("topic",)
     )
-    lag = gauge("projector_behind", "Records in the topics that the read model does not contain yet.")
+    lag = gauge("projector_lag", "Records in the topics that the read model does not contain yet.")
     transaction_seconds = histogram(
         "projector_transaction_seconds", "Time of one transaction of the projector, including its reads."
     )
@@ -18,9 +18,9 @@ class ReadModelMetrics(MetricGroup):
         "projector_transaction_records", "Records written in one transaction of the projector.", buckets=COUNTS
     )
     stale_offsets = counter(
-        "projector_outrun", "Transactions rolled back because another projector had written the same records."
+        "projector_stale_offsets", "Transactions rolled back because another projector had written the same records."
     )
-    rows_deleted = counter("projector_swept", "Rows deleted after their retention, by table.", ("table",))
+    rows_deleted = counter("projector_rows_deleted", "Rows deleted after their retention, by table.", ("table",))
     away = gauge("database_away", "1 while PostgreSQL is unavailable, else 0.")
     connections = gauge(
         "database_connections",

@@ -319,7 +319,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     *burning("Reaction", "timer_late_seconds_bucket", "timer_late_seconds_count", 'le="5.0"', 0.5),
     Scenario(
         "CollateGatewayProjectorBehind",
-        {sample("projector_behind", "", "projector-0"): gauge(2_000)},
+        {sample("projector_lag", "", "projector-0"): gauge(2_000)},
         BEGINS + 11,
         119,
         121,

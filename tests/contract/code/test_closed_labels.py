@@ -103,7 +103,7 @@ def test_every_metric_with_a_closed_label_set_has_its_zeros(metrics):
         (closed_labels.STREAM_ENDS, [reason.value for reason in EndReason if reason is not EndReason.CLIENT]),
         (closed_labels.WAITS, ["finished", "dead_lettered", "full", *(end.value for end in _End)]),
         (closed_labels.PUBLISH_FAILURES, [AppendFailure.SLOW.value, AppendFailure.FAILED.value]),
-        (closed_labels.SWEPT_TABLES, list(SWEEPS)),
+        (closed_labels.TABLES_WITH_RETENTION, list(SWEEPS)),
         (closed_labels.PROJECTED_TOPICS, list(TOPICS)),
         ({outcome for outcome, _ in closed_labels.ENDINGS}, [outcome.value for outcome in Outcome]),
         ({effect for _, effect in closed_labels.ENDINGS}, [effect.value for effect in Effect]),

@@ -100,7 +100,7 @@ async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(  #
         await asyncio.gather(*tasks, return_exceptions=True)
     await callers.close()
     assert broken == []
-    await eventually(lambda: metric(projector, "collate_gateway_projector_behind") == 0)
+    await eventually(lambda: metric(projector, "collate_gateway_projector_lag") == 0)
 
 
 async def keep_reading(listener):

@@ -219,10 +219,10 @@ async def test_a_sweep_deletes_only_old_finished_rows(model, written, monkeypatc
     ) as connection:
         assert set((await sweep(Store(connection), 100 * 365 * 86_400)).values()) == {0}
         assert model.rows() == before
-        swept = await sweep(Store(connection), 0)
+        deleted = await sweep(Store(connection), 0)
 
     after = model.rows()
-    assert swept["timeline"] == len(before["timeline"])
+    assert deleted["timeline"] == len(before["timeline"])
     assert after["timeline"] == []
     assert after["commands"] == [row for row in before["commands"] if '"status": "finished"' not in row]
     assert after["handoffs"] == [row for row in before["handoffs"] if '"closed_at": null' in row]
