@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MIGRATION_LOCK = 0x636F6C6C  # an arbitrary constant: concurrent migrations of a schema wait for each other
 _LOCK_POLL_SECONDS = 0.2
+_BEFORE_THE_FIRST_RELEASE = "0001"
 
 
 class _Connection(ClosedAttempts, psycopg.Connection[Any]):
@@ -38,7 +39,7 @@ def migrate(settings: ReadModelSettings, schema: str | None = None) -> tuple[str
     """Migrate the schema to HEAD and create it if it is missing; return the revisions before and after.
 
     Safe to repeat. A newer schema stays as it is, so that a roll-back can run this. Raises DatabaseAway, and
-    NotMigrated if the newer schema does not fit this version.
+    NotMigrated if the newer schema does not fit this version, or the schema is older than the first release.
     """
     with translated():
         return _migrate(settings, schema)
@@ -53,6 +54,11 @@ def _migrate(settings: ReadModelSettings, schema: str | None) -> tuple[str | Non
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         connection.execute(sql.SQL("SET search_path TO {}").format(name))
         before = _first(connection, "schema_version", "version_num")
+        if before == _BEFORE_THE_FIRST_RELEASE:
+            raise NotMigrated(
+                f"a build before the first release made the schema: run `DROP SCHEMA {name.as_string()} CASCADE`, "
+                "then `gateway migrate` again; the projector fills it from Kafka"
+            )
         if before is not None and before > HEAD:
             if problem := problem_of(before, _first(connection, "schema_reader", "revision")):
                 raise NotMigrated(problem)

@@ -50,7 +50,7 @@ class CommandFound:
 
 # The calls of a command that has not ended, the newest first. A timeline is read backwards from its end.
 _COMMAND = """
-SELECT c.*, p.next_offset, a.attempts, pulse.behind, extract(epoch FROM now() - pulse.at)::float AS ago_seconds
+SELECT c.*, p.next_offset, a.attempts, heartbeat.behind, extract(epoch FROM now() - heartbeat.at)::float AS ago_seconds
 FROM (SELECT 1) one
 LEFT JOIN commands c ON c.command_id = %(command_id)s
 LEFT JOIN LATERAL (
@@ -62,7 +62,7 @@ LEFT JOIN LATERAL (
     ) t
 ) a ON c.shown_status IN ('waiting', 'dead_lettered')
 LEFT JOIN progress p ON p.topic = 'commands' AND p.partition = %(partition)s
-LEFT JOIN pulse ON true
+LEFT JOIN heartbeat ON true
 """
 
 
@@ -107,8 +107,9 @@ class TimelyAuthorizationById:
         """Return the record as JSON or None, and whether the projector is late."""
         statement = """
         SELECT (SELECT record::text FROM authorizations WHERE authorization_id = %(id)s) AS record,
-            coalesce((SELECT at < now() - make_interval(secs => %(silent)s) OR behind > %(behind)s FROM pulse), true)
-                AS is_late
+            coalesce(
+                (SELECT at < now() - make_interval(secs => %(silent)s) OR behind > %(behind)s FROM heartbeat), true
+            ) AS is_late
         """
         row = await fetch_one(
             connection, statement, id=self.authorization_id, silent=SILENT_SECONDS, behind=MOST_BEHIND

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from adapters.postgres.database import NotMigrated
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `migrations/versions`; a test compares the two."""
 
 

@@ -33,7 +33,7 @@ INSERT INTO progress SELECT topic, partition, 0, topic_id
 FROM json_to_recordset(%s::json) AS p(topic text, partition int, topic_id text) ON CONFLICT DO NOTHING
 """
 _HEARTBEAT = """
-INSERT INTO pulse (id, at, behind) VALUES (1, now(), %s)
+INSERT INTO heartbeat (id, at, behind) VALUES (1, now(), %s)
 ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at, behind = EXCLUDED.behind
 """
 SWEEPS: Mapping[str, LiteralString] = {

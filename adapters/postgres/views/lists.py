@@ -1,4 +1,4 @@
-"""The lists of authorizations and commands: one statement per page, by indexes of the migration 0001.
+"""The lists of authorizations and commands: one statement per page, by indexes of the first migration.
 
 A page starts after the sort key of the last row of the page before. A key does not change while its row stays in the
 list, except that an authorization of the work list may start to wait again, or get another due date. So no row is lost

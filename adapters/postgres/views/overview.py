@@ -63,8 +63,8 @@ SELECT
     (SELECT coalesce(json_agg(c), '[]') FROM (
         SELECT claimed_by AS caller, min(record->'activeHandoff'->'claim'->>'by') AS by, count(*) AS handoffs
         FROM authorizations WHERE claimed_by IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {MOST_CLAIMANTS}) c) AS claims,
-    (SELECT at FROM pulse) AS heartbeat_at,
-    (SELECT behind FROM pulse) AS lag
+    (SELECT at FROM heartbeat) AS heartbeat_at,
+    (SELECT behind FROM heartbeat) AS lag
 """  # noqa: S608 - all parts are constants
 
 

@@ -44,9 +44,10 @@ async def claims(settings, eventually):
 
 
 async def report(database, seconds_ago, behind):
-    await database.execute("DELETE FROM pulse")
+    await database.execute("DELETE FROM heartbeat")
     await database.execute(
-        "INSERT INTO pulse (id, at, behind) VALUES (1, now() - make_interval(secs => %s), %s)", (seconds_ago, behind)
+        "INSERT INTO heartbeat (id, at, behind) VALUES (1, now() - make_interval(secs => %s), %s)",
+        (seconds_ago, behind),
     )
 
 
@@ -62,7 +63,7 @@ async def test_a_claim_of_a_late_read_model_is_unknown(claims, seconds_ago, behi
 
 
 async def test_a_projector_that_never_reported_knows_no_claims(claims):
-    await claims.database.execute("DELETE FROM pulse")
+    await claims.database.execute("DELETE FROM heartbeat")
     with pytest.raises(ClaimsUnknown):
         await claims.open_handoff(*ASK)
 
@@ -71,7 +72,7 @@ async def test_a_locked_read_model_delays_a_grant_by_less_than_two_seconds(claim
     """A table lock stands for a database that hangs: the query waits until its end."""
     grants = Grants(Collate(), Record(), lambda: 1_000_000.0, claims=claims)
     async with claims.database.transaction():
-        await claims.database.execute("LOCK TABLE pulse IN ACCESS EXCLUSIVE MODE")
+        await claims.database.execute("LOCK TABLE heartbeat IN ACCESS EXCLUSIVE MODE")
         began = time.monotonic()
         outcome = await grants.mint(GrantRequest("auth_1", "mhand_1", "sam", "people:sam", requires_claim_check=True))
         took = time.monotonic() - began

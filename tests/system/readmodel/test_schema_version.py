@@ -74,6 +74,12 @@ async def test_processes_refuse_a_newer_schema_that_does_not_fit_them(settings, 
         await asyncio.to_thread(migrate, settings.readmodel)
 
 
+async def test_a_schema_of_before_the_first_release_is_refused_with_what_to_do(settings):
+    run_sql(settings, "UPDATE collate_gateway.schema_version SET version_num = '0001'")
+    with pytest.raises(NotMigrated, match='DROP SCHEMA "collate_gateway" CASCADE`, then `gateway migrate` again'):
+        await asyncio.to_thread(migrate, settings.readmodel)
+
+
 async def test_of_two_migrations_at_a_time_one_waits_for_the_other(postgres, tmp_path):
     dsn = tmp_path / "dsn"
     dsn.write_text(postgres)

@@ -176,7 +176,7 @@ def test_a_process_uses_its_own_schema_and_newer_ones_that_fit_it(found, oldest_
 
 def test_the_migrations_can_be_printed_as_sql():
     printed = as_sql()
-    for table in ("progress", "pulse", "commands", "handoffs", "authorizations", "timeline", "schema_version"):
+    for table in ("progress", "heartbeat", "commands", "handoffs", "authorizations", "timeline", "schema_version"):
         assert f"CREATE TABLE {table}" in printed
     oldest_reader = scripts_of_migrations().get_revision("head").module.oldest_reader
     assert f"INSERT INTO schema_reader VALUES ('{oldest_reader}')" in printed

@@ -1,12 +1,15 @@
-"""The first schema: progress, commands, handoffs, authorizations, timeline, and counts by minute."""
+"""The first schema: progress, commands, handoffs, authorizations, timeline, and counts by minute.
+
+Revision 0001 is of builds before the first release: `adapters.postgres.migrate` refuses it.
+"""
 
 from alembic import op
 
-revision = "0001"
+revision = "0002"
 down_revision = None
 branch_labels = None
 depends_on = None
-oldest_reader = "0001"
+oldest_reader = "0002"
 
 # Ids compare by their bytes, so their primary keys find the beginning of an id too.
 _UP = """
@@ -17,7 +20,7 @@ CREATE TABLE progress (
     topic_id text NOT NULL,
     PRIMARY KEY (topic, partition)
 );
-CREATE TABLE pulse (
+CREATE TABLE heartbeat (
     id int PRIMARY KEY CHECK (id = 1),
     at timestamptz NOT NULL,
     behind bigint NOT NULL
@@ -144,7 +147,7 @@ CREATE TABLE minutes (
     finished bigint NOT NULL
 );
 """
-_DOWN = "DROP TABLE minutes, timeline, authorizations, handoffs, commands, pulse, progress;"
+_DOWN = "DROP TABLE minutes, timeline, authorizations, handoffs, commands, heartbeat, progress;"
 
 
 def upgrade() -> None:
