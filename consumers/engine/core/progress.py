@@ -24,7 +24,7 @@ MARKER_KEY: Final = b"\x00engine"
 PROGRESS_KEY: Final = b"\x00progress"
 HANDLER_KEY: Final = b"\x00handler"
 RESERVED_KEYS: Final = (MARKER_KEY, PROGRESS_KEY, HANDLER_KEY)
-_VERSION: Final = 1
+_VERSION: Final = 2  # builds before the first release wrote 1: their timers are in another header
 
 
 class ProgressUnreadable(ValueError):
@@ -93,7 +93,7 @@ def decode(value: bytes) -> ProgressRecord:
     """
     try:
         match json.loads(value):
-            case {"v": 1, "offset": int(offset), "bitmap": str(bitmap), "topic": str(topic), **rest} if offset >= 0:
+            case {"v": 2, "offset": int(offset), "bitmap": str(bitmap), "topic": str(topic), **rest} if offset >= 0:
                 OffsetTracker(offset, bitmap)
                 second = rest.get("second_source_at")
                 second = second if isinstance(second, int) else None
@@ -180,6 +180,7 @@ _OTHER_TOPIC: Final = (
     "topic holds"
 )
 _UNKNOWN_RECORD: Final = (
-    "the progress record in the state topic is in an unknown format: a newer release or another program wrote it. "
-    "Deploy the newer release again. Resuming processes once more the records that the group's copy does not cover"
+    "the progress record in the state topic is in an unknown format: another release wrote it. Deploy that release "
+    "again. If it was a build before the first release, begin again under a new topics.prefix. Resuming processes once "
+    "more the records that the group's copy does not cover"
 )

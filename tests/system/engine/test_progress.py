@@ -258,8 +258,8 @@ async def test_an_unknown_record_stops_the_partition(laboratory):
     async with laboratory.engine():
         await laboratory.append("key", Task("0"), partition=0)
         await laboratory.all_finished()
-    await laboratory.producer.send_and_wait(laboratory.orders.state, b'{"v":2}', key=PROGRESS_KEY, partition=0)
-    await stops(laboratory, "Deploy the newer release again")
+    await laboratory.producer.send_and_wait(laboratory.orders.state, b'{"v":1}', key=PROGRESS_KEY, partition=0)
+    await stops(laboratory, "Deploy that release again")
     assert [seen.cause for seen in laboratory.seen] == ["0", "last"]
 
 

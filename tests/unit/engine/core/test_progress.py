@@ -32,11 +32,11 @@ TOPIC, DELETED, UNNAMED = "topic of now", "topic of then", ""
 
 
 def test_a_record_is_read_as_it_was_written_and_may_gain_fields():
-    assert encode(Committed(7, ""), TOPIC) == b'{"v":1,"offset":7,"bitmap":"","topic":"topic of now"}'
+    assert encode(Committed(7, ""), TOPIC) == b'{"v":2,"offset":7,"bitmap":"","topic":"topic of now"}'
     assert decode(encode(RECORD, TOPIC)) == ProgressRecord(RECORD, TOPIC)
     assert decode(encode(RECORD, TOPIC, 1_780_000_000.5)) == ProgressRecord(RECORD, TOPIC, 1_780_000_000)
     for later in (b'"later":[]', b'"second_source_at":"soon"'):
-        value = b'{"v":1,"offset":7,"bitmap":"","topic":"",%s}' % later
+        value = b'{"v":2,"offset":7,"bitmap":"","topic":"",%s}' % later
         assert decode(value) == ProgressRecord(Committed(7, ""), "")
 
 
@@ -45,13 +45,14 @@ UNREADABLE = [
     b"\xff",
     b"7",
     b"{}",
-    b'{"v":2,"offset":7,"bitmap":"","topic":""}',
-    b'{"v":1,"offset":-1,"bitmap":"","topic":""}',
-    b'{"v":1,"offset":"7","bitmap":"","topic":""}',
-    b'{"v":1,"offset":7,"bitmap":"?","topic":""}',
-    b'{"v":1,"offset":7,"topic":""}',
-    b'{"v":1,"offset":7,"bitmap":""}',
-    b'{"v":1,"offset":7,"bitmap":"","topic":7}',
+    b'{"v":1,"offset":7,"bitmap":"","topic":""}',  # of builds before the first release
+    b'{"v":3,"offset":7,"bitmap":"","topic":""}',
+    b'{"v":2,"offset":-1,"bitmap":"","topic":""}',
+    b'{"v":2,"offset":"7","bitmap":"","topic":""}',
+    b'{"v":2,"offset":7,"bitmap":"?","topic":""}',
+    b'{"v":2,"offset":7,"topic":""}',
+    b'{"v":2,"offset":7,"bitmap":""}',
+    b'{"v":2,"offset":7,"bitmap":"","topic":7}',
     b"[" * 100_000,
 ]
 
@@ -62,7 +63,7 @@ def test_another_format_is_no_record_and_stops_the_partition(value):
         decode(value)
     known = combine(value, GroupCopy(6, TOPIC), topic=TOPIC, has_states=True)
     assert known.progress == Committed(6, "")
-    assert "Deploy the newer release" in known.problem
+    assert "Deploy that release again. If it was a build before the first release, begin again under a new" in known.problem
 
 
 @pytest.mark.parametrize(
