@@ -80,7 +80,9 @@ def run(*command, cwd=ROOT, capture=False):
 def main():
     """Run it; return the exit code."""
     parser = argparse.ArgumentParser(prog="make rehearsal", description=__doc__.partition("\n")[0])
-    parser.add_argument("--before", default="HEAD~1", metavar="REV", help="the earlier commit (default: HEAD~1)")
+    parser.add_argument(
+        "--before", default="HEAD~1", metavar="REV", help="the earlier commit (default: HEAD~1), with 0002_first.py"
+    )
     options = parser.parse_args()
     return exit_code(lambda: rehearse(options.before))
 

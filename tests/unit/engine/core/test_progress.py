@@ -63,7 +63,7 @@ def test_another_format_is_no_record_and_stops_the_partition(value):
         decode(value)
     known = combine(value, GroupCopy(6, TOPIC), topic=TOPIC, has_states=True)
     assert known.progress == Committed(6, "")
-    assert "Deploy that release again. If it was a build before the first release, begin again under a new" in known.problem
+    assert "If it was a build before the first release, begin again under a new topics.prefix" in known.problem
 
 
 @pytest.mark.parametrize(
