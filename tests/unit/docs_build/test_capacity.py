@@ -42,12 +42,6 @@ def test_a_handoff_costs_the_observations_of_its_life():
     assert quick_calls(WatchSettings()) == pytest.approx(60 + 60)
 
 
-def test_each_process_has_the_same_share_of_the_calls():
-    plan = size_of(SMALL)
-    assert (plan.workers, plan.ingress, plan.processes) == (2, 2, 5)
-    assert plan.worker_calls_per_second == pytest.approx(20 * 2 / 5)
-
-
 def test_the_steps_of_idle_authorizations_grow_first_and_keep_a_ninth_of_the_observations():
     calls = Calls(commands=1.0, open=4.0, idle=20.0, resting=0.0)
     assert calls.slowdowns(25.0) == (1.0, 1.0)
@@ -66,19 +60,6 @@ def test_the_steps_of_idle_authorizations_grow_first_and_keep_a_ninth_of_the_obs
 )
 def test_the_smallest_bound_counts(load, speeds, bound):
     assert size_of(load, speeds).tightest.bound is bound
-
-
-def test_the_planned_calls_in_flight_are_never_the_bound():
-    plan = size_of(replace(SMALL, calls_per_second=5), Speeds(call_seconds=60))
-    limits = {limit.bound: limit.commands_per_day for limit in plan.limits}
-    assert limits[Bound.CONCURRENCY] > limits[Bound.RATE]
-
-
-def test_more_workers_get_a_larger_share_of_a_rate_that_two_could_not_use():
-    load = replace(SMALL, commands_per_day=4_000)
-    plan = size_of(load)
-    assert plan.workers > figures.LEAST_REPLICAS
-    assert plan.fits
 
 
 def test_a_load_above_the_granted_rate_does_not_fit_and_the_needed_rate_is_named():

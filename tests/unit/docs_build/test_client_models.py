@@ -43,27 +43,6 @@ def test_components_that_are_two_types_have_the_names_of_their_owners():
     assert 'TwoWord = Literal["b"]' in text
 
 
-def test_a_field_with_the_name_of_a_keyword_keeps_it():
-    _, names = module({})
-    assert names["Opened"].__required_keys__ == {"from"}
-
-
-def test_every_shape_of_a_schema_has_its_type():
-    shapes = {
-        "text": ({"type": "string"}, "str"),
-        "maybe": ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "int | None"),
-        "old": ({"type": ["number", "null"]}, "float | None"),
-        "several": ({"type": "array", "items": {"type": "boolean"}}, "list[bool]"),
-        "pairs": ({"type": "object", "additionalProperties": {"type": "string"}}, "dict[str, str]"),
-        "open": ({"type": "object"}, "dict[str, object]"),
-        "anything": ({}, "object"),
-        "fixed": ({"const": "x"}, 'Literal["x"]'),
-    }
-    text, _ = module({"All": {"type": "object", "properties": {name: shape for name, (shape, _) in shapes.items()}}})
-    for name, (_, expected) in shapes.items():
-        assert f"    {name}: NotRequired[{expected}]" in text
-
-
 def test_two_documents_that_differ_in_a_name_are_an_error():
     with pytest.raises(ValueError, match="differ in Opened"):
         module({"Opened": {"type": "object", "properties": {"at": {"type": "string"}}}})

@@ -27,11 +27,3 @@ def test_a_drill_shows_an_alert_that_the_chart_has_and_its_page(drill):
     assert drill.alert.page in anchors(RUNBOOK)
     metrics = (ROOT / "docs/metrics.md").read_text()
     assert f"`{drill.alert.metric}`" in metrics
-
-
-@pytest.mark.parametrize("drill", DRILLS.values(), ids=lambda one: one.name)
-def test_a_drill_says_what_it_breaks_and_what_must_hold(drill):
-    assert drill.name == DRILLS[drill.name].name
-    assert drill.breaks
-    assert drill.must_hold
-    assert drill.seconds > 0

@@ -67,25 +67,6 @@ def test_the_packages_are_the_installed_ones_of_both_sources(root):
     assert "| deb | libc6 | 2.36-9 | GPL-2, LGPL-2.1+ |" in contents.licences(listed)
 
 
-def test_a_copyright_file_behind_a_link_is_read_inside_the_image(root):
-    write(root, "usr/share/doc/dash/copyright").unlink()
-    (root / "usr/share/doc/dash").rmdir()
-    (root / "usr/share/doc/dash").symlink_to("libc6")
-    assert contents.packages(root)[0].licence == "GPL-2, LGPL-2.1+"
-    absolute = root / "usr/share/doc/libc6/copyright"
-    absolute.unlink()
-    write(root, "usr/share/doc/common/copyright", "License: MIT\n")
-    absolute.symlink_to("/usr/share/doc/common/copyright")
-    assert contents.packages(root)[0].licence == "MIT"
-
-
-def test_hard_links_count_once(tmp_path):
-    write(tmp_path, "one", "x" * 1000)
-    before = contents.size_in_bytes(tmp_path)
-    (tmp_path / "two").hardlink_to(tmp_path / "one")
-    assert contents.size_in_bytes(tmp_path) == before
-
-
 def test_trimming_keeps_licences_and_removes_what_no_program_reads(root):
     for name in ("usr/share/doc/dash/changelog.gz", "usr/share/man/man1/x", "var/lib/apt/lists/x", "tmp/x"):
         write(root, name)

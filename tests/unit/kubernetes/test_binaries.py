@@ -2,14 +2,8 @@ import re
 
 import yaml
 
-from local.kubernetes import binaries
 from local.kubernetes.binaries import KUBERNETES, MODULES
 from tests.chart.conftest import CHART
-
-
-def test_the_built_version_is_the_pinned_one():
-    assert f"k8s.io/kubernetes v{KUBERNETES}" in (MODULES / "go.mod").read_text()
-    assert f"gitVersion=v{KUBERNETES}" in binaries.linker_flags()
 
 
 def test_every_library_of_kubernetes_has_the_version_of_kubernetes():

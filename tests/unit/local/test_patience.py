@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from local.kafka.broker import Node
 from local.processes import patience
 from local.processes.patience import Patience, slowness, within
 
@@ -54,16 +53,6 @@ def test_a_wait_ends_after_its_bound_times_the_highest_load(machine):
     assert wait.is_over
 
 
-def test_the_pause_between_two_checks_is_a_twentieth_of_the_wait_and_bounded(machine):
-    _, passes = machine
-    wait = Patience(10.0)
-    assert wait.pause == 0.02
-    passes(2.0)
-    assert wait.pause == pytest.approx(0.1)
-    passes(100.0)
-    assert wait.pause == 0.2
-
-
 async def test_a_block_ends_after_its_bound_times_the_highest_load(monkeypatch):
     monkeypatch.setattr(patience, "slowness", lambda: 20.0)
     async with within(0.02):
@@ -87,19 +76,3 @@ def test_a_bound_is_not_over_on_a_machine_that_runs_a_tenth_of_the_time():
             process.send_signal(signal.SIGCONT)
             time.sleep(0.005)
         assert float(process.stdout.read()) > 5
-
-
-def test_the_time_outs_of_a_kafka_node_grow_with_the_load(machine, tmp_path):
-    load, _ = machine
-
-    def time_outs():
-        node = Node(1, tmp_path, 1, 2)
-        node.write([node], [], {})
-        lines = dict(line.split("=", 1) for line in (tmp_path / "server.properties").read_text().splitlines())
-        return int(lines["broker.session.timeout.ms"]), int(lines["initial.broker.registration.timeout.ms"])
-
-    assert time_outs() == (9_000, 600_000)
-    load(20.0)
-    assert time_outs() == (90_000, 6_000_000)
-    load(10_000.0)
-    assert max(time_outs()) < 2**31, "Kafka reads them as 32 bits"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.processes.logs import failure, worst_line
+from local.processes.logs import worst_line
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,3 @@ from local.processes.logs import failure, worst_line
 )
 def test_the_worst_line(lines, worst):
     assert worst_line(lines) == worst
-
-
-def test_the_worst_line_of_all_logs_comes_first(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    output, log = tmp_path / "output.log", tmp_path / "kafka.log"
-    output.write_text("started\n")
-    log.write_text("INFO fine\nERROR no disk\n" + "INFO later\n" * 2_000)
-    said = str(failure("kafka-1", "it ended with exit code 1", [output, log])).splitlines()
-    assert said[:2] == ["kafka-1 failed: ERROR no disk", "kafka-1: it ended with exit code 1."]
-    assert str(failure("kafka-1", "it ended", [])).startswith("kafka-1 failed: it ended.")

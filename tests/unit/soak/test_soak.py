@@ -1,28 +1,18 @@
 import asyncio
 import random
-import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.soak.growth import HOUR, Series, Trend, grows_per_command, growth_of, slope_of
+from local.soak.growth import HOUR, Series, Trend, growth_of
 from local.soak.page import growth_problems, growth_sentence, growths_of, problems_of, render
 from local.soak.records import Fault, Sample, Session, SessionLog, read_sessions
 from local.soak.run import _Soak
 
 MIB = 1 << 20
 PROCESSES = ("worker-1", "ingress-0", "projector")
-
-
-def line(name, unit, begin, per_step, steps=30):
-    return Series(name, unit, tuple((60.0 * n, begin + per_step * n) for n in range(steps)))
-
-
-def test_the_slope_is_that_of_the_line():
-    assert slope_of([(0, 5), (10, 25), (20, 45)]) == 2
-    assert slope_of([(3, 1)]) == 0
 
 
 def noisy(name, unit, per_hour, noise, *, minutes=90):
@@ -84,11 +74,6 @@ def _trends(bytes_each, *, authorizations=0, commands=0):
     return {part.name.removeprefix("memory "): growth.trend for part, growth in found}
 
 
-def test_handles_that_grow_fail():
-    assert growth_of(noisy("handles worker-1", "handles", 12, 1)).trend is Trend.GROWS
-    assert growth_of(noisy("handles worker-1", "handles", 0, 0.5)).trend is Trend.STEADY
-
-
 @given(st.floats(-80, 80), st.floats(0, 200), st.integers(60, 300))
 def test_without_noise_the_rate_is_exact_and_never_unclear(per_hour, begin, minutes):
     points = tuple((30.0 * n, (begin + per_hour * n / 120) * MIB) for n in range(2 * minutes + 1))
@@ -96,15 +81,6 @@ def test_without_noise_the_rate_is_exact_and_never_unclear(per_hour, begin, minu
     assert found.per_hour / MIB == pytest.approx(per_hour, abs=1e-3)
     if abs(per_hour - 1) > 0.01:
         assert found.trend is (Trend.GROWS if per_hour > 1 else Trend.STEADY)
-
-
-def test_a_topic_may_grow_with_the_commands_but_not_for_each_command():
-    commands = line("commands", "commands", 0, 10)
-    assert grows_per_command(line("topic events", "bytes", 0, 5_000), commands) is None
-    bent = Series("topic events", "bytes", tuple((60.0 * n, 500_000.0 * n + 90_000.0 * n * n) for n in range(30)))
-    assert grows_per_command(bent, commands).startswith("topic events took")
-    few = Series("table commands", "bytes", ((0, 0), *((60.0 * n, 8_192.0 * (n // 10) ** 2) for n in range(1, 30))))
-    assert grows_per_command(few, commands) is None, "a table grows by whole pages"
 
 
 def session(per_step=0, broken=(), steps=91):
@@ -133,19 +109,6 @@ def test_the_page_says_that_nothing_grows_only_if_it_knows_that():
     assert growth_sentence([shaky]) == "Whether these grow after the warm-up is unclear: memory worker-1."
     assert "Nothing grows" not in render([shaky, session()], 3)
     assert "Nothing grows" not in render([session(per_step=2 * MIB)], 3)
-
-
-def test_the_page_says_how_long_it_ran_and_loads_nothing():
-    page = render([session(), session(broken=["<b>"])], 12)
-    assert "Ran 3.0 h of 12.0 h, in 2 session(s)" in page
-    assert "&lt;b&gt;" in page
-    assert "table &lt;x&gt;" in page
-    assert re.findall(r"https?://|src=|href=|url\(", page) == []
-    for title in ("Faults", "Command to end", "Growth", "Collate away, 60 s to 90 s", "hour 1"):
-        assert title in page
-    interrupted = session()
-    interrupted.broken = None
-    assert "not judged: session 1" in render([interrupted], 12)
 
 
 def test_a_directory_keeps_its_sessions_and_a_line_that_was_cut_off_is_left_out(tmp_path):
