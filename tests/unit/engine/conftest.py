@@ -9,9 +9,11 @@ from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.limits import InvocationLimits
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import Done, PartitionLost, Record
+from consumers.engine.kafka import clients
 from consumers.engine.state_store import StateStore
 from runtime.clocks import Clocks
 from runtime.metrics import EngineMetrics
+from tests.unit.engine.partitions import Membership, RunningPartition
 
 LIMITS = InvocationLimits(
     timeout_seconds=10.0, state_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
@@ -157,3 +159,31 @@ async def harness():
     yield harness
     harness.dispatcher.close()
     await harness.dispatcher.closed()
+
+
+@pytest.fixture
+def membership():
+    return Membership()
+
+
+@pytest.fixture
+async def make_running(harness, membership):
+    """Make running partitions with these settings."""
+    made = []
+
+    def make(**settings):
+        made.append(RunningPartition(harness.handler, membership, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@pytest.fixture
+def no_producer(monkeypatch):
+    async def discard(producer):
+        pass
+
+    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: None)
+    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)

@@ -6,18 +6,12 @@ import time
 import pytest
 
 from consumers.engine.interface import Done, RetryAt
-from tests.unit.engine.test_dispatcher import WaitReason
-from tests.unit.engine.test_session import RunningPartition
+from schemas.events.wait_reasons import WaitReason
+from tests.unit.engine.partitions import suspended
 
 WAIT = 0.2
 # A slow machine may take thirty times as long. A jump of the clock would take far longer, or no time.
 LONGEST = 30 * WAIT
-
-
-def suspended(monkeypatch, seconds):
-    """Let the machine be suspended for some seconds: only the steady clock counts them."""
-    real = time.clock_gettime
-    monkeypatch.setattr(time, "clock_gettime", lambda clock: real(clock) + seconds * (clock == time.CLOCK_BOOTTIME))
 
 
 @pytest.fixture
@@ -33,11 +27,8 @@ def wall(monkeypatch):
 
 
 @pytest.fixture
-async def running(wall, harness):
-    running = RunningPartition(harness.handler)
-    yield running
-    running.committing.cancel()
-    await running.session.close()
+async def running(wall, make_running):
+    return make_running()
 
 
 @pytest.mark.parametrize("seconds", [200.0, -3600.0])

@@ -6,16 +6,12 @@ A session ends when another process may own the partition. Each test fails if on
 import asyncio
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from consumers.engine.engine import _RebalanceListener
 from consumers.engine.interface import Done, PartitionLost
 from consumers.engine.kafka.membership import Generation
-from tests.unit.engine import test_session
-from tests.unit.engine.test_session import RunningPartition
-
-SOURCE = TopicPartition("commands", 0)
+from tests.unit.engine.partitions import SOURCE
 
 
 class Membership:
@@ -50,19 +46,13 @@ class Membership:
 
 @pytest.fixture
 def membership(monkeypatch):
-    membership = Membership()
-    monkeypatch.setattr(test_session, "Membership", lambda: membership)
     monkeypatch.setattr("consumers.engine.session._OWNERSHIP_RETRY_SECONDS", 0.0)
-    return membership
+    return Membership()
 
 
 @pytest.fixture
-async def running(harness, membership):
-    running = RunningPartition(harness.handler)
-    yield running
-    running.committing.cancel()
-    if running.partition.session is not None:
-        await running.partition.session.close()
+async def running(make_running):
+    return make_running()
 
 
 @pytest.fixture
@@ -184,11 +174,7 @@ async def test_an_invalid_session_cancels_its_invocations_and_starts_none(runnin
     assert harness.handler.seen == [0, 1]
 
 
-async def test_a_session_is_discarded_after_its_last_invocation(running, harness, monkeypatch):
-    async def stop(producer):
-        pass
-
-    monkeypatch.setattr("consumers.engine.partition.bounded_stop", stop)
+async def test_a_session_is_discarded_after_its_last_invocation(running, harness, no_producer):
     ended = []
 
     async def record(invocation, record):

@@ -1,6 +1,7 @@
 import asyncio
 
 from consumers.engine.loop_lag import LoopLag
+from tests.unit.engine.partitions import until
 
 
 def test_one_late_timer_is_no_lag_and_a_lag_ends_after_half_a_second():
@@ -36,7 +37,5 @@ async def test_a_busy_loop_is_late():
             asyncio.get_running_loop().call_soon(keep_busy, left - 1)
 
     keep_busy(10)
-    async with asyncio.timeout(10):
-        while not loop_lag.is_late:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: loop_lag.is_late)
     watching.cancel()

@@ -6,7 +6,7 @@ import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from consumers.engine.kafka.membership import GroupMembership
-from tests.unit.engine.test_clock_jumps import suspended
+from tests.unit.engine.partitions import suspended
 
 
 @dataclass

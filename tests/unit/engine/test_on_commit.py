@@ -8,10 +8,8 @@ from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.partition_lifecycle import PartitionEvent
 from consumers.engine.core.progress import encode
 from consumers.engine.interface import Done, Failure, Output
-from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
-from tests.unit.engine.sessions import begin_session
-from tests.unit.engine.test_session import RunningPartition
+from tests.unit.engine.partitions import begin_session, started, until
 
 EVENT = (Output("events", b"0", b"v"),)
 
@@ -22,7 +20,7 @@ def said():
 
 
 @pytest.fixture
-async def running(harness, said):
+async def running(harness, said, make_running, no_producer):
     """A partition whose handler writes a checkpoint, then ends the record as a dead letter."""
 
     async def record(invocation, record):
@@ -31,18 +29,12 @@ async def running(harness, said):
         return Done(EVENT, b"ended", None, failure, on_commit=(lambda: said.append("ended"),))
 
     harness.handler.record = record
-    running = RunningPartition(harness.handler)
-    yield running
-    running.committing.cancel()
-    if running.partition.session is not None:
-        await running.partition.session.close()
+    return make_running()
 
 
 async def transactions(running, count):
     """Wait until so many transactions have begun."""
-    async with asyncio.timeout(5):
-        while len(running.transactions.carried) < count:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.001)
+    await until(lambda: len(running.transactions.carried) >= count)
 
 
 async def lose_a_transaction(running, *, after):
@@ -56,13 +48,8 @@ async def lose_a_transaction(running, *, after):
     assert isinstance(running.committing.exception(), TimeoutError)
 
 
-async def start_again(running, states, progress, monkeypatch):
+async def start_again(running, states, progress):
     """Discard the session, and start again with what Kafka has."""
-
-    async def discard(producer):
-        pass
-
-    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
     await running.fail()
     running.partition._apply(PartitionEvent.DISCARDED)
     running.transactions.is_expired = False
@@ -70,7 +57,7 @@ async def start_again(running, states, progress, monkeypatch):
     for key, state in states.items():
         store.put(key, state, None)
     store.progress = encode(progress, "topic id")
-    begin_session(running.partition, StartedPartition(running.transactions, progress, store, {}, "topic id"))
+    begin_session(running.partition, started(running.transactions, progress, store))
     running.committing = asyncio.create_task(running.partition._commit_while_valid())
 
 
@@ -85,9 +72,9 @@ async def test_nothing_is_said_before_the_commit(running, said):
     assert said == ["begun", "ended"]
 
 
-async def test_a_lost_transaction_says_nothing_and_its_repeat_says_it_once(running, said, monkeypatch):
+async def test_a_lost_transaction_says_nothing_and_its_repeat_says_it_once(running, said):
     await lose_a_transaction(running, after=1)
-    await start_again(running, {b"0": b"begun"}, Committed(0, ""), monkeypatch)
+    await start_again(running, {b"0": b"begun"}, Committed(0, ""))
     assert said == ["begun"]
     running.offset = 0
     running.feed(1)
@@ -97,25 +84,25 @@ async def test_a_lost_transaction_says_nothing_and_its_repeat_says_it_once(runni
     assert running.metric("records_dead_lettered_total", partition="0") == 1
 
 
-async def test_a_commit_whose_answer_was_lost_is_said_once_by_the_next_start(running, said, monkeypatch):
+async def test_a_commit_whose_answer_was_lost_is_said_once_by_the_next_start(running, said):
     await lose_a_transaction(running, after=1)
-    await start_again(running, {b"0": b"ended"}, Committed(1, ""), monkeypatch)
+    await start_again(running, {b"0": b"ended"}, Committed(1, ""))
     assert said == ["begun", "ended"]
     assert running.metric("records_total", partition="0") == 1
-    await start_again(running, {b"0": b"ended"}, Committed(1, ""), monkeypatch)
+    await start_again(running, {b"0": b"ended"}, Committed(1, ""))
     assert said == ["begun", "ended"]
 
 
-async def test_a_checkpoint_whose_answer_was_lost_is_said_by_the_next_start(running, said, monkeypatch):
+async def test_a_checkpoint_whose_answer_was_lost_is_said_by_the_next_start(running, said):
     await lose_a_transaction(running, after=0)
-    await start_again(running, {b"0": b"begun"}, Committed(0, ""), monkeypatch)
+    await start_again(running, {b"0": b"begun"}, Committed(0, ""))
     assert said == ["begun"]
 
 
 @pytest.mark.parametrize(("state", "progress"), [(b"of another owner", 1), (b"ended", 2), (b"begun", 0)])
-async def test_the_commit_of_another_owner_is_not_said(running, said, monkeypatch, state, progress):
+async def test_the_commit_of_another_owner_is_not_said(running, said, state, progress):
     await lose_a_transaction(running, after=1)
-    await start_again(running, {b"0": state}, Committed(progress, ""), monkeypatch)
+    await start_again(running, {b"0": state}, Committed(progress, ""))
     assert said == ["begun"]
 
 

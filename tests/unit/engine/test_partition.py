@@ -5,33 +5,24 @@ import time
 from dataclasses import replace
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 from prometheus_client import CollectorRegistry
 
 from consumers.engine.core.commit_queue import PendingCommit
-from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
-from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.core.progress import encode
 from consumers.engine.engine import Engine
 from consumers.engine.interface import Done, Failure, Output, Record, RetryAt
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.membership import Generation
-from consumers.engine.loop_lag import LoopLag
-from consumers.engine.partition import Partition
-from consumers.engine.session import EngineContext
-from consumers.engine.settings import EngineSettings
-from consumers.engine.startup import NotAMember, StartedPartition
+from consumers.engine.startup import NotAMember
 from consumers.engine.state_store import StateStore
 from consumers.engine.status import set_gauges
 from runtime.clocks import steady
 from runtime.metrics import EngineMetrics
 from schemas.events.wait_reasons import WaitReason
-from tests.unit.engine.sessions import begin_session
-from tests.unit.engine.test_clock_jumps import suspended
-from tests.unit.engine.test_session import Consumer, Membership
+from tests.unit.engine.partitions import begin_session, fetched, partition_of, started, suspended, until
 
 pytestmark = pytest.mark.virtual_time
 
@@ -39,16 +30,7 @@ pytestmark = pytest.mark.virtual_time
 @pytest.fixture
 async def assigned(harness):
     """A partition that is assigned and has not started."""
-    settings = EngineSettings("commands", "state", 1, "group", dict, concurrency=1, batch_bytes=10)
-    context = EngineContext(
-        settings,
-        harness.handler,
-        ConcurrencyLimiter(1),
-        EngineMetrics(CollectorRegistry()),
-        LoopLag(),
-    )
-    source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
-    partition = Partition(source, state, Consumer(), Membership(), context)
+    partition = partition_of(harness.handler, concurrency=1, batch_bytes=10)
     partition.assigned(Generation(1, "member"))
     yield partition
     if partition.session is not None:
@@ -58,7 +40,7 @@ async def assigned(harness):
 @pytest.fixture
 def partition(assigned):
     """A running partition."""
-    begin_session(assigned, StartedPartition(None, Committed(0, ""), StateStore(), {}, "topic id"))
+    begin_session(assigned, started())
     return assigned
 
 
@@ -82,14 +64,12 @@ async def test_a_waiting_key_queue_keeps_its_timer_after_the_commit_queue_was_fu
     harness.handler.record = record
     session._transactions = Transactions()
     for offset, key in enumerate((b"waits", b"fills the queue")):
-        session.feed([ConsumerRecord("commands", 0, offset, 0, 0, key, b"", None, 1, 1, ())])
+        session.feed([fetched(offset, key)])
         await harness.rest()
     assert not session.accepts_invocations
     assert await session.commit()
     assert harness.handler.seen == [0, 1]
-    async with asyncio.timeout(10):
-        while harness.handler.seen != [0, 1, 0]:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: harness.handler.seen == [0, 1, 0])
 
 
 async def test_a_key_queue_that_is_due_without_a_free_slot_does_not_spin(session, harness, monkeypatch):
@@ -160,9 +140,7 @@ async def test_the_result_of_a_timer_lingers_to_share_a_transaction(session, com
     await harness.rest()
     assert committing.carried == [[1, 2]]
     session.enqueue(timer_result(3))
-    async with asyncio.timeout(10):
-        while len(committing.carried) < 2:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: len(committing.carried) >= 2)
 
 
 async def test_in_a_late_process_results_wait_for_each_other(partition, session, committing):
@@ -171,9 +149,7 @@ async def test_in_a_late_process_results_wait_for_each_other(partition, session,
     for size in (1, 2, 3):
         session.enqueue(checkpoint(size))
         await asyncio.sleep(0.01)
-    async with asyncio.timeout(10):
-        while len(committing.carried) < 2:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: len(committing.carried) >= 2)
     assert committing.carried == [[1], [2, 3]]
 
 
@@ -204,16 +180,15 @@ async def test_the_gauge_of_waiting_key_queues_goes_down_again(partition, harnes
 
 
 async def test_records_that_arrive_after_the_session_is_invalid_reach_no_key_queue(partition, session, harness):
-    fetched = ConsumerRecord("commands", 0, 0, 0, 0, b"k", b"", None, 1, 1, ())
     partition.restart("a test says so")
-    partition.feed([fetched])
+    partition.feed([fetched(0)])
     await harness.rest()
     assert (len(session.dispatcher.key_queues), session.buffer.position, harness.handler.seen) == (0, 0, [])
 
 
 async def test_during_a_rebalance_no_invocation_starts_and_no_record_is_accepted(partition, session, harness):
     partition.revoked()
-    partition.feed([ConsumerRecord("commands", 0, 0, 0, 0, b"k", b"", None, 1, 1, ())])
+    partition.feed([fetched(0)])
     session.key_queues_changed()
     await harness.rest()
     assert (session.buffer.position, harness.handler.seen) == (0, [])
@@ -225,7 +200,7 @@ async def dead_letter(session, harness, number, source="a"):
 
     harness.handler.record = record
     for offset in range(number):
-        session.feed([ConsumerRecord("commands", 0, offset, 0, 0, b"%d" % offset, b"", None, 1, 1, ())])
+        session.feed([fetched(offset, b"%d" % offset)])
     await harness.rest(80)
 
 
@@ -257,7 +232,7 @@ async def test_dead_letters_of_one_source_do_not_stop_a_partition_that_another_u
 
 async def test_after_an_assignment_one_source_alone_does_not_stop_a_partition_that_two_used(assigned, harness):
     before = Transactions()
-    session = begin_session(assigned, StartedPartition(before, Committed(0, ""), StateStore(), {}, "topic id"))
+    session = begin_session(assigned, started(before))
     for source in ("b", "a"):
         assigned._failure_ratio.count(FinishedRecord(b"other", source), time.time())
     await dead_letter(session, harness, 1)
@@ -266,7 +241,7 @@ async def test_after_an_assignment_one_source_alone_does_not_stop_a_partition_th
     states.progress = encode(session.committed, "topic id", before.second_source_at)
     assigned._failure_ratio = FailureRatioLimit(0.5, 50)
     assigned._context = replace(assigned._context, failure_ratio=assigned._failure_ratio)
-    session = begin_session(assigned, StartedPartition(Transactions(), Committed(0, ""), states, {}, "topic id"))
+    session = begin_session(assigned, started(Transactions(), states=states))
     await dead_letter(session, harness, 60)
     assert await session.commit()
     assert not assigned.is_stopped
@@ -274,14 +249,12 @@ async def test_after_an_assignment_one_source_alone_does_not_stop_a_partition_th
 
 async def test_a_dead_letter_counts_once_after_failed_transactions(partition, harness):
     for _ in range(3):
-        session = begin_session(
-            partition, StartedPartition(FailingTransactions(), Committed(0, ""), StateStore(), {}, "topic id")
-        )
+        session = begin_session(partition, started(FailingTransactions()))
         await dead_letter(session, harness, 13)
         with pytest.raises(KafkaError):
             await session.commit()
         await session.close()
-    session = begin_session(partition, StartedPartition(Transactions(), Committed(0, ""), StateStore(), {}, "topic id"))
+    session = begin_session(partition, started(Transactions()))
     await dead_letter(session, harness, 13)
     assert await session.commit()
     assert not partition.is_stopped
@@ -326,18 +299,13 @@ async def test_a_stop_ends_a_start_immediately(assigned, monkeypatch, within):
 
 
 @pytest.mark.parametrize("failure", [ProducerFenced(), NotAMember(), KafkaConnectionError()])
-async def test_a_stop_ends_the_pause_after_a_failed_start_immediately(assigned, monkeypatch, failure):
+async def test_a_stop_ends_the_pause_after_a_failed_start_immediately(assigned, monkeypatch, no_producer, failure):
     async def start(context, producer, *, accept_lost_offset):
         raise failure
-
-    async def discard(producer):
-        pass
 
     monkeypatch.setattr("consumers.engine.partition.start_partition", start)
     monkeypatch.setattr("consumers.engine.partition._FIRST_RETRY_SECONDS", 100.0)
     monkeypatch.setattr("consumers.engine.partition._LAST_RETRY_SECONDS", 100.0)
-    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: number)
-    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
     partition = assigned
     monkeypatch.setattr(partition, "_settings", replace(partition._settings, heartbeat_seconds=100.0))
     running = asyncio.create_task(partition.run())

@@ -3,23 +3,12 @@
 import asyncio
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
-from prometheus_client import CollectorRegistry
 
-from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.partition_lifecycle import PartitionStatus
-from consumers.engine.kafka import clients
 from consumers.engine.kafka.membership import Generation
-from consumers.engine.loop_lag import LoopLag
-from consumers.engine.partition import Partition
-from consumers.engine.session import EngineContext
-from consumers.engine.settings import EngineSettings
-from consumers.engine.startup import StartedPartition
-from consumers.engine.state_store import StateStore
-from runtime.metrics import EngineMetrics
-from tests.unit.engine.test_session import Consumer, Membership
+from tests.unit.engine.partitions import partition_of, started, until
 
 pytestmark = pytest.mark.virtual_time
 
@@ -45,11 +34,7 @@ class Life:
     """One partition with its task; a test controls every start."""
 
     def __init__(self, harness):
-        settings = EngineSettings("commands", "state", 1, "group", dict, heartbeat_seconds=0.01)
-        metrics = EngineMetrics(CollectorRegistry())
-        context = EngineContext(settings, harness.handler, ConcurrencyLimiter(1), metrics, LoopLag())
-        source, state = TopicPartition("commands", 0), TopicPartition("state", 0)
-        self.partition = Partition(source, state, Consumer(), Membership(), context)
+        self.partition = partition_of(harness.handler, heartbeat_seconds=0.01)
         self.transactions = Transactions()
         self.starts = 0
         self.may_start = asyncio.Event()
@@ -60,7 +45,7 @@ class Life:
     async def start(self, context, producer, *, accept_lost_offset):
         self.starts += 1
         await self.may_start.wait()
-        return StartedPartition(self.transactions, Committed(7, ""), StateStore(), {}, "topic id")
+        return started(self.transactions, Committed(7, ""))
 
     def assign(self, *, missed=0):
         self.generation += 1 + missed
@@ -71,12 +56,7 @@ class Life:
 
 
 @pytest.fixture
-async def life(harness, monkeypatch):
-    async def discard(producer):
-        pass
-
-    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: None)
-    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
+async def life(harness, monkeypatch, no_producer):
     life = Life(harness)
     monkeypatch.setattr("consumers.engine.partition.start_partition", life.start)
     yield life
@@ -156,9 +136,7 @@ async def test_a_partition_starts_again_if_its_marker_fails(running):
     running.transactions.failure = KafkaError("the test fails this marker")
     running.partition.revoked()
     running.assign()
-    async with asyncio.timeout(5):
-        while running.starts < 2:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: running.starts >= 2)
     assert session.is_invalid
 
 

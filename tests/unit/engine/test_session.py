@@ -5,142 +5,15 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry
 
 from consumers.engine import lag
 from consumers.engine.core.offset_tracker import Committed
-from consumers.engine.core.partition_lifecycle import PartitionEvent
-from consumers.engine.core.progress import encode
-from consumers.engine.engine import Engine, _RebalanceListener
+from consumers.engine.engine import _RebalanceListener
 from consumers.engine.interface import Done, Output
-from consumers.engine.kafka import clients
-from consumers.engine.kafka.membership import Generation
 from consumers.engine.partition import Partition
-from consumers.engine.settings import EngineSettings
-from consumers.engine.startup import StartedPartition
-from consumers.engine.state_store import StateStore
-from consumers.engine.status import key_queues_report, set_gauges
-from runtime.metrics import EngineMetrics
-from tests.unit.engine.sessions import begin_session
-
-SOURCE = TopicPartition("commands", 0)
-
-
-class Consumer:
-    """Knows whether it is paused, and the end of the log."""
-
-    def __init__(self):
-        self.paused = False
-        self.sought = []
-        self.end = self.next = 0
-        self.polled_at = time.time() * 1_000
-
-    def pause(self, *sources):
-        self.paused = True
-
-    def resume(self, *sources):
-        self.paused = False
-
-    def seek(self, source, offset):
-        self.sought.append(offset)
-
-    def highwater(self, source):
-        return self.end
-
-    def last_poll_timestamp(self, source):
-        return self.polled_at
-
-    async def position(self, source):
-        return self.next
-
-    def partitions_for_topic(self, topic):
-        return {0}
-
-
-class Membership:
-    is_trusted = True
-
-    def assigned(self):
-        return Generation(1, "member")
-
-
-class Transactions:
-    """Notes the offsets in each transaction; a test may delay one."""
-
-    def __init__(self):
-        self.carried = []
-        self.progress = b""
-        self.may_end = asyncio.Event()
-        self.may_end.set()
-        self.is_expired = False
-
-    async def commit(self, batch, progress, second_source_at):
-        self.progress = encode(progress, "topic id")
-        self.carried.append([pending.offset for pending in batch])
-        await self.may_end.wait()
-        if self.is_expired:
-            raise TimeoutError
-        return 0.5
-
-    def expire(self):
-        self.is_expired = True
-        self.may_end.set()
-
-
-class RunningPartition:
-    """One running partition of an engine, and its metrics."""
-
-    def __init__(self, handler, **settings):
-        self.registry = CollectorRegistry()
-        self.consumer, self.transactions, self.handler = Consumer(), Transactions(), handler
-        self.engine = Engine(
-            EngineSettings("commands", "state", 1, "group", dict, **settings),
-            handler,
-            EngineMetrics(self.registry),
-        )
-        self.partition = self.engine.add(SOURCE, self.consumer, Membership())
-        self.partition.assigned(Generation(1, "member"))
-        self.session = begin_session(self.partition, self.started())
-        self.offset = 0
-        self.committing = asyncio.create_task(self.partition._commit_while_valid())
-
-    def started(self):
-        return StartedPartition(self.transactions, Committed(0, ""), StateStore(), {}, "topic id")
-
-    def feed(self, count, *, timestamp=0.0, size=0):
-        records = [
-            ConsumerRecord("commands", 0, offset, int(timestamp * 1000), 0, b"%d" % offset, bytes(size), None, 1, 1, ())
-            for offset in range(self.offset, self.offset + count)
-        ]
-        self.offset += count
-        self.consumer.end = max(self.consumer.end, self.offset)
-        self.partition.feed(records)
-
-    async def fail(self):
-        """Discard the session as after a failure."""
-        self.partition._apply(PartitionEvent.FAILED)
-        await self.partition._discard(None)
-
-    def metric(self, name, **labels):
-        set_gauges(self.engine, self.engine._metrics)
-        return self.registry.get_sample_value(f"collate_gateway_{name}", labels)
-
-
-@pytest.fixture
-async def running(harness):
-    made = []
-
-    def make(**settings):
-        made.append(RunningPartition(harness.handler, **settings))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.committing.cancel()
-        if one.partition.session is not None:
-            await one.partition.session.close()
+from consumers.engine.status import key_queues_report
+from tests.unit.engine.partitions import SOURCE, Membership, started, until
 
 
 @pytest.fixture
@@ -157,26 +30,20 @@ def gate(harness):
 
 
 @pytest.mark.parametrize("limits", [{"read_ahead_records": 10}, {"read_ahead_bytes": 1_000}], ids=["records", "bytes"])
-async def test_reading_pauses_at_the_limit_and_resumes_at_half_of_it(running, harness, gate, limits):
-    running = running(concurrency=20, **limits)
+async def test_reading_pauses_at_the_limit_and_resumes_at_half_of_it(make_running, harness, gate, limits):
+    running = make_running(concurrency=20, **limits)
     running.feed(9, size=100)
     assert not running.consumer.paused
     running.feed(1, size=100)
-    assert (running.consumer.paused, running.session.is_paused, running.metric("paused", partition="0")) == (
-        True,
-        True,
-        1,
-    )
+    assert running.consumer.paused is running.session.is_paused is True
+    assert running.metric("paused", partition="0") == 1
     gate.set()
     await harness.rest(40)
-    assert (running.consumer.paused, running.session.is_paused, running.metric("paused", partition="0")) == (
-        False,
-        False,
-        0,
-    )
+    assert running.consumer.paused is running.session.is_paused is False
+    assert running.metric("paused", partition="0") == 0
 
 
-async def test_reading_does_not_resume_above_half_of_the_limit(running, harness):
+async def test_reading_does_not_resume_above_half_of_the_limit(make_running, harness):
     gates = [asyncio.Event() for _ in range(10)]
 
     async def record(invocation, record):
@@ -184,7 +51,7 @@ async def test_reading_does_not_resume_above_half_of_the_limit(running, harness)
         return Done()
 
     harness.handler.record = record
-    running = running(read_ahead_records=10)
+    running = make_running(read_ahead_records=10)
     running.feed(10)
     for offset, gate in enumerate(gates):
         assert running.consumer.paused is (offset < 5)
@@ -193,15 +60,15 @@ async def test_reading_does_not_resume_above_half_of_the_limit(running, harness)
     assert not running.consumer.paused
 
 
-async def test_one_record_is_committed_immediately(running, harness):
-    running = running()
+async def test_one_record_is_committed_immediately(make_running, harness):
+    running = make_running()
     running.feed(1)
     await harness.rest()
     assert running.transactions.carried == [[0]]
 
 
-async def test_results_that_are_ready_together_share_a_transaction(running, harness, gate):
-    running = running()
+async def test_results_that_are_ready_together_share_a_transaction(make_running, harness, gate):
+    running = make_running()
     running.feed(30)
     await harness.rest()
     assert running.transactions.carried == []
@@ -211,21 +78,19 @@ async def test_results_that_are_ready_together_share_a_transaction(running, harn
     assert len(running.transactions.carried) <= 2
 
 
-async def test_no_transaction_carries_more_than_the_limit(running, harness, gate):
-    running = running(batch_results=8)
+async def test_no_transaction_carries_more_than_the_limit(make_running, harness, gate):
+    running = make_running(batch_results=8)
     running.transactions.may_end.clear()
     running.feed(30)
     gate.set()
     await harness.rest(40)
     running.transactions.may_end.set()
-    async with asyncio.timeout(5):
-        while sum(map(len, running.transactions.carried)) < 30:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: sum(map(len, running.transactions.carried)) >= 30)
     assert max(map(len, running.transactions.carried)) == 8
 
 
-async def test_invocations_continue_during_a_transaction(running, harness):
-    running = running()
+async def test_invocations_continue_during_a_transaction(make_running, harness):
+    running = make_running()
     running.transactions.may_end.clear()
     running.feed(1)
     await harness.rest()
@@ -233,13 +98,11 @@ async def test_invocations_continue_during_a_transaction(running, harness):
     await harness.rest()
     assert (running.transactions.carried, harness.handler.seen) == ([[0]], [0, 1, 2, 3, 4, 5])
     running.transactions.may_end.set()
-    async with asyncio.timeout(5):
-        while len(running.transactions.carried) < 2:  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: len(running.transactions.carried) >= 2)
     assert running.transactions.carried == [[0], [1, 2, 3, 4, 5]]
 
 
-async def test_unfinished_records_are_measured(running, harness):
+async def test_unfinished_records_are_measured(make_running, harness):
     first = asyncio.Event()
 
     async def record(invocation, record):
@@ -248,7 +111,7 @@ async def test_unfinished_records_are_measured(running, harness):
         return Done((Output("events", invocation.key, b"v"),))
 
     harness.handler.record = record
-    running = running()
+    running = make_running()
     running.consumer.end = 10
     running.feed(2, timestamp=time.time() - 500)
     running.feed(3, timestamp=time.time() - 60)
@@ -271,29 +134,20 @@ async def test_unfinished_records_are_measured(running, harness):
     )
 
 
-@pytest.fixture
-def no_producer(monkeypatch):
-    async def discard(producer):
-        pass
-
-    monkeypatch.setattr(clients, "transactional_producer", lambda settings, number, consumer: None)
-    monkeypatch.setattr("consumers.engine.partition.bounded_stop", discard)
-
-
-async def test_starts_and_assignments_are_counted(running, no_producer, monkeypatch):
-    running = running()
-    started = asyncio.Event()
+async def test_starts_and_assignments_are_counted(make_running, no_producer, monkeypatch):
+    running = make_running()
+    begun = asyncio.Event()
 
     async def start(context, producer, *, accept_lost_offset):
-        started.set()
-        return running.started()
+        begun.set()
+        return started(running.transactions)
 
     monkeypatch.setattr("consumers.engine.partition.start_partition", start)
     running.engine.partitions.clear()
     async with asyncio.TaskGroup() as tasks:
         listener = _RebalanceListener(running.engine, running.consumer, Membership(), None, tasks)
         listener.on_partitions_assigned([SOURCE])
-        await started.wait()
+        await begun.wait()
         await asyncio.sleep(0.01)
         (partition,) = running.engine.partitions.values()
         assert isinstance(partition, Partition)
@@ -303,8 +157,8 @@ async def test_starts_and_assignments_are_counted(running, no_producer, monkeypa
     assert running.metric("partitions", state="running") == 0
 
 
-async def test_a_stop_does_not_wait_for_a_transaction_longer_than_its_deadline(running, harness):
-    running = running(drain_seconds=0.05)
+async def test_a_stop_does_not_wait_for_a_transaction_longer_than_its_deadline(make_running, harness):
+    running = make_running(drain_seconds=0.05)
     running.transactions.may_end.clear()
     running.feed(1)
     await harness.rest()
@@ -313,8 +167,8 @@ async def test_a_stop_does_not_wait_for_a_transaction_longer_than_its_deadline(r
     assert isinstance(running.committing.exception(), TimeoutError)
 
 
-async def test_a_partition_of_another_process_has_no_metrics(running):
-    running = running()
+async def test_a_partition_of_another_process_has_no_metrics(make_running):
+    running = make_running()
     running.feed(1)
     assert running.metric("lag", partition="0") is not None
     listener = _RebalanceListener(running.engine, running.consumer, Membership(), None, SimpleNamespace())
@@ -338,7 +192,7 @@ class Coordinator:
 
 
 @pytest.fixture
-def read_offsets(running, monkeypatch):
+def read_offsets(monkeypatch):
     """Read the offsets for the partitions of a running's engine without waiting."""
 
     async def read(running, end, **committed):
@@ -361,8 +215,10 @@ def read_offsets(running, monkeypatch):
     return read
 
 
-async def test_the_lag_of_a_partition_without_a_session_is_measured(running, harness, gate, read_offsets, no_producer):
-    running = running()
+async def test_the_lag_of_a_partition_without_a_session_is_measured(
+    make_running, harness, gate, read_offsets, no_producer
+):
+    running = make_running()
     began = time.time() - 500
     running.feed(2, timestamp=began)
     await harness.rest()
@@ -376,9 +232,9 @@ async def test_the_lag_of_a_partition_without_a_session_is_measured(running, har
 
 
 async def test_without_a_known_timestamp_the_oldest_record_counts_from_its_discovery(
-    running, read_offsets, no_producer
+    make_running, read_offsets, no_producer
 ):
-    running = running()
+    running = make_running()
     await running.fail()
     await read_offsets(running, 70, p0=20)
     assert running.metric("lag", partition="0") == 50
@@ -392,8 +248,8 @@ async def test_without_a_known_timestamp_the_oldest_record_counts_from_its_disco
     assert running.metric("lag", partition="0") == 0, "the last known offset remains"
 
 
-async def test_the_lag_of_a_paused_partition_grows(running, gate, read_offsets, no_producer):
-    running = running(read_ahead_records=10)
+async def test_the_lag_of_a_paused_partition_grows(make_running, gate, read_offsets, no_producer):
+    running = make_running(read_ahead_records=10)
     running.feed(10, timestamp=time.time() - 60)
     assert running.consumer.paused
     await read_offsets(running, 1_000, p0=0)
@@ -401,17 +257,17 @@ async def test_the_lag_of_a_paused_partition_grows(running, gate, read_offsets, 
     assert 60 <= running.metric("oldest_unfinished_seconds", partition="0") < 90
 
 
-async def test_no_offsets_are_read_for_a_partition_that_fetches(running, read_offsets, no_producer):
-    running = running()
+async def test_no_offsets_are_read_for_a_partition_that_fetches(make_running, read_offsets, no_producer):
+    running = make_running()
     running.partition.lag_monitor.session_ended(Committed(0, ""), 5.0)
     assert await read_offsets(running, 70) == []
     assert running.partition.lag_monitor.oldest is None
 
 
 async def test_a_marker_behind_the_last_record_is_no_lag_but_an_unfinished_record_is(
-    running, harness, gate, read_offsets, no_producer
+    make_running, harness, gate, read_offsets, no_producer
 ):
-    running = running()
+    running = make_running()
     running.feed(2, timestamp=time.time())
     running.consumer.end = running.consumer.next = 3  # two records, and the marker of their transaction
     await read_offsets(running, 3)
@@ -426,9 +282,9 @@ async def test_a_marker_behind_the_last_record_is_no_lag_but_an_unfinished_recor
 
 
 async def test_an_invocation_sees_until_when_every_record_of_its_partition_has_been_read(
-    running, gate, read_offsets, no_producer
+    make_running, gate, read_offsets, no_producer
 ):
-    running = running(read_ahead_records=10)
+    running = make_running(read_ahead_records=10)
     read_until, old = running.partition.session.dispatcher.view.read_until, time.time() - 60
     running.feed(2, timestamp=old)
     assert read_until() == pytest.approx(time.time(), abs=30), "the end of the log has been read"
@@ -449,8 +305,8 @@ async def test_an_invocation_sees_until_when_every_record_of_its_partition_has_b
 
 
 @pytest.mark.parametrize("trouble", [KafkaError("away"), TimeoutError(), RuntimeError("closed under aiokafka")])
-async def test_a_failed_read_of_offsets_is_repeated(running, read_offsets, trouble, monkeypatch, no_producer):
-    running = running()
+async def test_a_failed_read_of_offsets_is_repeated(make_running, read_offsets, trouble, monkeypatch, no_producer):
+    running = make_running()
     await running.fail()
     troubles = [trouble]
     fetch = lag.fetch_committed

@@ -1,12 +1,11 @@
 import pytest
-from aiokafka import TopicPartition
 
 from consumers.engine import startup
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.progress import ProgressRecord, encode
-from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartupContext, _log_end, start_partition
 from consumers.engine.state_store import StateStore
+from tests.unit.engine.partitions import SOURCE, STATE, settings_of
 
 
 class Consumer:
@@ -24,7 +23,7 @@ class Consumer:
 async def test_a_log_end_before_the_progress_is_read_again(monkeypatch, progress, ends, end):
     monkeypatch.setattr(startup, "_LOG_END_RETRY_SECONDS", (0.0, 0.0, 0.0))
     consumer = Consumer(*ends)
-    assert await _log_end(consumer, TopicPartition("commands", 0), progress) == end
+    assert await _log_end(consumer, SOURCE, progress) == end
     assert consumer.ends == []
 
 
@@ -82,27 +81,31 @@ class Cluster:
         self.committed.append((batch, progress))
 
 
-SETTINGS = EngineSettings("commands", "state", 1, "group", dict)
+@pytest.fixture
+def start(monkeypatch):
+    """Start a partition with this cluster instead of Kafka; return it, and the ids of its transactions' topics."""
+
+    async def start(cluster, restore=None):
+        ids = []
+
+        def transactions(_producer, _source, _settings, topic_id, _on_epoch_replaced):
+            ids.append(topic_id)
+            return cluster
+
+        for name in ("fetch_committed", "fetch_topic_id", "mend", "read_tail"):
+            monkeypatch.setattr(startup, name, getattr(cluster, name))
+        monkeypatch.setattr(startup, "Transactions", transactions)
+        monkeypatch.setattr(startup, "_restore", restore or cluster.restore)
+        context = StartupContext(SOURCE, STATE, cluster, cluster, settings_of(), lambda _: None)
+        return await start_partition(context, cluster, accept_lost_offset=True), ids
+
+    return start
 
 
 @pytest.mark.parametrize("before", range(9))
-async def test_no_offset_of_an_older_topic_gets_a_newer_id(monkeypatch, before):
+async def test_no_offset_of_an_older_topic_gets_a_newer_id(start, before):
     cluster = Cluster(before)
-    ids = []
-
-    def transactions(_producer, _source, _settings, topic_id, _on_epoch_replaced):
-        ids.append(topic_id)
-        return cluster
-
-    for name in ("fetch_committed", "fetch_topic_id"):
-        monkeypatch.setattr(startup, name, getattr(cluster, name))
-    monkeypatch.setattr(startup, "Transactions", transactions)
-    monkeypatch.setattr(startup, "_restore", cluster.restore)
-    monkeypatch.setattr(startup, "mend", cluster.mend)
-    monkeypatch.setattr(startup, "read_tail", cluster.read_tail)
-    source = TopicPartition("commands", 0)
-    context = StartupContext(source, TopicPartition("state", 0), cluster, cluster, SETTINGS, lambda _: None)
-    started = await start_partition(context, cluster, accept_lost_offset=True)
+    started, ids = await start(cluster)
     assert ids == [started.topic_id]
     assert (started.topic_id, started.committed.offset) in {("old", 50), ("old", 0), ("new", 0)}
     assert cluster.written == [ProgressRecord(started.committed, started.topic_id)]
@@ -110,7 +113,7 @@ async def test_no_offset_of_an_older_topic_gets_a_newer_id(monkeypatch, before):
     assert cluster.left == before - 9  # every request may be the first to the new topic
 
 
-async def test_a_resume_after_a_lost_place_still_looks_for_a_torn_transaction(monkeypatch):
+async def test_a_resume_after_a_lost_place_still_looks_for_a_torn_transaction(start):
     cluster = Cluster(99)
     states = StateStore()
     states.progress = encode(Committed(5, ""), "old", number=7, parts={"state": (0, 1, 1)})
@@ -118,15 +121,7 @@ async def test_a_resume_after_a_lost_place_still_looks_for_a_torn_transaction(mo
     async def restore(*_):
         return states
 
-    for name in ("fetch_committed", "fetch_topic_id"):
-        monkeypatch.setattr(startup, name, getattr(cluster, name))
-    monkeypatch.setattr(startup, "Transactions", lambda *_: cluster)
-    monkeypatch.setattr(startup, "_restore", restore)
-    monkeypatch.setattr(startup, "mend", cluster.mend)
-    monkeypatch.setattr(startup, "read_tail", cluster.read_tail)
-    source = TopicPartition("commands", 0)
-    context = StartupContext(source, TopicPartition("state", 0), cluster, cluster, SETTINGS, lambda _: None)
-    started = await start_partition(context, cluster, accept_lost_offset=True)
+    started, _ = await start(cluster, restore)
     (found,) = cluster.written
     assert (found.number, found.parts, started.committed.offset) == (7, {"state": [0, 1, 1]}, 50)
     assert cluster.committed == [((), started.committed)], "the next start asks no operator again"
