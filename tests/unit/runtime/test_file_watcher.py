@@ -20,10 +20,6 @@ def watcher(file):
     return watcher
 
 
-def test_an_untouched_file_has_not_changed(watcher):
-    assert not watcher.changed()
-
-
 def test_a_change_is_reported_until_the_file_is_marked_read(file, watcher):
     file.write_text("three")
     assert watcher.changed()
@@ -71,7 +67,3 @@ def test_a_file_added_during_the_read_is_watched_from_then_on(file, watcher, tmp
     other.write_text("three")
     watcher.mark_read()
     assert watcher.changed()
-
-
-def test_no_files_never_change():
-    assert not FileWatcher().changed()

@@ -48,13 +48,6 @@ def test_ready_when_every_component_is_ok(health, clock):
     assert result.parts["tail"]["forSeconds"] == 7.0
 
 
-def test_setting_the_same_state_again_keeps_its_start_time(health, clock):
-    health.set("kafka", "waiting", "refused")
-    clock.now += 5
-    health.set("kafka", "waiting", "timed out")
-    assert health.ready().parts["kafka"] == {"state": "waiting", "detail": "timed out", "forSeconds": 5.0}
-
-
 def test_a_started_process_stays_started(health):
     health.expect("kafka", "tail")
     health.set("kafka", "ok")
@@ -138,11 +131,3 @@ def test_a_failed_task_ends_liveness_and_readiness(health):
     health.task_failed("reader", "KeyError")
     assert not health.live().good
     assert health.ready().summary == "not ready: reader failed (task ended: KeyError)"
-
-
-def test_a_removed_component_does_not_count(health):
-    health.set("kafka", "ok")
-    health.set("partition 3", "failed")
-    health.remove("partition 3")
-    assert health.ready().good
-    assert health.component("partition 3") is None

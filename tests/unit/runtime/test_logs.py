@@ -26,13 +26,6 @@ def test_a_line_is_one_json_object_with_a_static_event_and_fields(lines):
     }
 
 
-def test_a_log_follows_a_later_configuration(lines):
-    log = get_log()
-    log.debug("too small a thing")
-    log.warning("noticed")
-    assert [line["event"] for line in lines()] == ["noticed"]
-
-
 def test_lines_of_libraries_have_the_same_form_and_only_warnings_pass(lines):
     logging.getLogger("aiokafka.client").warning("no %s", "broker")
     logging.getLogger("aiokafka.client").info("chatter")

@@ -10,14 +10,6 @@ DESCRIBED = Metrics(CollectorRegistry()).described
 UNBOUNDED = {"authorization", "command", "handoff", "caller", "operator", "url", "path", "message", "error", "offset"}
 
 
-def test_each_registry_has_its_own_metrics():
-    one, other = CollectorRegistry(), CollectorRegistry()
-    Metrics(one).engine.rebalances.inc()
-    Metrics(other)
-    assert one.get_sample_value("collate_gateway_rebalances_total") == 1
-    assert other.get_sample_value("collate_gateway_rebalances_total") == 0
-
-
 @pytest.mark.parametrize("metric", DESCRIBED, ids=lambda one: one.name)
 def test_a_metric_has_a_description_and_bounded_labels(metric):
     assert re.fullmatch(r"collate_gateway_[a-z_]+", metric.name)

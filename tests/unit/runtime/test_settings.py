@@ -192,10 +192,6 @@ def test_settings_of_two_sections_that_contradict_each_other_are_an_error(good, 
     assert problems_of(good | {key: value.format(secret=secret) for key, value in setting.items()}) == [problem]
 
 
-def test_the_state_may_be_forgotten_early_without_a_read_model(good):
-    assert load_settings(good | {"GATEWAY_WATCH__FORGET_AFTER": "60d"}).watch.forget_after.days == 60
-
-
 def test_all_kinds_of_problems_are_listed_together(tmp_path):
     problems = problems_of(
         {
@@ -259,10 +255,6 @@ def test_an_unreadable_file_is_an_error(good, secret, monkeypatch):
         f"GATEWAY_COLLATE__API_KEY_FILE: {secret} can't be read by this process",
         f"GATEWAY_WORKER__DIGEST_KEY_FILE: {secret} can't be read by this process",
     ]
-
-
-def test_a_worker_ignores_the_callers_file(good, tmp_path):
-    load_settings(good | {"GATEWAY_INGRESS__CALLERS_FILE": str(tmp_path / "absent")}, "worker")
 
 
 def test_cluster_settings_need_only_kafka_but_reject_unknown_keys(good):

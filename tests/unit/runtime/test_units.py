@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.units import parse_duration, parse_list, parse_size, show_duration, show_size
+from runtime.units import parse_duration, parse_size, show_duration, show_size
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,3 @@ def test_a_formatted_size_can_be_parsed(size):
 def test_the_error_about_a_size_gives_an_example(text):
     with pytest.raises(ValueError, match="like 64KiB"):
         parse_size(text)
-
-
-def test_a_list_has_no_empty_parts():
-    assert parse_list(" a:1, b:2,, ") == ("a:1", "b:2")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from local.phi_keys import new_keys
 from schemas.authorization import AuthorizationRecord
-from schemas.cloudevents import from_kafka, sequence_text, to_kafka
+from schemas.cloudevents import sequence_text
 from schemas.commands import COMMANDS, AuthorizationWatch, HandoffRequest
 from schemas.dead_letter import DeadLetter, OriginalRecord
 from schemas.enums import PREFIX
@@ -48,30 +48,6 @@ def example(model):
 def test_a_command_is_read_as_written(model, redrive):
     command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, example(model), redrive, TRACE)
     assert read_command(*write_command(command, HERE, KEYS), KEYS) == command
-
-
-@pytest.mark.parametrize("trace", [None, TRACE])
-@pytest.mark.parametrize("redrive", [0, 3])
-def test_a_commands_headers_equal_those_of_the_codec(redrive, trace):
-    command = RecordedCommand(ID, "intake", "auth_7Q2M", NOW, HandoffRequest(), redrive, trace)
-    headers, value = write_command(command, HERE, KEYS)
-    assert to_kafka(from_kafka(headers, value))[0] == headers
-
-
-@pytest.mark.parametrize("trace", [None, TRACE])
-@pytest.mark.parametrize("cause", [None, ID])
-@pytest.mark.parametrize("first", [None, ID])
-def test_an_events_headers_equal_those_of_the_codec(first, cause, trace):
-    data = example(EVENTS["collate-gateway.handoff.opened.v1"])
-    ids = {"causation_id": cause, "correlation_id": first}
-    event = publish(data, authorization_id="a", sequence=4, life=1, time=NOW, traceparent=trace, **ids)
-    headers, value = write_event(event, HERE)
-    assert to_kafka(from_kafka(headers, value))[0] == headers
-
-
-def test_an_authorizations_headers_equal_those_of_the_codec():
-    headers, value = write_authorization("auth_7Q2M", example(AuthorizationRecord), HERE, life=LIFE)
-    assert to_kafka(from_kafka(headers, value))[0] == headers
 
 
 @pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)

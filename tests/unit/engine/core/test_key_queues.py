@@ -410,16 +410,6 @@ def test_far_timers_are_due_from_the_span_of_the_earliest_one():
     assert FAR - 64 < key_queues.next_due() <= FAR
 
 
-def test_a_waiting_queue_keeps_its_reason_until_it_is_ready():
-    key_queues = KeyQueues()
-    key_queues.add(record(b"k", 0), 0.0)
-    key_queues.retry(key_queues.next_ready(0.0), 5.0, WaitReason.RATE_LIMITED)
-    assert key_queues.waits() == {WaitReason.RATE_LIMITED: 1}
-    assert key_queues.next_ready(4.9) is None
-    queue = key_queues.next_ready(5.0)
-    assert (queue.tries, key_queues.waits()) == (1, {})
-
-
 def test_replaced_timers_do_not_pile_up():
     timers = Timers()
     for round_number in range(200):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from consumers.authorization.state import MOST_BYTES
 from consumers.engine.core.limits import LARGEST_RECORD, InvocationLimits, ResultTooLarge, validate
 from consumers.engine.interface import UNCHANGED, Done, HandlerFailure, Output, RetryAt
 
@@ -98,10 +97,3 @@ def test_a_valid_result_is_returned(result):
 def test_another_result_is_refused(result):
     with pytest.raises(TypeError):
         validate(result)
-
-
-def test_the_limits_of_the_worker():
-    limits = InvocationLimits()
-    assert (limits.state_bytes, limits.outputs_bytes, LARGEST_RECORD) == (262_144, 4_194_304, 900_000)
-    assert (limits.timeout_seconds, limits.first_retry_seconds, limits.last_retry_seconds) == (120.0, 0.5, 60.0)
-    assert limits.state_bytes == MOST_BYTES, "what the applier encodes, the engine commits"

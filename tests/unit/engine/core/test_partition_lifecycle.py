@@ -97,34 +97,3 @@ def test_the_statuses_of_a_start_a_rebalance_and_a_close():
         "CLOSE_REQUESTED",
         "ENDED",
     ) == ["waiting", "waiting", *["starting"] * 3, "released", "running", "released", "released", "closed"]
-
-
-def test_an_aborted_session_keeps_its_status_until_the_next_start():
-    assert statuses("ASSIGNED", "START_BEGAN", "START_SUCCEEDED", "SESSION_INVALID", "DISCARDED", "START_BEGAN") == [
-        "waiting",
-        "waiting",
-        "starting",
-        "running",
-        "running",
-        "waiting",
-        "starting",
-    ]
-
-
-def test_the_statuses_of_a_failure_and_of_a_stop():
-    assert statuses("START_BEGAN", "FAILED", "DISCARDED", "START_BEGAN", "OPERATOR_NEEDED", "OPERATOR_RESUMED") == [
-        "waiting",
-        "starting",
-        "retrying",
-        "waiting",
-        "starting",
-        "stopped",
-        "waiting",
-    ]
-
-
-@pytest.mark.parametrize("state", PartitionState)
-def test_every_state_can_close_without_being_refused(state):
-    lifecycle = in_state(state.name)
-    lifecycle.apply(PartitionEvent.CLOSE_REQUESTED)
-    assert lifecycle.state in {PartitionState.CLOSING, PartitionState.CLOSED}

@@ -75,13 +75,6 @@ async def test_the_requests_of_a_transaction(system):
     assert producer._txn_manager.state is TransactionState.READY
 
 
-async def test_a_transaction_without_records_sends_nothing(system):
-    producer, brokers = system
-    await write_and_commit(producer)
-    assert brokers.sent == []
-    assert producer._txn_manager.state is TransactionState.READY
-
-
 async def test_the_producers_own_sender_sends_nothing_in_a_direct_transaction(system):
     producer, brokers = system
     await producer._sender.start()

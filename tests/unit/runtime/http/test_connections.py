@@ -57,10 +57,6 @@ def rows():
     return {ConnectionState(state): (clock, end) for state, clock, end in ROW.findall(server.__doc__)}
 
 
-def test_the_table_has_every_state():
-    assert list(rows()) == list(ConnectionState)
-
-
 @pytest.mark.parametrize("state", ConnectionState)
 def test_a_connection_ends_by_the_clock_of_the_table(connections, state):
     clock, end = rows()[state]
