@@ -10,7 +10,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run-packages test-packages dev-packages help demo dev install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test rehearsal requirements lock clean
+.PHONY: run-packages test-packages dev-packages help demo dev drill soak install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test rehearsal requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
@@ -21,10 +21,16 @@ help: ## Show this page
 	@printf '  TEST_KAFKA=host:port runs the tests on your own Kafka.\n\n'
 
 demo: run-packages ## Run one handoff on real Kafka, step by step; no process is left afterwards
-	@$(BIN)/gateway demo $(ARGS)
+	@$(BIN)/python -m local demo $(ARGS)
 
 dev: run-packages ## Run the whole gateway until Ctrl-C; print URLs, a key and commands to paste
-	@$(BIN)/gateway dev $(ARGS)
+	@$(BIN)/python -m local dev $(ARGS)
+
+drill: run-packages ## Practise a fault on a private local installation: ARGS=--list, ARGS="key-rotated --hands-on"
+	@$(BIN)/python -m local drill $(ARGS)
+
+soak: run-packages ## Run a private local installation for hours, with faults: ARGS="--hours 12 --directory soak"
+	@$(BIN)/python -m local soak $(ARGS)
 
 install: dev-packages ## Build .venv with the packages of every verb; each verb installs its own if they are missing
 
@@ -88,7 +94,7 @@ sbom: dev-packages ## Write the image's bill of materials (CycloneDX): dist/sbom
 	dist/runtime/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index dist/collate_gateway_client-*.whl
 	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
-	$(BIN)/python -m docs_build.bill_of_materials dist/sbom.json
+	$(BIN)/python -m local.image.bill_of_materials dist/sbom.json
 
 release: dev-packages ## Build all artifacts of this commit, with checksums and provenance: dist/release; ARGS=--image
 	@$(BIN)/python -m local.release $(ARGS)

@@ -22,12 +22,7 @@ Two processes are required, and both need Kafka. [bold]ingress[/bold] accepts co
 grants, review snapshots). [bold]worker[/bold] applies commands to Collate, watches authorizations until they are \
 settled, and publishes events.
 
-[bold]First steps on your machine[/bold] (real local Kafka, simulated Collate, no Docker):
-
-  gateway demo          show one handoff, step by step
-  gateway dev           run everything and print commands to paste
-
-[bold]First steps of an installation[/bold]:
+[bold]First steps[/bold]:
 
   gateway config        show all settings, or all their problems
   gateway check         check Kafka, topics, permissions, Collate and clock
@@ -70,7 +65,6 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "cli.audit.export": ("audit",),
     "cli.shadow.command": ("shadow",),
     "cli.authorization_decisions": ("recent-commands", "version-floor"),
-    "cli.local": ("demo", "dev", "drill", "soak", "local"),
 }
 
 

@@ -5,16 +5,14 @@ of the console's vendored files.
 """
 
 from collections.abc import Iterator
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
 from packaging.requirements import Requirement
 
+from local.image.contents import licence_of
 from local.npm.vendor import LOCK, read_lock
-
-if TYPE_CHECKING:
-    from email.message import Message
 
 # The image's Python. Another version needs other packages.
 IMAGE_PYTHON: Final = (3, 11)
@@ -72,15 +70,3 @@ def _licences(pinned: Path) -> Iterator[tuple[str, str]]:
 def _require_accepted(name: str, licence: str) -> None:
     if not any(accepted in licence for accepted in _ACCEPTED):
         raise LicenceNotAccepted(f"{name}: {licence}")
-
-
-def licence_of(found: Distribution) -> str:
-    """Return the licence that an installed package states."""
-    metadata = cast("Message", found.metadata)
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
-    classifiers = [one for one in metadata.get_all("Classifier") or () if one.startswith("License :: OSI Approved :: ")]
-    if classifiers:
-        return ", ".join(sorted(one.rpartition(" :: ")[2] for one in classifiers))
-    # Some packages put the whole licence text into this field; its first line is the name.
-    return str(metadata.get("License") or "unknown").splitlines()[0]

@@ -1,1 +1,1 @@
-"""The gateway on one machine: local Kafka, PostgreSQL and a simulated Collate, `gateway dev` and `gateway demo`."""
+"""The gateway on one machine: local Kafka, PostgreSQL and a simulated Collate, `make dev` and `make demo`."""

@@ -1,4 +1,4 @@
-"""`gateway demo`: one handoff from the first command to the payer's decision, shown step by step.
+"""`make demo`: one handoff from the first command to the payer's decision, shown step by step.
 
 Only Collate and the payer are simulated. The demo uses public interfaces only: the published client, the events as a
 read_committed subscriber reads them, and the payer's portal behind the grant's link.

@@ -1,4 +1,4 @@
-"""`gateway dev`: run everything on this machine until Ctrl-C, print commands to paste, and show each event.
+"""`make dev`: run everything on this machine until Ctrl-C, print commands to paste, and show each event.
 
 A part may end, for practice: one sentence says so, and everything else runs on. Enter starts Kafka and PostgreSQL
 again, and prints another link to the console.
@@ -14,7 +14,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from console.sign_in.links import one_time_link
 from local.event_listener import Event, listening
 from local.failures import LocalError, StartFailed
 from local.installation import CALLER, GATEWAY, Program, http_here
@@ -22,6 +21,7 @@ from local.practice.environment_script import script
 from local.practice.part_watch import Part, PartWatch
 from local.processes.ports import hold, hold_or
 from local.processes.run import until_interrupted
+from local.sign_in_link import one_time_link
 from local.stack import PEOPLE, STAFF, LocalStack, local_stack
 from schemas.topics import catalogue
 

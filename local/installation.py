@@ -1,6 +1,6 @@
 """The gateway's processes on this machine, for a given Kafka, Collate and, optionally, PostgreSQL.
 
-`Installation` owns the settings, a caller with its key, and the logs. `gateway dev`, the demo and system tests use it.
+`Installation` owns the settings, a caller with its key, and the logs. `make dev`, the demo and system tests use it.
 It uses the gateway's command line, settings and HTTP interfaces only.
 """
 
@@ -154,7 +154,7 @@ class Installation:
     @property
     def phi_keys(self) -> "FixedKeys":
         """The keys of the PHI in the topics."""
-        from local.phi_keys import keys_of  # noqa: PLC0415 - imports packages that `gateway demo` does not need
+        from local.phi_keys import keys_of  # noqa: PLC0415 - imports packages that `make demo` does not need
 
         return keys_of((self.directory / "phi-keys").read_text())
 

@@ -1,6 +1,6 @@
 """A local OIDC issuer: people get tokens from it, and the gateway reads its keys over HTTP.
 
-It checks no password: every client that reaches it gets a token for any name. Tests, `gateway demo` and `gateway dev`
+It checks no password: every client that reaches it gets a token for any name. Tests, `make demo` and `make dev`
 use it on the loopback address. `python -m local.issuer PORT TOKEN_SECONDS GROUP…` runs it as a process of its own.
 """
 

@@ -1,11 +1,10 @@
-"""`gateway local kafka`, `postgres` and `collate`: run one local server until Ctrl-C."""
+"""`python -m local kafka` and `postgres`: run one local server until Ctrl-C."""
 
 import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from local.collate.__main__ import main as serve_collate
 from local.failures import LocalError
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
@@ -38,8 +37,3 @@ def _serve(server: Server, address: Callable[[Server], str]) -> int:
         print(error, file=sys.stderr)
         return UNAVAILABLE
     return 0
-
-
-def collate(port: int | None = None) -> int:
-    """Run the simulated Collate, print its URL, and return the exit code."""
-    return serve_collate(["--port", str(port or 0)])

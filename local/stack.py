@@ -1,4 +1,4 @@
-"""The whole gateway on this machine, for `gateway demo` and `gateway dev`.
+"""The whole gateway on this machine, for `make demo` and `make dev`.
 
 The stack has Kafka, PostgreSQL, a simulated Collate and the gateway's processes. When its block ends, all processes are
 stopped and all files are removed.

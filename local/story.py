@@ -1,4 +1,4 @@
-"""The storyteller of `gateway demo` and `gateway drill`: numbered steps on a console, each with notes and events."""
+"""The storyteller of `make demo` and `make drill`: numbered steps on a console, each with notes and events."""
 
 from rich.console import Console
 

@@ -2,7 +2,7 @@
 
 They are processes like those that exec starts: with their own sockets, signals, environment, output and exit code
 (`tests/process/runtime/test_preloaded.py`). They do not show that the installed program starts, nor that a verb imports
-what it needs. Tests of the documents, the image, `gateway demo`, `gateway dev`, the console's process and the delivery
+what it needs. Tests of the documents, the image, `make demo`, `make dev`, the console's process and the delivery
 of webhooks show that with the installed program.
 
 The server is the standard library's, `multiprocessing.forkserver`. It starts with the first such process of a session.

@@ -211,7 +211,7 @@ class SignIn:
         return self._signed_in(request, session, safe_return_path(_text(form, "return")))
 
     async def with_link(self, request: Request) -> Response:
-        """GET /sign-in/link: a link that `gateway dev` printed."""
+        """GET /sign-in/link: a one-time link of a development machine."""
         now, peer = console_of(request).now(), None if request.client is None else request.client.host
         token = None if self._links is None else self._links.open(request.query_params.get("token", ""), peer, now)
         if token is None:
@@ -219,7 +219,7 @@ class SignIn:
                 403,
                 "This link can't be used",
                 "A link works once, within an hour, on the machine that printed it. Press Enter in the terminal of "
-                "`make dev` or `gateway dev`: it prints a new one.",
+                "`make dev`: it prints a new one.",
             )
         known = await self._known(token)
         session = new_session(SignInWay.link, known.person or known.caller, token, known.permissions, now)

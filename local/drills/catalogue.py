@@ -1,4 +1,4 @@
-"""What a drill is, and every drill, by name, in the order of `gateway drill --list`."""
+"""What a drill is, and every drill, by name, in the order of `make drill ARGS=--list`."""
 
 from typing import Final, Protocol
 

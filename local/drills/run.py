@@ -1,4 +1,4 @@
-"""`gateway drill NAME`: tells one drill, judges it, and returns the exit code: 0 kept, 1 broken or not started."""
+"""`make drill ARGS=NAME`: tells one drill, judges it, and returns the exit code: 0 kept, 1 broken or not started."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ def list_drills() -> int:
 def run(name: str, options: DrillOptions, picture: Path | None = None) -> int:
     """Run a drill and return the exit code."""
     if (drill := DRILLS.get(name)) is None:
-        print(f"gateway drill: there is no drill {name!r}; choose one of: {', '.join(DRILLS)}", file=sys.stderr)
+        print(f"drill: there is no drill {name!r}; choose one of: {', '.join(DRILLS)}", file=sys.stderr)
         return UNKNOWN
     console = Console(highlight=False, soft_wrap=True) if picture is None else recording_console()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # killed brokers are part of a drill
@@ -55,7 +55,7 @@ def run(name: str, options: DrillOptions, picture: Path | None = None) -> int:
             print(error, file=sys.stderr)
             code = BROKEN
     if picture is not None:
-        draw(console, picture, f"gateway drill {name}")
+        draw(console, picture, f"make drill ARGS={name}")
     return code
 
 

@@ -4,13 +4,15 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from docs_build.bill_of_materials import with_vendored
-from docs_build.licences import licence_of
+from local.image.bill_of_materials import with_vendored
 from local.npm.vendor import read_lock
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 SITE_PACKAGES: Final = "opt/gateway/lib/python3*/site-packages"
 # By the names of their files and directories, wherever they are.
@@ -112,6 +114,18 @@ def _text(root: Path, file: Path) -> str:
     if not file.exists() and file.parent.is_symlink():
         return _text(root, file.parent.parent / file.parent.readlink() / file.name)
     return file.read_text(errors="replace") if file.exists() else ""
+
+
+def licence_of(found: Distribution) -> str:
+    """Return the licence that an installed package states."""
+    metadata = cast("Message", found.metadata)
+    if expression := metadata.get("License-Expression"):
+        return str(expression)
+    classifiers = [one for one in metadata.get_all("Classifier") or () if one.startswith("License :: OSI Approved :: ")]
+    if classifiers:
+        return ", ".join(sorted(one.rpartition(" :: ")[2] for one in classifiers))
+    # Some packages put the whole licence text into this field; its first line is the name.
+    return str(metadata.get("License") or "unknown").splitlines()[0]
 
 
 def debian_licence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The script `env.sh` of `gateway dev`: after reading it, every verb of an operator works in that shell. Pure.
+"""The script `env.sh` of `make dev`: after reading it, every verb of an operator works in that shell. Pure.
 
 It has the caller's key, so only its owner may read the file.
 """
@@ -41,13 +41,13 @@ def script(
     again = [
         "To start a process again after its end:",
         *(f"  {line}" for line in start_lines.values()),
-        "Kafka and PostgreSQL: press Enter in the terminal of `gateway dev`. To resume a partition:",
+        "Kafka and PostgreSQL: press Enter in the terminal of `make dev`. To resume a partition:",
         '  gateway worker resume --admin "$WORKER_ADMIN" --why "…"',
     ]
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return "\n".join(
         (
-            "# Made by `gateway dev`; it has a key. In each shell: . env.sh",
+            "# Made by `make dev`; it has a key. In each shell: . env.sh",
             *lines,
             f'export PATH={shlex.quote(str(bin_path))}:"$PATH"',
             f"restart_help() {{ printf '%s\\n' {' '.join(map(shlex.quote, again))}; }}",

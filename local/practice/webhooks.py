@@ -1,4 +1,4 @@
-"""The webhooks of `gateway dev`: a receiver of docs/examples, and the deliverer's file with a subscription to it."""
+"""The webhooks of `make dev`: a receiver of docs/examples, and the deliverer's file with a subscription to it."""
 
 import base64
 import os

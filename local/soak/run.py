@@ -1,4 +1,4 @@
-"""`gateway soak`: one session of load, samples and faults, then the judge's verdict and the page.
+"""`make soak`: one session of load, samples and faults, then the judge's verdict and the page.
 
 A soak is resumed by a further session in the same directory: a private installation ends with its session, so each
 session is judged on its own, and the page adds their hours.

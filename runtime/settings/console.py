@@ -60,7 +60,7 @@ class ConsoleSettings(Section):
     )
     key_sign_in: bool = Field(False, description="Let people sign in with a caller's API key and their name.")
     link_directory: Path | None = Field(
-        None, description="Directory of the links that `gateway dev` prints; only if `public_url` is of this machine."
+        None, description="Directory of the links that `make dev` prints; only if `public_url` is of this machine."
     )
     guide_url: HttpUrl | None = Field(
         None,

@@ -26,7 +26,7 @@ async def install(scene):
 
 
 async def story(scene):
-    """The story of `gateway demo` through the Service: request, link, close, and the payer's truth."""
+    """The story of `make demo` through the Service: request, link, close, and the payer's truth."""
     sim = scene.servers.collate
     (authorization,) = sim.create(review_backed=True)
     async with httpx.AsyncClient(timeout=12, trust_env=False) as http:

@@ -2,14 +2,11 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from typer.testing import CliRunner
 
-from cli.app import app
 from local.installation import GATEWAY
 from tests.preloaded import run_gateway
 
@@ -38,7 +35,7 @@ def test_help_explains_the_gateway_and_the_first_steps():
     # The installed program; the other tests run forks of it.
     ended = subprocess.run([GATEWAY, "--help"], capture_output=True, text=True, check=False)
     assert ended.returncode == 0
-    for text in ("Manual handoffs", "gateway dev", "gateway topics apply", "gateway worker", "78 wrong settings"):
+    for text in ("Manual handoffs", "gateway topics apply", "gateway worker", "78 wrong settings"):
         assert text in " ".join(ended.stdout.split())
 
 
@@ -204,13 +201,3 @@ def test_a_new_signing_secret_is_for_commands_only(gateway, tmp_path):
 
 def test_version(gateway):
     assert gateway("version").stdout.startswith("gateway ")
-
-
-@pytest.mark.parametrize("verb", [["dev"], ["demo"], ["local", "kafka"], ["local", "collate"]])
-def test_an_image_without_the_package_local_names_it(monkeypatch, verb):
-    monkeypatch.setitem(sys.modules, "local", None)
-    for name in [name for name in sys.modules if name.startswith("local.")]:
-        monkeypatch.delitem(sys.modules, name)
-    ended = CliRunner().invoke(app, verb)
-    assert ended.exit_code == 69
-    assert "this installation has no `local` package" in ended.stderr

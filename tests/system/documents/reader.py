@@ -37,7 +37,7 @@ RUN_ELSEWHERE = {
     ("curl", "-sS", "-H"): "tests/system/clients/test_pages.py",
     ("gateway", "check", "--offline", "--for", "deliverer"): "tests/system/deliverer/test_operations.py",
     ("kubectl", "--namespace", "gateway", "exec", "gateway-deliverer-0"): "tests/system/deliverer/test_operations.py",
-    ("gateway", "drill"): "tests/system/local/test_drill.py",
+    ("make", "drill"): "tests/system/local/test_drill.py",
     ("kubectl", "taint"): "tests/cluster/nodes.py",
     ("gateway", "audit"): "tests/system/runtime/test_audit_export.py",
     ("gateway", "shadow"): "tests/system/shadow/test_shadow.py",

@@ -16,13 +16,13 @@ from aiokafka import AIOKafkaProducer
 
 from adapters.kafka.cluster import open_cluster
 from adapters.postgres.migrate import _MIGRATION_LOCK, migrate
-from console.sign_in.links import one_time_link
 from local.collate.http.server import SimulatedCollate
 from local.collate.model.effect import Kind
 from local.event_listener import listening
 from local.installation import PARTITIONS, Installation, Program
 from local.issuer import LocalIssuer
 from local.processes.patience import within
+from local.sign_in_link import one_time_link
 from runtime.exits import Exit
 from runtime.settings import KafkaSettings, ReadModelSettings
 from schemas.topics import catalogue, partition_for

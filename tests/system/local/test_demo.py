@@ -1,4 +1,4 @@
-"""`gateway demo` and `gateway dev`, as a user runs them."""
+"""`make demo` and `make dev`, as a user runs them."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 PICTURE = Path(__file__).parents[3] / "docs" / "images" / "demo.svg"
-GATEWAY = Path(sys.executable).with_name("gateway")
+RIG = (sys.executable, "-m", "local")
 EVENTS = (
     "authorization.action_required",
     "handoff.opened",
@@ -38,7 +38,7 @@ VERBS_OF_AN_OPERATOR = (
 def test_the_demo_shows_all_events_and_leaves_nothing(temporary, processes_in, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("COLUMNS", "260")
     drawn = tmp_path_factory.mktemp("picture") / "demo.svg"
-    done = subprocess.run([GATEWAY, "demo", "--screenshot", drawn], capture_output=True, text=True, check=False)
+    done = subprocess.run([*RIG, "demo", "--screenshot", drawn], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     table = done.stdout.partition("All published events, in order")[2]
@@ -79,7 +79,7 @@ def timeline(text):
 @pytest.fixture
 def dev(temporary):
     process = subprocess.Popen(
-        [GATEWAY, "dev"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*RIG, "dev"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     yield process
     process.kill()

@@ -1,14 +1,13 @@
-"""`gateway drill`, as a user runs it. The other drills run by hand: they take minutes."""
+"""`make drill`, as a user runs it. The other drills run by hand: they take minutes."""
 
 import subprocess
 import sys
-from pathlib import Path
 
-GATEWAY = Path(sys.executable).with_name("gateway")
+RIG = (sys.executable, "-m", "local")
 
 
 def test_a_drill_tells_what_happens_judges_the_run_and_leaves_nothing(temporary, processes_in):
-    done = subprocess.run([GATEWAY, "drill", "poison", "--seconds", "1"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*RIG, "drill", "poison", "--seconds", "1"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     told = [
@@ -30,7 +29,7 @@ def test_a_drill_tells_what_happens_judges_the_run_and_leaves_nothing(temporary,
 
 
 def test_an_unknown_drill_is_named_with_the_known_ones():
-    done = subprocess.run([GATEWAY, "drill", "poisson"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*RIG, "drill", "poisson"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "'poisson'" in done.stderr
     assert "poison" in done.stderr.split(":")[-1]

@@ -1,16 +1,13 @@
-"""`gateway local …`, as a user runs it."""
+"""`python -m local …`, as a user runs it."""
 
-import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
-GATEWAY = Path(sys.executable).with_name("gateway")
+RIG = (sys.executable, "-m", "local")
 
 
 @pytest.fixture
@@ -18,7 +15,7 @@ def start():
     started = []
 
     def start(*arguments):
-        process = subprocess.Popen([GATEWAY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([*RIG, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
 
@@ -28,10 +25,10 @@ def start():
         process.communicate()
 
 
-def test_gateway_local_kafka_that_cannot_start_prints_the_reason_and_exits_69(start, kafka):
+def test_kafka_that_cannot_start_prints_the_reason_and_exits_69(start, kafka):
     taken = kafka.partition(",")[0].rpartition(":")[2]
 
-    process = start("local", "kafka", "--port", taken)
+    process = start("kafka", "--port", taken)
 
     _, errors = process.communicate()
     assert process.returncode == 69
@@ -39,17 +36,8 @@ def test_gateway_local_kafka_that_cannot_start_prints_the_reason_and_exits_69(st
     assert "Traceback" not in errors
 
 
-def test_gateway_local_collate_prints_its_address_and_ends_on_ctrl_c(start):
-    process = start("local", "collate")
-
-    url = json.loads(process.stdout.readline())["url"]
-    assert httpx.get(f"{url}/health", timeout=120).status_code == 200
-    process.send_signal(signal.SIGINT)
-    assert process.wait(120) == 0
-
-
-def test_gateway_local_postgres_prints_how_to_connect_and_ends_on_ctrl_c(start):
-    process = start("local", "postgres")
+def test_postgres_prints_how_to_connect_and_ends_on_ctrl_c(start):
+    process = start("postgres")
     conninfo = process.stdout.readline().strip()
 
     with psycopg.connect(conninfo) as connection:

@@ -9,10 +9,11 @@ from pydantic import SecretStr
 
 from console.person import SignInWay
 from console.sign_in.cookies import CookieJar, CookieTooLarge
-from console.sign_in.links import OneTimeLinks, one_time_link
+from console.sign_in.links import OneTimeLinks
 from console.sign_in.return_path import safe_return_path
 from console.sign_in.sealing import Sealer
 from console.sign_in.sessions import Sessions, new_session
+from local.sign_in_link import one_time_link
 from runtime.credentials.key_ring import KeyFileError
 from tests.unit.console.app import NOW, ORIGIN, console_settings
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from docs_build.bill_of_materials import with_vendored
+from local.image.bill_of_materials import with_vendored
 from local.npm import vendor
 
 

@@ -14,7 +14,11 @@ from local import environment
 ROOT = Path(__file__).parents[3]
 RUN = ["runtime.txt", "local.txt", "java.txt", "postgres.txt"]
 TEST, DEV = ["test.txt", "browser.txt"], ["dev.txt"]
-OF_VERBS = {"run": ("demo", "dev"), "test": ("test", "unit", "chaos"), "dev": ("lint", "docs", "install")}
+OF_VERBS = {
+    "run": ("demo", "dev", "drill", "soak"),
+    "test": ("test", "unit", "chaos"),
+    "dev": ("lint", "docs", "install"),
+}
 # Imports that a package tries, and does without.
 OPTIONAL = {"chardet", "pip", "setuptools"}
 
@@ -99,7 +103,7 @@ def test_a_verb_of_make_installs_its_set(name, verb):
 def test_the_verbs_that_run_the_gateway_import_no_package_of_a_larger_set():
     program = """
 import importlib, importlib.metadata, json, sys
-for name in ("cli.app", "local.demo", "local.dev", "local.drills.run", "local.soak.run", "local.serve"):
+for name in ("cli.app", "local.__main__"):
     importlib.import_module(name)
 found = importlib.metadata.packages_distributions()
 modules = {name.partition(".")[0] for name in sys.modules}

@@ -1,4 +1,4 @@
-"""Practice with `gateway dev`: the shell's environment, a held port, and parts that end."""
+"""Practice with `make dev`: the shell's environment, a held port, and parts that end."""
 
 import subprocess
 from pathlib import Path

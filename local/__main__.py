@@ -1,45 +1,38 @@
-"""The verbs for a development machine.
+"""The rig's own program, `python -m local`: the verbs that run the gateway with real servers on this machine.
 
-The production image has no package `local`.
+The product's program, `gateway`, has none of these verbs: its wheel and its image have no package `local`.
 """
 
-import importlib
 from pathlib import Path
-from typing import Annotated, NoReturn, Protocol
+from typing import Annotated
 
 import typer
 
-from cli.terminal import fail
-from runtime.exits import Exit
+from local import demo as demo_run
+from local import dev as dev_run
+from local import serve
+from local.drills import run as drill_run
+from local.drills.drill import DrillOptions
+from local.soak import run as soak_run
 
-_PANEL = "Development"
-Brokers = Annotated[int, typer.Option(min=1, max=3, help="Number of brokers; each can be killed on its own.")]
 Picture = Annotated[
     Path | None, typer.Option("--screenshot", metavar="FILE.svg", help="Also draw the output into this file.")
 ]
-FreePort = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on; by default a free one.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Run the gateway on this machine: real Kafka, real PostgreSQL, a simulated Collate, no Docker.",
+)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command(rich_help_panel=_PANEL)(demo)
-    app.command(rich_help_panel=_PANEL)(dev)
-    app.command(rich_help_panel=_PANEL)(drill)
-    app.command(rich_help_panel=_PANEL)(soak)
-    group = typer.Typer(
-        no_args_is_help=True, help="Run one local server: real Kafka, real PostgreSQL, or the simulated Collate."
-    )
-    group.command()(kafka)
-    group.command()(postgres)
-    group.command()(collate)
-    app.add_typer(group, name="local", rich_help_panel=_PANEL)
-
-
+@app.command()
 def demo(screenshot: Picture = None) -> None:
     """Show one handoff step by step, with real processes on real Kafka. Stops everything at the end."""
-    _run("local.demo", "run", screenshot)
+    raise typer.Exit(demo_run.run(screenshot))
 
 
+@app.command()
 def dev(
     port: Annotated[
         int | None, typer.Option(min=1, max=65_535, help="Port of the API; by default 8080, or a free one.")
@@ -51,9 +44,10 @@ def dev(
     If Kafka or PostgreSQL ends, everything else runs on, and Enter starts it again. Enter
     also prints another link.
     """
-    _run("local.dev", "run", port)
+    raise typer.Exit(dev_run.run(port))
 
 
+@app.command()
 def drill(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The drill; --list shows all.")] = None,
     seconds: Annotated[
@@ -82,11 +76,11 @@ def drill(
       2  there is no such drill
     """
     if list_them or name is None:
-        _run("local.drills.run", "list_drills")
-    options = _call("local.drills.drill", "DrillOptions", seconds, hands_on, seed, from_wheel)
-    _run("local.drills.run", "run", name, options, screenshot)
+        raise typer.Exit(drill_run.list_drills())
+    raise typer.Exit(drill_run.run(name, DrillOptions(seconds, hands_on, seed, from_wheel), screenshot))
 
 
+@app.command()
 def soak(
     hours: Annotated[float, typer.Option(min=0.01, help="Hours of load, with those of earlier sessions.")] = 12.0,
     directory: Annotated[
@@ -103,40 +97,25 @@ def soak(
       1    a promise was broken, something grew, or a part could not start
       130  interrupted; the page shows what was measured
     """
-    _run("local.soak.run", "run", hours, directory, seed, rate)
+    raise typer.Exit(soak_run.run(hours, directory, seed, rate))
 
 
-def kafka(brokers: Brokers = 1, port: FreePort = None) -> None:
+@app.command()
+def kafka(
+    brokers: Annotated[int, typer.Option(min=1, max=3, help="Number of brokers; each can be killed on its own.")] = 1,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Port to listen on; by default a free one.")
+    ] = None,
+) -> None:
     """Run real Apache Kafka until Ctrl-C, without Docker or a system Java. Prints its address."""
-    _run("local.serve", "kafka", brokers, port)
+    raise typer.Exit(serve.kafka(brokers, port))
 
 
+@app.command()
 def postgres() -> None:
     """Run a real PostgreSQL until Ctrl-C, without Docker or a system package. Prints its connection string."""
-    _run("local.serve", "postgres")
+    raise typer.Exit(serve.postgres())
 
 
-def collate(port: FreePort = None) -> None:
-    """Run the simulated Collate until Ctrl-C. Prints its address."""
-    _run("local.serve", "collate", port)
-
-
-class _Function(Protocol):
-    def __call__(self, *arguments: object) -> object: ...
-
-
-def _call(module: str, name: str, *arguments: object) -> object:
-    """Call a function of the package `local`; end with a message if this installation lacks it."""
-    try:
-        importlib.import_module("local")
-        function: _Function = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as missing:
-        absent = "this installation has no `local` package" if missing.name == "local" else f"{missing.name} is missing"
-        place = "Run it from a checkout, in the environment of `make install`."
-        fail(Exit.UNAVAILABLE, f"{absent}. This command is for a development machine. {place}")
-    return function(*arguments)
-
-
-def _run(module: str, name: str, *arguments: object) -> NoReturn:
-    code = _call(module, name, *arguments)
-    raise typer.Exit(code if isinstance(code, int) else Exit.OK)
+if __name__ == "__main__":
+    app(prog_name="python -m local")

@@ -1,6 +1,6 @@
 """Add the console's vendored npm packages to a CycloneDX bill of materials.
 
-Called by `make sbom` as `python -m docs_build.bill_of_materials FILE`. The tool that writes the bill
+Called by `make sbom` as `python -m local.image.bill_of_materials FILE`. The tool that writes the bill
 sees Python packages only.
 """
 
