@@ -23,7 +23,7 @@ from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.task import passes_waiting, turn_of
+from consumers.applier.turns import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers

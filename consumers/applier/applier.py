@@ -5,7 +5,7 @@ access grant ─▶ handoff.access_granted        discard ─▶ command.finishe
 read of content ─▶ authorization.content_read
 empty recent commands ─▶ authorization.recent_commands_emptied
 lower version floor ─▶ authorization.version_floor_lowered
-command or redrive ─▶ `CommandSteps` ─▶ command.finished, command.dead_lettered, or wait
+command or redrive ─▶ `take_steps` ─▶ command.finished, command.dead_lettered, or wait
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from consumers.applier import dead_letters, outcome
-from consumers.applier.execution import CommandExecution
-from consumers.applier.open_dead_letters import open_dead_letter
-from consumers.applier.steps import CommandSteps
+from consumers.applier.command_run import CommandRun
+from consumers.applier.ending import end, open_dead_letter, refuse, report_failures
+from consumers.applier.outcome import DeadLettered
+from consumers.applier.steps import take_steps
 from consumers.applier.task import UNKNOWN_CALLER, CommandTask, InvalidRecord, RecordTask, operator_decision, read
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import GrantRecorded, ReleaseRecorded, VersionFloorSet
@@ -79,59 +80,59 @@ class Applier:
     async def _apply(
         self, invocation: Invocation, record: Record, task: CommandTask, state: AuthorizationState
     ) -> Done | RetryAt:
-        execution = CommandExecution(self._context, invocation, record, task, state)
+        run = CommandRun(self._context, invocation, record, task, state)
         if invocation.failures >= MOST_HANDLER_FAILURES:
-            return execution.dead_letter(DeadLetterCause.HANDLER_FAILED)
+            return await end(run, DeadLettered(DeadLetterCause.HANDLER_FAILED))
         if invocation.failures > 1:
-            await execution.report_failures()
-        if execution.work is None:
+            await report_failures(run)
+        if run.work is None:
             if state.work is not None:
-                await self._dead_letter_lost_record(execution.unit_of_work, invocation, state)
-            result = self._known(execution)
+                await self._dead_letter_lost_record(run.unit_of_work, invocation, state)
+            result = self._known(run)
             if result is not None:
                 return result
-        return await CommandSteps(execution).apply()
+        return await end(run, await take_steps(run))
 
-    def _known(self, execution: CommandExecution) -> Done | None:
+    def _known(self, run: CommandRun) -> Done | None:
         """Return the result for a command that has ended before; None for a command that must be applied."""
-        task, invocation, unit_of_work = execution.task, execution.invocation, execution.unit_of_work
+        task, invocation, unit_of_work = run.task, run.invocation, run.unit_of_work
         state = unit_of_work.state
         recent = recent_commands.find(state.recent_commands, task.record_id)
         if recent is not None:
             if recent.digest != recent_commands.digest_prefix(task.digest):
-                return self._key_conflict(execution)
+                return self._key_conflict(run)
             return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
         dead_letter = state.dead_letters.get(task.command_id)
         if task.redrive:
             is_next = dead_letter is not None and dead_letter.redrive < task.redrive
-            return None if is_next else execution.refuse(OutcomeReason.NOT_DEAD_LETTERED)
+            return None if is_next else refuse(run, OutcomeReason.NOT_DEAD_LETTERED)
         if dead_letter is not None:
             if (
                 dead_letter.digest is not None
                 and dead_letter.digest != recent_commands.digest_prefix(task.digest).hex()
             ):
-                return self._key_conflict(execution)
+                return self._key_conflict(run)
             return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
-        return self._bounded(execution)
+        return self._bounded(run)
 
-    def _bounded(self, execution: CommandExecution) -> Done | None:
+    def _bounded(self, run: CommandRun) -> Done | None:
         """Return the result for a caller whose share of the recent commands is full; None for the others."""
-        unit_of_work, task = execution.unit_of_work, execution.task
+        unit_of_work, task = run.unit_of_work, run.task
         recent = unit_of_work.recent_commands_of(task.caller)
         if recent < recent_callers.MOST_ACCEPTED and not unit_of_work.may_have_forgotten(task.caller):
             return None
         unit_of_work.on_commit(self._context.metrics.caller_share_exceeded.inc)
         fields = {"authorization_id": task.authorization_id, "caller": task.caller, "recent": recent}
         unit_of_work.on_commit(self._log.warning, "command.caller_share_exceeded", **fields)
-        return execution.refuse(OutcomeReason.TOO_MANY_COMMANDS)
+        return refuse(run, OutcomeReason.TOO_MANY_COMMANDS)
 
-    def _key_conflict(self, execution: CommandExecution) -> Done:
-        task, unit_of_work = execution.task, execution.unit_of_work
-        unit_of_work.emit(outcome.key_conflict(task), task.command_id, execution.first_command)
+    def _key_conflict(self, run: CommandRun) -> Done:
+        task, unit_of_work = run.task, run.unit_of_work
+        unit_of_work.emit(outcome.key_conflict(task), task.command_id, run.first_command)
         unit_of_work.on_commit(self._context.metrics.key_conflicts.inc)
         fields = {"authorization_id": task.authorization_id, "command_id": task.command_id}
         unit_of_work.on_commit(self._log.warning, "command.key_conflict_found", **fields)
-        return unit_of_work.done(self._context.kept_timer(execution.invocation, unit_of_work))
+        return unit_of_work.done(self._context.kept_timer(run.invocation, unit_of_work))
 
     def _carry_out(self, invocation: Invocation, record: Record, task: RecordTask, state: AuthorizationState) -> Done:
         unit_of_work = self._unit_of_work(invocation, record, state, task.accepted_at, task.traceparent)

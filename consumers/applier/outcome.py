@@ -1,10 +1,13 @@
-"""The outcomes of a command as values, and the events that publish them. Pure."""
+"""The ends of an invocation on a command as values, and the events that publish them. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
+from adapters.collate.answers import Ambiguous, CallFailure, Deferred, Refused
 from consumers.applier.attempts import Attempts
 from consumers.applier.task import UNKNOWN_CALLER, CommandTask, operator_decision
+from consumers.authorization.event_factory import at as time_at
 from consumers.authorization.state import OpenDeadLetter
 from schemas.callers import vouching
 from schemas.commands import EmptyRecentCommands, HandoffClose, HandoffRequest, LowerVersionFloor, RecordRead
@@ -14,22 +17,28 @@ from schemas.events import (
     CommandDeadLettered,
     CommandFinished,
     CommandKeyConflict,
+    CommandWaiting,
     ContentRead,
     RecentCommandsEmptied,
     VersionFloorLowered,
     WouldSend,
 )
-from schemas.events.reasons import OutcomeReason
+from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.wait_reasons import WaitReason
 from schemas.operator_decision import OperatorDecision
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """This command has brought Collate into the wanted state."""
+    """This command has brought Collate into the wanted state.
+
+    `is_version_known`: whether the last read is not older than our write.
+    """
 
     effect: Effect
     handoff_id: str | None = None
     reason: OutcomeReason | None = None
+    is_version_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,45 @@ class Expired:
     """The command expired before its first write."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """The command needs an operator's decision: it has no outcome."""
+
+    cause: DeadLetterCause
+    handoff_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The command is tried again: after `seconds`, or after the pause of the retry policy.
+
+    `fields` names what could not be read in Collate's answer.
+    """
+
+    reason: WaitReason
+    seconds: float | None = None
+    fields: tuple[str, ...] = ()
+
+    @classmethod
+    def after(cls, failure: CallFailure, wait_seconds: float | None, chance: Callable[[], float]) -> "Waits":
+        """Wait as long as the call budget or Collate requires, else for the pause of the retry policy."""
+        match failure:
+            case Deferred():
+                return cls(WaitReason(failure.reason.value), failure.wait_seconds)
+            case Ambiguous(names_fields=True):
+                return cls(WaitReason.UNREADABLE_ANSWER, fields=failure.fields)
+            case Refused(suspended=True):
+                reason = WaitReason.CREDENTIALS if failure.status == 401 else WaitReason.FORBIDDEN
+            case Refused(status=429):
+                reason = WaitReason.RATE_LIMITED
+            case _:
+                reason = WaitReason.RETRY_AFTER if wait_seconds else WaitReason.BACKOFF
+        # Up to 10 % longer, so that commands with the same Retry-After are not all retried at the same moment.
+        return cls(reason, wait_seconds * (1.0 + 0.1 * chance()) if wait_seconds else None)
+
+
 CommandOutcome = Applied | AlreadyApplied | Rejected | Expired
+Ending = CommandOutcome | DeadLettered | Waits
 
 
 def finished(
@@ -100,6 +147,25 @@ def finished(
         attempts=attempts.kept if attempts else None,
         attempts_left_out=attempts.left_out or None if attempts else None,
         digest=task.shared_digest,
+    )
+
+
+def waiting(task: CommandTask, wait: Waits, until: float, attempts: Attempts) -> CommandWaiting:
+    """Return the event of a command that waits until a Unix time."""
+    reason, fields = wait.reason, wait.fields
+    return CommandWaiting(
+        command_id=task.command_id,
+        command=task.type,
+        caller=task.caller,
+        reason=reason.value,
+        # The read model keeps the sentence, so `gateway status` shows the fields too.
+        advice=f"{reason.advice} Unreadable: {', '.join(fields)}." if fields else reason.advice,
+        unreadable_fields=list(fields) or None,
+        until=time_at(until),
+        redrive=task.redrive or None,
+        metadata=task.metadata,
+        attempts=attempts.kept,
+        attempts_left_out=attempts.left_out or None,
     )
 
 

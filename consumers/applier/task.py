@@ -11,13 +11,12 @@ from pydantic import ValidationError
 
 from consumers.authorization.recent_commands import digest
 from consumers.authorization.state import AmbiguousWrite, CommandRef, CommandWork, EndedIntent, Intent
-from consumers.engine import Record, Turn
-from schemas.callers import asserted_by, person_of
+from consumers.engine import Record
+from schemas.callers import asserted_by
 from schemas.commands import (
     CALLER_COMMANDS,
     AuthorizationWatch,
     CallerCommand,
-    Completed,
     Discard,
     EmptyRecentCommands,
     HandoffClose,
@@ -27,10 +26,8 @@ from schemas.commands import (
     RecordRead,
     Redrive,
     ReleaseHandoff,
-    Revoked,
-    UnableToComplete,
 )
-from schemas.enums import PREFIX, CommandType
+from schemas.enums import CommandType
 from schemas.fields.scalars import is_command_id
 from schemas.identity import canonical_json, dead_letter_id
 from schemas.operator_decision import OperatorDecision
@@ -42,10 +39,7 @@ REQUEST_EXPIRY: Final = timedelta(hours=1)
 
 OperatorPayload = Discard | EmptyRecentCommands | LowerVersionFloor
 RecordPayload = RecordAccess | RecordRead | ReleaseHandoff | OperatorPayload
-_PASSES: Final = LowerVersionFloor
-_PASSES_HEADER: Final = ("ce_type", _PASSES.TYPE.encode())
 UNKNOWN_CALLER: Final = "unknown"
-_URGENT: Final = (f"{PREFIX}handoff.".encode(), f"{PREFIX}command.".encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +147,7 @@ class RecordTask:
     @property
     def passes_waiting(self) -> bool:
         """Whether the record is processed before a command that waits: it may be what the command waits for."""
-        return isinstance(self.payload, _PASSES)
+        return isinstance(self.payload, LowerVersionFloor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,46 +216,6 @@ def read(record: Record, digest_key: bytes, keys: Keys) -> Task:
             return RecordTask(accepted.id, accepted.caller, data, time, body, accepted.traceparent)
         case _:
             return InvalidRecord("type: expected a command that the worker knows", accepted.id, data.TYPE)
-
-
-def passes_waiting(record: Record) -> bool:
-    """Whether a record, before it is parsed, is of a task that `passes_waiting`."""
-    return _PASSES_HEADER in record.headers
-
-
-def turn_of(record: Record) -> Turn:
-    """Return the caller, and whether the record is urgent (decision 0022)."""
-    type_ = caller = b""
-    for name, value in record.headers:
-        if name == "ce_caller":
-            caller = value
-        elif name == "ce_type":
-            type_ = value
-    source = caller.decode("utf-8", "replace") or UNKNOWN_CALLER
-    return Turn(source, is_urgent=type_.startswith(_URGENT) or person_of(source) is not None)
-
-
-def request_body(payload: CallerCommand) -> bytes:
-    """Return the body of the command's write: always the same bytes (docs/collate-contract.md §5.1, §5.4 to §5.6).
-
-    Raises ValueError if the command writes nothing.
-    """
-    match payload:
-        case HandoffRequest(accepted_review_snapshot_id=accepted):
-            fields = {"acceptedReviewSnapshotId": accepted}
-        case HandoffClose(result=Completed() as completed):
-            fields = {
-                "reportedOutcome": completed.reported_outcome.value,
-                "observedReferenceNumber": completed.observed_reference_number,
-                "operatorNotes": completed.operator_notes,
-            }
-        case HandoffClose(result=UnableToComplete() as unable):
-            fields = {"reason": unable.reason, "operatorNotes": unable.operator_notes}
-        case HandoffClose(result=Revoked() as revoked):
-            fields = {"reason": revoked.reason, "notes": revoked.notes}
-        case _:
-            raise ValueError("only a request and a close write to Collate")
-    return canonical_json({name: value for name, value in fields.items() if value is not None})
 
 
 def operator_decision(data: Redrive | OperatorPayload, caller: str) -> OperatorDecision:

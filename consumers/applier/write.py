@@ -17,9 +17,8 @@ from adapters.collate.errors import RETRYABLE, Disposition, route
 from adapters.collate.operations import CLOSES, Operation, write_key
 from consumers.applier.decision.decision_input import closer_of
 from consumers.applier.decision.resolve import CLOCK_SKEW_SECONDS
-from consumers.applier.outcome import Applied, Rejected
+from consumers.applier.outcome import Applied, DeadLettered, Rejected, Waits
 from consumers.applier.reasons import rejection
-from consumers.applier.task import request_body
 from consumers.authorization.facts import CloseAnswered, CreateAnswered
 from consumers.authorization.recent_commands import digest
 from consumers.authorization.retry_policy import (
@@ -30,18 +29,20 @@ from consumers.authorization.retry_policy import (
 )
 from consumers.authorization.state import MOST_ENDED_INTENTS, CommandWork, EndedIntent, Intent
 from schemas.collate.handoff import CloseAnswer, HandoffState, ManualHandoff
-from schemas.commands import HandoffClose
+from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
 from schemas.enums import Effect
 from schemas.events.reasons import DeadLetterCause
+from schemas.identity import canonical_json
 
 if TYPE_CHECKING:
     from adapters.collate.answers import CallFailure, Result
     from adapters.collate.client import CollateClient
     from adapters.collate.errors import Route
-    from consumers.applier.execution import CommandExecution
-    from consumers.engine import Done, RetryAt
+    from consumers.applier.command_run import CommandRun
+    from consumers.applier.outcome import Ending
     from runtime.settings import CollateSettings
     from schemas.collate.authorization import PriorAuthorization
+    from schemas.commands import CallerCommand
 
 _OVER: Final = (HandoffState.CLOSING, HandoffState.CLOSED)
 MOST_CHECKS: Final = 3
@@ -50,21 +51,16 @@ MOST_CHECKS: Final = 3
 class CommandWrite:
     """A write of a command, identified by its intent."""
 
-    def __init__(self, execution: CommandExecution, writes: CollateClient, intent: Intent) -> None:
-        self._execution = execution
+    def __init__(self, run: CommandRun, writes: CollateClient, intent: Intent) -> None:
+        self._run = run
         self._writes = writes
-        self._context = execution.context
-        self._contract: CollateSettings = execution.context.contract
-        self._invocation = execution.invocation
-        self._task = execution.task
-        self._unit_of_work = execution.unit_of_work
         self._intent = intent
-        self._body = request_body(execution.task.payload)
+        self._body = request_body(run.task.payload)
 
     @classmethod
     async def commit(
         cls,
-        execution: CommandExecution,
+        run: CommandRun,
         writes: CollateClient,
         operation: Operation,
         handoff_id: str | None,
@@ -73,8 +69,8 @@ class CommandWrite:
         version: int,
     ) -> Self:
         """Commit the intent of the command's next write. `version` is the authorization's. Raise PartitionLost."""
-        task, invocation = execution.task, execution.invocation
-        work = execution.work or CommandWork.model_construct(
+        task, invocation = run.task, run.invocation
+        work = run.work or CommandWork.model_construct(
             command_id=task.command_id, command=task.type.value, caller=task.caller, redrive=task.redrive
         )
         n = work.n + 1
@@ -85,32 +81,33 @@ class CommandWrite:
             if_match=if_match,
             version=version,
             key=write_key(task.command_id, operation, n),
-            body_digest=_digest(execution, request_body(task.payload)),
+            body_digest=_digest(run, request_body(task.payload)),
             first_sent_at=invocation.now,
         )
-        execution.unit_of_work.change(work=work.replace(n=n, intent=intent))
-        await execution.unit_of_work.checkpoint()
-        execution.context.hints.begin(intent.key, invocation.since)
-        return cls(execution, writes, intent)
+        run.unit_of_work.change(work=work.replace(n=n, intent=intent))
+        await run.unit_of_work.checkpoint()
+        run.context.hints.begin(intent.key, invocation.since)
+        return cls(run, writes, intent)
 
-    async def resend(self) -> Done | RetryAt | None:
+    async def resend(self) -> Ending | None:
         """Send the intent again, which may be in flight. None: it has ended, or only a read can resolve it."""
-        age = self._invocation.now - self._intent.first_sent_at
-        if self._execution.hint(self._intent).unsent and age > UNSENT_INTENT_SECONDS:
+        contract: CollateSettings = self._run.context.contract
+        age = self._run.invocation.now - self._intent.first_sent_at
+        if self._run.hint(self._intent).unsent and age > UNSENT_INTENT_SECONDS:
             self._withdraw()
             return None
-        is_same = _digest(self._execution, self._body) == self._intent.body_digest
-        if age > self._contract.key_retention.total_seconds() or not is_same:
+        is_same = _digest(self._run, self._body) == self._intent.body_digest
+        if age > contract.key_retention.total_seconds() or not is_same:
             self._end("not_resent")
             return None
-        self._context.metrics.intents_resent.inc()
+        self._run.context.metrics.intents_resent.inc()
         return await self.send(is_resend=True)
 
-    async def send(self, *, is_resend: bool = False) -> Done | RetryAt | None:
+    async def send(self, *, is_resend: bool = False) -> Ending | None:
         """Send the intent and interpret the response. None: the intent has ended."""
-        hint = self._execution.hint(self._intent)
+        hint = self._run.hint(self._intent)
         was_clean, was_unsent = hint.clean, hint.unsent
-        await self._invocation.ensure_owned()  # a resend has no commit that could detect a successor
+        await self._run.invocation.ensure_owned()  # a resend has no commit that could detect a successor
         # Sent, until a result proves otherwise: a call may be cancelled, and another invocation may follow.
         hint.clean = hint.unsent = False
         result = await self._call()
@@ -122,13 +119,13 @@ class CommandWrite:
             hint.clean, hint.unsent = was_clean, was_unsent
         elif isinstance(result, Refused):
             hint.clean = was_clean
-        return await self._failed(result)
+        return self._failed(result)
 
     async def _call(self) -> Result[ManualHandoff] | Result[CloseAnswer]:
-        intent, authorization_id = self._intent, self._task.authorization_id
+        intent, authorization_id = self._intent, self._run.task.authorization_id
         writes, operation = self._writes, Operation(intent.operation)
-        record, now = self._execution.attempts.record, lambda: self._unit_of_work.time
-        caller = self._execution.turn.source
+        record, now = self._run.attempts.record, lambda: self._run.unit_of_work.time
+        caller = self._run.invocation.turn.source
         if intent.handoff_id is None:
             create = writes.create_handoff(
                 authorization_id, if_match=intent.if_match, key=intent.key, body=self._body, caller=caller
@@ -151,7 +148,7 @@ class CommandWrite:
 
     def _end(self, ended: str) -> None:
         """End the intent: its request is over, and the next write takes the next n."""
-        work, intent = self._execution.work, self._intent
+        work, intent = self._run.work, self._intent
         if work is None:
             return
         over = EndedIntent(
@@ -164,37 +161,38 @@ class CommandWrite:
             ended=ended,
         )
         ended_intents = (*work.ended_intents, over)[-MOST_ENDED_INTENTS:]
-        ambiguous = self._execution.ambiguous
-        self._unit_of_work.change(work=work.replace(intent=None, ambiguous=ambiguous, ended_intents=ended_intents))
-        self._context.hints.drop(intent.key)
+        ambiguous = self._run.ambiguous
+        self._run.unit_of_work.change(work=work.replace(intent=None, ambiguous=ambiguous, ended_intents=ended_intents))
+        self._run.context.hints.drop(intent.key)
 
     def _withdraw(self) -> None:
         """Remove the intent, which never left this machine: its n is free again."""
-        work = self._execution.work
+        work = self._run.work
         if work is not None:
             # A rebuilt state has an ambiguous write before the first intent (decision 0016).
             has_more = self._intent.n > 1 or work.ambiguous is not None
-            self._unit_of_work.change(work=work.replace(intent=None, n=self._intent.n - 1) if has_more else None)
-            self._context.hints.drop(self._intent.key)
+            self._run.unit_of_work.change(work=work.replace(intent=None, n=self._intent.n - 1) if has_more else None)
+            self._run.context.hints.drop(self._intent.key)
 
     # No certain effect
 
-    async def _failed(self, result: CallFailure) -> Done | RetryAt | None:
-        execution, intent = self._execution, self._intent
-        way = route(Operation(intent.operation), result, after_ambiguous=execution.ambiguous is not None)
+    def _failed(self, result: CallFailure) -> Ending | None:
+        intent = self._intent
+        way = route(Operation(intent.operation), result, after_ambiguous=self._run.ambiguous is not None)
         if self._is_stored(result, way):
             self._end("same_fault")
             return None
         if not isinstance(result, Refused) or way.disposition in {Disposition.RESEND, Disposition.SUSPEND}:
-            return await execution.wait_for(result, way.wait_seconds)
+            return Waits.after(result, way.wait_seconds, self._run.context.chance)
         self._end(result.code or f"status_{result.status}")
         self._raise_floor(result)
         if way.disposition is Disposition.DEAD_LETTER:
-            return execution.dead_letter(DeadLetterCause.REQUEST_REFUSED, intent.handoff_id)
+            return DeadLettered(DeadLetterCause.REQUEST_REFUSED, intent.handoff_id)
         # The write follows a successful read, so a 404 comes from a lagging replica until the next read confirms it.
         if way.disposition is Disposition.REJECT and result.status != 404:
-            return execution.finish(Rejected(rejection(way.reason), intent.handoff_id))
-        return await execution.wait_for(result, way.wait_seconds) if way.wait_seconds or result.retryable else None
+            return Rejected(rejection(way.reason), intent.handoff_id)
+        must_wait = way.wait_seconds or result.retryable
+        return Waits.after(result, way.wait_seconds, self._run.context.chance) if must_wait else None
 
     def _is_stored(self, result: CallFailure, way: Route) -> bool:
         """Whether Collate has stored a failure under the key, so that only a different request can succeed."""
@@ -208,31 +206,33 @@ class CommandWrite:
                 fault = status, code
             case _:
                 pass
-        work = self._execution.work
+        work = self._run.work
         nth = self._intent.n - (work.inherited_n if work else 0)
-        if self._execution.hint(self._intent).count_fault(fault) < SAME_FAULTS or nth >= MOST_WRITES:
+        if self._run.hint(self._intent).count_fault(fault) < SAME_FAULTS or nth >= MOST_WRITES:
             return False
         # A retryable refusal may refer to an attempt that is still running; a 5xx ends its own attempt.
-        may_be_running = isinstance(result, Refused) and self._execution.ambiguous is not None
-        age = self._invocation.now - self._intent.first_sent_at
+        may_be_running = isinstance(result, Refused) and self._run.ambiguous is not None
+        age = self._run.invocation.now - self._intent.first_sent_at
         return age >= stored_fault_seconds(nth, may_be_running=may_be_running)
 
     def _raise_floor(self, refused: Refused) -> None:
         """Store the version that a conflict names: reads of lower versions are stale from now on."""
-        is_handoff_version = self._intent.handoff_id is not None and self._contract.if_match_on_close == "handoff"
+        is_handoff_version = (
+            self._intent.handoff_id is not None and self._run.context.contract.if_match_on_close == "handoff"
+        )
         actual = refused.actual_version
-        if actual is not None and not is_handoff_version and self._unit_of_work.state.floor < actual:
-            self._unit_of_work.change(floor=actual)
+        if actual is not None and not is_handoff_version and self._run.unit_of_work.state.floor < actual:
+            self._run.unit_of_work.change(floor=actual)
 
     # An effect
 
-    async def _created(self, handoff: ManualHandoff, *, was_resent: bool) -> Done | None:
+    async def _created(self, handoff: ManualHandoff, *, was_resent: bool) -> Ending | None:
         """Handle the handoff in the response to a create: a new or an existing one (decision 0002, proof)."""
-        execution, intent, contract = self._execution, self._intent, self._contract
+        run, intent, contract = self._run, self._intent, self._run.context.contract
         started = handoff.created_at or handoff.activated_at
-        since = execution.ambiguous.since if execution.ambiguous else intent.first_sent_at
+        since = run.ambiguous.since if run.ambiguous else intent.first_sent_at
         is_older = started is not None and started.timestamp() < since - CLOCK_SKEW_SECONDS
-        if is_older or handoff.id in self._unit_of_work.state.ended:
+        if is_older or handoff.id in self._run.unit_of_work.state.ended:
             self._end("anothers_handoff")
             return None
         effect = Effect.OURS if contract.if_match_is_honoured and handoff.state not in _OVER else Effect.INFERRED
@@ -240,16 +240,16 @@ class CommandWrite:
         if was_resent and not self._moved_once(handoff.id, found):
             effect = Effect.INFERRED
         shows_it = found is not None and found.active_handoff_id == handoff.id and found.version >= intent.version
-        self._unit_of_work.apply(
+        self._run.unit_of_work.apply(
             CreateAnswered(
                 handoff,
                 intent.version,
-                self._task.ref,
+                self._run.task.ref,
                 found if shows_it else None,
                 is_inferred=effect is Effect.INFERRED,
             )
         )
-        return execution.finish(Applied(effect, handoff.id), is_version_known=shows_it)
+        return Applied(effect, handoff.id, is_version_known=shows_it)
 
     async def _read_after(self, handoff_id: str, *, reads: int) -> PriorAuthorization | None:
         """Read the authorization after our create: the response to a create does not show its version.
@@ -257,7 +257,7 @@ class CommandWrite:
         Return the first read that shows the effect; None if no read does.
         """
         for _ in range(reads):
-            result = await self._execution.reads.get_authorization(self._task.authorization_id)
+            result = await self._run.reads.get_authorization(self._run.task.authorization_id)
             if not isinstance(result, Answered):
                 continue
             if result.model.active_handoff_id == handoff_id or result.model.version > self._intent.version:
@@ -268,18 +268,41 @@ class CommandWrite:
         """Whether a read shows that a resent create had one effect; False also without such a read."""
         version = self._intent.version
         if found is not None and found.active_handoff_id == handoff_id and found.version > version + 1:
-            self._execution.report_double_effect(handoff_id, version, found.version)
+            self._run.report_double_effect(handoff_id, version, found.version)
             return False
         return found is not None
 
-    def _closed(self, answer: CloseAnswer) -> Done:
-        payload = self._task.payload
+    def _closed(self, answer: CloseAnswer) -> Ending:
+        payload = self._run.task.payload
         if not isinstance(payload, HandoffClose):
             raise TypeError("expected a close command for the response to a close")
-        self._unit_of_work.apply(CloseAnswered(answer, closer_of(self._task, payload)))
-        effect = Effect.OURS if self._contract.if_match_is_honoured else Effect.INFERRED
-        return self._execution.finish(Applied(effect, self._intent.handoff_id))
+        self._run.unit_of_work.apply(CloseAnswered(answer, closer_of(self._run.task, payload)))
+        effect = Effect.OURS if self._run.context.contract.if_match_is_honoured else Effect.INFERRED
+        return Applied(effect, self._intent.handoff_id)
 
 
-def _digest(execution: CommandExecution, body: bytes) -> str:
-    return digest(execution.context.digest_key, body)[:16].hex()
+def request_body(payload: CallerCommand) -> bytes:
+    """Return the body of the command's write: always the same bytes (docs/collate-contract.md §5.1, §5.4 to §5.6).
+
+    Raises ValueError if the command writes nothing.
+    """
+    match payload:
+        case HandoffRequest(accepted_review_snapshot_id=accepted):
+            fields = {"acceptedReviewSnapshotId": accepted}
+        case HandoffClose(result=Completed() as completed):
+            fields = {
+                "reportedOutcome": completed.reported_outcome.value,
+                "observedReferenceNumber": completed.observed_reference_number,
+                "operatorNotes": completed.operator_notes,
+            }
+        case HandoffClose(result=UnableToComplete() as unable):
+            fields = {"reason": unable.reason, "operatorNotes": unable.operator_notes}
+        case HandoffClose(result=Revoked() as revoked):
+            fields = {"reason": revoked.reason, "notes": revoked.notes}
+        case _:
+            raise ValueError("only a request and a close write to Collate")
+    return canonical_json({name: value for name, value in fields.items() if value is not None})
+
+
+def _digest(run: CommandRun, body: bytes) -> str:
+    return digest(run.context.digest_key, body)[:16].hex()

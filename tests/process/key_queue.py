@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.operations import Operation, write_key
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.task import passes_waiting, turn_of
+from consumers.applier.turns import passes_waiting, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.state import AuthorizationState, unknown_caller_of

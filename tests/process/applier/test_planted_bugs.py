@@ -57,10 +57,9 @@ async def test_a_new_key_for_each_retry_is_caught(make_queue, monkeypatch):
 async def test_a_409_taken_for_success_is_caught(make_queue, monkeypatch):
     honest = CommandWrite._failed
 
-    async def hopeful(write, result):
-        if isinstance(result, Refused) and result.status == 409:
-            return write._execution.finish(Applied(Effect.OURS))
-        return await honest(write, result)
+    def hopeful(write, result):
+        is_conflict = isinstance(result, Refused) and result.status == 409
+        return Applied(Effect.OURS) if is_conflict else honest(write, result)
 
     monkeypatch.setattr(CommandWrite, "_failed", hopeful)
     queue = make_queue()

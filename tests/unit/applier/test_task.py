@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, passes_waiting, read, request_body, turn_of
+from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, read
+from consumers.applier.turns import passes_waiting, turn_of
+from consumers.applier.write import request_body
 from consumers.authorization.state import AmbiguousWrite
 from consumers.engine import Record, Turn
 from local.phi_keys import new_keys
