@@ -6,8 +6,7 @@ from consumers.applier.dead_letters import UNREAD, opened
 from consumers.applier.reasons import REFUSALS
 from consumers.authorization.facts import GrantRecorded
 from consumers.authorization.handoffs import OPERATION_OF, reconciled
-from consumers.authorization.reducer import reduce
-from consumers.authorization.reduction import Reduction
+from consumers.authorization.reducer import Reduction, reduce
 from consumers.authorization.state import NEW, AuthorizationState, Claim, Closer, CommandRef, Handoff, OpenDeadLetter
 from schemas.enums import ClosedBy, Effect, Outcome
 from schemas.events import (

@@ -15,7 +15,8 @@ Order of events: opened, access_changed, closed, changed, reconciled, action_req
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from consumers.authorization import event_factory
 from consumers.authorization.facts import (
@@ -35,9 +36,11 @@ from consumers.authorization.handoffs import (
     NEVER,
     RiskRules,
     abandoned_at,
+    access_of,
     claim_after,
     closed_unseen,
     doubted,
+    ended,
     expiring_at,
     first_seen,
     granted,
@@ -45,13 +48,22 @@ from consumers.authorization.handoffs import (
     is_current,
     is_late,
     may_be_at_risk,
+    reconciled,
     risks,
     updated,
 )
 from consumers.authorization.known import known_from, merged
-from consumers.authorization.reduction import PendingEvent, Reduction
 from consumers.authorization.report_agreement import agreement, final_agreement
-from consumers.authorization.state import AuthorizationState, Due, Grant, Handoff, Known
+from consumers.authorization.state import (
+    MOST_ENDED_HANDOFFS,
+    AuthorizationState,
+    CommandRef,
+    Due,
+    Grant,
+    Handoff,
+    Known,
+    first_command,
+)
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffState
 from schemas.enums import Agreement
@@ -59,51 +71,161 @@ from schemas.enums import Agreement
 if TYPE_CHECKING:
     from consumers.authorization.facts import Fact
     from schemas.collate.authorization import PriorAuthorization
+    from schemas.events import Event
 
 _SETTLED: Final = (Status.COMPLETED, Status.CANCELED)
 _AT_REST: Final = (Status.REQUIRES_ACTION, Status.WAITING_ON_PAYER, *_SETTLED)
 
 
-def reduce(  # noqa: C901 - one case for each fact
+@dataclass(frozen=True, slots=True)
+class PendingEvent:
+    """An event for the next commit, the id of the command that caused it, and that of the first command of its flow."""
+
+    event: Event
+    cause: str | None = None
+    first: str | None = None
+
+
+def reduce(
     state: AuthorizationState, fact: Fact, now: float, rules: RiskRules = DEFAULT_RISK_RULES
 ) -> tuple[AuthorizationState, tuple[PendingEvent, ...]]:
     """Return the state after the fact, and the events."""
-    reduction = _FactReduction(state, now)
-    match fact:
-        case Observed():
-            reduction.observed(fact)
-            reduction.check_time(rules)
-        case CreateAnswered():
-            reduction.create_answered(fact)
-        case CreateInferred():
-            reduction.create_inferred(fact)
-        case CloseAnswered():
-            reduction.close_answered(fact)
-        case CloseInferred():
-            reduction.close_inferred(fact)
-        case GrantRecorded():
-            reduction.grant_recorded(fact, rules)
-        case ReleaseRecorded():
-            reduction.release_recorded(fact)
-        case VersionFloorSet():
-            reduction.version_floor_set(fact)
-        case DueStated():
-            reduction.due_stated(fact)
-        case TimePassed():
-            reduction.check_time(rules)
-        case _:
-            assert_never(fact)
+    reduction = Reduction(state, now)
+    reduction.apply(fact, rules)
     return reduction.state, tuple(reduction.events)
 
 
-class _FactReduction(Reduction):
-    """The effect of each fact."""
+class Reduction:
+    """One reduction in progress: the state and the events so far.
 
-    __slots__ = ()
+    Each transition of a handoff emits its event, so that no change of a handoff is silent or published twice.
+    """
+
+    __slots__ = ("events", "now", "shown_payer", "state")
+
+    def __init__(self, state: AuthorizationState, now: float) -> None:
+        self.state = state
+        self.now = now
+        self.events: list[PendingEvent] = []
+        self.shown_payer: str | None = None
+
+    @property
+    def payer(self) -> str | None:
+        """The payer's id, as known or as this read shows it."""
+        return (self.state.known.payer if self.state.known is not None else None) or self.shown_payer
+
+    def change(self, **changes: Any) -> None:
+        """Replace fields of the state."""
+        self.state = self.state.replace(**changes)
+
+    def emit(
+        self, event: Event, command: CommandRef | None = None, *, of: Handoff | None = None, cause: str | None = None
+    ) -> None:
+        """Add an event `of` a handoff, which a command or the record with the id `cause` caused, if any."""
+        cause = command.command_id if command else cause
+        self.events.append(PendingEvent(event, cause, first_command(of, cause)))
+
+    def apply(self, fact: Fact, rules: RiskRules) -> None:  # noqa: C901 - one case for each fact
+        """Reduce a fact."""
+        match fact:
+            case Observed():
+                self._observed(fact)
+                self._check_time(rules)
+            case CreateAnswered():
+                self._create_answered(fact)
+            case CreateInferred():
+                self._create_inferred(fact)
+            case CloseAnswered():
+                self._close_answered(fact)
+            case CloseInferred():
+                self._close_inferred(fact)
+            case GrantRecorded():
+                self._grant_recorded(fact, rules)
+            case ReleaseRecorded():
+                self._release_recorded(fact)
+            case VersionFloorSet():
+                self._version_floor_set(fact)
+            case DueStated():
+                self._due_stated(fact)
+            case TimePassed():
+                self._check_time(rules)
+            case _:
+                assert_never(fact)
+
+    # The transitions of a handoff
+
+    def open(self, handoff: Handoff, version: int | None) -> None:
+        """Add a new handoff, with the grant that was recorded before our first read of it."""
+        grant = self.state.early_grant
+        if grant is not None and grant.handoff_id == handoff.id:
+            handoff = granted(handoff, grant.until, grant.expiring_at).replace(claim=grant.claim)
+            self.change(early_grant=None)
+        self.change(active=handoff, emitted_action=None)
+        self.update(handoff, version)
+
+    def update(self, handoff: Handoff, version: int | None) -> None:
+        """Replace the open handoff, and emit `handoff.opened` once it is active, then `handoff.access_changed`."""
+        before = self.state.active
+        if not handoff.open_emitted and handoff.state != HandoffState.OFFERED:
+            handoff = handoff.replace(open_emitted=True)
+            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener, of=handoff)
+            if (claim := handoff.claim) is not None:
+                self.emit(event_factory.claimed(handoff.id, claim.caller, None), of=handoff)
+            else:
+                handoff = self.claimed_by_opener(handoff)
+        elif handoff.open_emitted and before is not None and access_of(handoff) != access_of(before):
+            self.emit(event_factory.access_changed(handoff, version), of=handoff)
+        if handoff != before:
+            self.change(active=handoff)
+
+    def close_begun(self, handoff: Handoff, version: int) -> None:
+        """Replace the open handoff after the response to our close."""
+        if handoff.open_emitted:
+            self.change(active=handoff)
+        else:
+            self.update(handoff, version)
+
+    def claimed_by_opener(self, handoff: Handoff) -> Handoff:
+        """Return the handoff with the claim of the person who opened it, if that is proven."""
+        opener = handoff.opener
+        if opener is None or opener.caller is None or handoff.opener_inferred or not handoff.open_emitted:
+            return handoff
+        return self.claimed(handoff, opener.caller, opener.command_id)
+
+    def claimed(self, handoff: Handoff, caller: str, cause: str, *, take_over: bool = False) -> Handoff:
+        """Return the handoff with the caller's claim. Only the first person claims it, and never a service."""
+        claim = claim_after(handoff.claim, caller, self.now, take_over=take_over)
+        if claim is handoff.claim or claim is None:
+            return handoff
+        if handoff.open_emitted:  # else with `handoff.opened`
+            self.emit(event_factory.claimed(handoff.id, caller, handoff.claim), of=handoff, cause=cause)
+        return handoff.replace(claim=claim)
+
+    def end(self, handoff: Handoff, version: int, result: str | None) -> None:
+        """End the open handoff."""
+        if not handoff.open_emitted:
+            handoff = handoff.replace(open_emitted=True)
+            self.emit(event_factory.opened(handoff, version, self.payer), handoff.opener, of=handoff)
+        handoff = ended(handoff, result, self.now)
+        self.change(
+            active=None, last=handoff, ended=(*self.state.ended, handoff.id)[-MOST_ENDED_HANDOFFS:], emitted_action=None
+        )
+        by_us = handoff.closer.caused_by if handoff.closer is not None and handoff.by == "us" else None
+        self.emit(event_factory.closed(handoff, version), by_us, of=handoff)
+
+    def reconcile(self, last: Handoff, known: Known, verdict: Agreement) -> None:
+        """Mark the last handoff as reconciled by Collate."""
+        self.change(last=reconciled(last, verdict))
+        by_us = last.closer.caused_by if last.closer else None
+        self.emit(event_factory.reconciled(last, known, verdict), by_us, of=last)
+
+    def has_ended(self, handoff_id: str) -> bool:
+        """Whether the state contains the end of a handoff."""
+        return handoff_id in self.state.ended
 
     # Reads
 
-    def observed(self, observation: Observed) -> None:
+    def _observed(self, observation: Observed) -> None:
         authorization = observation.authorization
         if authorization.version < self.state.floor:
             return
@@ -226,7 +348,7 @@ class _FactReduction(Reduction):
 
     # Our own writes
 
-    def create_answered(self, fact: CreateAnswered) -> None:
+    def _create_answered(self, fact: CreateAnswered) -> None:
         handoff, active = fact.handoff, self.state.active
         if fact.version > self.state.floor:
             self.change(floor=fact.version)
@@ -239,7 +361,7 @@ class _FactReduction(Reduction):
         else:
             self._our_handoff(fact, version)
         if fact.authorization is not None:
-            self.observed(Observed(fact.authorization))
+            self._observed(Observed(fact.authorization))
 
     def _our_handoff(self, fact: CreateAnswered, version: int | None) -> None:
         active = self.state.active
@@ -254,12 +376,12 @@ class _FactReduction(Reduction):
         if known is not None and last is not None and last.agreement is None:
             self.reconcile(last, known, agreement(last, known))
 
-    def create_inferred(self, fact: CreateInferred) -> None:
+    def _create_inferred(self, fact: CreateInferred) -> None:
         active = self.state.active
         if active is not None and active.id == fact.handoff_id and active.opener is None:
             self.change(active=active.replace(opener=fact.caused_by, opener_inferred=True))
 
-    def close_answered(self, fact: CloseAnswered) -> None:
+    def _close_answered(self, fact: CloseAnswered) -> None:
         answer, closer = fact.answer, fact.closer
         version = answer.authorization.version
         if self.state.active is None and not self.has_ended(answer.manual_handoff_id) and version >= self.state.floor:
@@ -290,12 +412,12 @@ class _FactReduction(Reduction):
                 handoff = self.state.handoff(answer.manual_handoff_id)
                 self.emit(event_factory.changed(known.status, after), closer.caused_by, of=handoff)
 
-    def close_inferred(self, fact: CloseInferred) -> None:
+    def _close_inferred(self, fact: CloseInferred) -> None:
         active = self.state.active
         if active is not None and active.id == fact.handoff_id and active.closer is None:
             self.change(active=active.replace(closer=fact.closer))
 
-    def grant_recorded(self, fact: GrantRecorded, rules: RiskRules) -> None:
+    def _grant_recorded(self, fact: GrantRecorded, rules: RiskRules) -> None:
         self.emit(event_factory.access_granted(fact), of=self.state.handoff(fact.handoff_id), cause=fact.cause)
         active, early = self.state.active, self.state.early_grant
         until, expiring = fact.expires_at, expiring_at(fact.expires_at, self.now, rules)
@@ -309,7 +431,7 @@ class _FactReduction(Reduction):
             claim = claim_after(known.claim if known else None, fact.caller, self.now, take_over=fact.take_over)
             self.change(early_grant=latest.replace(claim=claim))
 
-    def release_recorded(self, fact: ReleaseRecorded) -> None:
+    def _release_recorded(self, fact: ReleaseRecorded) -> None:
         active, early = self.state.active, self.state.early_grant
         if active is not None and active.id == fact.handoff_id and is_claimed_by(active.claim, fact.caller):
             self.change(active=active.replace(claim=None))
@@ -318,7 +440,7 @@ class _FactReduction(Reduction):
         elif early is not None and early.handoff_id == fact.handoff_id and is_claimed_by(early.claim, fact.caller):
             self.change(early_grant=early.replace(claim=None))  # nothing has been published of it yet
 
-    def version_floor_set(self, fact: VersionFloorSet) -> None:
+    def _version_floor_set(self, fact: VersionFloorSet) -> None:
         state, version = self.state, fact.version
         if version > state.floor:
             return
@@ -335,7 +457,7 @@ class _FactReduction(Reduction):
 
     # Time
 
-    def due_stated(self, fact: DueStated) -> None:
+    def _due_stated(self, fact: DueStated) -> None:
         due = self.state.due
         if self.state.settled_at is not None or (due is not None and due.at == fact.at):
             return
@@ -344,7 +466,7 @@ class _FactReduction(Reduction):
         self.change(due=Due(at=fact.at, stated_at=fact.stated_at, stated_by=fact.stated_by))
         self._check_due()
 
-    def check_time(self, rules: RiskRules) -> None:
+    def _check_time(self, rules: RiskRules) -> None:
         self._check_risks(rules)
         self._check_due()
 
