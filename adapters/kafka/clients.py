@@ -13,6 +13,7 @@ from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError
 
 from adapters.kafka.aiokafka_internals import (
     accept_fatal_error,
+    close_failed_connections,
     connections_of,
     fail_undelivered,
     retrieve_exceptions,
@@ -41,8 +42,9 @@ def connection(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the connection arguments of every aiokafka client: servers, client id, security.
 
     Passwords, tokens and certificates are read at each new connection, so rotated files need no restart. The exception
-    is PLAIN: a client keeps its password until it is closed.
+    is PLAIN: a client keeps its password until it is closed. From here on a failed connection is closed at once.
     """
+    close_failed_connections()
     options: dict[str, Any] = {
         "bootstrap_servers": list(kafka.bootstrap),
         "client_id": kafka.client_id,

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import struct
+import subprocess
+import sys
 from importlib.metadata import version
 from types import SimpleNamespace
 
@@ -63,6 +65,19 @@ def test_the_installed_minor_version_is_the_checked_one():
 async def test_the_membership_is_the_coordinators(consumer):
     consumer._coordinator.generation, consumer._coordinator.member_id = 7, "member"
     assert internals.group_membership(consumer) == (7, "member")
+
+
+def test_aiokafka_is_as_shipped_until_a_client_needs_more():
+    script = """
+import aiokafka.client as shipped
+own = shipped.create_conn
+from adapters.kafka.clients import connection
+from runtime.settings import KafkaSettings
+assert shipped.create_conn is own
+connection(KafkaSettings(bootstrap=["127.0.0.1:1"]))
+assert shipped.create_conn is not own
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 async def test_a_request_goes_to_the_coordinators_own_connection(consumer, monkeypatch):
