@@ -32,9 +32,10 @@ from consumers.engine.core.progress import (
 )
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.offsets import fetch_committed
+from consumers.engine.kafka.tails import read_tail
 from consumers.engine.kafka.transactions import Transactions
 from consumers.engine.state_store import StateStore, input_key, restore, spread_timers
-from consumers.engine.torn import mend, read_tail
+from consumers.engine.torn import mend
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.progress import PROGRESS_KEY, ProgressRecord, encode
 from consumers.engine.core.tail import NUMBER_HEADER, NumberedTail
+from consumers.engine.kafka.tails import TopicTail
 from consumers.engine.state_store import StateStore
-from consumers.engine.torn import TopicTail, mend
+from consumers.engine.torn import mend
 
 PROGRESS = Committed(5, "")
 
