@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.open_client import open_client
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
+from gateway.ingress.components import Components, KafkaSources
 from gateway.ingress.http.port import api_port
-from gateway.ingress.main import KafkaSources, assemble
 from local.collate.simulation import DEFAULT_KEY
 from local.processes.patience import within
 from runtime.health import Health
@@ -329,7 +329,7 @@ async def ingress(
     process = Process("ingress", Health(), Metrics(registry), registry, get_log())
     sources = KafkaSources(kafka, kafka.open, kafka.open, kafka.open_dead_letters)
     async with open_client(settings.collate, process.metrics.collate) as client:
-        components = assemble(settings, process, CallersFile(callers_file), client, sources, keys=PHI_KEYS)
+        components = Components(settings, process, CallersFile(callers_file), client, sources, keys=PHI_KEYS)
         own = settings.ingress
         limits = replace(limits, connections=own.max_connections, connections_per_peer=own.max_connections_per_peer)
         connections = Connections("api", limits, process.metrics, process.health)
