@@ -10,10 +10,10 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run-packages test-packages dev-packages help demo dev drill soak install test unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test rehearsal requirements lock clean
+.PHONY: run-packages test-packages dev-packages help demo dev drill soak install test test-all unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test rehearsal requirements lock clean
 
 help: ## Show this page
-	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m runs all tests.\n'
+	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m tests it.\n'
 	@printf 'Each verb first installs the packages that it needs (.venv, once), and Kafka. Nothing keeps running afterwards.\n\n'
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@printf '\n  ARGS="…" goes to the program behind a verb:  make test ARGS="tests/unit -k settings"\n'
@@ -35,9 +35,12 @@ soak: run-packages ## Run a private local installation for hours, with faults: A
 install: dev-packages ## Build .venv with the packages of every verb; each verb installs its own if they are missing
 
 # Most tests wait for servers, so their number of processes is higher than that of cores.
-SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --numprocesses 6 --no-loadscope-reorder
-test: test-packages ## Run all tests, or those in ARGS
-	$(BIN)/pytest $(or $(ARGS),$(SPREAD))
+SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --no-loadscope-reorder
+test: test-packages ## Run the tests without servers and those of the promises on real Kafka, in 4 minutes; or those in ARGS
+	$(BIN)/pytest $(or $(ARGS),$(SPREAD) --numprocesses 4 -m "promise or not servers")
+
+test-all: test-packages ## Run all tests, as CI does, in 10 minutes
+	$(BIN)/pytest $(SPREAD) --numprocesses 8 $(ARGS)
 
 unit: test-packages ## Run the tests without servers, with few random examples, in seconds
 	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick $(or $(ARGS),--numprocesses logical --dist loadfile)

@@ -15,6 +15,7 @@ from docs_build import (
     decisions,
     faults,
     licences,
+    promises,
     reference,
 )
 from docs_build.capacity import page as capacity_page
@@ -40,6 +41,7 @@ def pages(root: Path) -> dict[str, str]:
         "docs/subscribing.md": cadence_page.put_into((root / "docs/subscribing.md").read_text(encoding="utf-8")),
         "docs/capacity.md": capacity_page.put_into((root / "docs/capacity.md").read_text(encoding="utf-8")),
         "docs/operations.md": faults.put_into((root / "docs/operations.md").read_text(encoding="utf-8")),
+        "docs/architecture.md": promises.put_into((root / "docs/architecture.md").read_text(encoding="utf-8")),
         "helm/gateway/values.schema.json": chart_schema.put_into(
             (root / "helm/gateway/values.schema.json").read_text(encoding="utf-8")
         ),

@@ -38,6 +38,13 @@ def pytest_collection_finish():
     gc.enable()
 
 
+def pytest_collection_modifyitems(items):
+    """Mark the tests that need servers. `make test` leaves them out, except those of a promise."""
+    for item in items:
+        if item.nodeid.startswith(("tests/system/", "tests/browser/")):
+            item.add_marker("servers")
+
+
 def _is_valid_syntax(term, value):
     sys.modules.pop("rfc3987_syntax", None)
     return importlib.import_module("rfc3987_syntax").is_valid_syntax(term, value)

@@ -1,4 +1,4 @@
-"""The distribution of the tests over processes in `make test`: `pytest -p tests.spread --numprocesses 6`.
+"""The distribution of the tests over processes in `make test-all`: `pytest -p tests.spread --numprocesses 8`.
 
 The tests of a file run in one process, and so do files that share an expensive server, which ends with the last of
 these tests. The slowest tests begin first.

@@ -166,6 +166,7 @@ def leaks(places, planted):
     return {(place, word) for place, said in places.items() for word in planted if word.encode() in said}
 
 
+@pytest.mark.promise(7)
 async def test_what_was_entrusted_stands_nowhere_in_clear(installed, processes, servers, eventually):
     key = {"Authorization": f"Bearer {installed.caller_key}"}
     async with (

@@ -1,5 +1,6 @@
 """Transactions that fail, and unusable offsets."""
 
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -43,6 +44,7 @@ async def delete_records(laboratory, before):
     await laboratory.admin.delete_records({source: RecordsToDelete(before_offset=before)})
 
 
+@pytest.mark.promise(5)
 async def test_records_deleted_before_they_were_processed_stop_the_partition(laboratory):
     await laboratory.append("stuck", Task("0", failures=1_000), partition=0)
     async with laboratory.engine() as running:

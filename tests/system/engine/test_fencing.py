@@ -3,6 +3,7 @@
 import asyncio
 import signal
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from consumers.engine import startup
@@ -16,6 +17,7 @@ def tasks(*numbers, **what):
     return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
 
 
+@pytest.mark.promise(3)
 async def test_another_owner_fences_and_the_partition_starts_again_from_kafka(laboratory):
     async with laboratory.engine() as running:
         await until(lambda: running.owns(4))
@@ -101,6 +103,7 @@ async def test_a_worker_that_was_cut_off_starts_no_call_and_commits_nothing_afte
     assert await laboratory.violations() == []
 
 
+@pytest.mark.promise(3)
 async def test_a_process_frozen_past_its_session_timeout_owns_nothing(laboratory):
     old = laboratory.process("old")
     await until(lambda: old.owns(4))

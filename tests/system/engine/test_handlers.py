@@ -1,8 +1,11 @@
 """Handlers on real Kafka."""
 
+import pytest
+
 from tests.chaos.tally import Task
 
 
+@pytest.mark.promise(3, 4)
 async def test_inputs_become_outcomes_once_and_in_order(laboratory):
     async with laboratory.engine() as running:
         await laboratory.append_many(

@@ -263,6 +263,7 @@ async def test_an_unknown_record_stops_the_partition(laboratory):
     assert [seen.cause for seen in laboratory.seen] == ["0", "last"]
 
 
+@pytest.mark.promise(3)
 async def test_an_offset_that_is_moved_back_has_no_effect(laboratory):
     async with laboratory.engine():
         await laboratory.append("key", Task("0"), Task("1"), partition=0)

@@ -1,6 +1,7 @@
 """A record that is no command of ours becomes a dead letter with an event; the records after it are handled."""
 
 import httpx
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from local.event_listener import listening
@@ -34,6 +35,7 @@ async def _dead_letters(kafka, topic):
         await consumer.stop()
 
 
+@pytest.mark.promise(5)
 async def test_a_record_that_is_no_command_is_a_dead_letter_and_the_partition_moves_on(
     installation, start, collate, kafka, prefix
 ):

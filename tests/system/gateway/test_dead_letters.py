@@ -124,6 +124,7 @@ def opened(collate):
     return [effect for _, effect in collate.ledger.effects if effect.kind == "handoff_opened"]
 
 
+@pytest.mark.promise(5, 9)
 async def test_what_nobody_knows_is_looked_at_redriven_and_ends_once(installation, gateway_of, collate, eventually):
     gateway = await gateway_of(installation)
     assert "There are no dead letters" in await gateway.run("dead-letters", "list")

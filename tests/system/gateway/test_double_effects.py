@@ -1,11 +1,13 @@
 """Where Collate honours neither the key nor If-Match, a command can take effect twice: never unseen (promise 2)."""
 
 import httpx
+import pytest
 
 from local.collate.model.effect import Kind
 from local.event_listener import listening
 
 
+@pytest.mark.promise(2)
 async def test_a_double_effect_is_told_as_inferred_and_alarmed(
     installation, start, collate, *, kafka, prefix, eventually
 ):

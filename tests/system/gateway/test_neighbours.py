@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 BURST, OTHERS = 5, 60
 
 
+@pytest.mark.promise(4)
 async def test_an_authorization_that_always_fails_delays_no_other(services, collate):
     callers, worker, listener, http, _ = services
     (failing,) = collate.create()

@@ -46,6 +46,7 @@ async def unfinished(http, ingress, reason=""):
     return sum(float(line.split()[-1]) for line in lines if line.startswith(f"collate_gateway_{name} "))
 
 
+@pytest.mark.promise(8)
 async def test_a_caller_beyond_its_bound_waits_until_the_worker_has_caught_up(
     installation, callers, listener, *, collate, start, eventually
 ):

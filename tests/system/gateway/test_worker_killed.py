@@ -5,6 +5,7 @@ import random
 from collections import Counter, defaultdict
 
 import httpx
+import pytest
 
 from local.collate.model.effect import Kind
 from local.event_listener import listening
@@ -40,6 +41,7 @@ async def _kill_again_and_again(installation, worker, randomness):
     return worker
 
 
+@pytest.mark.promise(2, 3, 4)
 async def test_a_worker_killed_at_any_moment_leaves_one_effect_and_one_outcome_per_command(
     installation, start, collate, kafka, prefix
 ):

@@ -50,6 +50,7 @@ async def test_malformed_requests_leave_the_topic_empty(ingress, kafka, commands
     assert await commands_in(kafka) == []
 
 
+@pytest.mark.promise(1)
 async def test_one_key_is_one_command_at_two_replicas_and_after_a_restart(
     installation, start, caller_of, kafka, commands_in
 ):

@@ -57,6 +57,7 @@ async def running(kafka1, installation_of, caller_of, off_loop):
     return program, caller_of(program, installation)
 
 
+@pytest.mark.promise(1)
 async def test_a_broker_killed_under_load_loses_no_202_and_duplicates_no_retry(
     running, kafka1, commands_in, off_loop, eventually
 ):
