@@ -7,7 +7,7 @@ a future.
 import asyncio
 import select
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 import httpx
 
@@ -28,8 +28,8 @@ class Limits:
     age_seconds: float = 300.0
 
 
-class NoResponse(httpx.TransportError):
-    """The call got no whole response. Each subclass belongs to one family of httpx's exceptions.
+class NoResponse(Exception):
+    """The call got no whole response.
 
     Attributes:
         cause: why.
@@ -42,44 +42,6 @@ class NoResponse(httpx.TransportError):
         self.cause = cause
         self.sent = sent
         self.status = status
-
-
-class ConnectFailed(NoResponse, httpx.ConnectError):
-    """There is no connection to the server."""
-
-
-class ConnectTimedOut(NoResponse, httpx.ConnectTimeout):
-    """The connection took too long to open."""
-
-
-class ProxyFailed(NoResponse, httpx.ProxyError):
-    """The proxy opened no tunnel to the server."""
-
-
-class WriteTimedOut(NoResponse, httpx.WriteTimeout):
-    """The server did not read the request in time."""
-
-
-class ReadTimedOut(NoResponse, httpx.ReadTimeout):
-    """The server did not respond in time."""
-
-
-class ConnectionLost(NoResponse, httpx.ReadError):
-    """The connection ended before the response was whole."""
-
-
-class ResponseInvalid(NoResponse, httpx.RemoteProtocolError):
-    """The response is not valid HTTP, or is too large."""
-
-
-_SENT: Final[dict[Cause, type[NoResponse]]] = {
-    Cause.WRITE_TIMEOUT: WriteTimedOut,
-    Cause.READ_TIMEOUT: ReadTimedOut,
-    Cause.DEADLINE: ReadTimedOut,
-    Cause.RESET: ConnectionLost,
-    Cause.CLOSED: ConnectionLost,
-    Cause.TRUNCATED: ConnectionLost,
-}
 
 
 class Connection(asyncio.Protocol):
@@ -201,6 +163,6 @@ class Connection(asyncio.Protocol):
         if response is None or response.done():
             return
         if isinstance(result, Cause):
-            response.set_exception(_SENT.get(result, ResponseInvalid)(result, sent=True, status=self._reader.status))
+            response.set_exception(NoResponse(result, sent=True, status=self._reader.status))
         else:
             response.set_result(result)

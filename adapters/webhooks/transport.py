@@ -16,7 +16,7 @@ from typing import Final
 import httpx
 
 from adapters.http.cause import Cause
-from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, NoResponse
+from adapters.http.connection import Connection, Limits, NoResponse
 from adapters.http.kept_connections import KeptConnections
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.resolver import Resolver
@@ -29,7 +29,7 @@ _MOST_ADDRESSES: Final = 4
 _CLOSED_WHILE_IDLE: Final = frozenset({Cause.RESET, Cause.CLOSED})
 
 
-class AddressForbidden(ConnectFailed):
+class AddressForbidden(NoResponse):
     """Every address of the receiver is in a network that this subscription may not call."""
 
 
@@ -82,7 +82,7 @@ class WebhookTransport:
 
     async def _open(self, loop: asyncio.AbstractEventLoop, call_ends: float) -> Connection:
         ends = min(loop.time() + self._limits.connect_seconds, call_ends)
-        failure: NoResponse = ConnectFailed(Cause.UNREACHABLE, sent=False)
+        failure: NoResponse = NoResponse(Cause.UNREACHABLE, sent=False)
         addresses = await self._checked_addresses(ends)
         for left in range(len(addresses), 0, -1):
             now = loop.time()
@@ -90,12 +90,12 @@ class WebhookTransport:
                 async with asyncio.timeout_at(now + (ends - now) / left):
                     return await self._connect(loop, addresses[-left])
             except TimeoutError:
-                failure = ConnectTimedOut(Cause.CONNECT_TIMEOUT, sent=False)
+                failure = NoResponse(Cause.CONNECT_TIMEOUT, sent=False)
             except ssl.SSLError:
-                failure = ConnectFailed(Cause.TLS, sent=False)
+                failure = NoResponse(Cause.TLS, sent=False)
             except OSError as error:
                 refused = isinstance(error, ConnectionRefusedError)
-                failure = ConnectFailed(Cause.REFUSED if refused else Cause.UNREACHABLE, sent=False)
+                failure = NoResponse(Cause.REFUSED if refused else Cause.UNREACHABLE, sent=False)
         raise failure
 
     async def _checked_addresses(self, ends: float) -> list[str]:
@@ -104,14 +104,14 @@ class WebhookTransport:
             async with asyncio.timeout_at(ends):
                 found = await self._resolver.addresses(target.host, target.port)
         except TimeoutError:
-            raise ConnectTimedOut(Cause.CONNECT_TIMEOUT, sent=False) from None
+            raise NoResponse(Cause.CONNECT_TIMEOUT, sent=False) from None
         except OSError:
-            raise ConnectFailed(Cause.DNS, sent=False) from None
+            raise NoResponse(Cause.DNS, sent=False) from None
         allowed = self._policy.allowed_of(found)
         if found and not allowed:
             raise AddressForbidden(Cause.UNREACHABLE, sent=False)
         if not allowed:
-            raise ConnectFailed(Cause.DNS, sent=False)
+            raise NoResponse(Cause.DNS, sent=False)
         return allowed[:_MOST_ADDRESSES]
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, address: str) -> Connection:

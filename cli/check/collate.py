@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -32,7 +33,7 @@ async def check_collate(collate: CollateSettings) -> AsyncIterator[CheckResult]:
     """Request /health without the key, then an authorization that does not exist with the key."""
     if collate.writes == "off":
         yield ok("collate", f"writes off: a shadow, at most {collate.calls_per_second:g} calls per second")
-    async with open_transport(collate) as transport:
+    async with aclosing(open_transport(collate)) as transport:
         before = time.time()
         try:
             health = await transport.call("GET", path_of(Operation.HEALTH))

@@ -1,6 +1,7 @@
 """`gateway collate probe`: its options, and the report by section of docs/collate-contract.md."""
 
 import asyncio
+from contextlib import aclosing
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -92,7 +93,7 @@ async def run_probe(
     """Read, and walk if wanted. Raises CollateUnreachable."""
     from adapters.collate.open_client import open_transport  # noqa: PLC0415 - imported by the verb that needs it
 
-    async with open_transport(settings) as transport:
+    async with aclosing(open_transport(settings)) as transport:
         collate = ProbeCaller(transport, read_secret(settings.api_key_file).get_secret_value())
         authorization = await read_once(collate, authorization_id, findings)
         if not walk or authorization is None:

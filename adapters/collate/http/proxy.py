@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from adapters.http.cause import Cause
-from adapters.http.connection import ProxyFailed
+from adapters.http.connection import NoResponse
 from runtime.settings import read_secret
 from runtime.version import VERSION
 
@@ -34,7 +34,7 @@ class ProxyTunnel:
     credentials_file: Path | None = None
 
     async def open(self, host: str, port: int, ends: float) -> socket.socket:
-        """Return a socket that is connected to the host through the proxy. Raises ProxyFailed.
+        """Return a socket that is connected to the host through the proxy. Raises NoResponse.
 
         `ends` is the latest loop time.
         """
@@ -48,7 +48,7 @@ class ProxyTunnel:
                     tunnel.close()
                     raise
         except TimeoutError:
-            raise ProxyFailed(Cause.PROXY_TIMEOUT, sent=False) from None
+            raise NoResponse(Cause.PROXY_TIMEOUT, sent=False) from None
         return tunnel
 
     def _connect_request(self, target: str) -> bytes:
@@ -57,7 +57,7 @@ class ProxyTunnel:
             try:
                 credentials = read_secret(self.credentials_file).get_secret_value()
             except (OSError, UnicodeDecodeError):
-                raise ProxyFailed(Cause.PROXY_CREDENTIALS, sent=False) from None
+                raise NoResponse(Cause.PROXY_CREDENTIALS, sent=False) from None
             lines.append(f"Proxy-Authorization: Basic {b64encode(credentials.encode()).decode()}")
         return "\r\n".join((*lines, "", "")).encode("ascii")
 
@@ -66,7 +66,7 @@ class ProxyTunnel:
         try:
             addresses = await loop.getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
         except OSError:
-            raise ProxyFailed(Cause.PROXY_UNREACHABLE, sent=False) from None
+            raise NoResponse(Cause.PROXY_UNREACHABLE, sent=False) from None
         for family, kind, protocol, _, address in addresses:
             candidate = socket.socket(family, kind, protocol)
             candidate.setblocking(False)
@@ -79,11 +79,11 @@ class ProxyTunnel:
                 raise
             else:
                 return candidate
-        raise ProxyFailed(Cause.PROXY_UNREACHABLE, sent=False)
+        raise NoResponse(Cause.PROXY_UNREACHABLE, sent=False)
 
 
 async def _connect(tunnel: socket.socket, request: bytes) -> None:
-    """Send CONNECT and read the head of the response; return if the tunnel is open. Raises ProxyFailed."""
+    """Send CONNECT and read the head of the response; return if the tunnel is open. Raises NoResponse."""
     loop, head = asyncio.get_running_loop(), b""
     try:
         await loop.sock_sendall(tunnel, request)
@@ -95,15 +95,15 @@ async def _connect(tunnel: socket.socket, request: bytes) -> None:
     except OSError as error:
         if isinstance(error, TimeoutError):
             raise
-        raise ProxyFailed(Cause.PROXY_FAILED, sent=False) from None
+        raise NoResponse(Cause.PROXY_FAILED, sent=False) from None
     found = _STATUS.match(head)
     if found is None or _END not in head:
-        raise ProxyFailed(Cause.PROXY_FAILED, sent=False)
+        raise NoResponse(Cause.PROXY_FAILED, sent=False)
     status = int(found[1])
     if status == 407:
-        raise ProxyFailed(Cause.PROXY_CREDENTIALS, sent=False, status=status)
+        raise NoResponse(Cause.PROXY_CREDENTIALS, sent=False, status=status)
     if not 200 <= status < 300:
-        raise ProxyFailed(Cause.PROXY_REFUSED, sent=False, status=status)
+        raise NoResponse(Cause.PROXY_REFUSED, sent=False, status=status)
     # Collate sends nothing before our first bytes, so surplus bytes come from the proxy itself.
     if not head.endswith(_END):
-        raise ProxyFailed(Cause.PROXY_FAILED, sent=False, status=status)
+        raise NoResponse(Cause.PROXY_FAILED, sent=False, status=status)

@@ -1,4 +1,4 @@
-"""An httpx transport to one host. It bounds time and size, and reports whether anything was sent.
+"""Requests to one host. The transport bounds time and size, and reports whether anything was sent.
 
 The transport owns the connections (last in, first out) and TLS. It sends each request once. It follows no redirect,
 keeps no cookie, decompresses nothing and reads no environment variable. docs/decisions/0004 explains why the
@@ -17,7 +17,7 @@ import httpx
 
 from adapters.collate.http.proxy import ProxyTunnel
 from adapters.http.cause import Cause
-from adapters.http.connection import ConnectFailed, Connection, ConnectTimedOut, Limits, ProxyFailed
+from adapters.http.connection import Connection, Limits, NoResponse
 from adapters.http.kept_connections import KeptConnections
 from runtime.http_client import client_tls
 from runtime.version import VERSION
@@ -27,7 +27,7 @@ _TARGET: Final = re.compile(r"/[\x21-\x7e]*")
 _HEADER_LINES: Final = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*\r\n)*")
 
 
-class CollateTransport(httpx.AsyncBaseTransport):
+class CollateTransport:
     """Sends requests to the host of `base_url` and to no other host. One event loop; close it when done."""
 
     def __init__(
@@ -37,7 +37,6 @@ class CollateTransport(httpx.AsyncBaseTransport):
         if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError("base_url: expected http:// or https:// and a host")
         self._base_path = url.raw_path.rstrip(b"/").decode("ascii")
-        self._scheme, self._netloc = url.scheme, url.netloc
         self._headers = f"Host: {url.netloc.decode('ascii')}\r\n{_HEADERS}"
         self._host = url.raw_host.decode("ascii")
         self._port = url.port or (443 if url.scheme == "https" else 80)
@@ -49,10 +48,12 @@ class CollateTransport(httpx.AsyncBaseTransport):
     async def call(
         self, method: str, path: str, headers: Sequence[tuple[str, str]] = (), content: bytes | None = None
     ) -> httpx.Response:
-        """Send a request to Collate once and return its response, at less cost than an `httpx.Request`.
+        """Send a request once and return its response within the total deadline, whole but not `read` yet.
 
-        `path` is below the path of `base_url` and already percent-encoded; `content` is JSON or empty. For the response
-        and NoResponse see `handle_async_request`. Raises ValueError for an unprintable header or path.
+        `path` is below the path of `base_url` and already percent-encoded; `content` is JSON or empty. The response has
+        only the few headers that the gateway reads. After a cancellation the request may have been sent.
+
+        Raises NoResponse, which says whether anything was sent, and ValueError for an unprintable header or path.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         if content is not None:
@@ -61,24 +62,10 @@ class CollateTransport(httpx.AsyncBaseTransport):
             lines += f"Content-Length: {len(content)}\r\n"
         count = len(headers) + (2 if content else 0 if content is None else 1)
         head = _head(method, self._base_path + path, self._headers, lines, count)
-        return await self._exchange(head + content if content else head)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request once and return the response within the total deadline, whole but not `read` yet.
-
-        The response has only the few headers that the gateway reads.
-        After a cancellation the request may have been sent.
-
-        Raises NoResponse, which says whether anything was sent. Raises ValueError for a request to another host, with
-        an unprintable header or with a streamed body.
-        """
-        return await self._exchange(await self._encode(request))
-
-    async def _exchange(self, data: bytes) -> httpx.Response:
         loop = asyncio.get_running_loop()
         call_ends = loop.time() + self._limits.total_seconds
         connection = self._kept.take() or await self._open(loop, call_ends)
-        return await self._kept.send(connection, data, call_ends)
+        return await self._kept.send(connection, head + content if content else head, call_ends)
 
     async def aclose(self) -> None:
         """Close all connections; a request under way ends as ambiguous."""
@@ -101,30 +88,19 @@ class CollateTransport(httpx.AsyncBaseTransport):
                     )
         except TimeoutError:
             timed_out = Cause.CONNECT_TIMEOUT if connect_ends <= call_ends else Cause.DEADLINE
-            raise ConnectTimedOut(timed_out, sent=False) from None
+            raise NoResponse(timed_out, sent=False) from None
         except ssl.SSLError:
-            raise ConnectFailed(Cause.TLS, sent=False) from None
+            raise NoResponse(Cause.TLS, sent=False) from None
         except OSError as error:
             if tunnel is not None:
-                raise ProxyFailed(Cause.PROXY_FAILED, sent=False) from None
-            raise ConnectFailed(_cause_of(error), sent=False) from None
+                raise NoResponse(Cause.PROXY_FAILED, sent=False) from None
+            raise NoResponse(_cause_of(error), sent=False) from None
         if not connection.usable:
-            raise ConnectFailed(Cause.UNREACHABLE, sent=False)
+            raise NoResponse(Cause.UNREACHABLE, sent=False)
         return connection
 
     def _new(self) -> Connection:
         return Connection(asyncio.get_running_loop(), self._limits)
-
-    async def _encode(self, request: httpx.Request) -> bytes:
-        url = request.url
-        if url.netloc != self._netloc or url.scheme != self._scheme:
-            raise ValueError("the request is for another host than base_url's")
-        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-        lines = "".join([f"{name}: {value}\r\n" for name, value in sent])
-        if any(name.lower() == "transfer-encoding" for name, _ in sent):
-            raise ValueError("request body: expected Content-Length, not Transfer-Encoding")
-        target = request.extensions.get("target", url.raw_path).decode("latin-1")
-        return _head(request.method, target, "", lines, len(sent)) + await request.aread()
 
 
 def _head(method: str, target: str, ours: str, lines: str, count: int) -> bytes:

@@ -14,7 +14,7 @@ from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
 from adapters.collate.http.transport import CollateTransport
 from adapters.http.cause import Cause
-from adapters.http.connection import ConnectionLost, Limits, ReadTimedOut
+from adapters.http.connection import Limits, NoResponse
 from adapters.http.http_response import KEPT_HEADERS
 from consumers.engine import PartitionLost
 from local.collate import DEFAULT_KEY
@@ -43,14 +43,14 @@ class Exchange:
     def later(self, seconds, then):
         """Time out on the client; the request arrives later."""
         self._wire.late(seconds, then)
-        self.result, self._left = ReadTimedOut(Cause.READ_TIMEOUT, sent=True), True
+        self.result, self._left = NoResponse(Cause.READ_TIMEOUT, sent=True), True
 
     def reply(self, reply):
         kept = [(name.lower(), value) for name, value in reply.headers if name.lower().encode() in KEPT_HEADERS]
         self._end(httpx.Response(reply.status, headers=kept, content=reply.body), "answered")
 
     def cut(self, *_):
-        self._end(ConnectionLost(Cause.RESET, sent=True), "reset")
+        self._end(NoResponse(Cause.RESET, sent=True), "reset")
 
     def _end(self, result, how):
         if not self._left:

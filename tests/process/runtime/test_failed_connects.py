@@ -143,13 +143,13 @@ async def migration(peer: Peer) -> None:
 
 
 async def collate(peer: Peer) -> None:
-    async with CollateTransport(peer.url, LIMITS, ca_file=peer.ca) as transport:
+    async with aclosing(CollateTransport(peer.url, LIMITS, ca_file=peer.ca)) as transport:
         await transport.call("GET", "/")
 
 
 async def collate_through_a_proxy(peer: Peer) -> None:
     proxy = ProxyTunnel(f"http://{peer.host}")
-    async with CollateTransport("https://collate.example", LIMITS, proxy=proxy) as transport:
+    async with aclosing(CollateTransport("https://collate.example", LIMITS, proxy=proxy)) as transport:
         await transport.call("GET", "/")
 
 
