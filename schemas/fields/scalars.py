@@ -73,7 +73,6 @@ _METADATA_KEY_TEXT = re.compile(_METADATA_KEY[1:-1])
 _WORD = re.compile(_SHORT[1:-1])
 ID_PHRASE = PHRASES[_ID]
 TICKET_PHRASE = PHRASES[_TICKET]
-METADATA_VALUE_PHRASE = PHRASES[_SHORT]
 
 
 def is_id(value: str) -> bool:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import NamedTuple
 
 # One key that waits for a day must not stop its partition: 11 records a second fit. The bitmap has at most 125 kB, and
 # finishing an offset then costs 14 microseconds. In base85 it has at most 160 kB, far below the largest record.
@@ -97,13 +94,6 @@ class OffsetTracker:
     def size(self) -> int:
         """How many offsets the bitmap covers."""
         return self._finished.bit_length()
-
-    def finished_beyond(self) -> Iterator[int]:
-        """Return the finished offsets beyond the watermark."""
-        for place, byte in enumerate(_pack(self._finished)):
-            for bit in range(8):
-                if byte >> bit & 1:
-                    yield self._watermark + 8 * place + bit
 
     def committed(self) -> Committed:
         """Return the watermark and the bitmap."""

@@ -147,7 +147,6 @@ CREATE TABLE minutes (
     finished bigint NOT NULL
 );
 """
-_DOWN = "DROP TABLE minutes, timeline, authorizations, handoffs, commands, heartbeat, progress;"
 
 
 def upgrade() -> None:
@@ -155,8 +154,3 @@ def upgrade() -> None:
     for statement in _UP.split(";\n"):
         if statement.strip():
             op.execute(statement)
-
-
-def downgrade() -> None:
-    """Drop the tables: the topics hold everything in them."""
-    op.execute(_DOWN)

@@ -41,9 +41,7 @@ def sources(*is_ended, events_since=0.0):
 
 def finished(progress):
     tracker = OffsetTracker(*progress)
-    return [
-        offset < tracker.watermark or offset in set(tracker.finished_beyond()) for offset in range(BEGIN, BEGIN + 4)
-    ]
+    return [not tracker.take(offset) for offset in range(BEGIN, BEGIN + 4)]
 
 
 def test_a_command_is_finished_exactly_if_its_end_is_in_events():
