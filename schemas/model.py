@@ -6,10 +6,10 @@ field counts as PHI. A repr shows public values only.
 """
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cache
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -144,6 +144,18 @@ class Message(Model):
 
     TYPE: ClassVar[str]
     EXAMPLE: ClassVar[Example]
+
+    @classmethod
+    def by_type(cls, types: Iterable[str]) -> MappingProxyType[str, type[Self]]:
+        """Return the subclass of each type, in the order of the types. A type without an imported one is a KeyError."""
+        models = {model.TYPE: model for model in _subclasses(cls) if "TYPE" in vars(model)}
+        return MappingProxyType({str(type_): models[type_] for type_ in types})
+
+
+def _subclasses(base: type[_T]) -> Iterator[type[_T]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _subclasses(model)
 
 
 class Tolerant(_Shown):

@@ -1,12 +1,15 @@
 """The part of a message that may be stored: the fields with the data class public, at every depth."""
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined, to_json
 
-from schemas.model import PUBLIC, Model, data_class, declared
+from schemas.model import PUBLIC, Model, data_class, declared, nested_models
 
+_M = TypeVar("_M", bound=Model)
 _ENCRYPTED = "encrypted"
 """What a record shows of a required text that is not public."""
 
@@ -19,6 +22,12 @@ def public_json(model: Model, *, without: set[str] | None = None) -> str:
         exclude=without,
         include=None if is_public(type(model)) else _included(model),
     )
+
+
+def public_fields(model: Model) -> dict[str, Any]:
+    """Return the values of `public_json`."""
+    included = None if is_public(type(model)) else _included(model)
+    return model.model_dump(mode="json", exclude_none=True, include=included)
 
 
 def public_part(model: Model) -> Model:
@@ -38,8 +47,30 @@ def public_part(model: Model) -> Model:
     return model.model_construct(**model.__dict__ | hidden)
 
 
+def read_public(model: type[_M], stored: Mapping[str, Any]) -> _M:
+    """Read what `public_json` wrote. A required field that is not public has the placeholder of `public_part`.
+
+    Raises pydantic.ValidationError if it is not the public part of such a message.
+    """
+    return model.from_record(to_json(_completed(model, stored)))
+
+
+def _completed(model: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
+    completed = dict(stored)
+    for name, is_required in _hidden(model):
+        field = model.model_fields[name]
+        alias = field.alias or name
+        if isinstance(value := stored.get(alias), dict):
+            for variant in nested_models(model, name):
+                if variant.model_fields["type"].default in {PydanticUndefined, value.get("type")}:
+                    completed[alias] = _completed(variant, value)
+        elif value is None and is_required:
+            completed[alias] = _ENCRYPTED if field.annotation is str else {}
+    return completed
+
+
 @cache
-def _hidden(model: type[Model]) -> list[tuple[str, bool]]:
+def _hidden(model: type[BaseModel]) -> list[tuple[str, bool]]:
     """Return the fields that are not public, at every depth, and whether each is required."""
     return [(name, field.is_required()) for name, field in model.model_fields.items() if not _is_leaf(model, name)]
 

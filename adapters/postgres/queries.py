@@ -3,8 +3,7 @@
 A query is an object that holds its arguments; `ReadModelReader.fetch` runs it on a connection.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -86,15 +85,18 @@ class CommandById:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationById:
-    """The public record of an authorization."""
+    """The status of an authorization: its id and its public record."""
 
     authorization_id: str
 
     async def __call__(self, connection: Connection) -> str | None:
-        """Return the record as JSON, or None."""
-        statement = "SELECT record::text AS record FROM authorizations WHERE authorization_id = %(id)s"
+        """Return the status as JSON, or None."""
+        statement = """
+        SELECT (jsonb_build_object('authorizationId', authorization_id) || record)::text AS status
+        FROM authorizations WHERE authorization_id = %(id)s
+        """
         rows = await fetch_all(connection, statement, id=self.authorization_id)
-        return str(rows[0]["record"]) if rows else None
+        return rows[0]["status"] if rows else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +124,9 @@ _TIMELINE_KEY: tuple[LiteralString, ...] = ("at", "rank", "ordinal")
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """A page of an authorization's timeline; `after` is the sort key from a cursor.
-
-    `describe` returns an entry's sentence from its kind and its data.
-    """
+    """A page of an authorization's timeline; `after` is the sort key from a cursor."""
 
     authorization_id: str
-    describe: Callable[[str, Row], str]
     query: TimelineQuery
     after: tuple[datetime, int, int] | None = None
 
@@ -137,7 +135,7 @@ class TimelinePage:
         rows, following = await fetch_page(connection, *self.statement(), self.query.limit, _TIMELINE_KEY)
         return Timeline(
             authorization_id=self.authorization_id,
-            entries=[timeline_entry(row, self.describe) for row in rows],
+            entries=[timeline_entry(row) for row in rows],
             next=following,
         )
 
@@ -220,8 +218,3 @@ async def fetch_one(connection: Connection, statement: Any, **values: Any) -> di
     """Return the only row of a statement."""
     (row,) = await fetch_all(connection, statement, **values)
     return row
-
-
-def authorization_json(authorization_id: str, record: str) -> bytes:
-    """Return the response body for an authorization: its id, then the members of its record."""
-    return f'{{"authorizationId":{json.dumps(authorization_id)},{record[1:]}'.encode()

@@ -1,7 +1,7 @@
 """Serializers: rows of the database to response models. Pure."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
@@ -23,6 +23,7 @@ from schemas.api.reads import (
 )
 from schemas.authorization import AuthorizationRecord, HandoffClaim
 from schemas.callers import vouching
+from schemas.timeline import describe
 from schemas.times import parse_time
 
 Row = Mapping[str, Any]
@@ -115,7 +116,7 @@ def _result_of(attempt: Row) -> tuple[Any, ...]:
     return tuple(attempt["data"].get(name) for name in ("operation", "result", "status", "code"))
 
 
-def timeline_entry(row: Row, describe: Callable[[str, Row], str]) -> TimelineEntry:
+def timeline_entry(row: Row) -> TimelineEntry:
     """Return an entry of a timeline, with its description."""
     return TimelineEntry(
         at=_utc(row["at"]),

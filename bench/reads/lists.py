@@ -10,7 +10,6 @@ from adapters.postgres.queries import HandoffPage, TimelinePage
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage, TroublesOf
 from adapters.postgres.views.overview import overview, overview_with_history
 from bench.reads.data import CALLERS, EVERY
-from gateway.ingress.descriptions import describe
 from schemas.api.lists import Needs
 from schemas.api.queries import AuthorizationsQuery, CommandsQuery, HandoffsQuery, TimelineQuery
 
@@ -112,8 +111,8 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
     return [
         *((name, page(AuthorizationPage, AuthorizationsQuery, given)) for name, given in work),
         *((name, page(CommandPage, CommandsQuery, given)) for name, given in commands),
-        ("timeline", page(TimelinePage, TimelineQuery, {}, one, describe)),
-        ("  newest, since", page(TimelinePage, TimelineQuery, {"order": "newest", "since": _ago}, one, describe)),
+        ("timeline", page(TimelinePage, TimelineQuery, {}, one)),
+        ("  newest, since", page(TimelinePage, TimelineQuery, {"order": "newest", "since": _ago}, one)),
         ("handoffs, active", page(HandoffPage, HandoffsQuery, {})),
         ("handoffs, closed, newest", page(HandoffPage, HandoffsQuery, {"state": "closed", "order": "newest"})),
         ("  since", page(HandoffPage, HandoffsQuery, {"state": "closed", "since": _ago})),

@@ -41,7 +41,7 @@ from schemas.events import (
 from schemas.events.reasons import OutcomeReason
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import word
-from schemas.public_fields import public_json
+from schemas.public_fields import public_fields, public_json
 from schemas.records import PublishedEvent
 
 FINISHED, DEAD_LETTERED, WAITING = "finished", "dead_lettered", "waiting"
@@ -74,10 +74,8 @@ def fold(rows: Rows, items: Iterable[Item]) -> None:
 def _apply_command(rows: Rows, item: CommandLogRecord) -> None:
     command = item.command
     target = target_command(command.data)
-    position = f'"partition":{item.partition},"offset":{item.offset}'
-    public = public_json(command.data)
-    overtaken = _overtaken(rows, command.data)
-    data = f'{{"type":"{command.data.TYPE}","caller":{_text(command.caller)},{position}{_members(public)}{overtaken}}}'
+    place = {"type": command.data.TYPE, "caller": command.caller, "partition": item.partition, "offset": item.offset}
+    data = to_json(place | public_fields(command.data) | _overtaken(rows, command.data)).decode()
     kind = short_type(command.data.TYPE) + "_requested" if target else "command.accepted"
     rows.timeline.append(
         TimelineRow(
@@ -99,12 +97,12 @@ def _apply_command(rows: Rows, item: CommandLogRecord) -> None:
         row.accepted_at = row.accepted_at or original.accepted_at
 
 
-def _overtaken(rows: Rows, data: Command) -> str:
-    """Return the member that says that a decision ends nothing: a redrive of its number is before it in the log."""
+def _overtaken(rows: Rows, data: Command) -> dict[str, int]:
+    """Return the field that says that a decision ends nothing: a redrive of its number is before it in the log."""
     if not isinstance(data, Redrive | Discard) or data.redrive is None:
-        return ""
+        return {}
     row, number = rows.commands.get(data.command_id), data.redrive - isinstance(data, Redrive)
-    return f',"overtakenBy":{row.asked_redrive}' if row is not None and row.asked_redrive > number else ""
+    return {"overtakenBy": row.asked_redrive} if row is not None and row.asked_redrive > number else {}
 
 
 def _accept(rows: Rows, item: CommandLogRecord) -> None:
@@ -293,11 +291,3 @@ def _contradicted_at(record: AuthorizationRecord, known: AuthorizationRow | None
 
 def _metadata(metadata: Metadata | None) -> str | None:
     return to_json(metadata).decode() if metadata else None
-
-
-def _text(value: str) -> str:
-    return to_json(value).decode()
-
-
-def _members(public: str) -> str:
-    return "" if public == "{}" else "," + public[1:-1]

@@ -9,16 +9,7 @@ from adapters.kafka.topic_reader import TopicRecord
 from adapters.postgres.rows import RowKeys
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import Envelope, KafkaHeaders, sequence_number
-from schemas.commands import (
-    Command,
-    Discard,
-    EmptyRecentCommands,
-    LowerVersionFloor,
-    RecordAccess,
-    RecordRead,
-    Redrive,
-    ReleaseHandoff,
-)
+from schemas.commands import Command, Discard, Redrive, ShownCommand
 from schemas.events import (
     EVENTS as EVENT_MODELS,
 )
@@ -87,8 +78,6 @@ class Ignored:
 
 Item = CommandLogRecord | EventRecord | UnknownRecord | SnapshotRecord | Ignored
 
-# Their events say what they did.
-_ON_RECORD_ALONE = (RecordAccess, RecordRead, ReleaseHandoff, EmptyRecentCommands, LowerVersionFloor)
 _OF_COMMANDS = frozenset(model for model in EVENT_MODELS.values() if "command_id" in model.model_fields)
 _OF_HANDOFFS = (
     HandoffOpened,
@@ -114,7 +103,7 @@ def parse(topic: str, partition: int, record: TopicRecord) -> Item:
     command = read_command(headers, record.value, None)
     if isinstance(command, UnreadableRecord):
         return Ignored(command.problem)
-    if isinstance(command.data, _ON_RECORD_ALONE):
+    if not isinstance(command.data, ShownCommand):
         return Ignored()
     return CommandLogRecord(command, partition, record.offset)
 

@@ -16,13 +16,11 @@ from adapters.postgres.queries import (
     CommandPosition,
     HandoffPage,
     TimelinePage,
-    authorization_json,
 )
 from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.views.overview import overview, overview_with_history
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.descriptions import describe
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import NotFound
 from gateway.ingress.http.query import read_after, read_query
@@ -65,16 +63,16 @@ class Reads:
         """GET /v1/authorizations/{authorizationId}."""
         authorization_id = self._admit(request)
         read_query(request, Query)
-        record = await fetch(request, self._reader, "authorization", AuthorizationById(authorization_id))
-        if record is None:
+        status = await fetch(request, self._reader, "authorization", AuthorizationById(authorization_id))
+        if status is None:
             raise NotFound("The authorization is not watched. Send a watch command for it first.")
-        return respond_json(request, authorization_json(authorization_id, record))
+        return respond_json(request, status.encode())
 
     async def timeline(self, request: Request) -> Response:
         """GET /v1/authorizations/{authorizationId}/timeline."""
         authorization_id = self._admit(request)
         query = read_query(request, TimelineQuery)
-        page = TimelinePage(authorization_id, describe, query, read_after(query.cursor, datetime, int, int))
+        page = TimelinePage(authorization_id, query, read_after(query.cursor, datetime, int, int))
         return respond(request, await fetch(request, self._reader, "timeline", page))
 
     async def handoffs(self, request: Request) -> Response:

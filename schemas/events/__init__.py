@@ -1,12 +1,10 @@
 """The events on `events`: public facts, without free text and without reference numbers.
 
 The envelope has the authorization (subject), the event's `sequence` and the command that caused it (causationid).
-`version` is the version of the authorization that showed the fact. One module per subject has its events. A new event
-needs a type, a model and an entry in EVENTS.
+`version` is the version of the authorization that showed the fact. One module per subject has its events.
 """
 
-from types import MappingProxyType
-
+from schemas.enums import EventType
 from schemas.events.audit_events import ContentRead, RecentCommandsEmptied, VersionFloorLowered
 from schemas.events.authorization_events import (
     AuthorizationActionRequired,
@@ -34,31 +32,5 @@ from schemas.events.handoff_events import (
     HandoffReleased,
 )
 
-EVENTS: MappingProxyType[str, type[Event]] = MappingProxyType(
-    {
-        model.TYPE.value: model
-        for model in (
-            CommandFinished,
-            CommandWaiting,
-            CommandDeadLettered,
-            CommandKeyConflict,
-            HandoffOpened,
-            HandoffClosed,
-            HandoffReconciled,
-            HandoffAccessGranted,
-            HandoffAccessChanged,
-            HandoffClaimed,
-            HandoffReleased,
-            HandoffAtRisk,
-            AuthorizationChanged,
-            AuthorizationActionRequired,
-            AuthorizationOverdue,
-            AuthorizationSettled,
-            AuthorizationWatchEnded,
-            RecentCommandsEmptied,
-            VersionFloorLowered,
-            ContentRead,
-        )
-    }
-)
+EVENTS = Event.by_type(EventType)
 """Every event by its CloudEvents type."""

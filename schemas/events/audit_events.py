@@ -9,6 +9,7 @@ from schemas.events.event import ASSERTED_BY, Event
 from schemas.fields.scalars import CommandId, Id, Name
 from schemas.model import Example, Public
 from schemas.operator_decision import OperatorDecision
+from schemas.sentences import through
 
 
 class RecentCommandsEmptied(Event):
@@ -33,6 +34,10 @@ class RecentCommandsEmptied(Event):
     emptied: Public[int] = Field(description="The number of commands that the gateway forgot.")
     decision: Public[OperatorDecision] = Field(description="The operator and the reason.")
 
+    def _sentence(self) -> str:
+        whose = self.of_caller or "all callers"
+        return f"The gateway forgot {self.emptied} recent commands of {whose}, {_asked(self.decision, self.caller)}."
+
 
 class VersionFloorLowered(Event):
     """An operator let the gateway accept lower versions, because Collate was restored from a backup."""
@@ -56,6 +61,10 @@ class VersionFloorLowered(Event):
     to_version: Public[int] = Field(description="The lowest version that the gateway accepts from now on.")
     decision: Public[OperatorDecision] = Field(description="The operator and the reason.")
 
+    def _sentence(self) -> str:
+        lowered = f"from {self.from_version} to {self.to_version}"
+        return f"The gateway accepts lower versions, {lowered}, {_asked(self.decision, self.caller)}."
+
 
 class ContentRead(Event):
     """Content with PHI was read through the gateway. The event never has the content."""
@@ -77,3 +86,14 @@ class ContentRead(Event):
     asserted_by: Public[AssertedBy | None] = ASSERTED_BY
     review_snapshot_id: Public[Id | None] = Field(default=None, description="The id of the review snapshot.")
     of_command: Public[CommandId | None] = Field(default=None, description="The dead-lettered command.")
+
+    def _sentence(self) -> str:
+        named = self.review_snapshot_id or self.of_command
+        content = self.content.replace("_", " ") + (f" {named}" if named else "")
+        if self.operator is None:
+            return f"{self.caller} read the {content}."
+        return f"{self.operator} read the {content}{through(self.caller)}."
+
+
+def _asked(decision: OperatorDecision, caller: str) -> str:
+    return f"at the request of {decision.requested_by}{through(caller)}: {decision.reason}"

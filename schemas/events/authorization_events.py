@@ -5,10 +5,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.enums import Agreement, CloseReport, EventType
-from schemas.events.event import PAYER_ID, VERSION, Event, PayerTruth
+from schemas.events.event import PAYER_ID, VERSION, Event, PayerTruth, verdict
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Id, Slug, Word
 from schemas.model import Example, Public
+from schemas.sentences import at_version, in_parentheses, moment, seen
 from schemas.times import Time
 
 
@@ -34,6 +35,15 @@ class AuthorizationChanged(Event):
     decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
     version: Public[int | None] = VERSION
 
+    def _sentence(self) -> str:
+        if self.from_status == self.to_status:
+            change = "has changed and is still"
+        else:
+            change = f"changed from {self.from_status} to" if self.from_status else "is"
+        proofs = seen(receipt=self.receipt_seen, decision=self.decision_seen)
+        status = f"{self.to_status}{in_parentheses(self.outcome)}{proofs}"
+        return f"The authorization {change} {status}{at_version(self.version)}."
+
 
 class AuthorizationActionRequired(Event):
     """Collate waits for an action."""
@@ -58,6 +68,12 @@ class AuthorizationActionRequired(Event):
     payer_id: Public[Id | None] = PAYER_ID
     version: Public[int | None] = VERSION
 
+    def _sentence(self) -> str:
+        snapshot = self.covers_review_snapshot_id
+        covers = f"; review snapshot {snapshot} first" if snapshot else ""
+        payer = f"; payer {self.payer_id}" if self.payer_id else ""
+        return f"Collate waits for a person: {self.action}{covers}{payer}{at_version(self.version)}."
+
 
 class AuthorizationOverdue(Event):
     """The due date has passed, and no read has shown the authorization settled. Published once for each due date."""
@@ -78,6 +94,9 @@ class AuthorizationOverdue(Event):
     metadata: Public[Metadata | None] = Field(
         default=None, description="The metadata of the command that stated the due date."
     )
+
+    def _sentence(self) -> str:
+        return f"Overdue: due at {moment(self.due_at)}, and still {self.status}{at_version(self.version)}."
 
 
 class AuthorizationSettled(Event):
@@ -106,6 +125,13 @@ class AuthorizationSettled(Event):
     )
     version: Public[int | None] = VERSION
 
+    def _sentence(self) -> str:
+        in_time = ""
+        if self.in_time is not None:
+            due = "" if self.due_at is None else f" {moment(self.due_at)}"
+            in_time = " In time." if self.in_time else f" After the due date{due}."
+        return f"Settled: {self.payer.words()}. {verdict(self.agreement, self.reported)}{in_time}"
+
 
 class AuthorizationWatchEnded(Event):
     """The gateway stopped watching an authorization that has not settled."""
@@ -122,3 +148,6 @@ class AuthorizationWatchEnded(Event):
     watched_since: Public[Time] = Field(description="When the gateway began to watch it.")
     reason: Public[Slug] = Field(description="`max_age`, or `not_found` if Collate does not know the authorization.")
     version: Public[int | None] = VERSION
+
+    def _sentence(self) -> str:
+        return f"The watch ended ({self.reason}). The last known status is {self.status}."

@@ -5,12 +5,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.attempts import MOST_ATTEMPTS, Attempt
-from schemas.enums import AssertedBy, CommandType, Effect, EventType, Outcome
+from schemas.enums import AssertedBy, CommandType, Effect, EventType, Outcome, short_type
 from schemas.events.event import ACCEPTED_BY, ASSERTED_BY, METADATA, REPORTED_BY, REQUESTED_BY, VERSION, Event
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
 from schemas.model import Example, Model, Public
 from schemas.operator_decision import OperatorDecision
+from schemas.sentences import moment
 from schemas.times import Time
 
 _REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent for the first execution.")
@@ -26,10 +27,20 @@ _UNKNOWN = Field(
 _LEFT_OUT = Field(default=None, ge=1, description="The number of omitted calls between the first and the last calls.")
 
 
+_EFFECTS = {
+    Effect.OURS: ", written by the gateway",
+    Effect.INFERRED: ", inferred from a read",
+    Effect.UNKNOWN: "; a write may have changed Collate",
+}
+
+
 class _CommandEvent(Event):
     command_id: Public[CommandId] = Field(description="The command's id.")
     command: Public[CommandType] = Field(description="The command's type.")
     caller: Public[Name] = Field(description="The caller that sent the command.")
+
+    def _run(self, redrive: int | None) -> str:
+        return short_type(self.command) + (f" (redrive {redrive})" if redrive else "")
 
 
 class WouldSend(Model):
@@ -98,6 +109,11 @@ class CommandFinished(_CommandEvent):
     attempts_left_out: Public[int | None] = _LEFT_OUT
     digest: Public[Word | None] = _DIGEST
 
+    def _sentence(self) -> str:
+        handoff = f", handoff {self.handoff_id}" if self.handoff_id else ""
+        reason = f": {self.reason}. {self.advice or ''}" if self.reason else "."
+        return f"{self._run(self.redrive)} ended as {self.outcome}{_EFFECTS.get(self.effect, '')}{handoff}{reason}"
+
 
 class CommandWaiting(_CommandEvent):
     """A command has not ended yet. Published after ten seconds, and when the reason changes."""
@@ -123,6 +139,10 @@ class CommandWaiting(_CommandEvent):
     metadata: Public[Metadata | None] = METADATA
     attempts: Public[list[Attempt] | None] = _ATTEMPTS
     attempts_left_out: Public[int | None] = _LEFT_OUT
+
+    def _sentence(self) -> str:
+        until = f" Next try at {moment(self.until)}." if self.until else ""
+        return f"{self._run(None)} waits: {self.advice or self.reason}{until}"
 
 
 class CommandDeadLettered(_CommandEvent):
@@ -151,6 +171,9 @@ class CommandDeadLettered(_CommandEvent):
     attempts_left_out: Public[int | None] = _LEFT_OUT
     digest: Public[Word | None] = _DIGEST
 
+    def _sentence(self) -> str:
+        return f"{self._run(self.redrive)} became a dead letter ({self.cause}). {self.advice or ''}"
+
 
 class CommandKeyConflict(_CommandEvent):
     """A second command arrived under a known id with another body. Only the first command is applied."""
@@ -161,3 +184,6 @@ class CommandKeyConflict(_CommandEvent):
         "command": "collate-gateway.handoff.close.v1",
         "caller": "intake",
     }
+
+    def _sentence(self) -> str:
+        return f"{self.caller} sent a different body with a used idempotency key. The first body counts."

@@ -1,12 +1,14 @@
 """The base of all events, and the fields that several of them have."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.enums import EventType
+from schemas.enums import Agreement, CloseReport, EventType
 from schemas.fields.scalars import Word
 from schemas.model import Message, Model, Public
+from schemas.sentences import bounded, in_parentheses, seen
 
 METADATA = Field(default=None, description="The metadata of the command.")
 VERSION = Field(default=None, description="Collate's version of the authorization that shows this fact.")
@@ -24,6 +26,13 @@ class Event(Message):
     TYPE: ClassVar[EventType]
     open_on_the_wire: ClassVar[bool] = True
 
+    def sentence(self) -> str:
+        """Describe the event for a timeline."""
+        return bounded(self._sentence())
+
+    @abstractmethod
+    def _sentence(self) -> str: ...
+
 
 class PayerTruth(Model):
     """The payer's truth in the authorization."""
@@ -33,3 +42,21 @@ class PayerTruth(Model):
     next_action: Public[Word | None] = Field(default=None, description="The type of the next action, if there is one.")
     receipt_seen: Public[bool] = Field(description="Whether the payer's receipt is present.")
     decision_seen: Public[bool] = Field(description="Whether the payer's decision is present.")
+
+    def words(self) -> str:
+        """Describe the payer's truth inside a sentence."""
+        proofs = seen(receipt=self.receipt_seen, decision=self.decision_seen)
+        return f"the authorization is {self.status}{in_parentheses(self.outcome)}{proofs}"
+
+
+def verdict(agreement: Agreement, reported: CloseReport | None) -> str:
+    """Return the sentence that compares a report with the payer's truth."""
+    match agreement:
+        case Agreement.AGREES:
+            return f"The report ({reported}) agrees with the payer's truth."
+        case Agreement.CONTRADICTS:
+            return f"The report ({reported}) contradicts the payer's truth."
+        case Agreement.NO_REPORT:
+            return "There is no report to compare."
+        case _:
+            return f"Whether the report ({reported or 'unknown'}) agrees is undetermined."

@@ -16,13 +16,16 @@ from schemas.events.event import (
     WHO_ASSERTS,
     Event,
     PayerTruth,
+    verdict,
 )
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Advice, Id, Name, Slug, Word
 from schemas.model import Example, Public
+from schemas.sentences import at_version, moment, people, through
 from schemas.times import Time
 
 _HANDOFF = Field(description="Collate's id of the handoff.")
+_ENDERS = {ClosedBy.US: "the gateway", ClosedBy.OTHER: "another actor", ClosedBy.LOSS: "loss of the session"}
 
 
 class HandoffOpened(Event):
@@ -63,6 +66,11 @@ class HandoffOpened(Event):
     version: Public[int | None] = VERSION
     metadata: Public[Metadata | None] = METADATA
 
+    def _sentence(self) -> str:
+        access = "access is available" if self.access_available else "access is not available yet"
+        by = people(requested=self.requested_by, accepted=self.accepted_by)
+        return f"Handoff {self.handoff_id} is open: {access}{by}{at_version(self.version)}."
+
 
 class HandoffClosed(Event):
     """A handoff has ended. The report is the operator's, not payer truth."""
@@ -95,6 +103,13 @@ class HandoffClosed(Event):
     version: Public[int | None] = VERSION
     metadata: Public[Metadata | None] = METADATA
 
+    def _sentence(self) -> str:
+        person = f" by {self.reported_by}" if self.reported_by else ""
+        reported = f"; reported: {self.reported}{person}" if self.reported else ""
+        closed = f" at {moment(self.closed_at)}" if self.closed_at else ""
+        how = f"{self.result}, by {_ENDERS.get(self.by, self.by)}{reported}"
+        return f"Handoff {self.handoff_id} is closed{closed}: {how}{at_version(self.version)}."
+
 
 class HandoffReconciled(Event):
     """Collate has reconciled a closed handoff with the payer. Published once per handoff."""
@@ -117,6 +132,9 @@ class HandoffReconciled(Event):
     payer_id: Public[Id | None] = PAYER_ID
     version: Public[int | None] = VERSION
     metadata: Public[Metadata | None] = METADATA
+
+    def _sentence(self) -> str:
+        return f"Reconciled: {self.payer.words()}. {verdict(self.agreement, self.reported)}"
 
 
 class HandoffAccessGranted(Event):
@@ -142,6 +160,12 @@ class HandoffAccessGranted(Event):
         "Absent for services.",
     )
 
+    def _sentence(self) -> str:
+        unchecked = " Whether another person had it in hand was not known."
+        access = f"{self.operator} received access to handoff {self.handoff_id}{through(self.caller)}"
+        skipped = unchecked if self.claim_check == ClaimCheck.SKIPPED else ""
+        return f"{access} until {moment(self.expires_at)}.{skipped}"
+
 
 class HandoffAccessChanged(Event):
     """Access to an open handoff has changed: whether a grant can be created, or whether the operator can submit."""
@@ -163,6 +187,12 @@ class HandoffAccessChanged(Event):
     version: Public[int | None] = VERSION
     metadata: Public[Metadata | None] = Field(default=None, description="The metadata of the request command.")
 
+    def _sentence(self) -> str:
+        state = "is closing: " if self.state == "closing" else "has changed: "
+        access = "access is available" if self.access_available else "access is not available"
+        submit = "" if self.final_submit_capable else ", without the final submission"
+        return f"Handoff {self.handoff_id} {state}{access}{submit}{at_version(self.version)}."
+
 
 class HandoffClaimed(Event):
     """A person has an open handoff in hand: they opened it, got into it first, or took it over."""
@@ -182,6 +212,10 @@ class HandoffClaimed(Event):
         default=None, description="The caller's name of the person who had claimed it before."
     )
 
+    def _sentence(self) -> str:
+        before = f", taken over from {self.taken_over_from}" if self.taken_over_from else ""
+        return f"{self.by} has handoff {self.handoff_id} in hand{before}{through(self.caller)}."
+
 
 class HandoffReleased(Event):
     """The person who had claimed an open handoff has given it back."""
@@ -192,6 +226,9 @@ class HandoffReleased(Event):
     handoff_id: Public[Id] = _HANDOFF
     by: Public[Name] = Field(description="The person, as their own token has the name.")
     caller: Public[Name] = Field(description="The same person as a caller.")
+
+    def _sentence(self) -> str:
+        return f"{self.by} gave handoff {self.handoff_id} back{through(self.caller)}."
 
 
 class HandoffAtRisk(Event):
@@ -218,3 +255,7 @@ class HandoffAtRisk(Event):
     )
     version: Public[int | None] = VERSION
     metadata: Public[Metadata | None] = METADATA
+
+    def _sentence(self) -> str:
+        ends = f" The handoff may end at {moment(self.ends_at)}." if self.ends_at else ""
+        return f"Handoff {self.handoff_id} is at risk ({self.reason}). {self.advice or ''}{ends}"

@@ -11,7 +11,6 @@ permission. So a batch may be sent again after any failure, whole or in parts.
 """
 
 import asyncio
-import json
 from collections import Counter
 from functools import partial
 from typing import Any, Final
@@ -29,7 +28,7 @@ from gateway.ingress.commands.envelopes import (
     read_member,
     require_utf8,
 )
-from gateway.ingress.commands.responses import CommandReceipt, accepted_json, location_of
+from gateway.ingress.commands.responses import CommandReceipt, accepted, location_of
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
@@ -39,7 +38,7 @@ from gateway.ingress.http.strict_json import read_array
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import BodyTooLarge, Overloaded, Unavailable
 from runtime.metrics import IngressMetrics
-from schemas.api.messages import MOST_BATCH_EVENTS
+from schemas.api.messages import MOST_BATCH_EVENTS, BatchedCommand, BatchedCommands, ProblemDetails
 from schemas.api.operation import JSON
 from schemas.callers import pool_of
 from schemas.cloudevents import BATCH
@@ -158,34 +157,30 @@ class CommandBatches:
     def _response(
         self, context: RequestContext, caller: Caller, results: "list[AcceptedCommand | _Result]"
     ) -> Response:
-        documents, slugs, waits, accepted, is_of_replica = [], Counter[str](), [0], 0, False
+        answers, slugs, is_of_replica = list[BatchedCommand](), Counter[str](), False
         for index, result in enumerate(results):
             match result:
                 case CommandReceipt():
-                    accepted += 1
                     self._metrics.batch_events.labels("replayed" if result.is_replay else "accepted").inc()
-                    documents.append(_accepted(index, result))
+                    answers.append(_accepted(index, result))
                 case Problem():
                     slugs[result.slug] += 1
                     is_of_replica = is_of_replica or result.is_of_replica
                     self._metrics.batch_events.labels(_kind(result)).inc()
-                    headers = result.headers()
-                    waits.append(int(headers.get("retry-after", 0)))
-                    documents.append(_rejected(index, result, headers.get("retry-after"), context.request_id))
-        context.log_fields |= {"events": len(results), "accepted": accepted} | (
+                    wait = result.headers().get("retry-after")
+                    answers.append(_rejected(index, result, int(wait) if wait else None, context.request_id))
+        context.log_fields |= {"events": len(results), "accepted": len(results) - slugs.total()} | (
             {"problems": dict(slugs)} if slugs else {}
         )
-        retry_after = max(waits)
+        retry_after = max((answer.retry_after or 0 for answer in answers), default=0)
         extra = {"retry-after": str(retry_after)} if retry_after else {}
         if is_of_replica:
             extra["connection"] = "close"
         pace = self._service.pace(caller.name)
-        body = b'{"results":[%s],"unfinished":%d,"endedPerSecond":%.3f}' % (
-            b",".join(documents),
-            pace.unfinished,
-            pace.ended_per_second,
+        body = BatchedCommands.model_construct(
+            results=answers, unfinished=pace.unfinished, ended_per_second=round(pace.ended_per_second, 3)
         )
-        return Response(body, 207, extra, media_type=JSON)
+        return Response(body.to_json(), 207, extra, media_type=JSON)
 
 
 class BatchPlaces:
@@ -224,14 +219,16 @@ def _kind(problem: Problem) -> str:
     return "unavailable" if problem.status >= 500 else "rejected"
 
 
-def _accepted(index: int, receipt: CommandReceipt) -> bytes:
-    members = {"replayed": True} if receipt.is_replay else {}
-    location = location_of(receipt)
-    more = members | ({} if location is None else {"location": location})
-    rest = json.dumps(more, separators=(",", ":"))[1:-1].encode()
-    return b'{"index":%d,"status":202,%s"command":%s}' % (index, rest + b"," if rest else b"", accepted_json(receipt))
+def _accepted(index: int, receipt: CommandReceipt) -> BatchedCommand:
+    return BatchedCommand.model_construct(
+        index=index,
+        status=202,
+        command=accepted(receipt),
+        replayed=True if receipt.is_replay else None,
+        location=location_of(receipt),
+    )
 
 
-def _rejected(index: int, problem: Problem, retry_after: str | None, request_id: str) -> bytes:
-    wait = b"" if retry_after is None else b'"retryAfter":%s,' % retry_after.encode()
-    return b'{"index":%d,"status":%d,%s"problem":%s}' % (index, problem.status, wait, problem.body(request_id))
+def _rejected(index: int, problem: Problem, retry_after: int | None, request_id: str) -> BatchedCommand:
+    details = ProblemDetails.from_record(problem.body(request_id))
+    return BatchedCommand.model_construct(index=index, status=problem.status, retry_after=retry_after, problem=details)

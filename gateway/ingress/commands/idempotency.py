@@ -7,6 +7,7 @@ as a keyed digest only.
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.ingress.http.problems import KeyMissing
 from runtime.http.problem import Fault
@@ -46,7 +47,7 @@ class Remembered:
     """A command that this replica has appended: a keyed digest of its body, its acceptance time and its position."""
 
     digest: str
-    accepted_at: str
+    accepted_at: datetime
     position: str = ""
 
 
@@ -57,7 +58,7 @@ class Replays:
         self._capacity = capacity
         self._retention_seconds = retention_seconds
         # Tuples of plain values, because the garbage collector does not traverse these.
-        self._entries: OrderedDict[str, tuple[str, str, str, float]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[str, datetime, str, float]] = OrderedDict()
 
     def recall(self, command_id: str, now: float) -> Remembered | None:
         """Return the command, if this replica remembers it."""

@@ -5,13 +5,14 @@ ended.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from starlette.responses import Response
 
 from gateway.ingress.commands.waiters import Finished, News, WaitingForOperator
 from schemas.api.messages import CommandAccepted, CommandOutcome
 from schemas.api.operation import JSON
-from schemas.times import parse_time
+from schemas.enums import CommandType
 
 
 @dataclass(slots=True)
@@ -25,9 +26,9 @@ class CommandReceipt:
     """
 
     command_id: str
-    command_type: str
+    command_type: CommandType
     authorization_id: str
-    accepted_at: str
+    accepted_at: datetime
     is_replay: bool = False
     waited_seconds: int = 0
     position: str | None = None
@@ -47,7 +48,7 @@ def command_response(receipt: CommandReceipt) -> Response:
         headers["location"] = location
     if receipt.news is not None:
         return Response(_dead_lettered(receipt, receipt.news), 202, headers, media_type=JSON)
-    return Response(accepted_json(receipt), 202, headers, media_type=JSON)
+    return Response(accepted(receipt).to_json(), 202, headers, media_type=JSON)
 
 
 def location_of(receipt: CommandReceipt) -> str | None:
@@ -55,13 +56,15 @@ def location_of(receipt: CommandReceipt) -> str | None:
     return None if receipt.position is None else f"/v1/commands/{receipt.command_id}?at={receipt.position}"
 
 
-def accepted_json(receipt: CommandReceipt) -> bytes:
+def accepted(receipt: CommandReceipt) -> CommandAccepted:
     """Return the document of an accepted command."""
-    # Every value is an id, a type or a time, so nothing needs escaping.
-    return (
-        f'{{"commandId":"{receipt.command_id}","type":"{receipt.command_type}",'
-        f'"authorizationId":"{receipt.authorization_id}","status":"accepted","acceptedAt":"{receipt.accepted_at}"}}'
-    ).encode()
+    return CommandAccepted.model_construct(
+        command_id=receipt.command_id,
+        type=receipt.command_type,
+        authorization_id=receipt.authorization_id,
+        accepted_at=receipt.accepted_at,
+        status="accepted",
+    )
 
 
 def _dead_lettered(receipt: CommandReceipt, news: WaitingForOperator) -> bytes:
@@ -69,7 +72,7 @@ def _dead_lettered(receipt: CommandReceipt, news: WaitingForOperator) -> bytes:
         command_id=receipt.command_id,
         type=news.event.command,
         authorization_id=receipt.authorization_id,
-        accepted_at=parse_time(receipt.accepted_at),
+        accepted_at=receipt.accepted_at,
         status="dead_lettered",
         cause=news.event.cause,
         advice=news.event.advice,
@@ -83,7 +86,7 @@ def _finished(receipt: CommandReceipt, outcome: Finished) -> bytes:
         command_id=receipt.command_id,
         type=event.command,
         authorization_id=receipt.authorization_id,
-        accepted_at=parse_time(receipt.accepted_at),
+        accepted_at=receipt.accepted_at,
         finished_at=outcome.finished_at,
         outcome=event.outcome,
         effect=event.effect,

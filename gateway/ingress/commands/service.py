@@ -26,7 +26,6 @@ from runtime.metrics import IngressMetrics
 from schemas.commands import HandoffClose
 from schemas.records import RecordedCommand
 from schemas.sealing import Keys
-from schemas.times import format_time
 
 # The time for the response after the last second of waiting.
 RESPONSE_MARGIN_SECONDS = 2.0
@@ -121,7 +120,7 @@ class CommandService:
         log_fields["partition"] = result.partition
         log_fields["offset"] = result.offset
         digest = self._keys.digests(command.data.identity())[0]
-        remembered = Remembered(digest, format_time(command.accepted_at), f"{result.partition}-{result.offset}")
+        remembered = Remembered(digest, command.accepted_at, f"{result.partition}-{result.offset}")
         self._replays.remember(command.command_id, remembered, time.monotonic())
         return self._receipt(command, remembered, is_replay=False)
 
@@ -156,7 +155,7 @@ class CommandService:
     def _receipt(self, command: AcceptedCommand, remembered: Remembered, *, is_replay: bool) -> CommandReceipt:
         return CommandReceipt(
             command_id=command.command_id,
-            command_type=str(command.data.TYPE),
+            command_type=command.data.TYPE,
             authorization_id=command.authorization_id,
             accepted_at=remembered.accepted_at,
             is_replay=is_replay,

@@ -6,6 +6,7 @@ Invariant: the record describes the dead letter that the operator saw.
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
@@ -20,7 +21,6 @@ from schemas.enums import CommandType
 from schemas.identity import request_id
 from schemas.records import RecordedCommand, UndecryptableRecord, UnreadableRecord, read_command
 from schemas.sealing import Keys
-from schemas.times import format_time
 
 
 def original_of(dead_letter: DeadLetter, keys: Keys) -> Original | UnreadableRecord:
@@ -110,8 +110,8 @@ class DeadLetterActions:
 
     async def append(
         self, context: RequestContext, authorization_id: str, caller: str, action: Redrive | Discard
-    ) -> str:
-        """Append the action and return its acceptance time (RFC 3339).
+    ) -> datetime:
+        """Append the action and return its acceptance time.
 
         Raises an Unavailable problem if the action is not known to be in the topic.
         """
@@ -133,4 +133,4 @@ class DeadLetterActions:
         if isinstance(result, NotAppended):
             raise problem_of_append(result)
         context.log_fields |= {"record_id": record_id, "partition": result.partition, "offset": result.offset}
-        return format_time(accepted_at)
+        return accepted_at

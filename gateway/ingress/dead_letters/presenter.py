@@ -1,6 +1,5 @@
 """A dead letter as operators see it: public fields of its command, of its writes and of Collate's state. Pure."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +16,7 @@ from schemas.commands import COMMANDS, Original
 from schemas.dead_letter import DeadLetter, may_have_arrived
 from schemas.fields.scalars import word
 from schemas.identity import canonical_json
-from schemas.public_fields import public_json
+from schemas.public_fields import public_fields
 from schemas.records import UnreadableRecord
 from schemas.sealing import Keys
 
@@ -40,8 +39,7 @@ def _public_command(original: Original | UnreadableRecord) -> dict[str, Any] | N
         data = COMMANDS[original.type].from_record(canonical_json(original.data))
     except (ValidationError, ValueError):
         return None
-    fields: dict[str, Any] = json.loads(public_json(data))
-    return fields
+    return public_fields(data)
 
 
 def _write(intent: Mapping[str, Any]) -> DeadLetterWrite:

@@ -42,7 +42,8 @@ from schemas.api.dead_letters import DeadLetterDecision, DeadLetterList, DeadLet
 from schemas.api.queries import DeadLettersQuery, OperatorQuery, Query
 from schemas.commands import Discard, Original, RecordRead, Redrive
 from schemas.dead_letter import DeadLetter
-from schemas.enums import Outcome, ReadContent
+from schemas.enums import CommandType, Outcome, ReadContent
+from schemas.fields.scalars import UNRECOGNISED
 from schemas.sealing import Keys
 from schemas.topics import DEAD_LETTER_DAYS
 
@@ -180,7 +181,7 @@ class DeadLetters:
             raise _moved(summary.redrive, later)
         receipt = CommandReceipt(
             command_id=summary.command_id,
-            command_type=summary.command or "unrecognised",
+            command_type=CommandType(summary.command or UNRECOGNISED),
             authorization_id=authorization_id,
             accepted_at=accepted_at,
             waited_seconds=0 if waiter is None else seconds,

@@ -19,7 +19,6 @@ from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByP
 from adapters.postgres.views.overview import OVERVIEW, overview, overview_with_history
 from consumers.projector.fold import fold
 from consumers.projector.parsing import SnapshotRecord
-from gateway.ingress.descriptions import describe
 from runtime.settings import ReadModelSettings
 from schemas.api.cursor import read_cursor
 from schemas.api.lists import Needs
@@ -390,7 +389,7 @@ async def test_a_timeline_and_closed_handoffs_are_read_backwards_and_since_a_tim
 
     newest = {"limit": 3, "order": "newest"}
     for page, types in (
-        (TimelinePage("a", describe, TimelineQuery.model_construct(**newest)), (datetime, int, int)),
+        (TimelinePage("a", TimelineQuery.model_construct(**newest)), (datetime, int, int)),
         (HandoffPage(HandoffsQuery.model_construct(state="closed", **newest)), (datetime, str, str)),
     ):
         found, following = await numbers(page)

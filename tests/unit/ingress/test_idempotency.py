@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_a_missing_key_raises_key_missing():
 
 
 def command(digest):
-    return Remembered(digest, "2026-01-01T00:00:00Z")
+    return Remembered(digest, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_the_first_body_of_a_key_is_remembered():

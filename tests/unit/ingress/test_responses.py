@@ -29,9 +29,9 @@ def test_the_answer_has_the_declared_fields_of_an_event_with_all_fields():
     event = CommandFinished.from_record(json.dumps(document))
     receipt = CommandReceipt(
         command_id=event.command_id,
-        command_type=str(event.command),
+        command_type=event.command,
         authorization_id="auth_1",
-        accepted_at="2026-06-02T14:06:00Z",
+        accepted_at=datetime(2026, 6, 2, 14, 6, tzinfo=UTC),
         waited_seconds=30,
         news=Finished(event, datetime(2026, 6, 2, 14, 6, 1, tzinfo=UTC)),
     )

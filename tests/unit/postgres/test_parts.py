@@ -1,4 +1,4 @@
-"""Descriptions, the public part of messages, and the schema's newest revision."""
+"""The public part of messages, and the schema's newest revision."""
 
 import json
 from datetime import UTC, datetime
@@ -9,88 +9,13 @@ from adapters.postgres.migrate import as_sql, scripts_of_migrations
 from adapters.postgres.rows import HandoffRow
 from adapters.postgres.schema_version import HEAD, problem_of
 from adapters.postgres.serializers import handoff_status
-from gateway.ingress.descriptions import describe
 from schemas.attempts import Attempt
 from schemas.commands import COMMANDS, Completed, HandoffClose, Redrive, Revoked, UnableToComplete
-from schemas.enums import ReportedOutcome, short_type
+from schemas.enums import ReportedOutcome
 from schemas.events import EVENTS
 from schemas.public_fields import public_json
 
 AT = datetime(2026, 6, 2, 14, 0, 0, 123_456, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("model", EVENTS.values(), ids=lambda model: model.__name__)
-def test_every_event_has_a_description(model):
-    description = describe(short_type(model.TYPE), model.EXAMPLE)
-    assert description != short_type(model.TYPE)
-    assert description.endswith((".", "Z."))
-    assert "None" not in description
-    assert len(description) <= 500
-    bare = describe(short_type(model.TYPE), {})
-    assert bare != short_type(model.TYPE)
-
-
-def test_commands_and_attempts_have_a_description():
-    command = {"type": "collate-gateway.handoff.close.v1", "caller": "intake", "handoffId": "mhand_1"}
-    result = {"type": "completed", "reportedOutcome": "submitted"}
-    assert (
-        describe("command.accepted", command | {"result": result})
-        == "intake sent handoff.close for handoff mhand_1: completed (submitted)."
-    )
-    decided = {"requestedBy": "op-7", "reason": "checked_by_hand", "ticket": "OPS-1204"}
-    assert (
-        describe("command.redrive_requested", decided | {"redrive": 2})
-        == "op-7 requested redrive 2: checked_by_hand, ticket OPS-1204."
-    )
-    assert (
-        describe("command.discard_requested", decided) == "op-7 requested a discard: checked_by_hand, ticket OPS-1204."
-    )
-    assert (
-        describe("command.discard_requested", {"requestedBy": "op-7", "reason": "other"})
-        == "op-7 requested a discard: other."
-    )
-    assert (
-        describe("command.discard_requested", decided | {"caller": "on-call"})
-        == "op-7 requested a discard through on-call: checked_by_hand, ticket OPS-1204."
-    )
-    access = {"operator": "op-7", "handoffId": "mhand_1", "expiresAt": "2026-06-02T14:15:00Z"}
-    assert describe("handoff.access_granted", access | {"caller": "desk"}) == (
-        "op-7 received access to handoff mhand_1 through desk until 2026-06-02T14:15:00Z."
-    )
-    assert (
-        describe("handoff.access_granted", access)
-        == "op-7 received access to handoff mhand_1 until 2026-06-02T14:15:00Z."
-    )
-    assert describe("handoff.access_granted", access | {"claimCheck": "skipped"}).endswith(
-        " Whether another person had it in hand was not known."
-    )
-    attempt = {"operation": "create", "write": 1, "result": "ambiguous", "code": "read_timeout", "ms": 10_000}
-    assert (
-        describe("attempt", attempt)
-        == "Called create (write 1): no definite response, the write may have happened (read_timeout), 10000 ms."
-    )
-    assert describe("a.newer.kind", {}) == "a.newer.kind"
-
-
-def test_people_are_described_once_with_what_they_did():
-    opened = {"handoffId": "mhand_1", "accessAvailable": True, "requestedBy": "jo", "acceptedBy": "jo", "version": 3}
-    both = "Handoff mhand_1 is open: access is available, requested and accepted by jo, version 3."
-    assert describe("handoff.opened", opened) == both
-    two = "Handoff mhand_1 is open: access is available, requested by jo, accepted by sam, version 3."
-    assert describe("handoff.opened", opened | {"acceptedBy": "sam"}) == two
-    closed = {"handoffId": "mhand_1", "result": "completed_reported", "by": "us", "reported": "submitted"}
-    assert describe("handoff.closed", closed | {"reportedBy": "jo"}) == (
-        "Handoff mhand_1 is closed: completed_reported, by the gateway; reported: submitted by jo."
-    )
-    request = {"type": "collate-gateway.handoff.request.v1", "caller": "desk", "requestedBy": "jo"}
-    assert describe("command.accepted", request) == "desk sent handoff.request, requested by jo."
-    person = describe("command.accepted", request | {"caller": "people:jo"})
-    assert person == "people:jo sent handoff.request."
-
-
-def test_a_person_is_described_as_signed_in():
-    decided = {"requestedBy": "jo", "caller": "people:jo", "reason": "other"}
-    assert describe("command.discard_requested", decided) == ("jo requested a discard (signed in as people:jo): other.")
 
 
 def test_a_handoff_has_its_people_from_its_events():

@@ -12,7 +12,6 @@ from adapters.postgres.rows import NOT_DUE, Rows
 from consumers.projector.batch import batch_of
 from consumers.projector.fold import fold
 from consumers.projector.parsing import CommandLogRecord, EventRecord, SnapshotRecord, parse
-from gateway.ingress.descriptions import describe
 from local.sample_records import SampleAuthorization
 from schemas.authorization import AuthorizationRecord, LastHandoff
 from schemas.commands import Discard, Original, Redrive
@@ -26,6 +25,7 @@ from schemas.events import (
     HandoffOpened,
 )
 from schemas.records import RecordedCommand, publish
+from schemas.timeline import describe
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 AT = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
