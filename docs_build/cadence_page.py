@@ -1,11 +1,12 @@
-"""The table of reaction times and calls in docs/subscribing.md, made from the cadence's defaults."""
+"""The table of reaction times in docs/subscribing.md, made from the cadence's defaults."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from consumers.watcher.cadence import JITTER, PollClass
+from runtime.environ import show_value
 from runtime.settings import WatchSettings
-from runtime.units import Step, show_duration
+from runtime.units import Step
 
 BEGIN: Final = "<!-- Made by `make docs`; don't edit. -->\n"
 END: Final = "<!-- End -->\n"
@@ -20,20 +21,9 @@ _WHILE: Final = {
 }
 
 
-def mean_seconds(step: Step, jitter: float) -> float:
-    """Return the mean time from a change at a random moment to the observation that shows it."""
-    # A change falls into a longer gap more often: E[g²] / 2 E[g], for gaps uniform in s (1 ± j).
-    return step.every.total_seconds() / 2 * (1 + jitter**2 / 3)
-
-
 def worst_seconds(step: Step, jitter: float) -> float:
     """Return the longest time from a change to the observation that shows it."""
     return step.every.total_seconds() * (1 + jitter)
-
-
-def observations_per_hour(step: Step) -> float:
-    """Return the observations of one authorization per hour."""
-    return _HOUR / step.every.total_seconds()
 
 
 def table(watch: WatchSettings) -> str:
@@ -48,22 +38,13 @@ def put_into(page: str) -> str:
 
 
 def _rows(watch: WatchSettings) -> Iterator[tuple[str, ...]]:
-    yield "class (`watch.…`)", "while", "no news for", "observed every", "mean", "at most", "observations per hour"
-    yield "---", "---", "---", "---", "---", "---", "---"
+    yield "class (`watch.…`)", "while", "observed every", "a change is seen after at most"
+    yield "---", "---", "---", "---"
     for poll_class in PollClass:
-        since = "0s"
-        for step in getattr(watch, poll_class.value):
-            until = "" if step.until is None else f" to {show_duration(step.until)}"
-            yield (
-                f"`{poll_class.value}`",
-                _WHILE[poll_class] if since == "0s" else "",
-                f"{since}{until}" if until else f"{since} or longer",
-                show_duration(step.every),
-                _shown(mean_seconds(step, JITTER)),
-                _shown(worst_seconds(step, JITTER)),
-                f"{observations_per_hour(step):,g}",
-            )
-            since = show_duration(step.until) if step.until else since
+        steps = getattr(watch, poll_class.value)
+        shown = show_value(WatchSettings, (poll_class.value,), steps).replace(",", ", ")
+        worst = ", ".join(_shown(worst_seconds(step, JITTER)) for step in steps)
+        yield f"`{poll_class.value}`", _WHILE[poll_class], shown, worst
 
 
 def _shown(seconds: float) -> str:

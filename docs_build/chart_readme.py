@@ -18,7 +18,7 @@ tables. It installs no Kafka, no PostgreSQL and no Secret. [docs/deploy.md](../.
 to the first command.
 
 These values have no default: `settings.environment`, `settings.kafka.bootstrap`, `settings.collate.base_url`,
-`secrets.existingSecret`. `ci/` has complete files:
+`secrets.existingSecret`. An empty default is an empty text, list or map. `ci/` has complete files:
 
 """
 _HABITS: Final = """
@@ -33,7 +33,7 @@ such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
 
 """
 PROCESSES: Final = ("ingress", "worker", "projector", "deliverer", "console")
-_EACH: Final = f"PROCESS: {', '.join(PROCESSES)}"
+_EACH: Final = f"PROCESS: {', '.join(PROCESSES)}; jobs and topics where it fits"
 _TABLE: Final = "| value | default | meaning |\n| --- | --- | --- |\n"
 _SETTINGS: Final = (
     "Settings of the gateway by section and name: [configuration](../../docs/configuration.md), in lower case."
@@ -84,28 +84,34 @@ def _tables(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
         if process in PROCESSES:
             defaults[name, description][process] = _shown(default)
     alike = {key: of for key, of in defaults.items() if len(of) >= len(PROCESSES) - 1}
-    sections: dict[str, list[str]] = {"Common": [], _EACH: [_row(*key, of) for key, of in alike.items()]}
+    # Values of one section with the same default and description have one row.
+    sections: dict[str, dict[str, list[str]]] = {"Common": {}, _EACH: {}}
+    for (name, description), of in alike.items():
+        sections[_EACH].setdefault(_cells(description, of), []).append(f"`PROCESS.{name}`")
     for path, default, description in rows:
         section, _, name = path.partition(".")
-        if section not in alike.get((name, description), ()) and (name, description) not in told:
-            row = f"| `{path}` | {_shown(default)} | {description} |\n"
-            sections.setdefault(section if name else "Common", []).append(row)
-    for section, lines in sections.items():
-        yield f"\n## {section}\n\n{_TABLE}{''.join(lines)}"
+        if section in (*PROCESSES, "jobs", "topics") and _shown(default) in alike.get((name, description), {}).values():
+            continue
+        if (name, description) not in told:
+            cells = f"{_shown(default)} | {description}"
+            sections.setdefault(section if name else "Common", {}).setdefault(cells, []).append(f"`{path}`")
+    for section, alike_paths in sections.items():
+        lines = "".join(f"| {', '.join(paths)} | {cells} |\n" for cells, paths in alike_paths.items())
+        yield f"\n## {section}\n\n{_TABLE}{lines}"
 
 
-def _row(name: str, description: str, of: Mapping[str, str]) -> str:
-    """Return the row of a value that all processes have, or all but one; `of` has the default of each."""
+def _cells(description: str, of: Mapping[str, str]) -> str:
+    """Return default and meaning of a value that all processes have, or all but one; `of` has the default of each."""
     default = ", ".join(f"{process} {text}" for process, text in of.items())
     if len(set(of.values())) == 1:
         default = next(iter(of.values()))
     others = "".join(f" Not of {process}." for process in PROCESSES if process not in of)
-    return f"| `PROCESS.{name}` | {default} | {description}{others} |\n"
+    return f"{default} | {description}{others}"
 
 
 def _shown(default: Any) -> str:
     text = json.dumps(default, ensure_ascii=False)
-    return "" if default == "" else f"`{text.strip(chr(34))}`"
+    return "" if default in ("", [], {}) else f"`{text.strip(chr(34))}`"
 
 
 def _example(file: Path) -> str:

@@ -47,10 +47,6 @@ def page() -> str:
         "",
         *_table(("code", "status", "disposition", "reason", "advice"), _rules()),
         "",
-        "An operator's browser gets `access_grant_expired`, `access_grant_revoked` and `channel_session_lost` when it",
-        "opens a link. The gateway opens none: it gets these codes only if Collate answers its own calls with them.",
-        "The link's `expiresAt` is its expiry: `handoff.at_risk` with `grant_expiring`, then `grant_expired`.",
-        "",
         "## By status, if the code is unknown",
         "",
         *_table(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from consumers.applier.decision.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Watch, Write
-from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.events.reasons import OutcomeReason
 from schemas.events.wait_reasons import WaitReason
 
 _HEAD = """# How a command is decided
@@ -18,6 +18,9 @@ stale, as from a lagging replica, during that minute.
 Three rules come before the table. A duplicate of an ended command changes nothing; with another body it causes
 `command.key_conflict`. A command past its `expiresAt` expires, unless a write may have been sent. A write that may have
 been applied is resolved first (docs/decisions/0002).
+
+The operations guide has the [causes of dead letters](operations.md#dead-letters) and the
+[reasons to wait](operations.md#one-authorization-is-stuck).
 """
 
 
@@ -30,10 +33,6 @@ def page() -> str:
     reasons = [(f"`{reason.value}`", reason.advice) for reason in OutcomeReason]
     heading = "Reasons of `rejected`, `expired` and `discarded`, and of an `applied` without a handoff id"
     parts.append(f"## {heading}\n\n{_table(('reason', 'advice'), reasons)}")
-    causes = [(f"`{cause.value}`", cause.advice) for cause in DeadLetterCause]
-    parts.append(f"## Causes of dead letters\n\n{_table(('cause', 'advice'), causes)}")
-    waits = [(f"`{wait.value}`", wait.advice) for wait in WaitReason if wait.advice]
-    parts.append(f"## Reasons of `command.waiting`\n\n{_table(('reason', 'sentence'), waits)}")
     return "\n".join(parts)
 
 

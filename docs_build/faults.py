@@ -60,12 +60,12 @@ def put_into(page: str) -> str:
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
-    yield "fault", "first alert", "within", "first command"
-    yield ("---",) * 4
+    yield "fault", "first alert", "within"
+    yield ("---",) * 3
     for answer, faults in groupby(FAULTS, _answer):
         yield "; ".join(fault.fault for fault in faults), *answer
 
 
-def _answer(fault: Fault) -> tuple[str, str, str]:
+def _answer(fault: Fault) -> tuple[str, str]:
     alert = f"[`CollateGateway{fault.alert}`](#{fault.page}), {fault.severity}"
-    return alert, f"{fault.minutes} min", f"`{fault.command}`"
+    return alert, f"{fault.minutes} min"

@@ -4,6 +4,8 @@ The licences come from the metadata of the installed packages, which requirement
 of the console's vendored files.
 """
 
+import textwrap
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -24,8 +26,6 @@ _HEAD: Final = """<!-- Made by `make docs`; don't edit. -->
 The packages in the production image, without Python itself. `make sbom` writes the same list with versions and
 dependencies, as a CycloneDX bill of materials.
 
-| package | licence |
-|---|---|
 """
 _VENDORED: Final = """
 ## Files of npm packages
@@ -45,7 +45,12 @@ class LicenceNotAccepted(Exception):
 
 def page(pinned: Path = PINNED, vendored: Path = LOCK) -> str:
     """Return docs/licences.md. Raises LicenceNotAccepted if a package's licence is not in the list."""
-    packages = "".join(f"| {name} | {licence} |\n" for name, licence in sorted(_licences(pinned)))
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for name, licence in sorted(_licences(pinned)):
+        alike[licence].append(name)
+    line = textwrap.TextWrapper(120, subsequent_indent="  ", break_on_hyphens=False)
+    items = [f"- {licence}: {', '.join(names)}" for licence, names in sorted(alike.items())]
+    packages = "".join(f"{line.fill(item)}\n" for item in items)
     return _HEAD + packages + _VENDORED + "".join(_vendored_rows(vendored))
 
 

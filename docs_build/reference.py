@@ -30,8 +30,8 @@ The admin port serves these metrics at `/metrics` (Prometheus text or OpenMetric
 `python_gc_` metrics. Histograms have `_bucket`, `_sum` and `_count`. No label contains an authorization, a person or
 text from outside.
 
-| metric | kind | labels | meaning |
-|---|---|---|---|"""
+| metric and its labels | kind | meaning |
+|---|---|---|"""
 
 
 def configuration_page() -> str:
@@ -54,8 +54,8 @@ def metrics_page() -> str:
 
 
 def _row(metric: MetricDescription[AnyMetric]) -> str:
-    labels = ", ".join(f"`{label}`" for label in metric.labels)
-    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.description} |"
+    labels = f"{{{','.join(metric.labels)}}}" if metric.labels else ""
+    return f"| `{metric.name}{labels}` | {metric.kind} | {metric.description} |"
 
 
 def _section(name: str) -> type[BaseModel] | None:

@@ -12,10 +12,8 @@ class CollateMetrics(MetricGroup):
         ("operation", "result"),
     )
     attempt_seconds = histogram("collate_attempt_seconds", "Time of one call to Collate.", ("operation",))
-    budget_in_flight = gauge("collate_in_flight", "Calls to Collate in flight, by priority.", ("priority",))
-    budget_waiting = gauge(
-        "collate_waiting", "Calls to Collate that wait for the call budget, by priority.", ("priority",)
-    )
+    budget_in_flight = gauge("collate_in_flight", "Calls to Collate in flight.", ("priority",))
+    budget_waiting = gauge("collate_waiting", "Calls to Collate that wait for the call budget.", ("priority",))
     budget_limit = gauge("collate_limit", "Current limit of calls in flight.")
     budget_wait_seconds = histogram(
         "collate_wait_seconds", "Time that calls waited for the call budget.", ("priority",)
@@ -30,7 +28,7 @@ class CollateMetrics(MetricGroup):
         "rate_limited) and the calls that it holds (all, reads, writes).",
         ("reason", "calls"),
     )
-    breaker_changes = counter("collate_breaker_changes", "State changes of the breaker, by new state.", ("state",))
+    breaker_changes = counter("collate_breaker_changes", "State changes of the breaker.", ("state",))
     credentials_refused = gauge("collate_credentials_refused", "1 while Collate rejects the API key with 401, else 0.")
     clock_skew_seconds = gauge(
         "collate_clock_skew_seconds",

@@ -8,7 +8,7 @@ class ConsoleMetrics(MetricGroup):
 
     pages = counter(
         "console_pages",
-        "Completed requests of the console, by route template, method and status.",
+        "Completed requests of the console.",
         ("route", "method", "status"),
     )
     page_seconds = histogram(

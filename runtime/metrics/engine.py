@@ -21,7 +21,7 @@ class EngineMetrics(MetricGroup):
     )
     gap = gauge("gap", "Finished records after the watermark.", _PARTITION)
     key_queues = gauge("key_queues", "Key queues with a record or a timer that runs or waits.", _PARTITION)
-    waiting = gauge("key_queues_waiting", "Key queues that wait, by reason.", ("partition", "reason"))
+    waiting = gauge("key_queues_waiting", "Key queues that wait.", ("partition", "reason"))
     unfinished = gauge("unfinished", "Records read and not finished.", _PARTITION)
     states = gauge("states", "Authorizations whose state is in memory.", _PARTITION)
     state_bytes = gauge("state_bytes", "Memory of these states, estimated.", _PARTITION)
@@ -33,7 +33,7 @@ class EngineMetrics(MetricGroup):
     transaction_records = histogram(
         "transaction_records", "Results and checkpoints committed in one transaction.", buckets=COUNTS
     )
-    transaction_failures = counter("transaction_failures", "Failed transactions, by reason.", ("reason",))
+    transaction_failures = counter("transaction_failures", "Failed transactions.", ("reason",))
     handler_seconds = histogram(
         "handler_seconds", "Time of one handler invocation, by kind (record, timer).", ("kind",), SLOW_SECONDS
     )
@@ -59,7 +59,7 @@ class EngineMetrics(MetricGroup):
     torn_transactions = counter(
         "torn_transactions", "Transactions of which Kafka had committed a part, by result (healed, lost).", ("result",)
     )
-    starts_failed = counter("starts_failed", "Failed attempts to start a partition, by reason.", ("reason",))
+    starts_failed = counter("starts_failed", "Failed attempts to start a partition.", ("reason",))
     timers_pending = gauge("timers_pending", "Timers that are set and not due.", _PARTITION)
     timer_late_seconds = histogram(
         "timer_late_seconds", "Delay from a timer's due time to its invocation.", buckets=SLOW_SECONDS

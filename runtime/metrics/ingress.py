@@ -6,9 +6,7 @@ from runtime.metrics.group import MetricGroup, counter, gauge, histogram
 class IngressMetrics(MetricGroup):
     """Metrics of the HTTP API."""
 
-    requests = counter(
-        "requests", "Completed requests, by route template, method and status.", ("route", "method", "status")
-    )
+    requests = counter("requests", "Completed requests.", ("route", "method", "status"))
     request_seconds = histogram("request_seconds", "Time from a request's head to the end of its response.", ("route",))
     requests_in_flight = gauge("requests_in_flight", "Requests in flight.")
     shed = counter(
@@ -25,7 +23,7 @@ class IngressMetrics(MetricGroup):
         "publish_seconds", "Time from sending a command to Kafka until all in-sync replicas have it."
     )
     publish_failures = counter(
-        "publish_failures", "Commands that got 503 because Kafka did not confirm them, by reason.", ("reason",)
+        "publish_failures", "Commands that got 503 because Kafka did not confirm them.", ("reason",)
     )
     publishes_in_flight = gauge("publishes_in_flight", "Commands sent to Kafka and not yet confirmed.")
     producer_rebuilds = counter("producer_rebuilds", "Producers replaced after a failed send.")
@@ -39,7 +37,7 @@ class IngressMetrics(MetricGroup):
     )
     waiters = gauge("waiters", "Requests that wait for the outcome of their command.")
     streams = gauge("streams", "Open event streams.")
-    streams_dropped = counter("streams_dropped", "Event streams closed by the gateway, by reason.", ("reason",))
+    streams_dropped = counter("streams_dropped", "Event streams closed by the gateway.", ("reason",))
     replays = counter("replays", "Requests that repeat an accepted command and get its response again.")
     key_conflicts = counter("key_conflicts", "Requests rejected because their key was used with another body before.")
     callers_reloads = counter(

@@ -69,9 +69,7 @@ class PeopleMetrics(MetricGroup):
         "(reconciled, settled) and payer.",
         ("agreement", "when", "payer"),
     )
-    overdue = counter(
-        "authorizations_overdue", "Authorizations whose due date passed before they settled, by payer.", ("payer",)
-    )
+    overdue = counter("authorizations_overdue", "Authorizations whose due date passed before they settled.", ("payer",))
     settled_due = counter(
         "authorizations_settled_due",
         "Settled authorizations with a due date, by whether a read showed the end in time (yes, no) and payer.",

@@ -6,10 +6,8 @@ from runtime.metrics.group import COUNTS, MetricGroup, counter, gauge, histogram
 class ReadModelMetrics(MetricGroup):
     """Metrics of the projector and of reads from the read model."""
 
-    records = counter("projected", "Records written into the read model, by topic.", ("topic",))
-    unreadable = counter(
-        "projector_unreadable", "Records that the projector could not parse and skipped, by topic.", ("topic",)
-    )
+    records = counter("projected", "Records written into the read model.", ("topic",))
+    unreadable = counter("projector_unreadable", "Records that the projector could not parse and skipped.", ("topic",))
     lag = gauge("projector_lag", "Records in the topics that the read model does not contain yet.")
     transaction_seconds = histogram(
         "projector_transaction_seconds", "Time of one transaction of the projector, including its reads."
@@ -20,7 +18,7 @@ class ReadModelMetrics(MetricGroup):
     stale_offsets = counter(
         "projector_stale_offsets", "Transactions rolled back because another projector had written the same records."
     )
-    rows_deleted = counter("projector_rows_deleted", "Rows deleted after their retention, by table.", ("table",))
+    rows_deleted = counter("projector_rows_deleted", "Rows deleted after their retention.", ("table",))
     away = gauge("database_away", "1 while PostgreSQL is unavailable, else 0.")
     connections = gauge(
         "database_connections",

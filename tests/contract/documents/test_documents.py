@@ -20,6 +20,8 @@ from runtime.metrics import Metrics
 from runtime.settings import Settings
 from schemas import commands as schema_commands
 from schemas.enums import DecisionReason
+from schemas.events.reasons import DeadLetterCause
+from schemas.events.wait_reasons import WaitReason
 from schemas.model import PUBLIC, data_class
 from tests.contract.documents.pages import LINES, PAGES, ROOT
 
@@ -217,9 +219,9 @@ def test_data_protection_names_every_phi_field_of_a_command():
     assert all(f"`{name}`" in page for name in phi)
 
 
-def test_operations_names_every_decision_reason():
+def test_operations_names_every_reason_to_wait_cause_of_a_dead_letter_and_reason_of_a_decision():
     page = PAGES["docs/operations.md"]
-    assert [word for word in DecisionReason if f"`{word}`" not in page] == []
+    assert [word for word in (*WaitReason, *DeadLetterCause, *DecisionReason) if f"`{word}`" not in page] == []
 
 
 def test_the_checks_find_unknown_commands():

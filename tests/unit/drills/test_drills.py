@@ -26,4 +26,4 @@ def test_a_drill_shows_an_alert_that_the_chart_has_and_its_page(drill):
     assert rule[1] == drill.alert.page
     assert drill.alert.page in anchors(RUNBOOK)
     metrics = (ROOT / "docs/metrics.md").read_text()
-    assert f"`{drill.alert.metric}`" in metrics
+    assert re.search(rf"`{drill.alert.metric}\W", metrics)

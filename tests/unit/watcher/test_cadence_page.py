@@ -1,12 +1,11 @@
 """The numbers of the table in docs/subscribing.md agree with the cadence."""
 
 import random
-import statistics
 from datetime import timedelta
 
 import pytest
 
-from docs_build.cadence_page import mean_seconds, observations_per_hour, worst_seconds
+from docs_build.cadence_page import worst_seconds
 from runtime.units import Step
 
 
@@ -15,6 +14,4 @@ def test_the_formulas_agree_with_a_simulation(jitter):
     step, randomness = Step(timedelta(seconds=60)), random.Random(1)
     gaps = [60.0 * (1 - jitter + 2 * jitter * randomness.random()) for _ in range(50_000)]
     reactions = [gap * randomness.random() for gap in randomness.choices(gaps, gaps, k=50_000)]
-    assert statistics.fmean(reactions) == pytest.approx(mean_seconds(step, jitter), rel=0.02)
-    assert max(reactions) <= worst_seconds(step, jitter)
-    assert 3600 * len(gaps) / sum(gaps) == pytest.approx(observations_per_hour(step), rel=0.02)
+    assert 0.99 * worst_seconds(step, jitter) < max(reactions) <= worst_seconds(step, jitter)
