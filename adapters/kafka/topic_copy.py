@@ -3,24 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer
 
-from adapters.kafka.clients import bounded_stop, connection, groupless_consumer, idempotent_producer, timeouts
-from adapters.kafka.topic_reader import TopicRecord
+from adapters.kafka.clients import bounded_stop, connection, idempotent_producer, timeouts
+from adapters.kafka.topic_reader import TopicRecord, numbered, open_reader
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
 # Kafka answers once it has aborted the open transaction.
 FENCE_SECONDS = 60.0
-CALL_SECONDS = 10.0
 SEND_SECONDS = 60.0
-POLL_MILLISECONDS = 500
-MAX_RECORDS = 1_000
 # Sends that may be unconfirmed; each holds its record.
 MAX_UNCONFIRMED = 2_000
-STALLED_SECONDS = 60.0
 
 
 class Extent(NamedTuple):
@@ -30,59 +26,17 @@ class Extent(NamedTuple):
     end: int
 
 
-class SourceRecord(TopicRecord, Protocol):
-    """The fields of a record that a rebuild reads."""
-
-    @property
-    def partition(self) -> int: ...  # noqa: D102 - see the class
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-
-
 async def read_partitions(
     kafka: KafkaSettings, topic: str, extents: Mapping[int, Extent]
-) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
-    """Read partitions between two offsets; return the partition and its next records.
-
-    Raises KafkaFailure, and TimeoutError if no record arrives for a minute.
-    """
+) -> AsyncIterator[tuple[int, TopicRecord]]:
+    """Yield each record of partitions between two offsets, with the number of its partition. Raises KafkaFailure."""
     left = {number: end for number, (begin, end) in extents.items() if begin < end}
     if not left:
         return
-    consumer = groupless_consumer(kafka, reset="none")
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            await consumer.start()
-        consumer.assign([TopicPartition(topic, number) for number in left])
-        for number in left:
-            consumer.seek(TopicPartition(topic, number), extents[number][0])
-        async for found in _read(consumer, topic, left):
+    async with open_reader(kafka, numbered(topic, left), reset="none") as reader:
+        reader.seek({number: extents[number].begin for number in left})
+        async for found in reader.read_until(left):
             yield found
-    finally:
-        await bounded_stop(consumer)
-
-
-async def _read(
-    consumer: AIOKafkaConsumer, topic: str, left: dict[int, int]
-) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
-    loop = asyncio.get_running_loop()
-    moved_at = loop.time()
-    while left:
-        partitions = [TopicPartition(topic, number) for number in left]
-        async with asyncio.timeout(CALL_SECONDS):
-            batches = await consumer.getmany(*partitions, timeout_ms=POLL_MILLISECONDS, max_records=MAX_RECORDS)
-        for partition in partitions:
-            number = partition.partition
-            records = [record for record in batches.get(partition, ()) if record.offset < left[number]]
-            async with asyncio.timeout(CALL_SECONDS):
-                is_ended = await consumer.position(partition) >= left[number]
-            if records or is_ended:
-                moved_at = loop.time()
-                if is_ended:
-                    del left[number]
-                yield number, records
-        if loop.time() - moved_at > STALLED_SECONDS:
-            raise TimeoutError(f"no record of {topic} arrived for {STALLED_SECONDS:.0f} s")
 
 
 async def fence(kafka: KafkaSettings, transactional_ids: Iterable[str]) -> None:
@@ -101,22 +55,13 @@ async def extents_of(kafka: KafkaSettings, topics: Mapping[str, int], *, committ
 
     `committed`: the end for a reader of committed records; it is lower while a transaction is open.
     """
-    consumer = groupless_consumer(kafka, reset="none", is_committed=committed)
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            await consumer.start()
-        found = {}
-        for topic, count in topics.items():
-            partitions = [TopicPartition(topic, number) for number in range(count)]
-            async with asyncio.timeout(CALL_SECONDS):
-                begins, ends = (
-                    await consumer.beginning_offsets(partitions),
-                    await consumer.end_offsets(partitions),
-                )
-            found[topic] = [Extent(int(begins[one]), int(ends[one])) for one in partitions]
-        return found
-    finally:
-        await bounded_stop(consumer)
+    partitions = {(topic, number): (topic, number) for topic, count in topics.items() for number in range(count)}
+    async with open_reader(kafka, partitions, is_committed=committed) as reader:
+        begins, ends = await reader.beginnings(), await reader.ends()
+    return {
+        topic: [Extent(begins[topic, number], ends[topic, number]) for number in range(count)]
+        for topic, count in topics.items()
+    }
 
 
 class RecordWriter:

@@ -4,6 +4,7 @@ aiokafka reports nothing when it hangs, so every call has a timeout. After a fai
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ CALL_SECONDS = 5.0
 # The longest wait for records: callers expect results soon after their requests.
 WAIT_SECONDS = 0.5
 MAX_RECORDS = 500
+STALLED_SECONDS = 60.0
 
 Key = TypeVar("Key")
 
@@ -48,6 +50,8 @@ class TopicRecord(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
     @property
     def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
 
 
 class TopicReader(Generic[Key]):
@@ -78,12 +82,21 @@ class TopicReader(Generic[Key]):
         return {self._keys[partition]: records for partition, records in batches.items() if records}
 
     async def read_until(self, ends: Mapping[Key, int]) -> AsyncIterator[tuple[Key, TopicRecord]]:
-        """Yield each record before these ends, with the key of its partition. Begin at the positions."""
-        while any(here < ends[key] for key, here in (await self.positions()).items()):
+        """Yield each record before these ends, with the key of its partition. Begin at the positions.
+
+        Raises KafkaFailure, also if no position moves for a minute.
+        """
+        here, moved_at = await self.positions(), time.monotonic()
+        while any(here[key] < end for key, end in ends.items()):
             for key, records in (await self.read()).items():
                 for record in records:
                     if record.offset < ends[key]:
                         yield key, record
+            before, here = here, await self.positions()
+            if here != before:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > STALLED_SECONDS:
+                raise KafkaTimeoutError(f"no record arrived for {STALLED_SECONDS:g} s")
 
     async def topic_ids(self) -> dict[Key, str]:
         """Return the id of each partition's topic: a topic that is created again has another one."""
@@ -126,13 +139,13 @@ async def open_reader(
     kafka: KafkaSettings,
     partitions: Mapping[Key, tuple[str, int]],
     *,
-    reset: Literal["earliest", "latest"] = "earliest",
+    reset: Literal["earliest", "latest", "none"] = "earliest",
     call_seconds: float = CALL_SECONDS,
     is_committed: bool = True,
 ) -> AsyncIterator[TopicReader[Key]]:
     """Start a reader of partitions, given as (topic, number); the caller seeks before the first read.
 
-    `reset`: where to continue if a position no longer exists. `is_committed`: read committed records only.
+    `reset`: where to continue if a position no longer exists, `none` to fail. `is_committed`: committed records only.
     """
     assigned = {key: TopicPartition(topic, number) for key, (topic, number) in partitions.items()}
     consumer = groupless_consumer(kafka, reset=reset, is_committed=is_committed)
@@ -149,13 +162,14 @@ def open_partitions(
     kafka: KafkaSettings, topic: str, numbers: Iterable[int]
 ) -> AbstractAsyncContextManager[TopicReader[int]]:
     """Start a reader of some partitions of one topic, keyed by their number."""
-    return open_reader(kafka, _numbered(topic, numbers))
+    return open_reader(kafka, numbered(topic, numbers))
 
 
 def partitions_of(topic: str, count: int) -> dict[int, tuple[str, int]]:
     """Name all partitions of one topic, keyed by their number."""
-    return _numbered(topic, range(count))
+    return numbered(topic, range(count))
 
 
-def _numbered(topic: str, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+def numbered(topic: str, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """Name some partitions of one topic, keyed by their number."""
     return {number: (topic, number) for number in numbers}

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from adapters.kafka.topic_copy import Extent, SourceRecord, read_partitions
+from adapters.kafka.topic_copy import Extent, read_partitions
+from adapters.kafka.topic_reader import TopicRecord
 from cli.rebuild.history import History
 from cli.rebuild.logged import LoggedCommand, ended, first_unended, logged
 from cli.rebuild.state import rebuilt
@@ -175,22 +176,20 @@ async def has_progress(known: RebuildInput, number: int) -> bool:
 async def progress_records(kafka: KafkaSettings, topic: str, extents: Mapping[int, Extent]) -> dict[int, bytes]:
     """Return the value of the newest progress record in each of these partitions of `state`. Raises KafkaFailure."""
     found: dict[int, bytes | None] = {}
-    async for number, records in read_partitions(kafka, topic, extents):
-        for record in records:
-            if record.key == PROGRESS_KEY:
-                found[number] = record.value
+    async for number, record in read_partitions(kafka, topic, extents):
+        if record.key == PROGRESS_KEY:
+            found[number] = record.value
     return {number: value for number, value in found.items() if value is not None}
 
 
-async def _records(known: RebuildInput, role: str, number: int) -> AsyncIterator[SourceRecord]:
+async def _records(known: RebuildInput, role: str, number: int) -> AsyncIterator[TopicRecord]:
     topic = next(one for one in known.topics if one.role == role)
     extents = {number: known.extents[role][number]}
-    async for _, records in read_partitions(known.kafka, topic.name, extents):
-        for record in records:
-            yield record
+    async for _, record in read_partitions(known.kafka, topic.name, extents):
+        yield record
 
 
-def _input(record: SourceRecord) -> Record:
+def _input(record: TopicRecord) -> Record:
     headers = tuple(record.headers)
     return Record(record.partition, record.offset, record.key or b"", record.value or b"", headers, 0.0)
 

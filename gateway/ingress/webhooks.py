@@ -26,7 +26,7 @@ Json = dict[str, Any]
 Read = Callable[[str], Json | None]
 
 
-def read_partitions(url: str) -> Json | None:
+def read_report(url: str) -> Json | None:
     """Return /partitions of a deliverer's admin port; None if it does not answer."""
     client = HttpClient(url, seconds=_READ_SECONDS, max_bytes=_MAX_BYTES, direct=True)
     try:
@@ -41,7 +41,7 @@ class WebhookStates:
     """The subscriptions of all deliverers. Without addresses there are none."""
 
     def __init__(
-        self, urls: Sequence[str], read: Read = read_partitions, clock: Callable[[], float] = time.monotonic
+        self, urls: Sequence[str], read: Read = read_report, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._urls = tuple(urls)
         self._read = read

@@ -86,9 +86,8 @@ async def test_a_record_of_ours_that_cannot_be_read_is_not_skipped(monkeypatch):
     newer = tuple((name, b"collate-gateway.authorization.v2" if name == "ce_type" else raw) for name, raw in headers)
 
     async def read_partitions(kafka, topic, extents):
-        is_read = topic.endswith("authorizations")
-        record = SimpleNamespace(partition=0, offset=4, key=b"auth_1", value=b"{}", headers=newer, timestamp=0)
-        yield 0, [record] if is_read else []
+        if topic.endswith("authorizations"):
+            yield 0, SimpleNamespace(partition=0, offset=4, key=b"auth_1", value=b"{}", headers=newer, timestamp=0)
 
     monkeypatch.setattr(partition, "read_partitions", read_partitions)
     extents = {role: [Extent(0, 5)] for role in ("commands", "events", "authorizations")}
