@@ -44,7 +44,7 @@ class BareDeliverer:
         queue = self._queues[key]
         while queue:
             record = queue.popleft()
-            headers, body = to_http(from_kafka(record.headers, record.value), "structured")
+            headers, body = to_http(from_kafka(record.headers, record.value))
             async with self._slots:
                 response = await self._client.post(self._url, headers=headers, content=body)
             response.raise_for_status()

@@ -66,7 +66,7 @@ class WebhookMessage:
 
 def write_message(envelope: Envelope) -> WebhookMessage:
     """Return the message of an event. Raises CloudEventError if its data is not JSON."""
-    headers, body = to_http(envelope, "structured")
+    headers, body = to_http(envelope)
     return WebhookMessage(envelope.id, body, tuple(headers))
 
 

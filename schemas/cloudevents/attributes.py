@@ -2,7 +2,7 @@
 
 import re
 
-from schemas.cloudevents.envelope import CloudEventError, Envelope
+from schemas.cloudevents.envelope import JSON, STRUCTURED, CloudEventError, Envelope
 from schemas.times import format_time, parse_time
 
 NAME = re.compile(r"[a-z0-9]{1,64}")
@@ -94,6 +94,12 @@ def text_of(name: str, raw: bytes) -> str:
         return checked_text(name, raw.decode())
     except UnicodeDecodeError:
         raise CloudEventError(name, "UTF-8 text") from None
+
+
+def require_binary(content_type: str | None) -> None:
+    """Raise CloudEventError for a structured event, a batch, or another format of CloudEvents."""
+    if content_type not in {None, JSON} and content_type.strip().lower().startswith("application/cloudevents"):
+        raise CloudEventError("content-type", f"{STRUCTURED}, or the data's own type in binary mode")
 
 
 def valid_traceparent(raw: str) -> str | None:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
-Mode = Literal["binary", "structured"]
 KafkaHeaders = tuple[tuple[str, bytes], ...]
 JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"

@@ -2,33 +2,28 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from schemas.cloudevents.attributes import (
-    attribute_pairs,
     checked_text,
     envelope_of,
     put_attribute,
+    require_binary,
     text_of,
     valid_traceparent,
 )
-from schemas.cloudevents.envelope import STRUCTURED, CloudEventError, Envelope, Mode
-from schemas.cloudevents.json_format import from_structured, is_structured, to_structured
+from schemas.cloudevents.envelope import STRUCTURED, CloudEventError, Envelope
+from schemas.cloudevents.json_format import to_structured
 
 
-def to_http(envelope: Envelope, mode: Mode = "binary") -> tuple[list[tuple[str, str]], bytes]:
-    """Return headers and body."""
+def to_http(envelope: Envelope) -> tuple[list[tuple[str, str]], bytes]:
+    """Return headers and body, in structured mode. Raises CloudEventError if its data should be JSON and are not."""
     trace = [] if envelope.traceparent is None else [("traceparent", envelope.traceparent)]
-    if mode == "structured":
-        return [("content-type", STRUCTURED), *trace], to_structured(envelope)
-    headers = [(f"ce-{name}", _percent(value)) for name, value in attribute_pairs(envelope)]
-    if envelope.datacontenttype is not None:
-        headers.append(("content-type", envelope.datacontenttype))
-    return headers + trace, envelope.data or b""
+    return [("content-type", STRUCTURED), *trace], to_structured(envelope)
 
 
 def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
-    """Read a request in either mode. Raises CloudEventError if the request is not a CloudEvent."""
+    """Read a request in binary mode. Raises CloudEventError if the request is none."""
     attributes: dict[str, str] = {}
     content_type = trace = None
     for name, raw in headers:
@@ -39,14 +34,8 @@ def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
             content_type = raw
         elif lower == "traceparent":
             trace = valid_traceparent(raw)
-    if content_type is not None and is_structured(content_type):
-        return from_structured(body, trace)
+    require_binary(content_type)
     return envelope_of(attributes, body or None, content_type, trace)
-
-
-def _percent(value: str) -> str:
-    # HTTP binding 3.1.3.2: printable ASCII is not encoded, except space, double quote and percent.
-    return quote(value, safe="!#$&'()*+,/:;<=>?@[\\]^`{|}~")
 
 
 def _unpercent(name: str, raw: str) -> str:

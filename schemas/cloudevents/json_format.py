@@ -1,4 +1,4 @@
-"""The JSON format of CloudEvents: the structured mode of both bindings, and the members of a batch."""
+"""The JSON format of CloudEvents: structured mode, and the members of a batch."""
 
 import base64
 import binascii
@@ -16,27 +16,14 @@ from schemas.cloudevents.attributes import (
     envelope_of,
     put_attribute,
 )
-from schemas.cloudevents.envelope import JSON, STRUCTURED, CloudEventError, Envelope
+from schemas.cloudevents.envelope import JSON, CloudEventError, Envelope
 
-_STRUCTURED_FAMILY = "application/cloudevents"
 _JSON_TYPE = re.compile(r"[^/;]+/(json|[^/;]+\+json)\s*(;.*)?", re.IGNORECASE)
 
 
 def is_json(content_type: str | None) -> bool:
     """Whether data of this type is JSON. In CloudEvents 1.0 a missing type means JSON."""
     return content_type is None or content_type == JSON or _JSON_TYPE.fullmatch(content_type) is not None
-
-
-def is_structured(content_type: str) -> bool:
-    """Whether the body is a structured event. Raises CloudEventError for a batch or another format of CloudEvents."""
-    if content_type == JSON:
-        return False
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == STRUCTURED:
-        return True
-    if media_type.startswith(_STRUCTURED_FAMILY):
-        raise CloudEventError("content-type", f"{STRUCTURED}, or the data's own type in binary mode")
-    return False
 
 
 def to_structured(envelope: Envelope) -> bytes:
@@ -52,15 +39,7 @@ def to_structured(envelope: Envelope) -> bytes:
     return b"".join((to_json(members)[:-1], b',"data":', envelope.data, b"}"))
 
 
-def from_structured(body: bytes, trace: str | None) -> Envelope:
-    """Read the body of a structured event. Raises CloudEventError if it is not a CloudEvent."""
-    members = _parsed("body", body)
-    if not isinstance(members, dict):
-        raise CloudEventError("body", "a JSON object")
-    return from_members(members, trace)
-
-
-def from_members(members: Mapping[str, Any], trace: str | None = None) -> Envelope:
+def from_members(members: Mapping[str, Any]) -> Envelope:
     """Read the object of a structured event. Raises CloudEventError if the object is not a CloudEvent."""
     encoded = members.get("data_base64")
     has_data = "data" in members
@@ -78,7 +57,7 @@ def from_members(members: Mapping[str, Any], trace: str | None = None) -> Envelo
         is_text = isinstance(data, str) and not is_json(attributes.get("datacontenttype"))
         raw = _to_bytes(data, is_text=is_text)
     # In the JSON format a missing datacontenttype next to `data` means JSON.
-    return envelope_of(attributes, raw, JSON if has_data else None, trace)
+    return envelope_of(attributes, raw, JSON if has_data else None, None)
 
 
 def _to_bytes(data: Any, *, is_text: bool) -> bytes:

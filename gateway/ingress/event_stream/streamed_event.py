@@ -27,7 +27,7 @@ class StreamedEvent:
     def structured(self) -> bytes:
         """Return the event as one JSON object (CloudEvents structured mode)."""
         if self._structured is None:
-            self._structured = to_http(self.envelope, "structured")[1]
+            self._structured = to_http(self.envelope)[1]
         return self._structured
 
 

@@ -2,6 +2,7 @@ import asyncio
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -14,6 +15,7 @@ from gateway.ingress.commands.idempotency import Replays
 from local.processes.patience import within
 from schemas.api.messages import CommandAccepted, CommandOutcome
 from schemas.cloudevents import Envelope, to_http
+from schemas.cloudevents.attributes import attribute_pairs
 from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandFinished
@@ -78,7 +80,7 @@ async def test_a_due_date_may_have_passed_but_not_be_more_than_a_year_ahead(ingr
 
 async def test_a_due_date_of_a_cloudevent_has_its_place_in_the_event(ingress):
     due_at = format_time(datetime.now(UTC) + timedelta(days=367))
-    headers, body = to_http(event(CommandType.AUTHORIZATION_WATCH, {"dueAt": due_at}), "structured")
+    headers, body = to_http(event(CommandType.AUTHORIZATION_WATCH, {"dueAt": due_at}))
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
     assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/data/dueAt")
 
@@ -94,7 +96,7 @@ async def test_a_command_has_one_time(ingress, kafka, monkeypatch, mode):
     times = []
     monkeypatch.setattr(command_log, "datetime", Clock)
     due_at = "2027-12-02T12:00:00Z"  # the last due date that the first second allows
-    headers, body = to_http(event(CommandType.AUTHORIZATION_WATCH, {"dueAt": due_at}), "structured")
+    headers, body = to_http(event(CommandType.AUTHORIZATION_WATCH, {"dueAt": due_at}))
     if mode == "request":
         reply = await ingress.post(WATCH, {"dueAt": due_at})
     elif mode == "event":
@@ -152,9 +154,17 @@ def event(command_type=CommandType.HANDOFF_CLOSE, data=None, **changes):
     return Envelope(**fields, data=json.dumps(data).encode())
 
 
-@pytest.mark.parametrize("mode", ["binary", "structured"])
+def binary(envelope):
+    headers = [(f"ce-{name}", quote(value, safe="/:")) for name, value in attribute_pairs(envelope)]
+    return [*headers, ("content-type", envelope.datacontenttype)], envelope.data
+
+
+MODES = {"binary": binary, "structured": to_http}
+
+
+@pytest.mark.parametrize("mode", MODES)
 async def test_a_cloudevent_is_a_command_in_both_modes(ingress, kafka, mode):
-    headers, body = to_http(event(), mode)
+    headers, body = MODES[mode](event())
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
     (command,) = kafka.read()
     assert reply.status == 202
@@ -164,8 +174,8 @@ async def test_a_cloudevent_is_a_command_in_both_modes(ingress, kafka, mode):
 
 async def test_both_modes_of_one_event_are_one_command(ingress, kafka):
     replies = []
-    for mode in ("binary", "structured"):
-        headers, body = to_http(event(), mode)
+    for write in MODES.values():
+        headers, body = write(event())
         replies.append(await ingress.call("POST", "/v1/commands", body, dict(headers)))
     assert replies[0].json == replies[1].json
     assert len(kafka.commands) == 1
@@ -184,7 +194,7 @@ async def test_both_modes_of_one_event_are_one_command(ingress, kafka):
     ],
 )
 async def test_a_cloudevent_that_is_no_command_is_rejected_with_a_pointer(ingress, kafka, change, status, where):
-    headers, body = to_http(event(**change), "structured")
+    headers, body = to_http(event(**change))
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers))
     assert (reply.status, [fault["pointer"] for fault in reply.json["errors"]]) == (status, [where])
     assert kafka.commands == []
@@ -206,7 +216,7 @@ STRUCTURED = {"Content-Type": "application/cloudevents+json"}
     ],
 )
 async def test_the_data_of_a_structured_cloudevent_is_strict_json(ingress, kafka, data, status):
-    _, body = to_http(event(CommandType.AUTHORIZATION_WATCH), "structured")
+    _, body = to_http(event(CommandType.AUTHORIZATION_WATCH))
     body = body[: body.index(b'"data"')] + data.encode() + b"}"
     reply = await ingress.call("POST", "/v1/commands", body, STRUCTURED)
     assert reply.status == status
@@ -216,7 +226,7 @@ async def test_the_data_of_a_structured_cloudevent_is_strict_json(ingress, kafka
 @pytest.mark.parametrize("attribute", ["id", "source", "type", "subject", "specversion", "time"])
 @pytest.mark.parametrize("value", [False, 7, 1.5, [], {}], ids=str)
 async def test_an_attribute_of_a_cloudevent_must_be_a_string(ingress, kafka, attribute, value):
-    _, body = to_http(event(), "structured")
+    _, body = to_http(event())
     document = json.loads(body) | {attribute: value}
     reply = await ingress.call("POST", "/v1/commands", document, STRUCTURED)
     assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, f"/{attribute}")
@@ -231,7 +241,7 @@ async def test_a_binary_cloudevent_without_headers_gets_their_names(ingress, kaf
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml"])
 async def test_a_cloudevent_of_another_media_type_is_rejected(ingress, kafka, content_type):
-    headers, body = to_http(event(), "binary")
+    headers, body = binary(event())
     reply = await ingress.call("POST", "/v1/commands", body, dict(headers) | {"content-type": content_type})
     assert reply.status == 415
     assert kafka.commands == []
@@ -246,10 +256,10 @@ CHARSETS = [
 ]
 
 
-@pytest.mark.parametrize("mode", ["binary", "structured"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("parameter", "status"), CHARSETS)
 async def test_a_cloudevent_must_be_in_utf_8(ingress, kafka, mode, parameter, status):
-    headers, body = to_http(event(), mode)
+    headers, body = MODES[mode](event())
     headers = dict(headers)
     headers["content-type"] += f"; {parameter}"
     assert (await ingress.call("POST", "/v1/commands", body, headers)).status == status
@@ -258,7 +268,7 @@ async def test_a_cloudevent_must_be_in_utf_8(ingress, kafka, mode, parameter, st
 
 @pytest.mark.parametrize(("parameter", "status"), CHARSETS)
 async def test_the_data_of_a_cloudevent_must_be_in_utf_8(ingress, parameter, status):
-    headers, body = to_http(event(datacontenttype=f"application/json; {parameter}"), "structured")
+    headers, body = to_http(event(datacontenttype=f"application/json; {parameter}"))
     assert (await ingress.call("POST", "/v1/commands", body, dict(headers))).status == status
 
 

