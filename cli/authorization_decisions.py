@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.api_client import DEFAULT_URL, KeyFile, Url, connected, models, operations
-from cli.dead_letters.commands import Operator, Why
 from cli.dead_letters.decisions import RETRIES
+from cli.dead_letters.options import Operator, Why
 from cli.terminal import AsJson, Yes, fail, group_of, print_json
 from runtime.exits import Exit
 from schemas.fields.scalars import TICKET_PHRASE, is_ticket

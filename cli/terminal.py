@@ -3,8 +3,10 @@
 import asyncio
 import getpass
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
+from functools import wraps
+from inspect import signature
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
@@ -14,6 +16,7 @@ from runtime.settings import KafkaSettings
 from schemas.fields.visible_text import escaped_json
 
 Result = TypeVar("Result")
+Options = TypeVar("Options")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
 AsOneJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Operator = Annotated[
@@ -31,6 +34,17 @@ def group_of(help_text: str) -> typer.Typer:
 
 def _nothing() -> None:
     pass
+
+
+def with_options(options: type[Options], verb: Callable[[Options], None]) -> Callable[[], None]:
+    """Return a verb for Typer whose parameters are the fields of a dataclass."""
+
+    @wraps(verb)
+    def of_options(**values: object) -> None:
+        verb(options(**values))
+
+    of_options.__signature__ = signature(options)  # type: ignore[attr-defined]  # Typer reads the parameters of it
+    return of_options
 
 
 def fail(code: Exit, message: str, verb: str = "gateway") -> NoReturn:

@@ -6,11 +6,11 @@ shows text that a caller wrote, and ingress logs each use.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
-from cli.api_client import DEFAULT_URL, ApiClient, KeyFile, Url, connected, models, operations
+from cli.api_client import DEFAULT_URL, ApiClient, KeyFile, Url, connected, operations
 from cli.dead_letters import tables
 from cli.dead_letters.bulk_decisions import decide_matching
 from cli.dead_letters.decisions import (
@@ -22,66 +22,22 @@ from cli.dead_letters.decisions import (
     Verb,
     decide_each,
 )
-from cli.dead_letters.selection import Filters, Matching, select
+from cli.dead_letters.options import (
+    Authorization,
+    Cause,
+    CommandId,
+    DecisionOptions,
+    FromCaller,
+    Operator,
+    Since,
+    Type,
+    filters_of,
+)
+from cli.dead_letters.selection import Matching, select
 from cli.formatting import console, progress
-from cli.lists.listing import PAGE, Limit, parse_since
-from cli.terminal import AsJson, Yes, fail, print_json
+from cli.lists.listing import PAGE, Limit
+from cli.terminal import AsJson, fail, print_json, with_options
 from runtime.exits import Exit
-from schemas.fields.scalars import TICKET_PHRASE, is_ticket
-
-DECISION_REASONS: tuple[models.DecisionReason, ...] = get_args(models.DecisionReason)
-Cause = Annotated[str | None, typer.Option(help="Only with this cause, e.g. outcome_unknown, too_old.")]
-Type = Annotated[str | None, typer.Option("--command", help="Only commands of this type, e.g. handoff.request.")]
-FromCaller = Annotated[str | None, typer.Option("--caller", help="Only commands of this caller.")]
-Authorization = Annotated[str | None, typer.Option("--authorization", help="Only commands of this authorization.")]
-Since = Annotated[str | None, typer.Option(help="Only dead letters since this time: 2h, 3d, or an RFC 3339 time.")]
-Operator = Annotated[
-    str | None,
-    typer.Option(
-        envvar="COLLATE_GATEWAY_OPERATOR",
-        help="Your name, for the record; by default that of your token, or your user name.",
-    ),
-]
-CommandId = Annotated[str, typer.Argument(metavar="COMMAND", help="The commandId.")]
-CommandIds = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="The commandIds.")]
-Everything = Annotated[bool, typer.Option("--all", help="Select all that match the filters, instead of ids.")]
-Reason = Annotated[
-    models.DecisionReason | None,
-    typer.Option(
-        "--reason",
-        metavar="WORD",
-        help=f"Reason; required, shown in events and timeline. One of {', '.join(DECISION_REASONS)}.",
-    ),
-]
-Ticket = Annotated[
-    str | None, typer.Option("--ticket", help="Ticket, e.g. OPS-1204; shown in events and timeline as well.")
-]
-Why = Annotated[
-    str | None, typer.Option("--why", help="Explanation in your own words; stored only in Kafka, with your decision.")
-]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Read the current state at Collate and forecast each result. Changes nothing."),
-]
-Rate = Annotated[
-    float, typer.Option(min=0.1, max=100, help="Decisions per second; with --all an average, in steps of up to 20.")
-]
-Wait = Annotated[int, typer.Option(min=0, max=30, help="Seconds to wait for the outcome of a single command.")]
-Number = Annotated[int | None, typer.Option(min=0, max=999, help="The number that `show` printed, with one COMMAND.")]
-
-
-_EXIT_CODES = """Exit codes:
-
-  0   all decisions were accepted
-  1   at least one decision was rejected, or more dead letters match than were listed
-  69  the gateway is unavailable"""
-_REDRIVE_HELP = f"""Apply commands again, each under its own id. The worker first resolves writes that may have arrived.
-
-Each command ends with a new command.finished event, or becomes a dead
-letter again. Safe to repeat. {_EXIT_CODES}"""
-_DISCARD_HELP = f"""End commands with the outcome `discarded`. Sends nothing to Collate and undoes nothing there.
-
-{_EXIT_CODES}"""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -92,8 +48,8 @@ def add_to(app: typer.Typer) -> None:
     )
     group.command(name="list")(list_them)
     group.command()(show)
-    group.command(name="redrive", help=_REDRIVE_HELP)(decide)
-    group.command(name="discard", help=_DISCARD_HELP)(decide)
+    group.command()(with_options(DecisionOptions, redrive))
+    group.command()(with_options(DecisionOptions, discard))
     app.add_typer(group, name="dead-letters", rich_help_panel="Commands and authorizations")
 
 
@@ -110,7 +66,7 @@ def list_them(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first, without any text that a caller wrote."""
-    filters = _filters(cause, command, caller, authorization, since)
+    filters = filters_of(cause, command, caller, authorization, since)
     call = operations.list_dead_letters({**filters, "limit": min(PAGE, limit)})
     empty = tables.NONE_MATCHES if filters else None
     tables.DEAD_LETTERS.show(url, key_file, call, limit, as_json=as_json, empty=empty)
@@ -140,46 +96,56 @@ def show(
     console().print(tables.details(dead_letter, original))
 
 
-def decide(
-    context: typer.Context,
-    command_ids: CommandIds = None,
-    *,
-    reason: Reason = None,
-    ticket: Ticket = None,
-    why: Why = None,
-    operator: Operator = None,
-    cause: Cause = None,
-    command: Type = None,
-    caller: FromCaller = None,
-    authorization: Authorization = None,
-    since: Since = None,
-    rate: Rate = 5.0,
-    wait: Wait = 10,
-    number: Number = None,
-    everything: Everything = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    url: Url = DEFAULT_URL,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Redrive or discard dead letters; the verb is the name of the command."""
-    filters = _filters(cause, command, caller, authorization, since)
-    verb: Verb = "redrive" if context.info_name == "redrive" else "discard"
-    checked = None if dry_run else _checked(reason, ticket, why)
-    if number is not None and len(command_ids or []) != 1:
+def redrive(options: DecisionOptions) -> None:
+    """Apply commands again, each under its own id. The worker first resolves writes that may have arrived.
+
+    Each command ends with a new command.finished event, or becomes a dead
+    letter again. Safe to repeat. Exit codes:
+
+      0   all decisions were accepted
+      1   at least one decision was rejected, or more dead letters match than were listed
+      69  the gateway is unavailable
+    """
+    _decide("redrive", options)
+
+
+def discard(options: DecisionOptions) -> None:
+    """End commands with the outcome `discarded`. Sends nothing to Collate and undoes nothing there.
+
+    Exit codes:
+
+      0   all decisions were accepted
+      1   at least one decision was rejected, or more dead letters match than were listed
+      69  the gateway is unavailable
+    """
+    _decide("discard", options)
+
+
+def _decide(verb: Verb, options: DecisionOptions) -> None:
+    ids, filters, as_json = options.command_ids or [], options.filters(), options.as_json
+    reason = None if options.dry_run else options.checked_reason()
+    if options.number is not None and len(ids) != 1:
         fail(Exit.USAGE, "--number: expected exactly one COMMAND with it")
-    with connected(url, key_file, RETRIES) as gateway:
-        seen = select(gateway, command_ids or [], filters, everything=everything)
+    with connected(options.url, options.key_file, RETRIES) as gateway:
+        seen = select(gateway, ids, filters, everything=options.everything)
         dead_letters = seen.dead_letters if isinstance(seen, Matching) else seen
         if not dead_letters:
             typer.echo(tables.NONE_MATCHES, err=as_json)
             return
-        if checked is None:
+        if reason is None:
             _forecast(gateway, dead_letters, verb, as_json=as_json)
             return
-        decision = Decision(verb, gateway.operator(operator), *checked, rate, wait, number)
-        if len(dead_letters) > 1 and not yes:
+        decision = Decision(
+            verb=verb,
+            operator=gateway.operator(options.operator),
+            reason=reason,
+            ticket=options.ticket,
+            why=options.why,
+            per_second=options.rate,
+            wait_seconds=options.wait,
+            number=options.number,
+        )
+        if len(dead_letters) > 1 and not options.yes:
             _confirm(dead_letters, verb)
         report = print_json if as_json else _print_result
         # One dead letter has a request of its own, which can wait for the outcome.
@@ -189,16 +155,6 @@ def decide(
             rejected = decide_each(gateway, dead_letters, decision, report)
     if rejected:
         raise typer.Exit(Exit.FAILED)
-
-
-def _filters(
-    cause: str | None, command: str | None, caller: str | None, authorization: str | None, since: str | None
-) -> Filters:
-    """Return the filters that are set."""
-    named = {"cause": cause, "command": command, "caller": caller, "authorizationId": authorization}
-    if since is not None:
-        named["since"] = parse_since(since)
-    return cast("Filters", {name: value for name, value in named.items() if value is not None})
 
 
 def _forecast(gateway: ApiClient, dead_letters: Sequence[DeadLetter], verb: Verb, *, as_json: bool) -> None:
@@ -225,13 +181,3 @@ def _confirm(dead_letters: Sequence[DeadLetter], verb: Verb) -> None:
         typer.confirm("Are you sure?", abort=True, err=True)
     except typer.Abort:
         fail(Exit.USAGE, "nothing was changed; --yes skips this question, --dry-run forecasts the results")
-
-
-def _checked(
-    reason: models.DecisionReason | None, ticket: str | None, why: str | None
-) -> tuple[models.DecisionReason, str | None, str | None]:
-    if reason is None:
-        fail(Exit.USAGE, f"--reason is required: one of {', '.join(DECISION_REASONS)}")
-    if ticket is not None and not is_ticket(ticket):
-        fail(Exit.USAGE, f"--ticket: expected {TICKET_PHRASE}; use --why for free text")
-    return reason, ticket, why
