@@ -19,7 +19,7 @@ from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
 from docs_build.baseline import released_json
 from schemas.collate.authorization import PriorAuthorization
-from schemas.collate.handoff import ManualHandoff
+from schemas.collate.handoff import HandoffResult, ManualHandoff
 from schemas.commands import (
     AuthorizationWatch,
     CallerCommand,
@@ -48,16 +48,7 @@ _ACTIONS: Final = (
 )
 _KINDS: Final = ("none", "manual_handoff", "confirm", "unknown")
 _HANDOFF_STATES: Final = ("offered", "active", "closing", "closed", "unknown")
-_RESULTS: Final = (
-    "none",
-    "completed_reported",
-    "unable_to_complete",
-    "revoked",
-    "expired",
-    "interaction_lost_unrecoverable",
-    "canceled",
-    "unknown",
-)
+_RESULTS: Final = ("none", *(result.value for result in HandoffResult), "unknown")
 _COVERED: Final = ("none", "rev_1", "rev_2")
 _POINTERS: Final = ("none", "mh_1")
 _WAITS: Final = (0, 60, 600)

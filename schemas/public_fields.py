@@ -16,18 +16,13 @@ _ENCRYPTED = "encrypted"
 
 def public_json(model: Model, *, without: set[str] | None = None) -> str:
     """Return the public part of a message as JSON: camelCase, without absent values."""
-    return model.model_dump_json(
-        by_alias=True,
-        exclude_none=True,
-        exclude=without,
-        include=None if is_public(type(model)) else _included(model),
-    )
+    excluded = _excluded(model) | dict.fromkeys(without or (), True)
+    return model.model_dump_json(by_alias=True, exclude_none=True, exclude=excluded)
 
 
 def public_fields(model: Model) -> dict[str, Any]:
     """Return the values of `public_json`."""
-    included = None if is_public(type(model)) else _included(model)
-    return model.model_dump(mode="json", exclude_none=True, include=included)
+    return model.model_dump(mode="json", exclude_none=True, exclude=_excluded(model))
 
 
 def public_part(model: Model) -> Model:
@@ -86,14 +81,9 @@ def _is_leaf(model: type[BaseModel], name: str) -> bool:
     return declared(model, name) is PUBLIC and data_class(model, name) is PUBLIC
 
 
-def _included(model: BaseModel) -> dict[str, Any]:
-    """Return the public fields. A nested model's own fields count, not the data class of the field that holds it."""
-    included: dict[str, Any] = {}
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, BaseModel):
-            if inner := _included(value):
-                included[name] = inner
-        elif _is_leaf(type(model), name):
-            included[name] = True
-    return included
+def _excluded(model: BaseModel) -> dict[str, Any]:
+    """Return the fields that are not public. A nested model's own fields count, not the class of its field."""
+    return {
+        name: _excluded(value) if isinstance(value := getattr(model, name), BaseModel) else True
+        for name, _ in _hidden(type(model))
+    }

@@ -8,6 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Literal
 
+from schemas.commands import CLOSE_ACTIONS, Completed, Revoked, UnableToComplete
 from schemas.fields.scalars import ID_PHRASE, is_id
 from schemas.identity import canonical_json
 
@@ -18,9 +19,9 @@ class Operation(StrEnum):
     GET_AUTHORIZATION = "get-authorization"
     GET_HANDOFF = "get-handoff"
     CREATE_HANDOFF = "create"
-    COMPLETE = "complete"
-    UNABLE_TO_COMPLETE = "unable-to-complete"
-    REVOKE = "revoke"
+    COMPLETE = Completed.OPERATION
+    UNABLE_TO_COMPLETE = UnableToComplete.OPERATION
+    REVOKE = Revoked.OPERATION
     MINT_GRANT = "mint-grant"
     HEALTH = "health"
 
@@ -31,7 +32,7 @@ class Operation(StrEnum):
 
 
 _READS: Final = frozenset({Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.HEALTH})
-CLOSES: Final = frozenset({Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE})
+CLOSES: Final = frozenset(Operation(action.OPERATION) for action in CLOSE_ACTIONS)
 
 
 def path_of(operation: Operation, authorization_id: str = "", handoff_id: str = "") -> str:

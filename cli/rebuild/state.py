@@ -8,7 +8,6 @@ from cli.rebuild.history import Ended, History
 from cli.rebuild.logged import LoggedCommand, first_unended
 from consumers.applier.reasons import REFUSALS
 from consumers.authorization import recent_callers, recent_commands
-from consumers.authorization.handoffs import OPERATION_OF
 from consumers.authorization.recent_commands import CommandEnd, digest_prefix
 from consumers.authorization.state import (
     DEAD_LETTER_SECONDS,
@@ -25,6 +24,7 @@ from consumers.authorization.state import (
     WatchStatus,
 )
 from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandoff
+from schemas.commands import OPERATION_OF
 from schemas.enums import ClosedBy
 from schemas.events.reasons import OutcomeReason
 

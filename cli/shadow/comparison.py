@@ -12,7 +12,7 @@ from typing import Final
 
 from adapters.collate.operations import Operation
 from cli.shadow.mirror import CALLER_KEY
-from consumers.authorization.handoffs import RESULT_OF
+from schemas.commands import CLOSE_ACTIONS, RESULT_OF
 from schemas.enums import CommandType, Outcome
 from schemas.events import (
     AuthorizationActionRequired,
@@ -71,12 +71,7 @@ _MOVES: Final = (
 )
 _COMPARED: Final = {CommandType.HANDOFF_REQUEST, CommandType.HANDOFF_CLOSE}
 # A close whose handoff another actor had closed when the shadow read it.
-_ENDED: Final = {
-    OutcomeReason.HANDOFF_REPORTED_COMPLETED,
-    OutcomeReason.HANDOFF_REPORTED_UNABLE,
-    OutcomeReason.HANDOFF_REVOKED,
-    OutcomeReason.HANDOFF_CLOSED,
-}
+_ENDED: Final = {OutcomeReason.HANDOFF_CLOSED, *(action.REJECTION for action in CLOSE_ACTIONS)}
 
 
 def compare(events: Iterable[PublishedEvent], now: datetime, within: timedelta) -> list[Comparison]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, close_version
 from consumers.applier.decision.decide import AlreadyDone, Reject, RereadLater, Watch, decide
-from consumers.applier.decision.decision_input import DecisionInput, closer_of, operation_of
+from consumers.applier.decision.decision_input import DecisionInput, closer_of
 from consumers.applier.decision.resolve import ForeignHandoff, Inferred, PendingIntent, Unidentified, Unknown, resolve
 from consumers.applier.outcome import AlreadyApplied, Applied, DeadLettered, Expired, Rejected, Waits
 from consumers.applier.reasons import rejection
@@ -186,7 +186,7 @@ async def _write(run: CommandRun, decision_input: DecisionInput) -> Ending | Non
         return Rejected(OutcomeReason.NOT_ALLOWED) if is_certain else DeadLettered(_cause(code))
     operation, handoff_id, if_match = Operation.CREATE_HANDOFF, None, version
     if close is not None:
-        operation, handoff_id = operation_of(close), close.handoff_id
+        operation, handoff_id = Operation(close.result.OPERATION), close.handoff_id
         if decision_input.handoff is None and if_match_on_close == "handoff":
             return Waits(WaitReason.STALE_READ)  # the close needs the version of the handoff
         handoff_version = decision_input.handoff.version if decision_input.handoff else 0

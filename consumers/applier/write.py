@@ -29,7 +29,7 @@ from consumers.authorization.retry_policy import (
 )
 from consumers.authorization.state import MOST_ENDED_INTENTS, CommandWork, EndedIntent, Intent
 from schemas.collate.handoff import CloseAnswer, HandoffState, ManualHandoff
-from schemas.commands import Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
+from schemas.commands import HandoffClose, HandoffRequest
 from schemas.enums import Effect
 from schemas.events.reasons import DeadLetterCause
 from schemas.identity import canonical_json
@@ -288,20 +288,11 @@ def request_body(payload: CallerCommand) -> bytes:
     """
     match payload:
         case HandoffRequest(accepted_review_snapshot_id=accepted):
-            fields = {"acceptedReviewSnapshotId": accepted}
-        case HandoffClose(result=Completed() as completed):
-            fields = {
-                "reportedOutcome": completed.reported_outcome.value,
-                "observedReferenceNumber": completed.observed_reference_number,
-                "operatorNotes": completed.operator_notes,
-            }
-        case HandoffClose(result=UnableToComplete() as unable):
-            fields = {"reason": unable.reason, "operatorNotes": unable.operator_notes}
-        case HandoffClose(result=Revoked() as revoked):
-            fields = {"reason": revoked.reason, "notes": revoked.notes}
+            return canonical_json({} if accepted is None else {"acceptedReviewSnapshotId": accepted})
+        case HandoffClose(result=result):
+            return result.body()
         case _:
             raise ValueError("only a request and a close write to Collate")
-    return canonical_json({name: value for name, value in fields.items() if value is not None})
 
 
 def _digest(run: CommandRun, body: bytes) -> str:

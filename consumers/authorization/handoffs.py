@@ -6,7 +6,8 @@ from typing import Final
 from consumers.authorization.state import Claim, CommandRef, Handoff, Known
 from schemas.callers import asserted_by
 from schemas.collate.handoff import CloseAnswer, HandoffResult, HandoffState, ManualHandoff
-from schemas.enums import Agreement, AssertedBy, ClosedBy, CloseReport, RiskReason
+from schemas.commands import REPORT_OF, RESULT_OF
+from schemas.enums import Agreement, AssertedBy, ClosedBy, RiskReason
 
 NEVER: Final = float("inf")
 # States only move forward (docs/collate-contract.md §5). An unknown state counts as open.
@@ -189,8 +190,8 @@ def ended(known: Handoff, result: str | None, now: float) -> Handoff:
         by = ClosedBy.OTHER
         if known.closer is not None and (result is None or word == RESULT_OF.get(known.closer.operation)):
             by, reported = ClosedBy.US, known.closer.reported
-        elif word == HandoffResult.UNABLE_TO_COMPLETE:
-            reported = CloseReport.UNABLE_TO_COMPLETE.value
+        else:
+            reported = REPORT_OF.get(word)
     return known.replace(
         state=HandoffState.CLOSED.value,
         access_available=False,
@@ -212,14 +213,3 @@ def reconciled(known: Handoff, verdict: Agreement) -> Handoff:
     """Return the handoff after its reconciliation, without fields that no later step needs: it is stored for months."""
     closer = None if known.closer is None else known.closer.replace(caused_by=None)
     return known.replace(agreement=verdict.value, closer=closer, seen_at=0.0, end_seen_at=None)
-
-
-RESULT_OF: Final = {
-    "complete": HandoffResult.COMPLETED_REPORTED.value,
-    "unable-to-complete": HandoffResult.UNABLE_TO_COMPLETE.value,
-    "revoke": HandoffResult.REVOKED.value,
-}
-"""The result of a handoff after each of our closes (docs/collate-contract.md §5)."""
-
-OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
-"""The close of ours that gives a handoff this result."""

@@ -14,14 +14,16 @@ this report.
 
 from consumers.authorization.state import Handoff, Known
 from schemas.collate.authorization import ActionType, Status
+from schemas.commands import REPORT_OF
 from schemas.enums import Agreement, CloseReport
 
 _CLOSED_BY_COLLATE = frozenset({"expiry", "loss", "cancellation"})
+_NOTHING_REPORTED = frozenset(result for result, report in REPORT_OF.items() if report is None)
 
 
 def agreement(handoff: Handoff, known: Known) -> Agreement:
     """Compare a closed handoff's report with the authorization."""
-    if handoff.by in _CLOSED_BY_COLLATE or handoff.result == "revoked":
+    if handoff.by in _CLOSED_BY_COLLATE or handoff.result in _NOTHING_REPORTED:
         return Agreement.NO_REPORT
     new_receipt = known.receipt and not handoff.had_receipt
     new_decision = known.decision and not handoff.had_decision

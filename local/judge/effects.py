@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Final
 
-from adapters.collate.operations import Operation, write_key
+from adapters.collate.operations import CLOSES, Operation, write_key
 from local.judge.recorded import ENDS, CollateEffect, Evidence
 
 Claims = dict[tuple[str, str | None], list[str]]
@@ -11,7 +11,7 @@ Claims = dict[tuple[str, str | None], list[str]]
 MOST_WRITES: Final = 8
 _OPERATIONS: Final = {
     "handoff.request": (Operation.CREATE_HANDOFF,),
-    "handoff.close": (Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE),
+    "handoff.close": tuple(CLOSES),
 }
 _TYPES: Final = {"handoff_opened": "handoff.request", "handoff_closing": "handoff.close"}
 

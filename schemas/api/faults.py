@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from schemas.commands import Completed, Revoked, UnableToComplete
+from schemas.commands import CLOSE_ACTIONS
 from schemas.fields.scalars import PHRASES
 
 _MAX_FAULTS = 20
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _PLACE = re.compile(r"at (line \d+ column \d+)\Z")
 _KEY = "[key]"
 # pydantic adds the variant of a union to the location; it is not part of the document.
-_VARIANTS = frozenset(model.model_fields["type"].default for model in (Completed, UnableToComplete, Revoked))
+_VARIANTS = tuple(action.model_fields["type"].default for action in CLOSE_ACTIONS)
 _UNION = "result"
 
 
@@ -95,7 +95,7 @@ _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "literal_error": lambda context: f"one of {context['expected']}",
     "time": _always("an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z"),
     "datetime_type": _always("an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z"),
-    "union_tag_not_found": _always("one of 'completed', 'unable_to_complete', 'revoked'"),
+    "union_tag_not_found": _always(f"one of {', '.join(map(repr, _VARIANTS))}"),
     "union_tag_invalid": lambda context: f"one of {context['expected_tags']}",
 }
 """The expected value by pydantic's error type, for all types that the models can raise; a test checks this."""

@@ -9,6 +9,10 @@ from typing import get_args
 
 from schemas.commands.caller_commands import AuthorizationWatch, HandoffRequest
 from schemas.commands.close import (
+    CLOSE_ACTIONS,
+    OPERATION_OF,
+    REPORT_OF,
+    RESULT_OF,
     UNABLE_REASONS,
     CloseResult,
     Completed,

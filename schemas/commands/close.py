@@ -1,26 +1,65 @@
 """The close of a handoff, and its results."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
+from schemas.collate.handoff import HandoffResult
 from schemas.commands.command import ShownCommand
-from schemas.enums import CommandType, ReportedOutcome
+from schemas.enums import CloseReport, CommandType, ReportedOutcome
+from schemas.events.reasons import OutcomeReason
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Id, KnownOnly, Slug
 from schemas.fields.visible_text import Notes, Reference, SentName, Why
+from schemas.identity import canonical_json
 from schemas.model import Example, Model, Phi, Public
 from schemas.sentences import in_parentheses
 from schemas.times import Time
 
 
-class Completed(Model):
+class CloseAction(Model):
+    """One way to close a handoff: a row of the table from which all names of a close derive.
+
+    `OPERATION` is Collate's word in the path, and part of idempotency keys, so it never changes. `RESULT` is the
+    result of a handoff that it closed. `TELLS_REPORT`: this result alone says what was reported, which is `REPORT`;
+    None if nothing is. `REJECTION` is the reason for a later close with another report.
+    """
+
+    OPERATION: ClassVar[str]
+    RESULT: ClassVar[HandoffResult]
+    TELLS_REPORT: ClassVar[bool] = True
+    REPORT: ClassVar[CloseReport | None] = None
+    REJECTION: ClassVar[OutcomeReason]
+
+    def reported(self) -> CloseReport | None:
+        """Return the reported word."""
+        return self.REPORT
+
+    def public_reason(self) -> str | None:
+        """Return the operator's reason if it is a word, never free text."""
+        return None
+
+    def body(self) -> bytes:
+        """Return the body for Collate: always the same bytes, in Collate's names (docs/collate-contract.md §5.4)."""
+        return canonical_json(self.model_dump(mode="json", exclude={"type"}, exclude_none=True))
+
+
+class Completed(CloseAction):
     """The operator reports the result that they saw at the payer."""
+
+    OPERATION: ClassVar[str] = "complete"
+    RESULT: ClassVar[HandoffResult] = HandoffResult.COMPLETED_REPORTED
+    TELLS_REPORT: ClassVar[bool] = False
+    REJECTION: ClassVar[OutcomeReason] = OutcomeReason.HANDOFF_REPORTED_COMPLETED
 
     type: Public[Literal["completed"]] = "completed"
     reported_outcome: Public[Annotated[ReportedOutcome, KnownOnly()]] = Field(description="A report, not payer truth.")
     observed_reference_number: Phi[Reference | None] = Field(default=None, description="The payer's reference number.")
     operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
+
+    def reported(self) -> CloseReport | None:
+        """Return the reported outcome."""
+        return CloseReport(self.reported_outcome.value)
 
 
 UNABLE_REASONS: Final = (
@@ -35,16 +74,29 @@ UNABLE_REASONS: Final = (
 """Collate's words for why a handoff could not be completed."""
 
 
-class UnableToComplete(Model):
+class UnableToComplete(CloseAction):
     """The operator could not complete the payer interaction."""
+
+    OPERATION: ClassVar[str] = "unable-to-complete"
+    RESULT: ClassVar[HandoffResult] = HandoffResult.UNABLE_TO_COMPLETE
+    REPORT: ClassVar[CloseReport | None] = CloseReport.UNABLE_TO_COMPLETE
+    REJECTION: ClassVar[OutcomeReason] = OutcomeReason.HANDOFF_REPORTED_UNABLE
 
     type: Public[Literal["unable_to_complete"]] = "unable_to_complete"
     reason: Public[Slug] = Field(description=f"{', '.join(UNABLE_REASONS)}, or a newer reason of Collate's.")
     operator_notes: Phi[Notes | None] = Field(default=None, description="Free text for Collate; no event contains it.")
 
+    def public_reason(self) -> str | None:
+        """Return Collate's word for the reason."""
+        return self.reason
 
-class Revoked(Model):
+
+class Revoked(CloseAction):
     """The handoff is withdrawn."""
+
+    OPERATION: ClassVar[str] = "revoke"
+    RESULT: ClassVar[HandoffResult] = HandoffResult.REVOKED
+    REJECTION: ClassVar[OutcomeReason] = OutcomeReason.HANDOFF_REVOKED
 
     type: Public[Literal["revoked"]] = "revoked"
     reason: Phi[Why] = Field(description="Free text for Collate; no event contains it.")
@@ -52,6 +104,15 @@ class Revoked(Model):
 
 
 CloseResult = Annotated[Completed | UnableToComplete | Revoked, Field(discriminator="type")]
+CLOSE_ACTIONS: Final[tuple[type[CloseAction], ...]] = get_args(get_args(CloseResult)[0])
+RESULT_OF: Final = {action.OPERATION: action.RESULT.value for action in CLOSE_ACTIONS}
+OPERATION_OF: Final = {result: operation for operation, result in RESULT_OF.items()}
+REPORT_OF: Final = {
+    action.RESULT.value: action.REPORT.value if action.REPORT else None
+    for action in CLOSE_ACTIONS
+    if action.TELLS_REPORT
+}
+"""The report of each result that alone tells it; None if nothing is reported."""
 
 
 class HandoffCloseBody(Model):
@@ -92,15 +153,6 @@ class HandoffClose(HandoffCloseBody, ShownCommand):
         return cls.model_construct(handoff_id=handoff_id, **body.__dict__)
 
     def _sentence(self, caller: str) -> str:
-        result = f"{self.result.type}{in_parentheses(_detail(self.result))}"
+        detail = self.result.public_reason() or self.result.reported()
+        result = f"{self.result.type}{in_parentheses(detail)}"
         return self._sent(caller, f" for handoff {self.handoff_id}: {result}", reported=self.reported_by)
-
-
-def _detail(result: CloseResult) -> str | None:
-    match result:
-        case Completed():
-            return result.reported_outcome
-        case UnableToComplete():
-            return result.reason
-        case Revoked():
-            return None

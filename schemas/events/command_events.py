@@ -47,7 +47,7 @@ class WouldSend(Model):
     """A write that a shadow would have sent to Collate."""
 
     operation: Public[Word] = Field(
-        description="The call: `create`, `complete`, `unable-to-complete` or `revoke`, as in `attempts`."
+        description="The call: `create`, or Collate's word for the close, as in `attempts`."
     )
     version: Public[int] = Field(description="The version in its If-Match.")
 

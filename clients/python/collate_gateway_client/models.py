@@ -802,7 +802,7 @@ class WouldSend(TypedDict):
     """A write that a shadow would have sent to Collate."""
 
     operation: str
-    """The call: `create`, `complete`, `unable-to-complete` or `revoke`, as in `attempts`."""
+    """The call: `create`, or Collate's word for the close, as in `attempts`."""
     version: int
     """The version in its If-Match."""
 

@@ -96,7 +96,7 @@ export class Gateway {
     return this.#command(post(pathOf("authorizations", authorizationId, "handoffs"), body, options.key), options);
   }
 
-  /** Close a handoff with the operator's report: `completed`, `unable_to_complete` or `revoked`. */
+  /** Close a handoff with the operator's report. */
   closeHandoff(id: string, handoffId: string, body: HandoffCloseBody, options: WaitOptions): Promise<CommandOutcome>;
   closeHandoff(id: string, handoffId: string, body: HandoffCloseBody, o?: CommandOptions): Promise<CommandAccepted>;
   closeHandoff(id: string, handoffId: string, body: HandoffCloseBody, options: AnyOptions = {}): Commanded {

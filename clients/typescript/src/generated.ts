@@ -574,7 +574,7 @@ export interface components {
          * @description A write that a shadow would have sent to Collate.
          */
         "CommandFinished.WouldSend": {
-            /** @description The call: `create`, `complete`, `unable-to-complete` or `revoke`, as in `attempts`. */
+            /** @description The call: `create`, or Collate's word for the close, as in `attempts`. */
             operation: string;
             /** @description The version in its If-Match. */
             version: number;

@@ -6,12 +6,13 @@ docs/decide.md and the test of every combination are made from these rows. They 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from consumers.applier.decision.decision_input import DecisionInput
 from schemas.collate.authorization import ActionType, Status
 from schemas.collate.handoff import HandoffResult
-from schemas.commands import AuthorizationWatch, HandoffClose, HandoffRequest
+from schemas.commands import CLOSE_ACTIONS, REPORT_OF, AuthorizationWatch, HandoffClose, HandoffRequest
 from schemas.events.reasons import OutcomeReason
 from schemas.events.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS, WaitReason
 
@@ -120,6 +121,11 @@ REQUEST: Final = (
     Row("otherwise", lambda _: True, Write),
 )
 
+
+def _ended(decision_input: DecisionInput, result: HandoffResult) -> bool:
+    return decision_input.is_closed and decision_input.result == result
+
+
 CLOSE: Final = (
     *_FIRST,
     Row(
@@ -136,8 +142,8 @@ CLOSE: Final = (
     Row("the handoff is closing", lambda d: d.is_closing, WaitReason.CLOSING),
     Row("closed by us with the same report", lambda d: d.is_closed and d.has_same_report, AlreadyDone),
     Row(
-        "closed with the result of this close: revoked, or unable to complete",
-        lambda d: _ended(d, HandoffResult.REVOKED, HandoffResult.UNABLE_TO_COMPLETE) and d.has_wanted_result,
+        f"closed with the result of this close: {' or '.join(REPORT_OF)}",
+        lambda d: d.is_closed and d.tells_same_report,
         AlreadyDone,
     ),
     Row("closed: expired", lambda d: _ended(d, HandoffResult.EXPIRED), OutcomeReason.HANDOFF_EXPIRED),
@@ -147,16 +153,9 @@ CLOSE: Final = (
         OutcomeReason.HANDOFF_LOST,
     ),
     Row("closed: canceled", lambda d: _ended(d, HandoffResult.CANCELED), OutcomeReason.HANDOFF_CANCELED),
-    Row("closed: revoked", lambda d: _ended(d, HandoffResult.REVOKED), OutcomeReason.HANDOFF_REVOKED),
-    Row(
-        "closed: unable to complete",
-        lambda d: _ended(d, HandoffResult.UNABLE_TO_COMPLETE),
-        OutcomeReason.HANDOFF_REPORTED_UNABLE,
-    ),
-    Row(
-        "closed: completed, by another actor or with another report",
-        lambda d: _ended(d, HandoffResult.COMPLETED_REPORTED),
-        OutcomeReason.HANDOFF_REPORTED_COMPLETED,
+    *(
+        Row(f"closed: {action.RESULT}, with another report", partial(_ended, result=action.RESULT), action.REJECTION)
+        for action in CLOSE_ACTIONS
     ),
     Row("closed with an unknown result", lambda d: d.is_closed, OutcomeReason.HANDOFF_CLOSED),
     Row(
@@ -212,7 +211,3 @@ def decision_of(row: Row, decision_input: DecisionInput) -> Decision:
     if then is Write:
         return Write(handoff_id if isinstance(decision_input.payload, HandoffClose) else None)
     return AlreadyDone(handoff_id) if then is AlreadyDone else Watch()
-
-
-def _ended(decision_input: DecisionInput, *results: HandoffResult) -> bool:
-    return decision_input.is_closed and decision_input.result in results

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-from adapters.collate.operations import Operation
 from consumers.applier.task import CommandTask
 from consumers.authorization.facts import Observed
-from consumers.authorization.handoffs import RESULT_OF
 from consumers.authorization.observation import MissingAuthorization
 from consumers.authorization.state import AuthorizationState, Closer, Handoff
 from schemas.collate.authorization import PriorAuthorization, Status, requires_handoff, snapshot_refusal
 from schemas.collate.handoff import HandoffState, ManualHandoff
-from schemas.commands import CallerCommand, Completed, HandoffClose, HandoffRequest, Revoked, UnableToComplete
-from schemas.enums import CloseReport
+from schemas.commands import REPORT_OF, CallerCommand, HandoffClose, HandoffRequest
 from schemas.events.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS
 
 
@@ -207,9 +204,13 @@ class DecisionInput:
         return self.stored.result if self.stored is not None else None
 
     @property
-    def has_wanted_result(self) -> bool:
-        """Whether the handoff has the result that this close would give it."""
-        return isinstance(self.payload, HandoffClose) and self.result == RESULT_OF[operation_of(self.payload)]
+    def tells_same_report(self) -> bool:
+        """Whether the handoff has the result of this close, and this result tells the report."""
+        return (
+            isinstance(self.payload, HandoffClose)
+            and self.result in REPORT_OF
+            and (self.result == self.payload.result.RESULT)
+        )
 
     @property
     def has_same_report(self) -> bool:
@@ -218,43 +219,17 @@ class DecisionInput:
         if stored is None or stored.closer is None or stored.by != "us" or not isinstance(self.payload, HandoffClose):
             return False
         closer = stored.closer
-        return closer.operation == operation_of(self.payload) and closer.reported == report_of(self.payload)
-
-
-def operation_of(close: HandoffClose) -> Operation:
-    """Return the operation of a close."""
-    match close.result:
-        case Completed():
-            return Operation.COMPLETE
-        case UnableToComplete():
-            return Operation.UNABLE_TO_COMPLETE
-        case Revoked():
-            return Operation.REVOKE
-
-
-def report_of(close: HandoffClose) -> str | None:
-    """Return the reported word; None for a revocation, which reports nothing."""
-    match close.result:
-        case Completed(reported_outcome=outcome):
-            return outcome.value
-        case UnableToComplete():
-            return CloseReport.UNABLE_TO_COMPLETE.value
-        case Revoked():
-            return None
-
-
-def reason_of(close: HandoffClose) -> str | None:
-    """Return the operator's reason if it is a word; the reason of a revocation is free text."""
-    return close.result.reason if isinstance(close.result, UnableToComplete) else None
+        return (closer.operation, closer.reported) == (self.payload.result.OPERATION, self.payload.result.reported())
 
 
 def closer_of(task: CommandTask, close: HandoffClose) -> Closer:
     """Return the stored form of our close: words, no free text."""
+    reported = close.result.reported()
     return Closer.model_construct(
         caused_by=task.ref,
-        operation=operation_of(close).value,
-        reported=report_of(close),
-        reason=reason_of(close),
+        operation=close.result.OPERATION,
+        reported=None if reported is None else reported.value,
+        reason=close.result.public_reason(),
         caller=task.caller,
         reported_by=close.reported_by,
     )

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.applier.decision.decision_input import DecisionInput, operation_of
-from consumers.authorization.handoffs import RESULT_OF
+from consumers.applier.decision.decision_input import DecisionInput
 from consumers.authorization.state import AmbiguousWrite
 from schemas.collate.handoff import HandoffResult
 from schemas.commands import HandoffClose
@@ -93,7 +92,7 @@ def _close(decision_input: DecisionInput, close: HandoffClose) -> Verdict:
         return PendingIntent(WaitReason.CLOSING)
     if not decision_input.is_closed:
         return NoEffect()
-    if decision_input.result == RESULT_OF[operation_of(close)]:
+    if decision_input.result == close.result.RESULT:
         return Inferred(close.handoff_id)
     return NoEffect() if decision_input.result in set(HandoffResult) else Unknown()
 

@@ -114,6 +114,6 @@ class Api:
                 return json_reply(200, wire.handoff_json(authorization, handoff, self.state.profile))
             case "POST", ["access-grants"]:
                 return self.writes.mint_grant(authorization, handoff, public)
-            case "POST", ["complete" | "unable-to-complete" | "revoke" as operation]:
+            case "POST", [operation] if operation in rules.CLOSES:
                 return self.writes.close_handoff(authorization, handoff, operation, public)
         return ROUTE_NOT_FOUND

@@ -16,7 +16,7 @@ from local.collate.model.effect import Cause
 from local.collate.model.state import CollateState
 
 OTHER = Cause("other")
-_CLOSES = {"complete": "complete", "unable_to_complete": "unable-to-complete", "revoke": "revoke"}
+_CLOSES = {operation.replace("-", "_"): operation for operation in rules.CLOSES}
 ACTIONS = (
     "open_handoff",
     *_CLOSES,

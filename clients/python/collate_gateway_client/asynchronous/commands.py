@@ -108,7 +108,7 @@ class AsyncCommands:
         key: str | None = None,
         wait: float | None = None,
     ) -> _Stored:
-        """Close a handoff with the operator's report: `completed`, `unable_to_complete` or `revoked`."""
+        """Close a handoff with the operator's report, a result of `collate_gateway_client.results`."""
         body = {
             "result": result,
             "reportedBy": reported_by,

@@ -109,7 +109,7 @@ class Commands:
         key: str | None = None,
         wait: float | None = None,
     ) -> _Stored:
-        """Close a handoff with the operator's report: `completed`, `unable_to_complete` or `revoked`."""
+        """Close a handoff with the operator's report, a result of `collate_gateway_client.results`."""
         body = {
             "result": result,
             "reportedBy": reported_by,
