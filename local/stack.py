@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from local.chaos.settings import BROKERS
 from local.failures import StartFailed
 from local.installation import GATEWAY, Installation, Program, start_collate
 from local.issuer import LocalIssuer
@@ -97,7 +98,7 @@ def local_stack(
     with ExitStack() as exits:
         starts = exits.enter_context(Starts(lambda line: console.print(f"  {line}")))
         starts.begin("Apache Kafka")
-        cluster = exits.enter_context(Cluster())
+        cluster = exits.enter_context(Cluster(properties=BROKERS))
         starts.end("Apache Kafka", cluster.bootstrap)
         starts.begin("PostgreSQL")
         database = exits.enter_context(Postgres())

@@ -160,9 +160,10 @@ def kafka(request):
 
 @pytest.fixture(scope="session")
 def one_broker():
+    from local.chaos.settings import BROKERS  # noqa: PLC0415 - as above
     from tests.shared_broker import own_broker  # noqa: PLC0415 - as above
 
-    with own_broker() as cluster:
+    with own_broker(**BROKERS) as cluster:
         yield cluster
 
 
@@ -176,11 +177,10 @@ def kafka1(one_broker):
 
 @pytest.fixture(scope="session")
 def three_brokers():
+    from local.chaos.settings import BROKERS  # noqa: PLC0415 - as above
     from local.kafka.nodes import Cluster  # noqa: PLC0415 - as above
 
-    # The cluster detects a killed node after 3 s instead of 9, so tests are faster.
-    properties = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
-    with Cluster(brokers=3, properties=properties) as cluster:
+    with Cluster(brokers=3, properties=BROKERS) as cluster:
         yield cluster
 
 

@@ -1,4 +1,4 @@
-"""One broker for all processes of a run: `pytest -p tests.shared_broker --numprocesses 8`.
+"""One broker for all processes of a run: `pytest -p tests.shared_broker --numprocesses 10`.
 
 The process that distributes the tests runs it; it starts while the others collect. However that process ends, its
 broker ends too (`local.processes.run`). No test may stop or freeze this broker.
@@ -15,9 +15,9 @@ from local.processes.ports import HeldPort, free_ports, hold
 _PORT = pytest.StashKey[HeldPort]()
 
 
-def own_broker(port: int | None = None) -> Cluster:
+def own_broker(port: int | None = None, **properties: str) -> Cluster:
     """One broker that allows the short sessions of the engine's tests."""
-    properties = {
+    properties |= {
         "group.min.session.timeout.ms": "500",
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "300",
         "log.cleaner.backoff.ms": "500",

@@ -7,6 +7,7 @@ PROFILES: Final = ("v2", "v3", "stores_errors", "forgets_keys", "fingerprints_if
 # Without automatic expiry after 15 minutes, a long run can end. Another actor lets some handoffs expire.
 READINGS: Final = {"decision_seconds": None, "abandonment_seconds": None}
 SESSION_SECONDS: Final = 6.0
+# A killed broker may register again, and is replaced by another, when its session has ended: after 9 s by default.
 BROKERS: Final = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
 TIMEOUTS: Final = {
     "GATEWAY_COLLATE__CONNECT_TIMEOUT": "1s",
