@@ -82,6 +82,11 @@ class Prometheus(AbstractContextManager["Prometheus"]):
         found = self._get("query", query=query)["result"]
         return {one["metric"].get("pod", ""): float(one["value"][1]) for one in found}
 
+    def labels(self, query: str) -> list[dict[str, str]]:
+        """Return the labels of the current values of a query, without its name."""
+        found = self._get("query", query=query)["result"]
+        return [{name: value for name, value in one["metric"].items() if name != "__name__"} for one in found]
+
     def _get(self, what: str, **parameters: str) -> dict[str, Any]:
         with http_here() as http:
             answer = http.get(f"{self.url}/api/v1/{what}", params=parameters).raise_for_status()

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from docs_build.faults import FAULTS
+from local.chaos.settings import BROKERS
 from local.installation import Installation, http_here, start_collate
 from local.kafka.nodes import Cluster
 from local.kafka.secured import Authority
@@ -29,12 +30,8 @@ from tests.chaos.webhooks import Webhooks
 from tests.preloaded import PreloadedRun, run_gateway
 
 PODS = ("ingress-0", "ingress-1", "worker-0", "worker-1", "projector-0", "deliverer-0", "console-0", "console-1")
-WAIT = {
-    rule["alert"]: rule.get("for", "0m")
-    for group in rendered_rules()["groups"]
-    for rule in group["rules"]
-    if "alert" in rule
-}
+RULES = {rule["alert"]: rule for group in rendered_rules()["groups"] for rule in group["rules"] if "alert" in rule}
+WAIT = {alert: rule.get("for", "0m") for alert, rule in RULES.items()}
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
 DOES_NOT_ANSWER = "(?i)connect|refused|timed? ?out|does not"
 
@@ -48,7 +45,7 @@ class Fleet:
     """An idle installation: two processes of each part that has two, real Kafka, PostgreSQL and Prometheus."""
 
     def __init__(self, exits):
-        self.cluster = exits.enter_context(Cluster())
+        self.cluster = exits.enter_context(Cluster(properties=BROKERS))
         self.database = exits.enter_context(Postgres())
         self.run = exits.enter_context(PreloadedRun("faults"))
         self.collate = start_collate(self.run)
@@ -106,14 +103,16 @@ class Fleet:
     def alerts(self, alert):
         """Return the words and times of the instances of an alert whose condition holds now.
 
-        The chart's rules keep a firing alert for 12 minutes after its condition.
+        The chart's rules keep a firing alert for 12 minutes after its condition, and Prometheus may mark it as kept for
+        as long although the condition holds again: the condition itself is asked too.
         """
+        holding = self.prometheus.labels(RULES[alert]["expr"])
         return {
             without_times(found["annotations"]["summary"]): datetime.fromisoformat(
                 found["activeAt"][:19] + "+00:00"
             ).timestamp()
             for found in self.prometheus.alerts()
-            if found["labels"]["alertname"] == alert and "keepFiringSince" not in found
+            if found["labels"]["alertname"] == alert and any(one.items() <= found["labels"].items() for one in holding)
         }
 
     def type(self, command, pod):
