@@ -10,7 +10,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run-packages test-packages dev-packages help demo dev drill soak install test test-all unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test rehearsal requirements lock clean
+.PHONY: run-packages test-packages dev-packages help demo dev drill soak install test test-all tests-without-servers tests-with-servers unit lint alerts clients format bench chaos chaos-engine mutants docs client-packages screenshots assets sbom release image newcomer cluster cluster-test rehearsal requirements lock clean
 
 help: ## Show this page
 	@printf '\nFirst time here?  \033[1mmake demo\033[0m runs one handoff step by step; \033[1mmake test\033[0m tests it.\n'
@@ -40,7 +40,13 @@ test: test-packages ## Run the tests without servers and those of the promises o
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD) --numprocesses 4 -m "promise or not servers")
 
 test-all: test-packages ## Run all tests, as CI does, in 10 minutes
-	$(BIN)/pytest $(SPREAD) --numprocesses 8 $(ARGS)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-without-servers tests-with-servers
+
+# Each process collects all tests of its run: two runs, so that only two processes collect the thousands without servers.
+tests-without-servers:
+	$(BIN)/pytest tests/unit tests/contract tests/chart -p tests.spread --no-loadscope-reorder --numprocesses 2
+tests-with-servers:
+	$(BIN)/pytest tests/process tests/system tests/browser $(SPREAD) --numprocesses 10
 
 unit: test-packages ## Run the tests without servers, with few random examples, in seconds
 	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick $(or $(ARGS),--numprocesses logical --dist loadfile)

@@ -1,4 +1,4 @@
-"""The distribution of the tests over processes in `make test-all`: `pytest -p tests.spread --numprocesses 8`.
+"""The distribution of the tests over processes in a run: `pytest -p tests.spread --numprocesses 10`.
 
 The tests of a file run in one process, and so do files that share an expensive server, which ends with the last of
 these tests. The slowest tests begin first.
@@ -78,10 +78,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Spread:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let each process begin its collection at another place: each file is then compiled once, not by all at once."""
-    if config.args == ["tests"] and (worker := getattr(config, "workerinput", None)):
-        folders = sorted(
-            str(path) for path in Path("tests").glob("*/[!_]*") if path.is_dir() or path.match("test_*.py")
-        )
+    given = [Path(argument) for argument in config.args]
+    if all(map(Path.is_dir, given)) and (worker := getattr(config, "workerinput", None)):
+        found = [path for one in given for path in one.glob("*/[!_]*" if one == Path("tests") else "[!_]*")]
+        folders = sorted(str(path) for path in found if path.is_dir() or path.match("test_*.py"))
         begin = int(worker["workerid"].removeprefix("gw")) * len(folders) // worker["workercount"]
         config.args = [*folders[begin:], *folders[:begin]]
 
