@@ -2,7 +2,7 @@
 
 import asyncio
 
-WATCHES = 1_120
+WATCHES = 320
 
 
 async def test_watches_of_one_caller_leave_room_for_the_close_of_another_and_an_operator_makes_more(services, collate):

@@ -83,8 +83,8 @@ async def test_a_caller_beyond_its_bound_waits_until_the_worker_has_caught_up(
 
 
 async def test_watch_all_keeps_its_window_and_is_never_refused(installation, collate, start, tmp_path):
-    # Without a measured rate of ends the sender waits 30 s before each batch but the first: three batches are enough.
-    lines = 3 * BOUND // 2
+    # Without a measured rate of ends the sender waits 30 s before each batch but the first.
+    lines = BOUND
     ingress, _ = await start(installation, "ingress"), await start(installation, "worker")
     file = tmp_path / "ids"
     file.write_text("\n".join(["authorizationId", *collate.create(count=lines)]))
