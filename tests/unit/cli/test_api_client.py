@@ -6,7 +6,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from cli.api_client import ONE_TRY, RetryPolicy, connected, operations
@@ -129,21 +128,6 @@ def used(ingress, monkeypatch):
     return lambda retries=ONE_TRY: connected(ingress.url, None, retries)
 
 
-def test_an_unchanged_answer_is_not_sent_again(ingress, used):
-    ingress.answers = [(200, ME, {"ETag": '"1"'}), (304, {}, {}), (200, ME | {"caller": "new"}, {"ETag": '"2"'})]
-    with used() as gateway:
-        read = [gateway.read(operations.read_me())["caller"] for _ in range(3)]
-    assert read == ["desk", "desk", "new"]
-    assert [headers.get("if-none-match") for *_, headers in ingress.requests] == [None, '"1"', '"1"']
-
-
-def test_the_pages_of_a_list_are_read_to_the_end(ingress, used):
-    ingress.answers = [(200, {"commands": [], "next": "c1"}, {}), (200, {"commands": []}, {})]
-    with used() as gateway:
-        assert len(list(gateway.pages(operations.list_commands({"limit": 2})))) == 2
-    assert [path for _, path, _ in ingress.requests] == ["/v1/commands?limit=2", "/v1/commands?limit=2&cursor=c1"]
-
-
 def test_a_decision_is_sent_again_with_the_same_key(ingress, used):
     ingress.answers = [(503, PROBLEM, {}), (200, {"recordId": "r"}, {})]
     call = operations.empty_recent_commands("auth_1", {"reason": "other"})
@@ -222,15 +206,3 @@ def test_a_wait_of_the_operator_is_sent_to_the_gateway(ingress):
         "advice": "Nothing.",
     }
     assert ingress.requests[1][2]["prefer"] == "wait=7"
-
-
-def test_the_end_of_a_block_closes_its_connections(used):
-    with used() as gateway:
-        gateway.read(operations.read_me())
-    with pytest.raises(RuntimeError, match="closed"):
-        gateway.read(operations.read_me())
-
-
-def test_an_exit_in_a_block_passes(used):
-    with pytest.raises(typer.Exit), used():
-        raise typer.Exit(3)

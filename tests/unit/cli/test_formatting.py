@@ -4,7 +4,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from cli.formatting import console, pace
+from cli.formatting import console
 from cli.terminal import print_json
 
 STORED = "a\x9b31mb\u202ec\x1b[2Jd"
@@ -38,8 +38,3 @@ def test_a_deceiving_character_is_shown_as_its_code(capsys, monkeypatch, made, e
 def test_json_for_programs_has_escapes(capsys):
     print_json({"why": STORED})
     assert capsys.readouterr().out == '{"why":"a\\u009b31mb\\u202ec\\u001b[2Jd"}\n'
-
-
-def test_a_long_run_shows_its_rate_and_the_time_left():
-    assert pace(done=600, left=49_400, seconds=60.0) == "10.0/s, 82 min left"
-    assert pace(done=0, left=100, seconds=60.0) == ""

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from cli.dead_letters import tables
-from cli.formatting import age, console
-from cli.history.timeline import entry_of, headline
+from cli.formatting import age
+from cli.history.timeline import entry_of
 from cli.top.page import Seen, page
 
 NOW = "2026-06-02T14:10:00Z"
@@ -52,14 +52,6 @@ OVERVIEW = {
 }
 AWAY = {"url": "http://worker-1:9090", "process": "", "problem": "connection refused"}
 SEEN = Seen(OVERVIEW, "", [WORKER, AWAY])
-QUIET = OVERVIEW | {
-    "unfinished": {},
-    "waiting": {},
-    "oldest": [],
-    "deadLetters": [],
-    "fullCallers": [],
-    "projector": {},
-}
 ENTRY = {
     "at": "2026-06-02T14:06:00.123Z",
     "kind": "authorization.action_required",
@@ -116,18 +108,6 @@ def test_an_overview_is_complete_at_any_width(width):
         )
 
 
-def test_an_empty_overview_names_what_is_absent():
-    text = flat(shown(100, page(Seen(QUIET, ""), 100)))
-    assert "no unfinished command" in text
-    assert "waiting none" in text
-    assert "no heartbeat of a projector" in text
-    assert "Unfinished commands" not in text
-
-
-def test_an_overview_begins_with_the_problem_of_its_last_update():
-    assert shown(120, page(SEEN, 120, "no answer; retrying"))[0] == "no answer; retrying"
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_readiness_of_each_process_is_shown_also_without_an_overview(width):
     sentence = "not ready: kafka waiting (no broker has answered for 9 s)"
@@ -151,28 +131,11 @@ def test_an_entry_is_complete_at_any_width(width):
         assert word in text
 
 
-def test_columns_align_with_their_names_and_a_pipe_gets_one_line_per_entry():
-    (row,) = shown(10_000, *entry_of(ENTRY, 10_000))
-    head = str(headline(10_000))
-    assert [head.index(name) for name in ("time", "event", "command", "description")] == [
-        row.index(part) for part in (row.split()[1], ENTRY["kind"], "2f1c6d1e", "Collate waits")
-    ]
-    assert row == row.rstrip()
-    assert not headline(80)
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_dead_letter_in_a_list_is_complete_at_any_width(width):
     text = flat(shown(width, tables.DEAD_LETTERS.columns.layout([LETTER], "2026-06-02T14:10:00Z", width)))
     for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3 h"):
         assert part in text
-
-
-def test_without_a_terminal_lines_wrap_only_at_columns(monkeypatch):
-    monkeypatch.delenv("COLUMNS", raising=False)
-    assert console().width == 10_000
-    monkeypatch.setenv("COLUMNS", "72")
-    assert console().width == 72
 
 
 @pytest.mark.parametrize(
@@ -188,36 +151,3 @@ def test_without_a_terminal_lines_wrap_only_at_columns(monkeypatch):
 )
 def test_an_age_has_the_largest_fitting_unit(since, expected):
     assert age(since, NOW) == expected
-
-
-SUBSCRIPTION = {
-    "name": "billing",
-    "url": "https://hooks.billing.example",
-    "state": "down",
-    "detail": "the receiver accepts no event",
-    "oldestSeconds": 312.4,
-    "lag": 17,
-    "lastAnswer": {"result": "status_5xx", "status": 503, "agoSeconds": 12.3},
-    "delivered": 4021,
-    "deadLetters": 2,
-}
-DELIVERER = {
-    "url": "http://deliverer-0:9090",
-    "process": "deliverer",
-    "ready": True,
-    "summary": "ready",
-    "breakers": [],
-    "subscriptions": [
-        SUBSCRIPTION,
-        SUBSCRIPTION | {"name": "new", "state": "delivering", "lastAnswer": None, "detail": ""},
-    ],
-}
-
-
-@pytest.mark.parametrize("width", [50, 200])
-def test_the_subscriptions_of_a_deliverer_are_shown_at_any_width(width):
-    output = Console(file=io.StringIO(), width=width)
-    output.print(page(Seen(QUIET, "", [DELIVERER]), width))
-    text = " ".join(output.file.getvalue().split())
-    for part in ("Webhooks", "billing", "down", "312 s", "17", "503 status_5xx, 12 s ago", "none yet", "4021"):
-        assert part in text

@@ -82,10 +82,6 @@ def test_a_check_fails_for_a_running_process_that_is_not_ready(port):
     assert result.detail == "worker is not ready: kafka waiting (no broker)"
 
 
-def test_without_a_process_there_is_nothing_to_check():
-    assert check_process(AdminSettings(host="127.0.0.1", port=1), "worker").state == "skipped"
-
-
 def test_the_subscriptions_of_a_deliverer_are_read_without_its_partitions(port):
     own = {"name": "billing", "state": "down", "engine": {"partitions": [PARTITION]}}
     port["/partitions"] = (200, {"file": {"problem": None}, "subscriptions": [own]})

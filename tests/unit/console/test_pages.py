@@ -7,12 +7,12 @@ import httpx
 import pytest
 
 from console.updates import FRESH_SECONDS, OverviewReader
-from console.views.lists.command_list import commands_call, filters_of
+from console.views.lists.command_list import filters_of
 from console.views.lists.work_list import ROWS
 from schemas.api.reads import SILENT_SECONDS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
-from tests.unit.console.app import NOW, browser, console_app, console_settings
+from tests.unit.console.app import browser, console_app, console_settings
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 UPDATE = {"hx-request": "true"}
@@ -139,30 +139,6 @@ async def test_one_part_that_fails_does_not_take_the_others():
 
 
 @pytest.mark.parametrize(
-    ("path", "leads_to"),
-    [
-        ("/", 'href="/dead-letters"'),
-        ("/work", 'action="/work/open"'),
-        ("/authorizations/auth_7Q2M", "/authorizations/auth_7Q2M/work"),
-    ],
-)
-async def test_an_installation_without_a_read_model_names_what_works(path, leads_to):
-    def no_read_model(_: httpx.Request) -> httpx.Response:
-        return problem(404, "no-read-model", "There is no read model", "Follow GET /v1/events.")
-
-    names = ("overview", "authorizations", "authorizations/auth_7Q2M", "authorizations/auth_7Q2M/timeline")
-    page = await get(scripted({f"/v1/{name}": no_read_model for name in names}), path)
-    for text in ("This installation has no lists and no timelines", "Try again", leads_to):
-        assert text in page.text
-
-
-@pytest.mark.parametrize("path", ["/work", "/authorizations/auth_7Q2M", "/search?q=auth_7Q2M"])
-async def test_a_page_without_the_read_model_leads_to_the_workbench(path):
-    page = await get(unavailable, path)
-    assert 'action="/work/open"' in page.text or 'href="/authorizations/auth_7Q2M/work"' in page.text
-
-
-@pytest.mark.parametrize(
     ("action", "answer", "says"),
     [
         ("watch", {"commandId": COMMAND, "status": "accepted"}, "The watch command is accepted"),
@@ -222,17 +198,6 @@ async def test_chosen_metadata_is_a_column_and_a_filter_and_a_payer_has_its_name
         assert part in page.text, part
 
 
-async def test_a_due_date_and_the_whole_long_id_are_in_the_row():
-    page = await get(scripted({"/v1/authorizations": {"authorizations": [CASE]}}), "/work")
-    assert '<th scope="col">Due</th>' in page.text
-    assert re.search(r'<span class="badge bad">overdue <time [^>]*>2 h</time></span>', page.text)
-    shown = re.search(r'<a class="id" [^>]*>(.*?)</a>', page.text)[1]
-    assert re.sub("<[^>]*>", "", shown) == answers.LONG_ID
-    assert "</a><button" in page.text, "the way to copy it"
-    page = await get(BUSY, "/work")
-    assert '<th scope="col">Due</th>' not in page.text, "no row has a due date"
-
-
 # Commands
 async def test_the_list_of_commands_asks_by_its_filter_and_a_page_keeps_it():
     asked = []
@@ -256,15 +221,6 @@ async def test_the_list_of_commands_asks_by_its_filter_and_a_page_keeps_it():
     assert "/commands?order=oldest&amp;reason=breaker&amp;metadata=case%3Dc-7+team%3Dx&amp;cursor=c1" in page.text
     for number, room in ((1, "commands"), (2, "dead-letters")):
         assert f'href="/{room}/{answers.command(number)["commandId"]}"' in page.text, "an operator decides on its page"
-
-
-@pytest.mark.parametrize(
-    ("age", "asked"), [("last-1-h", {"since": ago(hours=1)}), ("over-24-h", {"before": ago(hours=24)})]
-)
-def test_an_age_bounds_the_time_of_acceptance(age, asked):
-    query = dict(commands_call(filters_of({"age": age, "kind": "handoff.close"}), None, NOW).query)
-    assert {name: query.get(name) for name in ("since", "before")} == {"since": None, "before": None} | asked
-    assert query["kind"] == "handoff.close"
 
 
 async def test_each_number_of_the_overview_leads_to_its_commands():
@@ -294,19 +250,6 @@ async def test_the_numbers_of_the_lists_are_on_the_tabs_in_the_title_and_in_each
     alone = await get(scripted({"/v1/authorizations": {"authorizations": []}}, []), "/work")
     assert "data-count" not in alone.text, "the overview of another person is not shown without the permission"
     assert "sam.ng" not in alone.text
-
-
-async def test_the_work_of_one_person_is_chosen_by_name():
-    asked = []
-
-    def api(request):
-        asked.append(request.url.params.get("claimedBy"))
-        return BUSY(request)
-
-    page = await get(api, "/work?claimedBy=people%3Asam.ng")
-    assert "people:sam.ng" in asked
-    assert '<option value="people:sam.ng" selected>sam.ng (1)</option>' in page.text
-    assert '<option value="none">no one</option>' in page.text
 
 
 async def test_a_persons_own_handoffs_in_trouble_are_on_top():
@@ -495,52 +438,9 @@ async def test_a_watch_is_one_command_and_leads_back_to_the_page():
     assert f'href="/commands/{COMMAND}"' in shown.text
 
 
-async def test_a_release_names_the_handoff_and_leads_back():
-    sent: list[httpx.Request] = []
-    api = scripted(
-        {
-            "/v1/authorizations/auth_7Q2M": answers.record_in_hand(),
-            "/v1/authorizations/auth_7Q2M/timeline": answers.timeline(),
-            "/v1/authorizations/auth_7Q2M/handoffs/mhand_55/release": recording(sent),
-        }
-    )
-    async with browser(console_app(api)) as client:
-        assert 'name="handoff" value="mhand_55"' in (await client.get("/authorizations/auth_7Q2M")).text
-        answer = await client.post("/authorizations/auth_7Q2M/release", content="handoff=mhand_55", headers=FORM)
-    assert answer.headers["location"] == "/authorizations/auth_7Q2M?notice=release"
-    assert len(sent) == 1
-
-
 async def test_a_refused_action_shows_the_problem_above_the_page():
     api = scripted({"/v1/authorizations/auth_7Q2M/watch": recording([], 422)})
     async with browser(console_app(api)) as client:
         page = await client.post("/authorizations/auth_7Q2M/watch", content="key=k", headers=FORM)
     assert page.status_code == 422
     assert "You can act for yourself only" in page.text
-
-
-async def test_a_search_with_one_hit_leads_to_its_page():
-    api = scripted({"/v1/authorizations/auth_7Q2M": answers.record() | {"authorizationId": "auth_7Q2M"}})
-    assert (await get(api, "/search?q=auth_7Q2M")).headers["location"] == "/authorizations/auth_7Q2M"
-
-
-async def test_the_tab_mine_asks_for_the_persons_own_claims():
-    asked: list[str] = []
-
-    def list_(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.params.get("claimedBy", ""))
-        return httpx.Response(200, json=answers.work())
-
-    await get(scripted({"/v1/authorizations": list_}), "/work?tab=mine")
-    assert asked == ["people:jo.miller"]
-
-
-async def test_the_developers_page_says_who_you_are_and_links_to_the_contracts():
-    page = await get(BUSY, "/developers")
-    for text in ("people:jo.miller", 'href="/developers/openapi.json"', 'href="/developers/asyncapi.json"'):
-        assert text in page.text
-
-
-@pytest.mark.parametrize("path", ["/developers/http/nothing", "/events", "/commands/no-uuid"])
-async def test_an_unknown_page_is_404(path):
-    assert (await get(QUIET, path)).status_code == 404

@@ -29,11 +29,6 @@ async def echo(request: Request) -> Response:
 PAGES = [Route("/name", show_name), Route("/echo", echo, methods=["POST"])]
 
 
-async def test_a_page_knows_the_person_and_what_the_person_may_do():
-    async with browser(console_app(routes=PAGES)) as client:
-        assert (await client.get("/name")).text == "jo.miller False"
-
-
 async def test_every_response_has_the_security_headers():
     async with browser(console_app(routes=PAGES)) as client:
         for path in ("/name", "/nowhere"):
@@ -213,23 +208,6 @@ async def test_an_answer_has_the_parsed_body_and_the_call_has_the_pages_id_and_t
     assert (outcome.status, outcome.body, outcome.headers["etag"]) == (200, {"waiting": 3}, '"1"')
 
 
-async def test_a_problem_is_a_refusal_with_its_pointers():
-    problem = {
-        "type": "urn:collate-gateway:problem:invalid-body",
-        "title": "Invalid body",
-        "status": 400,
-        "detail": "Correct the fields.",
-        "requestId": "page-7",
-        "errors": [{"pointer": "/result/type", "detail": "one of completed"}],
-        "version": 4,
-    }
-    outcome = await ask(lambda _: httpx.Response(400, json=problem, headers={"retry-after": "3"}), WATCH)
-    assert isinstance(outcome, GatewayProblem)
-    assert (outcome.status, outcome.slug, outcome.title) == (400, "invalid-body", "Invalid body")
-    assert [(one.where, one.expected) for one in outcome.faults] == [("/result/type", "one of completed")]
-    assert (outcome.retry_after_seconds, outcome.members) == (3, {"version": 4})
-
-
 @pytest.mark.parametrize(
     "response",
     [
@@ -256,14 +234,6 @@ async def test_a_lost_connection_is_tried_again_for_reads_only(call, calls):
     assert len(seen) == calls
 
 
-async def test_an_unchanged_answer_is_none():
-    def answers(request: httpx.Request) -> httpx.Response:
-        assert request.headers["if-none-match"] == '"1"'
-        return httpx.Response(304)
-
-    assert await ask(answers, etag='"1"') is None
-
-
 async def test_a_credential_that_no_header_can_have_is_refused_and_sends_nothing():
     api = Api(
         console_settings().console, httpx.AsyncClient(transport=httpx.MockTransport(lambda _: pytest.fail("sent")))
@@ -288,23 +258,3 @@ async def test_an_outcome_keeps_no_frame_that_has_the_credential():
     problem = {"type": "urn:collate-gateway:problem:not-found", "title": "T"}
     for answer in (httpx.Response(404, json=problem), httpx.Response(200, text="<html>")):
         assert (await ask(lambda _, answer=answer: answer)).__traceback__ is None
-
-
-@pytest.mark.parametrize(
-    ("command_id", "path"),
-    [
-        ("a b", "/v1/commands/a%20b"),
-        ("../me", "/v1/commands/..%2Fme"),
-        ("..", "/v1/commands/%2E%2E"),
-        ("a?b#c", "/v1/commands/a%3Fb%23c"),
-    ],
-)
-async def test_an_id_never_changes_the_path_of_the_api(command_id, path):
-    asked = []
-
-    def answers(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.raw_path.decode())
-        return httpx.Response(200, json={})
-
-    await ask(answers, operations.read_command(command_id))
-    assert asked == [path]

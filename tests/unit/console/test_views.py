@@ -1,12 +1,11 @@
 """What the views decide: which sentence comes first, who has a handoff, what is folded, what is late."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from console.charts import HEIGHT, round_up, throughput
-from console.times import age, clock, left, split_times
+from console.charts import HEIGHT, throughput
+from console.times import clock
 from console.views import guide
 from console.views.authorization import AuthorizationSituation, authorization_of
 from console.views.freshness import FreshnessState, freshness_of
@@ -16,12 +15,11 @@ from console.views.lists.work_list import (
     authorizations_view,
     filter_of,
     handoffs_call,
-    handoffs_view,
 )
 from console.views.overview import FindingKind, overview_of
 from console.views.search import questions_of, search_of
 from console.views.timeline import timeline_of
-from console.views.words import Tone, delivery, webhook_tone
+from console.views.words import Tone
 from console.work_items import Need
 from schemas.events.wait_reasons import WaitReason
 from schemas.times import span
@@ -42,22 +40,9 @@ def test_a_span_has_one_unit_and_is_never_negative(seconds, text):
     assert span(seconds) == text
 
 
-def test_a_time_after_now_is_an_age_of_zero_because_clocks_differ():
-    assert age(ago(seconds=-30), NOW) == "0 s"
-
-
-def test_nothing_is_left_of_a_time_that_has_passed():
-    assert left(ago(seconds=1), NOW) == ""
-    assert left(ago(seconds=-56), NOW) == "56 s"
-
-
 def test_a_clock_names_the_day_only_of_another_day():
     assert clock(ago(minutes=1), NOW) == "03:13:00"
     assert clock(ago(hours=4), NOW) == "2026-11-25 23:14:00"
-
-
-def test_a_sentence_is_split_at_its_times():
-    assert split_times(f"until {ago()}.") == ("until ", ago(), ".")
 
 
 # Overview
@@ -115,16 +100,6 @@ def test_a_chart_leaves_out_the_minute_that_is_not_over():
     assert [(row.accepted, row.finished) for row in chart.rows] == [(3, 0)]
 
 
-def test_without_two_whole_minutes_there_is_no_chart():
-    assert throughput([]) is None
-    assert throughput(answers.history()[:2]) is None
-
-
-@pytest.mark.parametrize(("value", "top"), [(1, 1), (3, 5), (10, 10), (11, 20), (501, 1000)])
-def test_the_top_of_a_chart_is_a_round_number(value, top):
-    assert round_up(value) == top
-
-
 # Freshness
 @pytest.mark.parametrize(
     ("projector", "state"),
@@ -138,10 +113,6 @@ def test_the_top_of_a_chart_is_a_round_number(value, top):
 )
 def test_a_page_is_late_if_the_projector_is_behind_or_silent(projector, state):
     assert freshness_of(answers.overview(projector=projector)).state is state
-
-
-def test_without_an_overview_the_freshness_is_unknown():
-    assert freshness_of(None).state is FreshnessState.UNKNOWN
 
 
 # Work list
@@ -190,12 +161,6 @@ def test_each_row_says_what_to_do_and_who_has_it():
     ]
 
 
-def test_a_link_counts_down_until_it_has_expired():
-    rows = authorizations_view(answers.work(), ME, NOW).rows
-    assert (rows[1].has_link, rows[1].handoff["lastGrant"]["expiresAt"]) == (True, ago(seconds=-56))
-    assert (rows[3].has_link, rows[3].handoff["lastGrant"]["expiresAt"]) == (False, ago(minutes=4))
-
-
 def test_a_contradicted_report_is_a_row_of_its_own_kind():
     last = {"id": "mhand_9", "result": "completed_reported", "reported": "submitted", "agreement": "contradicts"}
     item = answers.item("auth_1", actionRequiredAt=None, lastHandoff=last)
@@ -217,20 +182,6 @@ def test_a_row_offers_a_handoff_only_for_an_action_that_it_resolves(action, need
     item = answers.item("auth_1") | action
     (row,) = authorizations_view({"authorizations": [item]}, ME, NOW).rows
     assert row.need == need
-
-
-def test_closed_handoffs_have_their_report_and_verdict():
-    view = handoffs_view(answers.closed(), filter_of({"tab": "closed"}), ME, NOW)
-    assert (list(view.closed), view.rows) == (answers.closed()["handoffs"], ())
-
-
-def test_an_open_handoff_is_a_row_even_without_the_time_of_its_opening():
-    handoffs = {"handoffs": [answers.handoff("auth_1", openedAt=None), answers.handoff("auth_2")]}
-    rows = handoffs_view(handoffs, filter_of({"tab": "open"}), ME, NOW).rows
-    assert [(row.authorization_id, row.since, row.need) for row in rows] == [
-        ("auth_1", None, Need.FINISH),
-        ("auth_2", ago(minutes=11), Need.FINISH),
-    ]
 
 
 # Authorization
@@ -267,12 +218,6 @@ def test_an_authorization_has_one_situation(record, situation, tone):
     assert (view.situation, view.tone) == (situation, tone)
 
 
-def test_only_who_has_claimed_a_handoff_can_give_it_back():
-    mine = authorization_of("auth_7Q2M", answers.record_in_hand(), None, ME, NOW)
-    theirs = authorization_of("auth_7Q2M", answers.record_in_hand(), None, "kim", NOW)
-    assert (mine.actions.can_release, theirs.actions.can_release) == (True, False)
-
-
 def test_an_authorization_that_is_watched_cannot_be_watched_again():
     assert not authorization_of("a", answers.record(), None, ME, NOW).actions.can_watch
     assert authorization_of("a", None, None, ME, NOW).actions.can_watch
@@ -287,18 +232,6 @@ def test_calls_are_folded_under_the_newest_entry_of_their_command():
         ("command.finished", 2),
         ("command.finished", 1),
         ("attempt", 1),
-    ]
-
-
-def test_calls_of_a_command_that_waited_are_folded_under_its_end_too():
-    """A command has several entries; all its calls are in one place."""
-    kinds = ["command.finished", "attempt", "command.waiting", "attempt", "command.accepted"]
-    entries = [answers.entry(None, kind, kind, COMMAND) | {"at": ago(minutes=n)} for n, kind in enumerate(kinds)]
-    rows = timeline_of({"authorizationId": "a", "entries": entries})
-    assert [(row.entry["kind"], len(row.calls)) for row in rows] == [
-        ("command.finished", 2),
-        ("command.waiting", 0),
-        ("command.accepted", 0),
     ]
 
 
@@ -369,14 +302,3 @@ def test_a_single_hit_leads_to_its_page():
     assert search_of("auth_7Q2M", None, record, None, [], ids=ids).authorizations == ("auth_7Q2M", "auth_7Q2N")
     only = search_of("0a5d", None, None, None, [], ids={"authorizations": [], "commands": [COMMAND]})
     assert only.only_page == f"/commands/{COMMAND}"
-
-
-def test_now_is_an_argument_of_every_view():
-    later = NOW + timedelta(minutes=2)
-    assert not authorizations_view(answers.work(), ME, later).rows[1].has_link
-
-
-def test_a_subscription_has_a_tone_and_its_last_answer_a_text():
-    assert (webhook_tone("down"), webhook_tone("a_new_word"), webhook_tone("held")) == (Tone.BAD, Tone.BAD, Tone.WARN)
-    assert delivery({"result": "status_5xx", "status": 503, "agoSeconds": 2.0}) == "503 status 5xx"
-    assert delivery({"result": "connect_timeout", "agoSeconds": 2.0}) == "connect timeout"

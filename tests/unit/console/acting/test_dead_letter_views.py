@@ -4,9 +4,6 @@ import pytest
 
 from console.forecast import Forecast, forecast_of_discard
 from console.views.dead_letters import (
-    ChosenDeadLetters,
-    bulk_plan,
-    causes_of,
     dead_letter_view,
     shown_forecast,
 )
@@ -25,11 +22,6 @@ LETTER = {
 WRITE = {"n": 1, "operation": "complete", "mayHaveArrived": True}
 DETAIL = LETTER | {"asks": {"handoffId": "mhand_1"}, "sent": [WRITE], "partition": 3, "offset": 9}
 WATCH = "collate-gateway.authorization.watch.v1"
-
-
-def test_a_list_counts_its_causes():
-    body = {"deadLetters": [LETTER, LETTER, LETTER | {"cause": "too_old"}], "matching": 7, "leftOut": 0, "next": "c"}
-    assert causes_of(body) == (("outcome_unknown", 2), ("too_old", 1))
 
 
 @pytest.mark.parametrize(
@@ -61,12 +53,3 @@ def test_a_situation_is_flat_and_has_the_handoff():
     situation |= {"status": "processing", "handoff": {"id": "mhand_1", "state": "closed"}}
     shown = dead_letter_view(DETAIL, situation, Forecast("already_done", "S."), Forecast("discarded", "D."))
     assert [name for name, _ in shown.situation.rows] == ["version", "status", "handoff id", "handoff state"]
-
-
-def test_a_plan_counts_the_forecasts_by_verdict():
-    forecasts = [shown_forecast(Forecast("write", "W.")), None, shown_forecast(Forecast("rejected:expired", "R."))]
-    forecasts.append(shown_forecast(Forecast("write", "W.")))
-    listed = {"deadLetters": [LETTER] * 4}
-    plan = bulk_plan(listed, {}, forecasts, ChosenDeadLetters(45, "0" * 32, "2026-06-02T15:00:00Z"))
-    assert [(each.forecast.kind, each.count) for each in plan.forecast] == [("write", 2), ("rejected", 1)]
-    assert (plan.forecast_of, plan.unknown, plan.chosen.following) == (4, 1, 25)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from console.views.events import EventFrames, is_position
+from console.views.events import EventFrames
 
 EVENT = {
     "specversion": "1.0",
@@ -43,10 +43,3 @@ def test_frames_are_the_same_whatever_the_pieces(size):
 def test_an_endless_frame_is_an_error():
     with pytest.raises(ValueError, match="1 MiB"):
         list(EventFrames().feed(b"data: " + b"x" * (1 << 20)))
-
-
-@pytest.mark.parametrize(
-    ("text", "is_one"), [("0.3.99", True), ("", False), ("1..2", False), ("1.-2", False), ("x", False)]
-)
-def test_only_numbers_are_a_position(text, is_one):
-    assert is_position(text) is is_one

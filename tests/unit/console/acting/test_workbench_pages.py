@@ -3,14 +3,13 @@
 import base64
 import json
 import secrets
-from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from console.person import SignedInPerson, SignInWay
+from console.person import SignInWay
 from console.sign_in.sealing import Sealer
 from console.sign_in.sessions import Sessions, new_session
 from tests.unit.console.answers import overview
@@ -143,14 +142,6 @@ async def test_a_review_shows_the_snapshot_whole_and_escaped(page_of):
     assert "Accept rev_90 and open the handoff" in page.text
 
 
-async def test_a_number_is_shown_as_collate_wrote_it(page_of):
-    body = (
-        b'{"authorizationId": "auth_1", "version": 23, "reviewSnapshot": {"id": "rev_90", "summary": {"dose": 1.10}}}'
-    )
-    answer = httpx.Response(200, content=body, headers={"content-type": "application/json"})
-    assert ">1.10<" in (await page_of(**{"GET /review-snapshot": answer})).text
-
-
 async def test_only_the_workbench_lets_a_form_lead_to_collate(page_of):
     page = await page_of(**with_handoff())
     assert f"form-action 'self' {ORIGIN};" in page.headers["content-security-policy"]
@@ -179,12 +170,6 @@ async def test_an_update_leads_on_only_where_nothing_can_be_typed(page_of, mark,
     page = await page_of(f"{HERE}?mark={mark}", headers={"hx-request": "true"})
     assert ("data-reload" in page.text) is reloads
     assert ("Show the present step" in page.text) is says_moved
-
-
-async def test_an_unwatched_authorization_can_be_watched(page_of):
-    page = await page_of(permissions=(*STAFF, "authorization:watch"), **{"GET /auth_1": problem(404, "not-found")})
-    assert "Watch it" in page.text
-    assert "/work/watch" in page.text
 
 
 AWAY = problem(503, "read-model-unavailable")
@@ -258,13 +243,6 @@ class TestWithoutTheReadModel:
         assert f">{COMMAND}</a>" in page.text
         assert "Report and end the handoff" not in page.text or live is not LIVE_OPEN
 
-    async def test_a_release_is_confirmed(self, page_of, fault):
-        accepted = httpx.Response(202, json={"authorizationId": "auth_1", "handoffId": "mhand_55"})
-        page = await page_of(
-            f"{HERE}/release", FORM, follow=True, **fault, **{"POST /release": accepted, "GET /active": LIVE_OPEN}
-        )
-        assert "You gave the handoff back at" in page.text
-
     async def test_an_update_that_reads_nothing_keeps_the_content_and_one_that_reads_live_has_its_step(
         self, page_of, fault
     ):
@@ -282,20 +260,6 @@ class TestWithoutTheReadModel:
         assert page.api.sent("/handoffs/active") == []
         if "GET /auth_1" in fault:
             assert "You may not enter sessions." in page.text
-
-    async def test_the_list_says_so_and_leads_to_a_workbench_by_id(self, page_of, fault):
-        lists = {"GET /authorizations": fault.get("GET /commands", {"authorizations": []})}
-        page = await page_of("/work", **fault, **lists)
-        assert (
-            "not available now" in page.text
-            or "may be old" in page.text
-            or "is late" in page.text
-            or ("has no lists" in page.text)
-        )
-        assert 'action="/work/open"' in page.text
-        found = await page_of("/work/open?authorization=+auth_1+")
-        assert (found.status_code, found.headers["location"]) == (303, HERE)
-        assert (await page_of("/work/open?authorization=a/b")).status_code == 404
 
 
 async def test_a_page_that_offers_to_open_asks_collate_also_while_the_read_model_is_up_to_date(page_of):
@@ -414,14 +378,6 @@ class TestConfirmation:
         page = await page_of(f"{HERE}/open", form, follow=True, **FAULTS["PostgreSQL away"] | newer)
         assert "Accept rev_90 and open the handoff" in page.text
 
-    async def test_a_rejection_is_shown_without_a_read(self, page_of):
-        rejected = OPENED | {"outcome": "rejected", "reason": "handoff_not_allowed"}
-        form = {"key": "k-1", "snapshot": "rev_90", "accept": "yes"}
-        answers = {"GET /active": live_of(RECORD), "POST /handoffs": rejected, OWN: AWAY}
-        page = await page_of(f"{HERE}/open", form, follow=True, **FAULTS["PostgreSQL away"] | answers)
-        assert "Opening the handoff was rejected: handoff not allowed" in page.text
-        assert "Accept rev_90 and open the handoff" in page.text
-
     @pytest.mark.parametrize(("follows_at", "live_reads"), [(2, 0), (3, 1)], ids=["in a moment", "later"])
     async def test_the_page_waits_once_for_the_read_model_and_then_reads_collate(self, page_of, follows_at, live_reads):
         api = ScriptedApi(**{"POST /handoffs": OPENED, **with_handoff()})
@@ -505,14 +461,6 @@ class TestOpening:
 
 class TestReporting:
     TYPED = FORM | {"result": "submitted", "reference": "R-1", "notes": "Seen <here>."}
-
-    async def test_a_report_closes_the_handoff(self, page_of):
-        accepted = OPENED | {"status": "accepted"}
-        answer = await page_of(f"{HERE}/report", self.TYPED, **with_handoff(), **{"POST /close": accepted})
-        assert answer.status_code == 303
-        assert "R-1" not in answer.headers["location"]
-        (sent,) = answer.api.sent("/mhand_55/close")
-        assert b'"observedReferenceNumber": "R-1"' in sent.content
 
     async def test_a_refused_report_keeps_what_was_typed_under_a_new_key(self, page_of):
         refusal = problem(422, "invalid-command", errors=[{"pointer": "/result/operatorNotes", "detail": "a text"}])
@@ -614,13 +562,6 @@ class TestInHand:
         released = await page_of(f"{HERE}/release", FORM, **{"POST /release": accepted})
         assert (released.status_code, released.headers["location"]) == (303, f"{HERE}?release=mhand_55")
 
-    async def test_a_link_counts_down(self, page_of):
-        entry = {"at": "2026-11-26T03:13:00Z", "kind": "handoff.access_granted", "says": "…"}
-        entry["data"] = {"handoffId": "mhand_55", "operator": "jo.miller", "expiresAt": "2026-11-26T03:15:00Z"}
-        page = await page_of(**with_handoff(), **{"GET /timeline": {"entries": [entry]}})
-        assert "data-left>60 s" in page.text
-        assert "New link into the session" in page.text
-
 
 @pytest.mark.parametrize(
     ("agreement", "text"),
@@ -645,13 +586,6 @@ async def test_a_form_without_its_key_is_refused(page_of, action):
     answer = await page_of(f"{HERE}/{action}", form)
     assert answer.status_code == 400
     assert not [call for call in answer.api.calls if call.method == "POST"]
-
-
-def test_a_key_that_signs_in_names_the_person_in_each_body():
-    """A service's key does not say who the person is, so the console does."""
-    person = SignedInPerson("jo.miller", frozenset(), SecretStr("k"), SignInWay.key)
-    assert person.name_for_api == "jo.miller"
-    assert replace(person, way=SignInWay.oidc).name_for_api is None
 
 
 async def test_what_the_payer_said_is_a_page_of_its_own(page_of):

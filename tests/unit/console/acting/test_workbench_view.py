@@ -7,13 +7,12 @@ import pytest
 
 from console.page import TEMPLATES
 from console.views.freshness import Freshness, FreshnessState
-from console.views.words import advice_of, reason_of
 from console.views.workbench.bench import workbench
 from console.views.workbench.report import MissingPart, close_result, typed_report
 from console.views.workbench.sources import chosen
 from console.views.workbench.step import WorkStep, step_of
 from schemas.commands import UNABLE_REASONS
-from schemas.enums import CloseReport, ReportedOutcome
+from schemas.enums import ReportedOutcome
 
 NOW = datetime(2026, 6, 2, 14, 20, tzinfo=UTC)
 CLEAR = {
@@ -82,16 +81,6 @@ def test_the_step_follows_from_what_collate_allows(authorization, commands, step
     assert step_of(chosen(authorization, None, FRESH), commands) is step
 
 
-def test_the_mark_changes_with_the_step_the_snapshot_and_the_handoff():
-    marks = {
-        bench(NEEDED).mark,
-        bench(NEEDED | {"coversReviewSnapshotId": "rev_91"}).mark,
-        bench(NEEDED | {"activeHandoff": ACTIVE}).mark,
-        bench(NEEDED | {"activeHandoff": ACTIVE | {"id": "mhand_56"}}).mark,
-    }
-    assert len(marks) == 4
-
-
 def test_the_newest_link_counts_and_ends_an_older_risk():
     timeline = [
         entry("handoff.access_granted", operator="jo.miller", expiresAt="2026-06-02T14:21:00Z"),
@@ -112,33 +101,6 @@ def test_a_newer_risk_is_shown_and_events_of_another_handoff_are_not():
     ]
     handoff = bench(NEEDED | {"activeHandoff": ACTIVE}, timeline=timeline).handoff
     assert (handoff.risk, handoff.link_is_over) == (timeline[0]["data"], True)
-
-
-@pytest.mark.parametrize(
-    ("claim", "is_mine", "is_of_another"),
-    [
-        (None, False, False),
-        ({"by": "jo.miller", "caller": "people:jo.miller", "since": "2026-06-02T14:06:00Z"}, True, False),
-        ({"by": "sam.lee", "caller": "people:sam.lee", "since": "2026-06-02T14:06:00Z"}, False, True),
-    ],
-)
-def test_the_page_knows_who_has_the_handoff_in_hand(claim, is_mine, is_of_another):
-    active = ACTIVE if claim is None else ACTIVE | {"claim": claim}
-    handoff = bench(NEEDED | {"activeHandoff": active}).handoff
-    assert (handoff.is_mine, handoff.is_of_another) == (is_mine, is_of_another)
-
-
-def test_a_dead_letter_is_apart_from_running_commands():
-    shown = bench(commands=[command(), command(status="dead_lettered"), command(status="finished")])
-    assert (len(shown.running), len(shown.dead_letters)) == (1, 1)
-
-
-def test_the_result_of_a_command_has_its_reason():
-    waiting = command(waiting={"reason": "breaker", "advice": "Collate fails.", "until": "2026-06-02T14:21:00Z"})
-    assert (reason_of(waiting), advice_of(waiting)) == ("breaker", "Collate fails.")
-    refused = command(status="finished", outcome="rejected", reason="review_snapshot_stale", advice="Read it again.")
-    assert (reason_of(refused), advice_of(refused)) == ("review_snapshot_stale", "Read it again.")
-    assert (reason_of(command(status="finished")), advice_of(command(status="finished"))) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -226,8 +188,3 @@ def test_the_record_is_as_of_a_time_at_which_it_was_certainly_true(freshness, at
 def test_the_report_offers_each_result_and_each_reason_of_collate():
     offered = set(re.findall(r'^ +\("(\w+)", "', (TEMPLATES / "workbench" / "report.html").read_text(), re.MULTILINE))
     assert offered == {*ReportedOutcome, *UNABLE_REASONS}
-
-
-def test_every_report_has_words_for_people():
-    (words,) = re.findall(r"set REPORTS = {(.*?)}", (TEMPLATES / "reasons.html").read_text(), re.DOTALL)
-    assert set(re.findall(r'"(\w+)":', words)) == {*CloseReport} == {*ReportedOutcome, "unable_to_complete"}
