@@ -1,7 +1,7 @@
 """Processes of the gateway that start without a second of imports: forks of a server that has imported the gateway.
 
-They are processes like those that exec starts: with their own sockets, signals, environment, output and exit code
-(`tests/process/runtime/test_preloaded.py`). They do not show that the installed program starts, nor that a verb imports
+They are processes like those that exec starts: with their own sockets, signals, environment, output and exit code.
+They do not show that the installed program starts, nor that a verb imports
 what it needs. Tests of the documents, the image, `make demo`, `make dev`, the console's process and the delivery
 of webhooks show that with the installed program.
 

@@ -1,7 +1,6 @@
 """Values: wrong ones fail before an installation, and the others have their documented effect."""
 
 import json
-import shutil
 import tomllib
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import yaml
 
 from runtime.units import parse_duration
 from runtime.version import VERSION
-from tests.chart.conftest import Rendered
 from tests.contract.documents.pages import PAGES, blocks
 
 ROOT = Path(__file__).parents[2]
@@ -160,12 +158,6 @@ def test_calls_and_connections_are_divided_by_the_most_processes_that_can_run(re
     assert render(values).environment("ingress")[f"GATEWAY_{counts}__MAX_REPLICAS"] == processes
 
 
-def test_worker_and_ingress_know_the_memory_of_a_worker(render):
-    rendered = render({"worker": {"resources": {"limits": {"memory": "1536Mi"}}}})
-    for process in ("ingress", "worker"):
-        assert rendered.environment(process)["GATEWAY_WORKER__MEMORY_LIMIT"] == "1536MiB"
-
-
 @pytest.mark.parametrize("stop", [10, 20, 300])
 def test_kubernetes_waits_longer_than_a_process_may_take_to_stop(render, stop):
     rendered = render({"ingress": {"stopSeconds": stop, "drainSeconds": 7}, "worker": {"stopSeconds": stop}})
@@ -251,15 +243,6 @@ def test_changed_inputs_make_a_new_job_because_jobs_are_immutable(render, change
         assert jobs(render())[before]["spec"] == jobs(render(change))[after]["spec"]
 
 
-def test_another_version_of_the_chart_makes_a_new_job_because_its_pod_has_the_version(minimal, render, tmp_path):
-    copied = Path(shutil.copytree(CHART, tmp_path / "gateway"))
-    described = copied / "Chart.yaml"
-    described.write_text(described.read_text().replace(f"\nversion: {VERSION}", "\nversion: 99.0.0"))
-    with helm.Chart.load(copied) as chart:
-        after = Rendered(chart.render(minimal, name="prod", namespace="payers"))
-    assert jobs(after).keys().isdisjoint(jobs(render()))
-
-
 def test_each_process_has_its_own_user_and_its_own_files(render):
     rendered = render(
         {
@@ -305,27 +288,3 @@ def test_the_first_step_of_an_upgrade_leaves_ingress_unchanged(render):
     assert images({"image": {"tag": "2.0.0"}, "ingress": {"imageTag": "1.9.0"}}) == ["1.9.0", "2.0.0", "2.0.0"]
     digest = f"sha256:{'b' * 64}"
     assert images({"image": {"digest": digest}, "ingress": {"imageTag": "1.9.0"}}) == ["1.9.0", "b" * 64, "b" * 64]
-
-
-def test_a_tag_of_its_own_may_have_a_digest(render):
-    tag = f"1.9.0@sha256:{'c' * 64}"
-    container = render({"ingress": {"imageTag": tag}}).one("Deployment")["spec"]["template"]["spec"]["containers"][0]
-    assert container["image"] == f"collate-gateway:{tag}"
-
-
-CONSOLE = {"console": {"public_url": "https://handoffs.example.com", "trust_bearer": True}}
-
-
-def test_helm_test_checks_as_each_process(render):
-    found = {
-        one["metadata"]["name"]: one["spec"]["containers"][0]["args"]
-        for one in render({"projector": {"enabled": True}, "console": {"enabled": True}, "settings": CONSOLE}).of("Pod")
-    }
-    assert found == {
-        f"prod-gateway-test-{name}": ["check", "--for", name] for name in ("ingress", "worker", "projector", "console")
-    }
-
-
-def test_a_release_named_gateway_has_short_names(render):
-    assert render(name="gateway").one("StatefulSet")["metadata"]["name"] == "gateway-worker"
-    assert render({"fullnameOverride": "handoffs"}).one("StatefulSet")["metadata"]["name"] == "handoffs-worker"

@@ -5,21 +5,27 @@ import io
 import json
 import logging
 import re
+import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+import httpx
 import pytest
 import structlog
 import uvicorn.server
 from prometheus_client import CollectorRegistry
 
 from adapters.collate.open_client import open_client
+from console.api import Api
+from console.app import create_app
+from console.middleware import page_recorder
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.components import Components, KafkaSources
 from gateway.ingress.http.port import api_port
 from local.collate.simulation import DEFAULT_KEY
+from local.issuer import LocalIssuer
 from local.processes.patience import within
 from runtime.health import Health
 from runtime.http.connections import ConnectionLimits, Connections
@@ -32,6 +38,7 @@ from runtime.settings import LogSettings, load_settings
 from schemas.cloudevents import from_kafka
 from schemas.records import read_command, write_dead_letter, write_dead_letter_ended, write_event
 from tests.process.phi_keys import PHI_KEYS
+from tests.unit.console.app import ORIGIN, console_settings
 
 PARTITIONS = 12
 HERE = "/collate-gateway/test"
@@ -194,6 +201,13 @@ class Ingress(Door):
         self.kafka.is_away = True
         self.components.publisher._set_unreachable("test")
 
+    def use_callers(self, text):
+        self.callers_file.write_text(text)
+        assert self.components.callers.reread_if_changed()
+
+    def add_callers(self, text):
+        self.use_callers(f"{self.callers_file.read_text()}\n{text}")
+
     def metric(self, name, **labels):
         return self.process.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
@@ -257,6 +271,32 @@ def body_seconds():
 def silent_kafka(ingress, kafka):
     """A Kafka that confirms nothing; the deadline of a publish is short. With `kafka.is_silent` alone it is long."""
     ingress.components.publisher._deadline_seconds, kafka.is_silent = 0.2, True
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with LocalIssuer(["staff"]) as issuer:
+        yield issuer
+
+
+@asynccontextmanager
+async def console_of(ingress, issuer, tmp_path, *routes, **own):
+    """A browser at a console whose API is the ingress, and whose people sign in at the issuer."""
+    (key_file := tmp_path / "cookie-key").write_text(secrets.token_urlsafe(32))
+    settings = console_settings(
+        api_url=f"http://127.0.0.1:{ingress.port}",
+        trust_bearer=False,
+        cookie_key_file=key_file,
+        oidc_issuer=issuer.url,
+        oidc_client_id="console",
+        **own,
+    )
+    opened = {"sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin", "accept": "text/html"}
+    async with Api(settings.console) as api:
+        app = create_app(settings, api, page_recorder(Metrics(CollectorRegistry()).console))
+        app.router.routes.extend(routes)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, headers=opened) as browser:
+            yield browser
 
 
 @pytest.fixture

@@ -141,11 +141,10 @@ async def test_a_batch_in_another_charset_is_rejected(ingress):
 class TestPermissions:
     async def test_each_event_needs_its_own_permission(self, ingress, kafka):
         entry = tomllib.loads(ingress.callers_file.read_text())["caller"][0]["key"][0]
-        ingress.callers_file.write_text(
+        ingress.use_callers(
             f'[[caller]]\nname = "desk"\npermissions = ["authorization:watch"]\n[[caller.key]]\n'
             f'id = "{entry["id"]}"\nsha256 = "{entry["sha256"]}"\n'
         )
-        assert ingress.components.callers.reread_if_changed()
         close = {"handoffId": "mhand_1", "result": {"type": "revoked", "reason": "over"}}
         reply = await send(ingress, [event(1), event(2, type=CLOSE, data=close)])
         assert slugs(reply) == [None, "not-permitted"]
@@ -250,11 +249,10 @@ class TestSignature:
     @pytest.fixture
     def ingress(self, ingress, tmp_path):
         (tmp_path / "secret").write_text(self.SECRET)
-        ingress.callers_file.write_text(
+        ingress.use_callers(
             '[[caller]]\nname = "intake"\npermissions = ["authorization:watch"]\n'
             f'[[caller.signature]]\nsecret_file = "{tmp_path}/secret"\n'
         )
-        assert ingress.components.callers.reread_if_changed()
         ingress.key = None
         return ingress
 

@@ -104,8 +104,7 @@ class TestUnverifiedBodies:
     async def test_slow_bodies_without_a_credential_leave_the_places_to_others(self, ingress, eventually, tmp_path):
         (tmp_path / "secret").write_text("whsec_" + base64.b64encode(b"s" * 32).decode())
         signer = f'[[caller.signature]]\nsecret_file = "{tmp_path}/secret"\n'
-        ingress.callers_file.write_text(ingress.callers_file.read_text() + signer)
-        assert ingress.components.callers.reread_if_changed()
+        ingress.add_callers(signer)
         signed = {
             "Authorization": None,
             "Content-Type": "application/cloudevents+json",

@@ -264,8 +264,7 @@ def other(ingress):
     """The key of another caller."""
     key = new_key()
     caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request", "authorization:review"]\n{key.entry}'
-    ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
-    assert ingress.components.callers.reread_if_changed()
+    ingress.use_callers(f"{ingress.callers_file.read_text()}\n{caller}")
     return key.key
 
 

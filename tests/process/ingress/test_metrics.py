@@ -103,8 +103,7 @@ class TestShed:
     async def test_the_rate_of_a_caller(self, ingress, metrics):
         key = new_key()
         caller = '[[caller]]\nname = "desk"\npermissions = ["handoff:request"]\nrate_per_second = 0.1\nburst = 1\n'
-        ingress.callers_file.write_text(caller + key.entry)
-        assert ingress.components.callers.reread_if_changed()
+        ingress.use_callers(caller + key.entry)
         ingress.key = key.key
         assert [(await ingress.post(REQUEST, key=f"k-{number}")).status for number in range(3)] == [202, 429, 429]
         assert (await metrics())("shed_total", reason="rate") == 2
@@ -157,8 +156,7 @@ class TestInFlight:
         assert (await metrics())("shed_total", reason="caller_in_flight") == 1
         key = new_key()
         caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request"]\n{key.entry}'
-        ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
-        assert ingress.components.callers.reread_if_changed()
+        ingress.use_callers(f"{ingress.callers_file.read_text()}\n{caller}")
         ingress.key = key.key
         await begin()
         assert (await ingress.get("/openapi.json")).status == 503

@@ -26,8 +26,7 @@ def authorization(collate):
 
 def sign_in(ingress, issuer):
     entry = issuer.callers_file_entry({"staff": ["authorization:review", "operate"]})
-    ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-    assert ingress.components.callers.reread_if_changed()
+    ingress.add_callers(entry)
     ingress.key = issuer.token("jo.miller", ["staff"])
 
 

@@ -217,8 +217,7 @@ async def test_one_caller_cannot_take_all_places_for_the_history(ingress, kafka,
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     other = new_key()
     caller = f'[[caller]]\nname = "other"\npermissions = ["authorization:read"]\n{other.entry}'
-    ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{caller}")
-    assert ingress.components.callers.reread_if_changed()
+    ingress.use_callers(f"{ingress.callers_file.read_text()}\n{caller}")
     start = "0." * 11 + "0"
     streams = [await connect(last_id=start) for _ in range(routes.MAX_CATCHING_UP // 2)]
     assert (await ingress.get("/v1/events", Last_Event_ID=start)).status == 503
@@ -233,8 +232,7 @@ def people(ingress):
     """Let the ingress send as this person."""
     with LocalIssuer() as issuer:
         entry = issuer.callers_file_entry({"staff": ["authorization:read"]})
-        ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-        assert ingress.components.callers.reread_if_changed()
+        ingress.add_callers(entry)
 
         def become(name):
             ingress.key = issuer.token(name, ["staff"])

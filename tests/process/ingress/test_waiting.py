@@ -35,13 +35,12 @@ def keys(ingress):
     """The keys of five callers."""
     keys = {name: new_key() for name in ("desk", "intake", "third", "fourth", "fifth")}
     everything = ["handoff:request", "authorization:read", "operate"]
-    ingress.callers_file.write_text(
+    ingress.use_callers(
         "".join(
             f'[[caller]]\nname = "{name}"\npermissions = {json.dumps(everything)}\n{key.entry}'
             for name, key in keys.items()
         )
     )
-    assert ingress.components.callers.reread_if_changed()
     ingress.key = keys["desk"].key
     return {name: key.key for name, key in keys.items()}
 

@@ -1,13 +1,11 @@
 import json
 import os
 import secrets
-import subprocess
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
-from local.installation import GATEWAY
 from tests.preloaded import run_gateway
 
 
@@ -29,14 +27,6 @@ def gateway(tmp_path):
         return run_gateway(*arguments, environ=environ)
 
     return run
-
-
-def test_help_explains_the_gateway_and_the_first_steps():
-    # The installed program; the other tests run forks of it.
-    ended = subprocess.run([GATEWAY, "--help"], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0
-    for text in ("Manual handoffs", "gateway topics apply", "gateway worker", "78 wrong settings"):
-        assert text in " ".join(ended.stdout.split())
 
 
 def test_without_a_verb_help_is_shown_and_a_wrong_verb_is_an_error(gateway):
@@ -67,21 +57,6 @@ def test_config_shows_every_setting_and_no_secret(gateway):
     assert lines["GATEWAY_INGRESS__CALLERS_FILE"] == ["-", "default"]
     assert lines["GATEWAY_COLLATE__API_KEY_FILE"][0].endswith("/key")
     assert "sk-planted-secret" not in ended.stdout
-
-
-def test_the_output_of_config_is_a_valid_environment(gateway):
-    first = json.loads(gateway("config", "--json").stdout)
-    again = {name: one["value"] for name, one in first.items() if one["value"]}
-    second = json.loads(gateway("config", "--json", **again).stdout)
-    assert {name: one["value"] for name, one in second.items()} == {name: one["value"] for name, one in first.items()}
-    assert first["GATEWAY_ENVIRONMENT"] == {"value": "test", "set": True}
-    assert first["GATEWAY_COLLATE__ALLOW_PLAIN_HTTP"] == {"value": "false", "set": False}
-
-
-def test_config_checks_the_requirements_of_one_process(gateway):
-    ended = gateway("config", "--for", "ingress")
-    assert ended.returncode == 78
-    assert "GATEWAY_INGRESS__CALLERS_FILE: required for `gateway ingress`" in ended.stderr
 
 
 @pytest.mark.parametrize("verb", [["topics", "plan"], ["topics", "apply"]])
@@ -197,7 +172,3 @@ def test_a_new_signing_secret_is_for_commands_only(gateway, tmp_path):
     assert checked.returncode == 0, checked.stdout
     assert "differs callers" in checked.stdout
     assert "intake: operate" in checked.stdout
-
-
-def test_version(gateway):
-    assert gateway("version").stdout.startswith("gateway ")

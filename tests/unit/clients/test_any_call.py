@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from collate_gateway_client import AsyncGateway, Gateway, GatewayProblem, NotAnswered, RetryPolicy, operations
-from collate_gateway_client.calls import batch
 
 ME = {"caller": "intake", "later": {"field": 1}}
 PROBLEM = {"type": "urn:collate-gateway:problem:not-found", "title": "T", "detail": "D"}
@@ -50,31 +49,12 @@ def test_a_call_has_its_own_credential_and_request_id():
     assert "x-request-id" not in second.headers
 
 
-def test_a_client_without_a_credential_sends_none():
-    gateway = client(json({}), credential=None)
-    gateway.send(operations.open_api())
-    assert "authorization" not in gateway.requests[0].headers
-
-
 def test_an_unchanged_answer_is_none():
     gateway = client(httpx.Response(304), json(ME, etag='"8"'))
     call = replace(operations.read_me(), etag='"7"')
     assert gateway.send_if_changed(call) is None
     assert gateway.send_if_changed(call).body == ME
     assert [request.headers["if-none-match"] for request in gateway.requests] == ['"7"', '"7"']
-
-
-def test_a_304_without_an_etag_in_the_request_is_a_problem():
-    with pytest.raises(GatewayProblem):
-        client(httpx.Response(304)).send(operations.read_me())
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_without_retries_a_problem_is_raised_at_once(status):
-    gateway = client(json(PROBLEM, status, **{"retry-after": "1"}), json(ME))
-    with pytest.raises(GatewayProblem) as raised:
-        gateway.send(operations.read_me())
-    assert (raised.value.status, len(gateway.left)) == (status, 1)
 
 
 @pytest.mark.parametrize("lost", [httpx.RemoteProtocolError("x"), httpx.ReadError("x"), httpx.WriteError("x")])
@@ -112,18 +92,6 @@ def test_an_answer_larger_than_the_bound_is_not_read(length, fits):
             gateway.send(operations.read_me())
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [(OSError(111, "Connection refused"), "connection refused"), (ValueError("SECRET"), "ConnectError")],
-)
-def test_the_reason_is_a_word_of_the_system_or_the_name_of_the_error(error, reason):
-    failure = httpx.ConnectError("SECRET")
-    failure.__cause__ = error
-    with pytest.raises(NotAnswered, match=reason) as raised:
-        client(failure).send(operations.read_me())
-    assert raised.value.reason == reason
-
-
 def test_a_list_goes_on_behind_its_cursor():
     gateway = client(
         json({"commands": [1], "next": "c&1"}), json({"commands": [2], "next": "c2"}), json({"commands": []})
@@ -135,14 +103,6 @@ def test_a_list_goes_on_behind_its_cursor():
         f"{query}&cursor=c%261",
         f"{query}&cursor=c2",
     ]
-
-
-def test_a_batch_has_no_key_of_its_own():
-    gateway = client(json({"results": []}, 207))
-    gateway.send(batch([{"id": "1"}]))
-    (request,) = gateway.requests
-    assert request.headers["content-type"] == "application/cloudevents-batch+json"
-    assert (request.content, "idempotency-key" in request.headers) == (b'[{"id":"1"}]', False)
 
 
 def test_a_stream_is_the_raw_body_and_ends_with_the_block():

@@ -1,6 +1,5 @@
 """Both clients have a method for each operation that services and their staff need, and the same version."""
 
-import ast
 import inspect
 import json
 import re
@@ -116,14 +115,3 @@ def test_the_clients_have_the_version_of_the_gateway():
     assert {CLIENT_VERSION, package["version"], lock["version"], version} == {VERSION}
     gateway = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f"collate-gateway-client=={VERSION}" in gateway["dependencies"]
-
-
-def test_the_lock_names_no_host():
-    assert "://" not in re.sub(r'"url": "[^"]*"', "", (TYPESCRIPT / "package-lock.json").read_text())
-
-
-def test_the_synchronous_half_has_no_word_of_the_asynchronous_one():
-    for file in (ROOT / "clients/python/collate_gateway_client/synchronous").glob("*.py"):
-        names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
-        assert not any("sync" in name.lower() and name != "synchronous" for name in names), file
-        assert "await" not in file.read_text().replace("awaitable", "")

@@ -62,11 +62,6 @@ def test_a_half_event_moves_no_position():
     assert [(frame.position, frame.data) for frame in parser.feed(b"}\n\n")] == [("2", "{}")]
 
 
-def test_a_frame_without_data_has_its_position():
-    (frame,) = FrameParser().feed(b"retry: 2000\nid: 0.5.0\n: connected\n\n")
-    assert frame == Frame("0.5.0", "", None, 2000)
-
-
 @pytest.mark.parametrize("piece", [b"data: xxxxx\n", b"data: xxxxx"])
 def test_a_frame_is_bounded(piece, monkeypatch):
     monkeypatch.setattr(sse, "MOST_CHARACTERS", 100)

@@ -81,16 +81,6 @@ def test_a_5xx_is_ambiguous_with_or_without_an_error_body(status):
     assert understand(status, b"oops") == (Ambiguous(Cause.SERVER_ERROR, status), CallSignal.FAILED)
 
 
-@pytest.mark.parametrize("status", [300, 301, 304, 307, 399])
-def test_a_3xx_is_ambiguous(status):
-    assert understand(status, error()) == (Ambiguous(Cause.REDIRECT, status), CallSignal.FAILED)
-
-
-def test_a_code_that_is_not_a_word_is_dropped():
-    result, _ = understand(409, error("Jane Doe's case is closed"))
-    assert result == Refused(409, None, request_id="req_1")
-
-
 def test_details_that_the_gateway_uses_are_kept():
     body = error("version_conflict", retryable=True, details={"expectedVersion": 2, "actualVersion": 3, "reason": "x"})
     result, _ = understand(409, body)

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from consumers.deliverer.subscriptions_file import SubscriptionsFile, read_names
+from consumers.deliverer.subscriptions_file import SubscriptionsFile
 from runtime.toml_file import TomlInvalid
 from schemas.cloudevents import Envelope
 
@@ -39,12 +39,6 @@ def test_a_subscription_has_defaults(write):
     assert subscription.since == 1_795_737_600
     assert "s3cret" not in repr(subscription)
     assert "ssss" not in repr(subscription)
-
-
-def test_an_empty_file_has_no_subscription(tmp_path):
-    path = tmp_path / "subscriptions.toml"
-    path.write_text("")
-    assert SubscriptionsFile(path).current == {}
 
 
 @pytest.mark.parametrize(
@@ -115,12 +109,6 @@ def test_a_changed_secret_is_read(write, tmp_path):
     assert not file.reread_if_changed()
     assert "nonsense" not in file.problem
     assert file.current["billing"].secrets == (b"t" * 32,)
-
-
-def test_the_names_need_no_secret(write, tmp_path):
-    path = write()
-    (tmp_path / "secret").unlink()
-    assert read_names(path) == ("billing",)
 
 
 def test_a_filter_needs_each_key_with_one_of_its_values(write):

@@ -8,16 +8,13 @@ from pydantic import SecretStr
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
-from gateway.ingress.live.claims import ClaimsUnknown, NoClaims
+from gateway.ingress.live.claims import ClaimsUnknown
 from gateway.ingress.live.grants import MAX_ATTEMPTS, MAX_MINTS, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (
     ClaimCheckFailed,
-    ClaimedByAnother,
     Granted,
     NoAccess,
     NotOpen,
-    NotTheOpener,
-    OpenerUnknown,
     UpstreamError,
 )
 from schemas.authorization import ActiveHandoff, HandoffClaim
@@ -214,36 +211,10 @@ def active_handoff(handoff_id, **fields):
     return ActiveHandoff(id=handoff_id, state="active", access_available=True, final_submit_capable=True, **fields)
 
 
-JOS = HandoffClaim(by="jo", caller="people:jo", since=datetime.fromtimestamp(NOW, UTC))
-
-
 async def mint_as(collate, record, claims, caller, *, take_over=False, handoff="mhand_1", required=False, own=False):
     grants = Grants(collate, record, lambda: NOW, claims=claims, sleep=collate.sleep)
     asked = {"take_over": take_over, "requires_claim_check": required, "own_handoffs": own}
     return await grants.mint(GrantRequest("auth_1", handoff, "op-7", caller, **asked))
-
-
-async def test_a_second_person_learns_who_has_the_handoff_before_a_link_is_minted(collate, record):
-    outcome = await mint_as(collate, record, Claims(JOS), "people:sam", handoff="active")
-    assert outcome == ClaimedByAnother("mhand_1", JOS)
-    assert (collate.keys, record.accesses) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("claim", "caller", "take_over", "check"),
-    [
-        (JOS, "people:jo", False, ClaimCheck.DONE),
-        (JOS, "people:sam", True, ClaimCheck.DONE),
-        (None, "people:sam", False, ClaimCheck.DONE),
-        (ClaimsUnknown, "people:sam", False, ClaimCheck.SKIPPED),
-    ],
-)
-async def test_other_people_get_their_link_and_learn_whether_claims_were_checked(
-    collate, record, claim, caller, *, take_over, check
-):
-    outcome = await mint_as(collate, record, Claims(claim), caller, take_over=take_over)
-    assert (outcome.handoff_id, outcome.claim_check) == ("mhand_1", check)
-    assert (record.accesses[0].take_over, record.accesses[0].claim_check) == (take_over or None, check)
 
 
 class HangingClaims:
@@ -259,31 +230,3 @@ async def test_a_required_claim_check_that_fails_mints_no_link_and_answers_withi
     assert (outcome, collate.keys, record.accesses) == (ClaimCheckFailed(), [], [])
     assert (await mint_as(collate, record, claims, "people:sam")).claim_check is ClaimCheck.SKIPPED
     assert asyncio.get_running_loop().time() - began < 2 * 2.0
-
-
-async def test_a_required_claim_check_that_succeeds_changes_nothing(collate, record):
-    assert await mint_as(collate, record, Claims(JOS), "people:sam", required=True) == ClaimedByAnother("mhand_1", JOS)
-    outcome = await mint_as(collate, record, Claims(None), "people:sam", required=True)
-    assert outcome.claim_check is ClaimCheck.DONE
-
-
-async def test_a_service_works_as_without_claims(collate, record):
-    claims = Claims(JOS)
-    outcome = await mint_as(collate, record, claims, "desk")
-    assert (outcome.claim_check, claims.asked) == (None, [])
-
-
-async def test_a_service_with_its_own_handoffs_gets_a_link_into_them_only(collate, record):
-    assert (await mint_as(collate, record, Claims(JOS), "desk", own=True)).claim_check is None
-    collate.keys.clear()
-    record.accesses.clear()
-    for another in (Claims(opener="intake"), Claims(opener="people:jo")):
-        assert await mint_as(collate, record, another, "desk", own=True, handoff="active") == NotTheOpener()
-    assert (collate.keys, record.accesses) == ([], [])
-
-
-@pytest.mark.virtual_time
-@pytest.mark.parametrize("claims", [NoClaims(), Claims(ClaimsUnknown), Claims(opener=None), HangingClaims()])
-async def test_a_service_with_its_own_handoffs_needs_a_read_model_that_shows_the_opener(collate, record, claims):
-    assert await mint_as(collate, record, claims, "desk", own=True) == OpenerUnknown()
-    assert (collate.keys, record.accesses) == ([], [])

@@ -79,17 +79,6 @@ async def test_a_record_that_is_no_event_is_skipped(topic, tail, eventually):
     await eventually(lambda: [event.offset for event in received] == [2])
 
 
-async def test_a_removed_listener_receives_nothing(topic, tail, eventually):
-    received, others = [], []
-    tail.add_listener(received.append)
-    tail.add_listener(others.append)
-    await eventually(lambda: tail.is_caught_up)
-    tail.remove_listener(received.append)
-    append_event(topic, 0)
-    await eventually(lambda: len(others) == 1)
-    assert received == []
-
-
 async def test_the_listener_of_records_receives_every_record_unparsed(topic, health, eventually):
     received = []
     tail = Tail(topic.open, 2, health, on_record=received.append)

@@ -66,14 +66,6 @@ def waiters(metrics):
     )
 
 
-async def test_a_waiting_request_receives_the_outcome(waiters):
-    with waiters.register(COMMAND, "desk") as future:
-        waiters.on_record(finished(handoff_id="mhand_1"))
-        outcome = await waiters.wait(future, 1, stays)
-    assert outcome.event.handoff_id == "mhand_1"
-    assert outcome.finished_at == AT
-
-
 async def test_only_the_last_outcomes_are_remembered(waiters):
     ids = [f"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b1{number}" for number in range(3)]
     for command_id in ids:
@@ -130,15 +122,6 @@ async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
         assert again is not None
 
 
-async def test_a_known_outcome_needs_no_place(metrics):
-    waiters = Waiters(
-        metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), UNKNOWN, capacity=0, per_caller=0, retention_seconds=60
-    )
-    waiters.on_record(finished())
-    with waiters.register(COMMAND, "desk") as waiter:
-        assert await waiters.wait(waiter, 1, stays) is not None
-
-
 async def test_a_client_that_leaves_ends_its_wait_only(waiters):
     with waiters.register(COMMAND, "desk") as first, waiters.register(COMMAND, "desk") as second:
         staying = asyncio.create_task(waiters.wait(second, 60, stays))
@@ -162,16 +145,6 @@ async def test_release_ends_all_waits(waiters):
         await asyncio.sleep(0)
         waiters.release()
         assert await waiting is None
-
-
-async def test_no_wait_begins_after_the_release(waiters, registry):
-    waiters.release()
-    with waiters.register(COMMAND, "desk") as late:
-        assert late is None
-    assert registry.get_sample_value("collate_gateway_waits_total", {"result": "stopped"}) == 1
-    waiters.on_record(finished())
-    with waiters.register(COMMAND, "desk") as known:
-        assert (await waiters.wait(known, 1, stays)).event.outcome is Outcome.APPLIED
 
 
 async def test_an_outcome_of_a_newer_version_ends_no_wait(waiters):

@@ -1,8 +1,6 @@
 import asyncio
 
 from gateway.ingress.webhooks import WebhookStates, combined
-from runtime.admin.answers import SubscriptionCondition
-from schemas.api.reads import WebhookSubscription
 from schemas.model import Model
 
 
@@ -41,22 +39,8 @@ def test_the_replicas_of_a_subscription_are_one_row_with_the_worst_state():
     assert webhooks.unreachable == 1
 
 
-def test_the_description_of_the_state_names_each_state():
-    described = WebhookSubscription.model_fields["state"].description
-    assert [state for state in SubscriptionCondition if state not in described] == []
-
-
 def test_an_unknown_state_is_the_worst():
     assert combined([partitions(report()), partitions(report(state="new"))]).subscriptions[0].state == "new"
-
-
-def test_subscriptions_are_sorted_by_name():
-    found = combined([partitions(report("b"), report("a"))])
-    assert [one.name for one in found.subscriptions] == ["a", "b"]
-
-
-async def test_without_deliverers_there_is_no_state():
-    assert await WebhookStates(()).current() is None
 
 
 async def test_many_pages_cost_one_read():

@@ -16,13 +16,10 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
-    KafkaConnectionError,
-    KafkaError,
     KafkaTimeoutError,
     OutOfOrderSequenceNumber,
 )
 from aiokafka.producer.message_accumulator import MessageBatch
-from aiokafka.protocol.metadata import MetadataResponse_v1
 
 from adapters.kafka import aiokafka_internals as internals
 
@@ -114,24 +111,11 @@ async def test_a_forgotten_coordinator_is_looked_up_again(consumer, monkeypatch)
     assert consumer._coordinator.coordinator_id == 4
 
 
-async def test_the_known_brokers_are_those_of_the_metadata(consumer):
-    assert internals.known_brokers(consumer) == []
-    brokers = [(1, "kafka-1.test", 9092, None), (2, "::1", 9093, None)]
-    consumer._client.cluster.update_metadata(MetadataResponse_v1(brokers, 1, []))
-    assert sorted(internals.known_brokers(consumer)) == ["[::1]:9093", "kafka-1.test:9092"]
-
-
 async def test_fetching_has_ended_when_the_fetch_task_has(consumer):
     assert not internals.has_fetching_ended(consumer)
     consumer._fetcher._fetch_task.cancel()
     await asyncio.wait([consumer._fetcher._fetch_task])
     assert internals.has_fetching_ended(consumer)
-
-
-async def test_a_consumer_that_has_not_started_has_not_ended(consumer):
-    fetcher, consumer._fetcher = consumer._fetcher, None
-    assert not internals.has_fetching_ended(consumer)
-    consumer._fetcher = fetcher
 
 
 async def test_undelivered_records_fail_and_asyncio_logs_no_exception_of_theirs(producer):
@@ -152,12 +136,6 @@ async def test_undelivered_records_fail_and_asyncio_logs_no_exception_of_theirs(
     producer._txn_manager._transaction_waiter = None
     del waiting, in_flight, transaction, batch
     assert logged == []
-
-
-async def test_a_producer_without_transactions_has_no_future_of_a_transaction():
-    producer = AIOKafkaProducer()
-    internals.retrieve_exceptions(producer)
-    await producer.stop()
 
 
 @pytest.mark.parametrize("transactional_id", [None, "test"])
@@ -182,23 +160,6 @@ async def test_a_sender_that_fails_before_any_transaction_fails_the_records_and_
     producer._message_accumulator._batches.clear()
     await producer.stop()
     assert logged == []
-
-
-async def test_a_transaction_has_a_future_of_its_own(producer):
-    internals.accept_fatal_error(producer)
-    first = producer._txn_manager.wait_for_transaction_end()
-    producer._txn_manager.set_pid_and_epoch(1, 0)
-    producer._txn_manager.begin_transaction()
-    assert producer._txn_manager.wait_for_transaction_end() is not first
-
-
-async def test_the_requests_of_a_transaction_carry_the_producers_id_and_epoch(producer):
-    with pytest.raises(AssertionError):
-        internals.begin_transaction(producer)  # not started
-    producer._txn_manager.set_pid_and_epoch(7, 3)
-    assert internals.begin_transaction(producer) == ("test", 7, 3)
-    with pytest.raises(AssertionError):
-        internals.begin_transaction(producer)
 
 
 async def test_a_transaction_of_the_caller_leaves_nothing_to_the_sender(producer):
@@ -261,16 +222,6 @@ async def test_the_coordinator_of_transactions_is_kept_until_it_is_forgotten(pro
     internals.forget_transaction_coordinator(producer)
     assert await internals.transaction_coordinator(producer) == 4
     assert searches == [("TRANSACTION", "test")] * 2
-
-
-async def test_a_failed_search_for_the_coordinator_has_its_cause(producer, monkeypatch):
-    async def lookup(*_):
-        raise KafkaConnectionError
-
-    monkeypatch.setattr(AIOKafkaClient, "coordinator_lookup", lookup)
-    with pytest.raises(KafkaError) as failed:
-        await internals.transaction_coordinator(producer)
-    assert isinstance(failed.value.__cause__, KafkaConnectionError)
 
 
 async def test_scram_needs_nothing_of_a_password_but_its_bytes():

@@ -35,15 +35,6 @@ def producers(monkeypatch):
     return lambda topic: Producers(kafka, topic, linger_seconds=0.002)
 
 
-async def test_a_producer_of_commands_is_idempotent_and_waits_for_all_replicas(producers):
-    producer = await producers("commands").connect()
-    (options,) = Producer.made
-    assert (options["acks"], options["enable_idempotence"]) == ("all", True)
-    assert options["linger_ms"] == 2
-    assert producer.topics == ["commands"]
-    await producer.stop()
-
-
 async def test_a_producer_without_its_topic_is_stopped(producers):
     with pytest.raises(ConnectionError):
         await producers("missing").connect()

@@ -36,8 +36,7 @@ async def test_an_unauthenticated_caller_gets_the_same_401_everywhere(ingress, k
 
 async def test_a_key_removed_from_the_file_gets_401(ingress):
     assert (await ingress.post(REQUEST)).status == 202
-    ingress.callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = ["operate"]\n{new_key().entry}')
-    ingress.components.callers.reread_if_changed()
+    ingress.use_callers(f'[[caller]]\nname = "desk"\npermissions = ["operate"]\n{new_key().entry}')
     assert (await ingress.post(REQUEST)).status == 401
 
 

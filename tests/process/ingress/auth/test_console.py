@@ -1,64 +1,39 @@
 """The console in front of the real ingress: people sign in at an issuer over HTTP and act with their own tokens."""
 
 import asyncio
-import secrets
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from console.api import Answer, Api, operations
-from console.app import create_app
-from console.middleware import page_recorder
-from console.page import console_of, person_of
-from local.issuer import LocalIssuer
-from runtime.metrics import Metrics
-from tests.unit.console.app import ORIGIN, STAFF, console_settings
+from console.api import Answer, operations
+from console.page import console_of as page_console
+from console.page import person_of
+from tests.process.ingress.conftest import console_of
+from tests.unit.console.app import STAFF
 
 JO = "jo.miller"
-OPENED = {"sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin", "accept": "text/html"}
 
 
 async def open_handoff(request: Request) -> Response:
     person = person_of(request)
     call = operations.request_handoff("auth_1", {"requestedBy": person.name_for_api}, "form-1")
-    outcome = await console_of(request).api.send(person, call)
+    outcome = await page_console(request).api.send(person, call)
     if isinstance(outcome, Answer):
         return JSONResponse({"person": person.name, "status": outcome.status, "may": sorted(person.permissions)})
     return JSONResponse({"refused": str(outcome)}, 502)
 
 
-@pytest.fixture(scope="module")
-def issuer():
-    with LocalIssuer(["staff"]) as issuer:
-        yield issuer
-
-
 @pytest.fixture
 async def console(ingress, issuer, tmp_path):
     entry = issuer.callers_file_entry({"staff": STAFF})
-    ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-    assert ingress.components.callers.reread_if_changed()
-    (key_file := tmp_path / "cookie-key").write_text(secrets.token_urlsafe(32))
-    settings = console_settings(
-        api_url=f"http://127.0.0.1:{ingress.port}",
-        trust_bearer=False,
-        cookie_key_file=key_file,
-        oidc_issuer=issuer.url,
-        oidc_client_id="console",
-        key_sign_in=True,
-    )
-    async with Api(settings.console) as api:
-        app = create_app(settings, api, page_recorder(Metrics(CollectorRegistry()).console))
-        app.router.routes.append(Route("/open", open_handoff, methods=["POST"]))
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=OPENED) as browser:
-            yield browser
+    ingress.add_callers(entry)
+    open_route = Route("/open", open_handoff, methods=["POST"])
+    async with console_of(ingress, issuer, tmp_path, open_route, key_sign_in=True) as browser:
+        yield browser
 
 
 async def sign_in(console, issuer, name=JO, groups=("staff",)):
@@ -96,8 +71,7 @@ async def test_a_person_in_no_group_signs_in_and_may_do_nothing(console, issuer,
 
 async def test_a_token_of_an_issuer_that_the_api_does_not_know_signs_nobody_in(console, issuer, ingress):
     kept = ingress.callers_file.read_text().partition("[[issuer]]")[0]
-    ingress.callers_file.write_text(kept)
-    assert ingress.components.callers.reread_if_changed()
+    ingress.use_callers(kept)
     refused = await sign_in(console, issuer)
     assert refused.status_code == 403
     assert "callers file" in refused.text

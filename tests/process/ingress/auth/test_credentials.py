@@ -15,7 +15,7 @@ KEY = jwk.ECKey.generate_key("P-256", {"kid": "k1"})
 @pytest.fixture
 def ingress(ingress, tmp_path):
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": [KEY.as_dict(private=False)]}))
-    ingress.callers_file.write_text(f"""
+    ingress.use_callers(f"""
 [[issuer]]
 url = "{ISSUER}"
 audience = "{AUDIENCE}"
@@ -33,7 +33,6 @@ subject = "intake-client"
 name = "other"
 permissions = ["handoff:request"]
 """)
-    assert ingress.components.callers.reread_if_changed()
     ingress.key = None
     return ingress
 

@@ -18,8 +18,7 @@ def desk(ingress):
     """The key of a service without the limit; the ingress of the test then calls as one with it."""
     key, desk = new_key(), ingress.key
     entry = '[[caller]]\nname = "intake"\npermissions = ["handoff:close", "handoff:grant"]\nhandoffs = "own"\n'
-    ingress.callers_file.write_text(f"{ingress.callers_file.read_text()}\n{entry}{key.entry}")
-    assert ingress.components.callers.reread_if_changed()
+    ingress.use_callers(f"{ingress.callers_file.read_text()}\n{entry}{key.entry}")
     ingress.key = key.key
     return desk
 

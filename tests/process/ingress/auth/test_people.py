@@ -23,17 +23,10 @@ SINCE = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
 MODES = ["rest", "binary", "structured"]
 
 
-@pytest.fixture(scope="module")
-def issuer():
-    with LocalIssuer() as issuer:
-        yield issuer
-
-
 @pytest.fixture
 def ingress(ingress, issuer):
     entry = issuer.callers_file_entry({"staff": STAFF, "on-call": ["authorization:read", "operate"]})
-    ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-    assert ingress.components.callers.reread_if_changed()
+    ingress.add_callers(entry)
     ingress.service_key, ingress.key = ingress.key, issuer.token(JO, ["staff", "on-call"])
     return ingress
 
@@ -135,8 +128,7 @@ class TestWhoItIs:
     async def test_two_issuers_with_a_person_of_the_same_name_have_two_people(self, ingress, kafka):
         with LocalIssuer() as other:
             entry = other.callers_file_entry({"staff": STAFF}, prefix="partner")
-            ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-            assert ingress.components.callers.reread_if_changed()
+            ingress.add_callers(entry)
             first = (await ingress.post(REQUEST)).json["commandId"]
             ingress.key = other.token(JO, ["staff", "on-call"])
             second = (await ingress.post(REQUEST)).json["commandId"]
@@ -149,8 +141,7 @@ class TestWhoItIs:
             f'[[caller]]\nname = "batch"\npermissions = ["handoff:request"]\n'
             f'[[caller.token]]\nissuer = "{issuer.url}"\nsubject = "user-batch"\n'
         )
-        ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-        assert ingress.components.callers.reread_if_changed()
+        ingress.add_callers(entry)
         ingress.key = issuer.token("batch", ["staff", "on-call"])
         assert (await ingress.post(REQUEST, {"requestedBy": "op-7"})).status == 202
         assert [command.caller for command in kafka.read()] == ["batch"]
@@ -159,8 +150,7 @@ class TestWhoItIs:
     async def test_without_their_entry_people_are_strangers(self, ingress, issuer):
         text = ingress.callers_file.read_text()
         assert (await ingress.get("/v1/me")).status == 200
-        ingress.callers_file.write_text(text[: text.index("[[people]]")])
-        assert ingress.components.callers.reread_if_changed()
+        ingress.use_callers(text[: text.index("[[people]]")])
         assert (await ingress.get("/v1/me")).status == 401
 
 

@@ -79,8 +79,7 @@ def keys(ingress):
         for permission in Permission
         if (name := permission.value.replace(":", "-"))
     ]
-    ingress.callers_file.write_text("\n".join(entries))
-    assert ingress.components.callers.reread_if_changed()
+    ingress.use_callers("\n".join(entries))
     return {permission: key.key for permission, key in keys.items()}
 
 

@@ -2,27 +2,20 @@
 
 import html
 import re
-import secrets
 import time
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
-from console.api import Api
-from console.app import create_app
-from console.middleware import page_recorder
 from docs_build.documents.openapi.document import openapi
 from gateway.ingress.auth.callers_file import read_callers
-from local.issuer import LocalIssuer
-from runtime.metrics import Metrics
 from runtime.toml_file import TomlInvalid
 from schemas.api.operations import OPERATIONS
 from schemas.api.situations import AuthorizationNow, LiveHandoff
 from schemas.commands import RecordAccess, RecordRead
 from schemas.model import is_confidential
-from tests.unit.console.app import ORIGIN, STAFF, console_settings
+from tests.process.ingress.conftest import console_of
+from tests.unit.console.app import STAFF
 
 MAY = [*STAFF, "authorization:evidence", "operate"]
 DEMAND = 'acr = ["urn:example:mfa", "phr"]\nmax_age = 600\n'
@@ -45,17 +38,10 @@ WITH_PHI = {
 }
 
 
-@pytest.fixture(scope="module")
-def issuer():
-    with LocalIssuer(["staff"]) as issuer:
-        yield issuer
-
-
 @pytest.fixture
 def ingress(ingress, issuer):
     entry = issuer.callers_file_entry({"staff": MAY}).replace("[people.permissions]", f"{DEMAND}[people.permissions]")
-    ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-    assert ingress.components.callers.reread_if_changed()
+    ingress.add_callers(entry)
     return ingress
 
 
@@ -145,20 +131,8 @@ def test_a_wrong_demand_is_refused_by_its_field(issuer, wrong):
 
 @pytest.fixture
 async def console(ingress, issuer, tmp_path, collate):
-    (key_file := tmp_path / "cookie-key").write_text(secrets.token_urlsafe(32))
-    settings = console_settings(
-        api_url=f"http://127.0.0.1:{ingress.port}",
-        trust_bearer=False,
-        cookie_key_file=key_file,
-        oidc_issuer=issuer.url,
-        oidc_client_id="console",
-        session_origins=(collate.url,),
-    )
-    own = {"sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin", "accept": "text/html"}
-    async with Api(settings.console) as api:
-        app = create_app(settings, api, page_recorder(Metrics(CollectorRegistry()).console))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, headers=own) as browser:
-            yield browser
+    async with console_of(ingress, issuer, tmp_path, session_origins=(collate.url,)) as browser:
+        yield browser
 
 
 async def sign_in(console, issuer, address="/sign-in/start"):

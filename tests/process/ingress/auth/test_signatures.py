@@ -22,7 +22,7 @@ STRUCTURED = "application/cloudevents+json"
 @pytest.fixture
 def ingress(ingress, tmp_path):
     (tmp_path / "secret").write_text(SECRET)
-    ingress.callers_file.write_text(f"""
+    ingress.use_callers(f"""
 [[caller]]
 name = "intake"
 permissions = ["handoff:request", "handoff:grant", "authorization:watch", "authorization:read", "operate"]
@@ -39,7 +39,6 @@ permissions = ["authorization:read"]
 [[caller.signature]]
 secret_file = "{tmp_path}/secret"
 """)
-    assert ingress.components.callers.reread_if_changed()
     ingress.key = None
     return ingress
 

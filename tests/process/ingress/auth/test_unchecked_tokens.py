@@ -55,8 +55,7 @@ def with_issuers(ingress, *issuers):
         for number, issuer in enumerate(issuers)
     ]
     services = ingress.callers_file.read_text().partition("[[issuer]]")[0]
-    ingress.callers_file.write_text(services + "\n".join(entries))
-    assert ingress.components.callers.reread_if_changed()
+    ingress.use_callers(services + "\n".join(entries))
 
 
 def forged(issuer, kid):

@@ -53,10 +53,9 @@ async def test_another_caller_is_served(ingress):
     await fill(ingress)
     ours, other = new_key(), new_key()
     entries = [("desk", ours), ("intake", other)]
-    ingress.callers_file.write_text(
+    ingress.use_callers(
         "".join(f'[[caller]]\nname = "{n}"\npermissions = ["authorization:watch"]\n{k.entry}' for n, k in entries)
     )
-    assert ingress.components.callers.reread_if_changed()
     assert is_full(await watch(ingress, 4, authorization=f"Bearer {ours.key}"))
     assert (await watch(ingress, 4, authorization=f"Bearer {other.key}")).status == 202
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from local.issuer import LocalIssuer
 from schemas.commands import HandoffRequest, RecordAccess, RecordRead, Redrive
 from schemas.dead_letter import DeadLetter, OriginalRecord
 from schemas.identity import command_id_from_key
@@ -18,18 +17,11 @@ GROUPS = {"staff": ["authorization:read", "authorization:review", "handoff:reque
 GROUPS |= {"on-call": ["authorization:read", "operate"]}
 
 
-@pytest.fixture(scope="module")
-def issuer():
-    with LocalIssuer() as issuer:
-        yield issuer
-
-
 @pytest.fixture
 async def person(ingress, issuer, collate):
     """A browser of a person who is staff and on call. Its API is the ingress."""
     entry = issuer.callers_file_entry(GROUPS)
-    ingress.callers_file.write_text(ingress.callers_file.read_text() + entry)
-    assert ingress.components.callers.reread_if_changed()
+    ingress.add_callers(entry)
     token = issuer.token("jo.miller", list(GROUPS))
     async with httpx.AsyncHTTPTransport() as network:
 

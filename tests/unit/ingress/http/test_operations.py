@@ -15,7 +15,6 @@ from gateway.ingress.http.problems import NotPermitted
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.responses import ModelResponse, error_response
 from gateway.ingress.http.routes import routes_of
-from schemas.api.me import Me
 from schemas.api.messages import ReleaseAccepted
 from schemas.api.operation import ApiOperation
 from schemas.api.operations import OPERATIONS
@@ -51,11 +50,6 @@ def test_an_operation_without_a_handler_stops_the_start():
 def test_a_handler_without_an_operation_stops_the_start():
     with pytest.raises(ValueError, match="readSeal"):
         create_app(HANDLERS | {"readSeal": nothing}, [])
-
-
-def test_ids_and_addresses_are_unique():
-    assert len({operation.id for operation in OPERATIONS}) == len(OPERATIONS)
-    assert len({(operation.method, operation.path) for operation in OPERATIONS}) == len(OPERATIONS)
 
 
 async def test_a_new_route_is_one_declaration_and_one_handler(metrics):
@@ -108,11 +102,3 @@ async def test_a_new_route_is_one_declaration_and_one_handler(metrics):
     content = described["responses"]["200"]["content"]["application/json"]
     assert content["schema"]["$ref"] == "#/components/schemas/ReleaseAccepted"
     assert {"400", "401", "403"} <= described["responses"].keys()
-
-
-def test_the_models_of_a_new_operation_become_components():
-    new = ApiOperation(
-        id="readSeal", method="GET", path="/v1/seal", tag="caller", summary="Read.", answers={200: Me}, problems=()
-    )
-    without = [operation for operation in OPERATIONS if operation.id != "readMe"]
-    assert openapi([*without, new])["components"]["schemas"]["Me"]["title"] == "Me"
