@@ -19,41 +19,6 @@ async def control(sim):
         yield client
 
 
-async def test_authorizations_can_be_created_in_bulk_and_in_any_state(control, caller):
-    made = await control.post("/authorizations", json={"count": 5000, "state": "processing", "version": 9})
-    ids = made.json()["ids"]
-    assert (made.status_code, len(set(ids))) == (201, 5000)
-    assert (await caller.read(ids[-1]))["status"] == "processing"
-    named = {"ids": ["auth_mine"], "reviewBacked": True, "truth": "denied", "metadata": {"externalCaseId": "c-1"}}
-    assert (await control.post("/authorizations", json=named)).json() == {"ids": ["auth_mine"]}
-    assert (await caller.read("auth_mine"))["metadata"] == {"externalCaseId": "c-1"}
-    again = await control.post("/authorizations", json=named)
-    assert (again.status_code, "in use" in again.json()["problem"]) == (400, True)
-
-
-async def test_a_processing_authorization_may_need_a_handoff_later(control, caller):
-    wanted = {"state": "processing", "findsAfterSeconds": 30}
-    [authorization] = (await control.post("/authorizations", json=wanted)).json()["ids"]
-    await control.post("/clock", json={"advanceSeconds": 30})
-    assert (await caller.read(authorization))["nextAction"]["type"] == "complete_payer_interaction"
-
-
-async def test_actors_act_and_the_current_state_is_shown(control, caller, sim):
-    [authorization] = sim.create()
-    opened = await control.post(f"/authorizations/{authorization}/act", json={"do": "open_handoff"})
-    assert [handoff["state"] for handoff in opened.json()["handoffs"]] == ["active"]
-    again = await control.post(f"/authorizations/{authorization}/act", json={"do": "open_handoff"})
-    assert (again.status_code, "manual_handoff_already_active" in again.json()["problem"]) == (409, True)
-    closed = {"do": "unable_to_complete", "reason": "channel_outage"}
-    await control.post(f"/authorizations/{authorization}/act", json=closed)
-    await control.post(f"/authorizations/{authorization}/act", json={"do": "reconcile", "truth": "received"})
-    state = (await control.get(f"/authorizations/{authorization}")).json()
-    assert state["authorization"]["status"] == "waiting_on_payer"
-    assert state["handoffs"][0]["result"] == "unable_to_complete"
-    missing = await control.post("/authorizations/auth_none/act", json={"do": "edit"})
-    assert missing.status_code == 404
-
-
 async def test_the_ledger_lists_calls_and_effects(control, caller, sim):
     [authorization] = sim.create()
     handoff = await caller.open(authorization, key="open-it")
@@ -93,26 +58,6 @@ async def test_the_ledger_never_contains_free_text_or_reference_numbers(control,
         assert "anary" not in (await control.get(page)).text.replace("CANARY", "canary")
 
 
-async def test_the_clock_advances_freezes_and_never_goes_back(control):
-    assert (await control.get("/clock")).json()["frozen"] is True
-    before = (await control.get("/clock")).json()["unix"]
-    assert (await control.post("/clock", json={"advanceSeconds": 90})).json()["unix"] == before + 90
-    assert (await control.post("/clock", json={"set": "2001-01-01T00:00:00Z"})).status_code == 400
-    assert (await control.post("/clock", json={"set": "2100-01-01T00:00:00Z"})).json()[
-        "now"
-    ] == "2100-01-01T00:00:00.000Z"
-    assert (await control.post("/clock", json={"freeze": False})).json()["frozen"] is False
-    assert (await control.get("/clock")).json()["unix"] > 4_102_444_800
-
-
-async def test_the_profile_can_be_replaced_or_changed(control, caller, sim, code):
-    changed = await control.put("/profile", json={"named": ["v3"], "readings": {"closing_seconds": 0}})
-    assert (changed.json()["keys_on"], changed.json()["closing_seconds"]) == ("create_authorization", 0)
-    assert (await control.patch("/profile", json={"pointer": "full"})).json()["keys_on"] == "create_authorization"
-    assert (await control.put("/profile", json={"named": ["v2"]})).json()["pointer"] == "id"
-    assert (await control.put("/profile", json={"named": ["v1"]})).status_code == 400
-
-
 async def test_faults_are_added_listed_and_removed(control, http):
     made = await control.post("/faults", json={"id": "f", "do": "answer", "status": 503, "path": "health"})
     assert made.status_code == 201
@@ -123,47 +68,11 @@ async def test_faults_are_added_listed_and_removed(control, http):
     assert (await http.get("/health")).status_code == 200
 
 
-async def test_credentials_rotate(control, http, sim, code):
-    [authorization] = sim.create()
-    await control.put("/credentials", json={"keys": {"next": "org_local"}})
-    assert code(await http.get(f"{ROOT}/{authorization}"), 401) == "unauthorized"
-    answer = await http.get(f"{ROOT}/{authorization}", headers={"authorization": "Bearer next"})
-    assert answer.status_code == 200
-
-
-async def test_latency_delays_every_response(control, http, sim):
-    await control.put("/latency", json={"seconds": 0.05})
-    await http.get("/health")
-    assert sim.ledger.calls[-1].seconds >= 0.05
-
-
-async def test_an_outage_refuses_connections_and_leaves_control_up(control, http, sim, eventually):
-    assert (await http.get("/health")).status_code == 200
-    await control.post("/outage", json={})
-    with pytest.raises(httpx.ConnectError):
-        await http.get("/health")
-    assert (await control.get("/clock")).status_code == 200
-    await control.delete("/outage")
-    await eventually(lambda: _is_up(http))
-    await control.post("/outage", json={"seconds": 0.05})
-    await eventually(lambda: _is_up(http))
-
-
 async def _is_up(http):
     try:
         return (await http.get("/health")).status_code == 200
     except httpx.TransportError:
         return False
-
-
-async def test_a_reset_returns_to_the_start(control, http, sim):
-    sim.create()
-    sim.fault("answer", status=500)
-    sim.use("v3")
-    await control.post("/reset")
-    assert (await control.get("/authorizations")).json() == {"ids": []}
-    assert (await http.get("/health")).status_code == 200
-    assert (await control.get("/profile")).json()["keys_on"] == "all"
 
 
 @pytest.mark.parametrize(
@@ -182,11 +91,6 @@ async def test_a_reset_returns_to_the_start(control, http, sim):
 async def test_an_invalid_request_gets_a_problem(control, method, path, body, status):
     answer = await control.request(method, path, content=body)
     assert (answer.status_code, bool(answer.json()["problem"])) == (status, True)
-
-
-async def test_control_is_under_the_public_url_too(sim, http):
-    assert "profiles" in (await http.get("/_sim")).json()
-    assert len(sim.ledger.calls) == 0
 
 
 async def test_pipelined_requests_are_answered_in_their_order(sim):

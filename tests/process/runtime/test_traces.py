@@ -6,8 +6,6 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from opentelemetry.semconv._incubating.attributes import messaging_attributes
-from opentelemetry.semconv.schemas import Schemas
 from prometheus_client import CollectorRegistry
 
 from consumers.engine import Done, Output, Record
@@ -57,11 +55,6 @@ def test_without_traces_opentelemetry_is_not_imported():
         "assert not [name for name in sys.modules if name.startswith(('opentelemetry', 'google.protobuf', 'requests'))]"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-async def test_without_an_endpoint_there_are_no_traces(registry):
-    async with open_traces(TraceSettings(), "worker", "test", Metrics(registry).process) as traces:
-        assert traces is None
 
 
 async def test_an_endpoint_without_the_packages_is_a_startup_error_with_a_remedy(tracing, monkeypatch):
@@ -149,22 +142,6 @@ async def test_the_span_of_a_request_has_the_method_of_the_metrics(tracing, coll
     assert span.span.trace_id.hex() == CALLERS[3:35]
 
 
-async def test_spans_for_a_collector_elsewhere_go_through_the_proxy_of_the_environment(tracing, collector, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", collector.url.removesuffix("/v1/traces"))
-    async with tracing(endpoint="http://collector.example:4318/v1/traces") as traces:
-        with traces.continue_trace("request", "SERVER", None, {}):
-            pass
-    assert collector.paths == ["http://collector.example:4318/v1/traces"]
-
-
-async def test_spans_for_a_collector_on_this_machine_never_go_through_a_proxy(tracing, collector, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    async with tracing() as traces:
-        with traces.continue_trace("request", "SERVER", None, {}):
-            pass
-    assert collector.paths == ["/v1/traces"]
-
-
 async def test_a_collector_that_hangs_delays_nothing_and_its_spans_are_lost(tracing, collector, monkeypatch):
     monkeypatch.setattr(otlp, "QUEUE", 16)
     monkeypatch.setattr(otlp, "TIMEOUT_SECONDS", 0.3)
@@ -177,27 +154,6 @@ async def test_a_collector_that_hangs_delays_nothing_and_its_spans_are_lost(trac
     assert time.monotonic() - began < 30 * slowness(), "closing has a deadline"
     collector.open.set()
     assert len(collector.spans) < 1_000
-
-
-async def test_spans_are_counted_by_result(tracing, registry, collector):
-    async with tracing() as traces:
-        with traces.continue_trace("request", "SERVER", None, {}):
-            pass
-    assert registry.get_sample_value("collate_gateway_spans_total", {"result": "sent"}) == 1
-    assert collector.spans[0].service == "collate-gateway-worker"
-
-
-async def test_an_invocation_succeeds_if_too_many_records_wait_to_be_linked(tracing, monkeypatch):
-    monkeypatch.setattr("consumers.tracing._MOST_WAITING", 0)
-
-    class Finishing:
-        async def on_record(self, turn, record):
-            return Done()
-
-    record = Record(partition=0, offset=1, key=b"auth_1", value=b"{}", headers=(), timestamp=0.0)
-    async with tracing() as traces:
-        traced = TracedHandler(Finishing(), traces, catalogue("test."))
-        assert await traced.on_record(SimpleNamespace(key=record.key, tries=0), record) == Done()
 
 
 async def test_a_span_has_the_messaging_attributes_of_one_version_of_the_conventions(tracing, collector):
@@ -219,14 +175,6 @@ async def test_a_span_has_the_messaging_attributes_of_one_version_of_the_convent
     process = spans["process commands"].facts
     assert (process["messaging.destination.partition.id"], process["messaging.kafka.offset"]) == ("3", 128)
     assert all(SCHEMA_URL.encode() in raw for raw in collector.raw)
-
-
-def test_the_conventions_have_the_names_of_the_table():
-    known = {value for name, value in vars(messaging_attributes).items() if name.startswith("MESSAGING_")}
-    assert {name for name in ALLOWED_ATTRIBUTES if name.startswith("messaging.")} <= known
-    assert SCHEMA_URL in {value for value in vars(Schemas).values() if isinstance(value, str)} | {
-        one.value for one in Schemas
-    }
 
 
 async def test_a_traced_result_keeps_its_calls_for_the_commit(tracing):

@@ -48,22 +48,3 @@ async def _bytes_of(base_url, *call):
     transport._kept.idle.append(connection := Sent())
     await transport.call(*call)
     return connection.request
-
-
-async def test_the_path_of_base_url_precedes_the_path_of_a_call():
-    sent = await _bytes_of("http://127.0.0.1:9/collate/", "GET", "/health")
-    assert sent.startswith(b"GET /collate/health HTTP/1.1\r\nHost: 127.0.0.1:9\r\n")
-
-
-@pytest.mark.parametrize(
-    ("content", "end"),
-    [
-        (None, b"X: 1\r\n\r\n"),
-        (b"", b"X: 1\r\nContent-Length: 0\r\n\r\n"),
-        (b"{}", b"X: 1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
-    ],
-)
-async def test_a_call_sends_its_headers_and_the_length_of_its_body(content, end):
-    sent = await _bytes_of("http://127.0.0.1:9", "POST", "/a", [("X", "1")], content)
-    assert sent.endswith(b"Accept-Encoding: identity\r\n" + end)
-    assert sent.count(b"\r\nUser-Agent: collate-gateway/") == sent.count(b"\r\nAccept: application/json\r\n") == 1

@@ -268,34 +268,6 @@ async def test_an_invocation_that_ignores_cancellation_queues_nothing(harness):
     assert harness.states.get(b"k") is None
 
 
-async def test_a_partition_releases_its_slot_to_a_waiting_partition(harness):
-    class Other:
-        started = 0
-
-        def start_one(self):
-            self.started += 1
-            return self.started == 1
-
-    harness.limiter._limit = 1
-    gate = asyncio.Event()
-
-    async def record(invocation, record):
-        await gate.wait()
-        return Done()
-
-    harness.handler.record = record
-    harness.add(b"a")
-    other = Other()
-    assert not harness.limiter.acquire(other)
-    harness.add(b"b")
-    gate.set()
-    await harness.rest()
-    assert (other.started, harness.session.offsets) == (1, [0])
-    harness.limiter.release()
-    await harness.rest()
-    assert harness.session.offsets == [0, 1]
-
-
 async def test_invocations_are_measured(harness):
     async def record(invocation, record):
         began = invocation.now

@@ -1,7 +1,6 @@
 """Failures of a handler: its key waits, other keys run, and nothing of the failed invocation is committed."""
 
 import asyncio
-import math
 
 import pytest
 
@@ -97,31 +96,7 @@ async def test_a_key_that_leaves_no_room_for_its_state_is_too_large(harness):
     assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
 
 
-@pytest.mark.parametrize(
-    "result",
-    [
-        None,
-        RetryAt(math.nan, WaitReason.BACKOFF),
-        RetryAt(math.inf, WaitReason.BACKOFF),
-        RetryAt(1_000.0, "backoff"),
-        Done(timer_at=math.nan),
-        Done(state="text"),
-        Done(state=bytearray(b"may change")),
-        Done(Output("events", b"k", output) for output in (b"once",)),
-        Done((Output("events", b"k", "text"),)),
-        Done((Output("events", b"k", bytearray(b"may change")),)),
-        Done((Output("events", "text", b"v"),)),
-        Done((Output("events", None, b"v"),)),
-        Done((Output(b"events", b"k", b"v"),)),
-        Done((Output("events", b"k", b"v", ((b"name", b"v"),)),)),
-        Done((Output("events", b"k", b"v", (("\udc00", b"v"),)),)),
-        Done((Output("events", b"k", b"v", (("name", "text"),)),)),
-        Done((Output("events", b"k", b"v", (("name", None),)),)),
-        Done((Output("events", b"k", b"v", ("name",)),)),
-        Done((("events", b"k", b"v", ()),)),
-        Done((Output("events", b"k", b"v", iter([("name", b"v")])),)),
-    ],
-)
+@pytest.mark.parametrize("result", [None, Done(state="text"), Done((Output("events", b"k", "text"),))])
 async def test_an_invalid_result_is_a_failure(harness, result):
     harness.handler.record = returning(result)
     await harness.run(b"k")

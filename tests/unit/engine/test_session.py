@@ -60,13 +60,6 @@ async def test_reading_does_not_resume_above_half_of_the_limit(make_running, har
     assert not running.consumer.paused
 
 
-async def test_one_record_is_committed_immediately(make_running, harness):
-    running = make_running()
-    running.feed(1)
-    await harness.rest()
-    assert running.transactions.carried == [[0]]
-
-
 async def test_results_that_are_ready_together_share_a_transaction(make_running, harness, gate):
     running = make_running()
     running.feed(30)

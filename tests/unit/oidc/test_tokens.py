@@ -164,20 +164,6 @@ class TestKeys:
     def key_set(self, keys, now):
         return KeySet("https://login.example/jwks.json", keys, lambda: now[0])
 
-    async def test_many_at_once_are_one_fetch(self, key_set, keys):
-        await asyncio.gather(*(key_set.key("rsa-1") for _ in range(20)))
-        assert keys.fetches == 1
-
-    async def test_an_unknown_id_fetches_anew_but_not_all_the_time(self, key_set, keys, now):
-        await key_set.key("rsa-1")
-        keys.content = published(RSA, EC)
-        assert await key_set.key("ec-1") is None
-        now[0] += module.PAUSE_SECONDS + 1
-        assert await key_set.key("ec-1") is not None
-        for _ in range(10):
-            assert await key_set.key("unknown") is None
-        assert keys.fetches == 2
-
     async def test_old_keys_are_refreshed_while_nobody_waits(self, key_set, keys, now, eventually):
         await key_set.key("rsa-1")
         keys.content = published(EC)
@@ -214,19 +200,6 @@ class TestKeys:
         now[0] += module.PAUSE_SECONDS
         assert isinstance(await key_set.key("rsa-1"), jwk.RSAKey)
 
-    async def test_an_unknown_id_is_undecided_only_while_the_last_fetch_failed(self, key_set, keys, now):
-        await key_set.key("rsa-1")
-        assert await key_set.key("unknown") is None
-        keys.is_away = True
-        now[0] += module.PAUSE_SECONDS + 1
-        assert isinstance(await key_set.key("unknown"), KeysUnavailable)
-        assert isinstance(await key_set.key("rsa-1"), jwk.RSAKey)
-        keys.is_away = False
-        assert isinstance(await key_set.key("unknown"), KeysUnavailable)
-        now[0] += module.PAUSE_SECONDS + 1
-        assert await key_set.key("unknown") is None
-        assert keys.fetches == 3
-
     async def test_a_request_that_leaves_does_not_end_the_fetch_of_the_others(self, keys, eventually):
         answers, asked = threading.Event(), []
 
@@ -243,27 +216,6 @@ class TestKeys:
         answers.set()
         assert isinstance(await second, jwk.RSAKey)
         assert len(asked) == 1
-
-    async def test_few_requests_wait_for_an_issuer_that_hangs(self, keys, now, eventually):
-        """A stranger's token can name an unknown key, and every waiting request takes a place of the ingress."""
-        answers, asked = threading.Event(), []
-
-        def hang(place):
-            asked.append(place)
-            answers.wait(20)
-            return keys(place)
-
-        key_set = KeySet("https://login.example/jwks.json", hang, lambda: now[0])
-        waits = [asyncio.create_task(key_set.key("unknown")) for _ in range(module.MOST_WAITING + 50)]
-        try:
-            await eventually(lambda: sum(wait.done() for wait in waits) == 50)
-            now[0] += 2 * module.FETCH_SECONDS + 1
-        finally:
-            answers.set()
-        results = await asyncio.gather(*waits)
-        assert [isinstance(result, KeysUnavailable) for result in results].count(True) == 50
-        assert results.count(None) == module.MOST_WAITING
-        assert len(asked) == 1, "the pause counts from the end of the fetch"
 
     async def test_without_an_id_only_a_single_key_will_do(self, keys, now):
         assert await KeySet("x", Keys(RSA), lambda: 0).key(None) is not None
@@ -284,8 +236,3 @@ class TestKeys:
             }
         )
         assert set(read_keys(content.encode())) == {"ec-1"}
-
-    def test_a_file_is_a_place_too(self, tmp_path):
-        path = tmp_path / "jwks.json"
-        path.write_bytes(published(RSA))
-        assert set(read_keys(module.fetch(str(path)))) == {"rsa-1"}
