@@ -30,7 +30,14 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("consumers/engine/core", "consumers/authorization", "consumers/applier", "gateway/ingress/auth")
+PACKAGES = (
+    "consumers/engine/core",
+    "consumers/engine/kafka",
+    "consumers/authorization",
+    "consumers/applier",
+    "consumers/deliverer",
+    "gateway/ingress/auth",
+)
 UNIT = "tests/unit"
 PLACES = (UNIT, "tests/process", "tests/contract/code")
 IMPORTERS = {

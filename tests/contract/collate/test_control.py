@@ -68,13 +68,6 @@ async def test_faults_are_added_listed_and_removed(control, http):
     assert (await http.get("/health")).status_code == 200
 
 
-async def _is_up(http):
-    try:
-        return (await http.get("/health")).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

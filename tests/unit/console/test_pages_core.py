@@ -197,17 +197,6 @@ async def ask(answers, call=OVERVIEW, etag=None):
     return outcome
 
 
-async def test_an_answer_has_the_parsed_body_and_the_call_has_the_pages_id_and_the_persons_token():
-    def answers(request: httpx.Request) -> httpx.Response:
-        assert request.headers["authorization"] == "Bearer token"
-        assert request.headers["x-request-id"] == "page-7"
-        assert str(request.url) == "http://api.test/v1/overview?history=1h"
-        return httpx.Response(200, json={"waiting": 3}, headers={"etag": '"1"'})
-
-    outcome = await ask(answers)
-    assert (outcome.status, outcome.body, outcome.headers["etag"]) == (200, {"waiting": 3}, '"1"')
-
-
 @pytest.mark.parametrize(
     "response",
     [
@@ -220,18 +209,6 @@ async def test_an_answer_has_the_parsed_body_and_the_call_has_the_pages_id_and_t
 )
 async def test_an_answer_that_is_not_the_apis_counts_as_not_reached(response):
     assert isinstance(await ask(lambda _: response), NotAnswered)
-
-
-@pytest.mark.parametrize(("call", "calls"), [(OVERVIEW, 2), (WATCH, 1)])
-async def test_a_lost_connection_is_tried_again_for_reads_only(call, calls):
-    seen = []
-
-    def answers(request: httpx.Request) -> httpx.Response:
-        seen.append(request.method)
-        raise httpx.RemoteProtocolError("Server disconnected")
-
-    assert isinstance(await ask(answers, call), NotAnswered)
-    assert len(seen) == calls
 
 
 async def test_a_credential_that_no_header_can_have_is_refused_and_sends_nothing():

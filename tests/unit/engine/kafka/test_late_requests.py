@@ -1,17 +1,14 @@
 """Requests without an answer arrive later, in any order: each transaction is visible as a whole, once, and in order."""
 
 import asyncio
-import inspect
-import types
 
 import pytest
 from aiokafka.errors import KafkaError, NodeNotReadyError
 from aiokafka.record.default_records import DefaultRecordBatch
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
 
-from consumers.engine.kafka import direct_transaction, transaction_requests
+from consumers.engine.kafka.direct_transaction import DirectTransaction
 from tests.unit.engine.kafka.leaders import LATE, LOST, producer_of, successor_of
 
 LEADERS = {"events": 1, "state": 2, "authorizations": 3}
@@ -36,11 +33,11 @@ class Broken(Exception):
 class Owner:
     """The owner of the id, and its successors: each begins with a new producer and reads what is visible."""
 
-    def __init__(self, monkeypatch, direct):
-        self.monkeypatch, self.direct = monkeypatch, direct
+    def __init__(self, monkeypatch):
+        self.monkeypatch = monkeypatch
         self.producer, self.brokers = producer_of(monkeypatch, **LEADERS)
         self.brokers.on_send = self.arrive
-        self.transaction = self.direct.DirectTransaction(self.producer)
+        self.transaction = DirectTransaction(self.producer)
         self.producers = [self.producer]
         self.requests, self.arrivals = 0, []
 
@@ -73,7 +70,7 @@ class Owner:
                     raise Broken("a session ended without a reason") from failure
                 self.producer = successor_of(self.monkeypatch, self.brokers)
                 self.producers.append(self.producer)
-                self.transaction = self.direct.DirectTransaction(self.producer)
+                self.transaction = DirectTransaction(self.producer)
                 if any(number == seen for of_topic in self.records().values() for seen, _ in of_topic):
                     return
             else:
@@ -100,12 +97,12 @@ class Owner:
         }
 
 
-async def check(transactions, direct=direct_transaction):
+async def check(transactions):
     """Commit the transactions under their faults: all are visible, as a whole, once, and in order."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         sleep = asyncio.sleep
         monkeypatch.setattr(asyncio, "sleep", lambda _: sleep(0))
-        owner = Owner(monkeypatch, direct)
+        owner = Owner(monkeypatch)
         expected = {topic: [] for topic in LEADERS}
         try:
             for number, (topics, batches, faults, arrivals) in enumerate(transactions):
@@ -129,110 +126,3 @@ TRANSACTIONS = st.lists(TRANSACTION, min_size=2, max_size=5)
 @given(TRANSACTIONS)
 async def test_late_requests_change_nothing(transactions):
     await check(transactions)
-
-
-SEND, REPLACE = (
-    "response = await self._send_to_coordinator(request, requests.committed, may_repeat=False)",
-    ("replace_epoch(self._producer, response.producer_id, response.producer_epoch)"),
-)
-ROUNDS, RAISE = "zip_longest(*batches.values()):", "if not may_repeat or not requests.is_retriable(failure):"
-COMMIT = "if self._targets:\n            await self._send_to_coordinator(requests.commit(self.identity)"
-PLANTED = {
-    "the epoch goes on": ("if self._unanswered is not None:", "if False:"),
-    "the epoch goes on after a lost EndTxn": (
-        "if requests.may_arrive(failure):",
-        "if requests.may_arrive(failure) and type(request).__name__ != 'EndTxnRequest':",
-    ),
-    "only a request that was never sent ends the epoch": (
-        "requests.may_arrive(failure):",
-        "not requests.may_arrive(failure):",
-    ),
-    "the old epoch is kept": (REPLACE, REPLACE.replace("epoch)", "epoch - 1)")),
-    "a wrong epoch is taken": (REPLACE, REPLACE.replace("epoch)", "epoch + 1)")),
-    "sequence numbers continue": (
-        REPLACE,
-        (
-            "manager = self._producer._txn_manager; "
-            "manager._pid_and_epoch = manager._pid_and_epoch._replace(epoch=response.producer_epoch)"
-        ),
-    ),
-    "the epoch is replaced before the commit": (
-        COMMIT,
-        "if self._unanswered is not None:\n            await self._replace_epoch(self._unanswered)\n        " + COMMIT,
-    ),
-    "a new epoch without an answer is taken for granted": (
-        SEND,
-        f"try:\n            {SEND}\n        except KafkaError:\n            self._unanswered = None; return",
-    ),
-    "the identity of the first transaction is kept": (
-        "self.identity = begin_transaction(self._producer)",
-        "identity = begin_transaction(self._producer); self.identity = getattr(self, 'identity', identity)",
-    ),
-    "the second batch of a topic is dropped": (ROUNDS, "list(zip_longest(*batches.values()))[:1]:"),
-    "batches are written in reverse": (ROUNDS, "list(zip_longest(*batches.values()))[::-1]:"),
-    "one topic is written": ("if batch is not None], is", "if batch is not None][:1], is"),
-    "a lost Produce counts as written": (
-        "batches = result.unwritten",
-        "batches = () if isinstance(cause, Exception) else result.unwritten",
-    ),
-    "a lost EndTxn counts as committed": (
-        RAISE,
-        "if type(request).__name__ == 'EndTxnRequest':\n                    return None\n                " + RAISE,
-    ),
-    "a lost AddPartitionsToTxn counts as added": (
-        RAISE,
-        "if 'AddPartitions' in type(request).__name__:\n                    return None\n                " + RAISE,
-    ),
-    "one partition is added": (
-        "requests.add_partitions(self.identity, targets)",
-        "requests.add_partitions(self.identity, targets[:1])",
-    ),
-    "nothing is repeated": ("may_repeat: bool = True", "may_repeat: bool = False"),
-    "a transaction never ends": ("        end_transaction(self._producer)\n", "        pass\n"),
-    "the transaction is aborted": ("transaction_result=True", "transaction_result=False"),
-    "a broken connection is final": (
-        "if not isinstance(failure, KafkaError):\n        return True\n    return bool(",
-        "return not bool(",
-    ),
-}
-
-
-def planted(old, new):
-    """Return the module of the transaction with a bug in it or in the module of its requests."""
-    sources = {module: inspect.getsource(module) for module in (direct_transaction, transaction_requests)}
-    assert sum(source.count(old) for source in sources.values()) == 1
-    copies = {}
-    for module, source in sources.items():
-        copies[module] = copy = types.ModuleType(module.__name__)
-        copy.__dict__["__package__"] = module.__package__
-        exec(compile(source.replace(old, new), module.__file__, "exec"), copy.__dict__)
-    direct = copies[direct_transaction]
-    direct.requests = copies[transaction_requests]
-    direct.Reaction, direct.PartitionBatch = direct.requests.Reaction, direct.requests.PartitionBatch
-    return direct
-
-
-@pytest.mark.skipif(settings().max_examples < 60, reason="`make test` has the examples to find them")
-@pytest.mark.parametrize("bug", PLANTED)
-def test_the_model_finds(bug):
-    direct = planted(*PLANTED[bug])
-
-    def is_broken(transactions):
-        try:
-            asyncio.run(check(transactions, direct))
-        except Broken:
-            return True
-        return False
-
-    few = settings(
-        max_examples=500,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    try:
-        find(TRANSACTIONS, is_broken, settings=few)
-    except NoSuchExample:
-        pytest.fail(f"500 examples do not find: {bug}")
