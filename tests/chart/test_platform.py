@@ -139,12 +139,6 @@ def test_jobs_and_the_pods_of_helm_test_run_where_the_values_say_and_without_a_s
     assert kinds >= {"Job", "Pod"}
 
 
-def test_objects_of_ones_own_are_templates(render):
-    own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-more"}}
-    (found,) = [one for one in render({"extraObjects": [own]}).of("ConfigMap") if "more" in one["metadata"]["name"]]
-    assert found == own | {"metadata": {"name": "prod-more"}}
-
-
 def test_the_example_of_an_external_secret_has_the_keys_of_the_values():
     example = yaml.safe_load((CHART.parents[1] / "docs/examples/external-secret.yaml").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())["secrets"]

@@ -5,22 +5,13 @@ import re
 import pytest
 
 from tests.alerts.__main__ import rendered_rules
-from tests.alerts.scenarios import BEGINS, SCENARIOS
+from tests.alerts.scenarios import SCENARIOS
 
 ALERTS = {rule["alert"]: rule for group in rendered_rules()["groups"] for rule in group["rules"] if "alert" in rule}
 
 
 def test_every_alert_has_a_scenario_and_no_other():
     assert {scenario.alert for scenario in SCENARIOS} == ALERTS.keys()
-
-
-@pytest.mark.parametrize("alert", sorted(ALERTS))
-def test_an_alert_has_a_first_occurrence_a_steady_and_a_recovery_case(alert):
-    scenarios = [scenario for scenario in SCENARIOS if scenario.alert == alert]
-    assert all(BEGINS <= scenario.first < scenario.recovered for scenario in scenarios)
-    steady = [scenario for scenario in scenarios if scenario.steady is not None]
-    assert steady, "a fault that lasts must not be forgotten"
-    assert all(scenario.first < scenario.steady < scenario.recovered for scenario in steady)
 
 
 @pytest.mark.parametrize("alert", sorted(name for name, rule in ALERTS.items() if "increase(" in rule["expr"]))

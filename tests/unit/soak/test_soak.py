@@ -3,11 +3,9 @@ import random
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from local.soak.growth import HOUR, Series, Trend, growth_of
-from local.soak.page import growth_problems, growth_sentence, growths_of, problems_of, render
+from local.soak.page import growth_problems, growths_of, problems_of
 from local.soak.records import Fault, Sample, Session, SessionLog, read_sessions
 from local.soak.run import _Soak
 
@@ -74,15 +72,6 @@ def _trends(bytes_each, *, authorizations=0, commands=0):
     return {part.name.removeprefix("memory "): growth.trend for part, growth in found}
 
 
-@given(st.floats(-80, 80), st.floats(0, 200), st.integers(60, 300))
-def test_without_noise_the_rate_is_exact_and_never_unclear(per_hour, begin, minutes):
-    points = tuple((30.0 * n, (begin + per_hour * n / 120) * MIB) for n in range(2 * minutes + 1))
-    found = growth_of(Series("memory ingress-0", "bytes", points))
-    assert found.per_hour / MIB == pytest.approx(per_hour, abs=1e-3)
-    if abs(per_hour - 1) > 0.01:
-        assert found.trend is (Trend.GROWS if per_hour > 1 else Trend.STEADY)
-
-
 def session(per_step=0, broken=(), steps=91):
     samples = [
         Sample(60.0 * n, {"memory worker-1": 100 * MIB + per_step * n, "table <x>": 1_000.0 * n}, n, n, n, [0.1, 0.2])
@@ -97,18 +86,6 @@ def test_a_soak_fails_for_growth_or_a_broken_promise_and_names_the_session():
     assert growth_problems(session(per_step=2 * MIB)) == [
         "memory worker-1 grows by +119.88 ± 0.00 MiB/h more than the load explains"
     ]
-
-
-def test_the_page_says_that_nothing_grows_only_if_it_knows_that():
-    assert growth_sentence([session()]) == "Nothing grows after the warm-up."
-    assert growth_sentence([session(), session(steps=60)]).startswith("Growth: too short to tell")
-    assert growth_sentence([]).startswith("Growth: too short to tell")
-    shaky = session()
-    for number, sample in enumerate(shaky.samples):
-        sample.values["memory worker-1"] += 40 * MIB * (number // 20 % 2)
-    assert growth_sentence([shaky]) == "Whether these grow after the warm-up is unclear: memory worker-1."
-    assert "Nothing grows" not in render([shaky, session()], 3)
-    assert "Nothing grows" not in render([session(per_step=2 * MIB)], 3)
 
 
 def test_a_directory_keeps_its_sessions_and_a_line_that_was_cut_off_is_left_out(tmp_path):
