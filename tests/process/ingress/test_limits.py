@@ -134,23 +134,9 @@ async def test_the_caller_is_checked_before_the_body(ingress):
     assert is_problem(await ingress.raw(head + b"\r\n"), 401, "unauthenticated")
 
 
-async def test_a_path_with_a_trailing_slash_is_not_redirected(ingress):
-    assert is_problem(await ingress.get("/v1/events/"), 404, "not-found")
-
-
 async def test_a_body_of_exactly_the_limit_is_read(ingress):
     reply = await ingress.post(REQUEST, b'{"unknown": "' + b"x" * (65_536 - 15) + b'"}')
     assert is_problem(reply, 422, "invalid-command")
-
-
-class TestSlowBody:
-    @pytest.fixture
-    def body_seconds(self):
-        return 0.2
-
-    async def test_a_late_body_is_408(self, ingress):
-        head = ingress.head("POST", REQUEST, {"Content-Length": "10", "Idempotency-Key": "k"})
-        assert is_problem(await ingress.raw(head + b"\r\n{"), 408, "body-timed-out")
 
 
 async def test_a_client_that_disconnects_in_its_body_frees_its_slot(ingress, eventually):

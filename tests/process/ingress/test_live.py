@@ -43,11 +43,6 @@ async def test_a_link_is_in_no_record_log_or_metric(lines, ingress, kafka, autho
     assert granted["url"] not in text
 
 
-async def test_the_link_is_never_fetched(ingress, collate, authorization):
-    await grant(ingress, authorization)
-    assert not [call for call in collate.ledger.calls if "runtime/access" in call.path]
-
-
 @pytest.mark.usefixtures("silent_kafka")
 async def test_without_a_record_no_link_is_returned(ingress, authorization):
     reply = await grant(ingress, authorization)
@@ -99,10 +94,6 @@ async def test_no_active_handoff_is_409_with_the_reason(ingress, collate):
     (authorization,) = collate.create("complete_payer_interaction")
     reply = await grant(ingress, authorization)
     assert (reply.status, reply.json["reason"]) == (409, "no_active_handoff")
-
-
-async def test_an_unknown_handoff_is_404(ingress, authorization):
-    assert (await grant(ingress, authorization, "mhand_unknown")).status == 404
 
 
 @pytest.mark.parametrize(

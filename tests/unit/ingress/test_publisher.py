@@ -84,11 +84,6 @@ async def append(publisher, partition=0):
     return await publisher.append(partition, b"key", b"value", ())
 
 
-async def test_appended_has_the_position_of_the_record(publisher, kafka, eventually):
-    await eventually(lambda: publisher.is_up)
-    assert await append(publisher, 7) == Appended(7, 1)
-
-
 async def test_probes_notice_that_kafka_goes_away_and_comes_back(publisher, kafka, eventually):
     await eventually(lambda: publisher.is_up)
     kafka.is_reachable = False

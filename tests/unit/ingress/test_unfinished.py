@@ -30,26 +30,6 @@ def fill(unfinished, count, now=0.0, caller="desk", first=0):
     return [unfinished.take(f"c-{first + n}", caller, (first + n) // BOUNDS.partition, now) for n in range(count)]
 
 
-def test_a_caller_beyond_its_bound_waits_while_another_is_served(unfinished):
-    assert fill(unfinished, 6) == [True] * 6
-    assert not unfinished.take("c-7", "desk", 9, 0.0)
-    assert unfinished.take("other", "intake", 0, 0.0)
-    unfinished.end("c-0", 1.0)
-    assert unfinished.take("c-7", "desk", 9, 1.0)
-
-
-def test_a_caller_holds_a_part_of_a_partition_alone(unfinished):
-    assert [unfinished.take(f"c-{n}", "desk", 5, 0.0) for n in range(4)] == [True, True, True, False]
-    assert unfinished.take("c-4", "desk", 6, 0.0)
-
-
-def test_a_person_has_a_bound_and_all_people_of_a_prefix_have_that_of_one_caller(unfinished):
-    assert [unfinished.take(f"a-{n}", "people:ann", n, 0.0) for n in range(3)] == [True, True, False]
-    others = [unfinished.take(f"{who}-{n}", f"people:{who}", n, 0.0) for who in "bcd" for n in (3, 4)]
-    assert others == [True] * 4 + [False] * 2
-    assert unfinished.take("s-1", "people-desk", 0, 0.0)
-
-
 def test_closes_have_places_of_their_own_and_requests_take_none_of_them(unfinished):
     def close(number, caller="desk", partition=None):
         where = number // BOUNDS.partition if partition is None else partition

@@ -48,11 +48,6 @@ async def stays():
     await asyncio.Event().wait()
 
 
-async def leaves():
-    """Receive as a request whose client has closed its side."""
-    return {"type": "http.disconnect"}
-
-
 @pytest.fixture
 def waiters(metrics):
     return Waiters(
@@ -83,28 +78,6 @@ async def test_an_outcome_is_forgotten_after_the_retention(metrics):
         assert not future.done()
 
 
-async def test_a_wait_ends_after_its_seconds(waiters):
-    with waiters.register(COMMAND, "desk") as future:
-        assert await waiters.wait(future, 0.01, stays) is None
-
-
-async def test_requests_of_one_caller_above_its_share_do_not_wait(waiters, registry):
-    with (
-        waiters.register(COMMAND, "desk"),
-        waiters.register(COMMAND, "desk"),
-        waiters.register(COMMAND, "desk") as third,
-    ):
-        assert third is None
-        with waiters.register(COMMAND, "intake") as other:
-            assert other is not None
-            with waiters.register(COMMAND, "third") as fourth:
-                assert fourth is None
-            assert registry.get_sample_value("collate_gateway_waiters") == 3
-    assert registry.get_sample_value("collate_gateway_waiters") == 0
-    with waiters.register(COMMAND, "desk") as again:
-        assert again is not None
-
-
 async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
     waiters = Waiters(
         metrics, UnfinishedCommands(UnfinishedBounds(1, 1, 1)), UNKNOWN, capacity=4, per_caller=3, retention_seconds=60
@@ -120,31 +93,6 @@ async def test_all_people_of_a_prefix_share_half_of_the_places(metrics):
         assert [waiter is not None for waiter in found] == [True, False, True, True]
     with waiters.register(COMMAND, "people:alex") as again:
         assert again is not None
-
-
-async def test_a_client_that_leaves_ends_its_wait_only(waiters):
-    with waiters.register(COMMAND, "desk") as first, waiters.register(COMMAND, "desk") as second:
-        staying = asyncio.create_task(waiters.wait(second, 60, stays))
-        assert await waiters.wait(first, 60, leaves) is None
-        waiters.on_record(finished())
-        assert await staying is not None
-
-
-async def test_a_dead_letter_ends_the_wait_and_is_not_remembered(waiters):
-    with waiters.register(COMMAND, "desk") as waiter:
-        waiters.on_record(dead_lettered())
-        news = await waiters.wait(waiter, 1, stays)
-    assert (news.event.cause, waiters.recent_outcome(COMMAND)) == ("outcome_unknown", None)
-    with waiters.register(COMMAND, "desk") as waiter:
-        assert not waiter.done()
-
-
-async def test_release_ends_all_waits(waiters):
-    with waiters.register(COMMAND, "desk") as future:
-        waiting = asyncio.create_task(waiters.wait(future, 60, stays))
-        await asyncio.sleep(0)
-        waiters.release()
-        assert await waiting is None
 
 
 async def test_an_outcome_of_a_newer_version_ends_no_wait(waiters):

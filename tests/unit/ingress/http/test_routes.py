@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import Response
 from starlette.routing import Router
 
-from gateway.ingress.http.problems import MethodNotAllowed, NotFound
+from gateway.ingress.http.problems import MethodNotAllowed
 from gateway.ingress.http.routes import not_found, routes_of
 from schemas.api.operation import ApiOperation
 
@@ -63,12 +63,3 @@ async def test_one_path_has_the_methods_of_all_its_operations():
     with pytest.raises(MethodNotAllowed) as raised:
         await found("/v1/things", "DELETE")
     assert raised.value.headers()["allow"] == "GET, HEAD, POST"
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["", "*", "/", "//", "v1/things", "x/v1/things", "/v1/things/", "/v1/others//", "/V1/things", "/v1/things\n"],
-)
-async def test_another_path_is_not_found(path):
-    with pytest.raises(NotFound):
-        await found(path)
