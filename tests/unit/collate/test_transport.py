@@ -1,6 +1,3 @@
-import asyncio
-
-import httpx
 import pytest
 
 from adapters.collate.http.transport import CollateTransport
@@ -28,23 +25,3 @@ async def test_a_path_cannot_add_lines_to_the_request(path):
     transport = CollateTransport("http://127.0.0.1:9", LIMITS)
     with pytest.raises(ValueError, match="percent-encoded path"):
         await transport.call("GET", path)
-
-
-class Sent:
-    """A connection that keeps the bytes of its request."""
-
-    usable = is_quiet = True
-    ended_at = 0.0
-
-    def send(self, request, _call_ends):
-        self.request = request
-        response = asyncio.get_running_loop().create_future()
-        response.set_result(httpx.Response(200))
-        return response
-
-
-async def _bytes_of(base_url, *call):
-    transport = CollateTransport(base_url, LIMITS)
-    transport._kept.idle.append(connection := Sent())
-    await transport.call(*call)
-    return connection.request

@@ -9,7 +9,6 @@ from adapters.postgres.migrate import as_sql, scripts_of_migrations
 from adapters.postgres.rows import HandoffRow
 from adapters.postgres.schema_version import HEAD, problem_of
 from adapters.postgres.serializers import handoff_status
-from schemas.attempts import Attempt
 from schemas.commands import COMMANDS, Completed, HandoffClose, Redrive, Revoked, UnableToComplete
 from schemas.enums import ReportedOutcome
 from schemas.events import EVENTS
@@ -62,11 +61,6 @@ def test_the_public_part_is_json_of_the_message(model):
     message = model.from_caller(json.dumps(model.EXAMPLE))
     stored = json.loads(public_json(message))
     assert stored.keys() <= json.loads(message.to_json()).keys()
-
-
-def test_attempts_are_public_as_a_whole():
-    attempt = Attempt(at=AT, operation="create", result="answered", status=201, ms=3, write=1)
-    assert public_json(attempt) == attempt.to_json().decode()
 
 
 def test_head_is_the_newest_migration():
