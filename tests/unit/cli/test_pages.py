@@ -6,7 +6,6 @@ import pytest
 from rich.console import Console
 
 from cli.dead_letters import tables
-from cli.formatting import age
 from cli.history.timeline import entry_of
 from cli.top.page import Seen, page
 
@@ -136,18 +135,3 @@ def test_a_dead_letter_in_a_list_is_complete_at_any_width(width):
     text = flat(shown(width, tables.DEAD_LETTERS.columns.layout([LETTER], "2026-06-02T14:10:00Z", width)))
     for part in (ID, "outcome_unknown", "handoff.request", "auth_2F1C6D1E0D555B4E", "scheduling", "3 h"):
         assert part in text
-
-
-@pytest.mark.parametrize(
-    ("since", "expected"),
-    [
-        ("2026-06-02T14:10:03Z", "0 s"),
-        ("2026-06-02T14:08:01Z", "119 s"),
-        ("2026-06-02T14:00:00Z", "10 min"),
-        ("2026-06-02T02:00:00Z", "12 h"),
-        ("2026-05-29T14:10:00Z", "4 d"),
-        (None, "?"),
-    ],
-)
-def test_an_age_has_the_largest_fitting_unit(since, expected):
-    assert age(since, NOW) == expected

@@ -11,7 +11,7 @@ from console.views.lists.command_list import filters_of
 from console.views.lists.work_list import ROWS
 from schemas.api.reads import SILENT_SECONDS
 from tests.unit.console import answers
-from tests.unit.console.answers import COMMAND, ago, away, problem, scripted, unavailable
+from tests.unit.console.answers import COMMAND, ago, problem, scripted, unavailable
 from tests.unit.console.app import browser, console_app, console_settings
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -93,37 +93,6 @@ async def test_an_empty_page_says_why(path, text):
     page = await get(QUIET, path)
     assert page.status_code == 200
     assert text in page.text
-
-
-@pytest.mark.parametrize("path", UPDATING)
-async def test_a_problem_of_the_api_is_shown_with_its_request_id_and_a_way_to_try_again(path):
-    page = await get(unavailable, path)
-    assert page.status_code == 503
-    for text in ("The gateway&#39;s lists are not available now", "Work can go on by id", "req_0a5d6a3c", "Try again"):
-        assert text in page.text
-
-
-@pytest.mark.parametrize("path", UPDATING)
-async def test_a_gateway_that_does_not_answer_is_named(path):
-    page = await get(away, path)
-    assert page.status_code == 502
-    assert "The gateway does not answer" in page.text
-    assert (await get(away, path, **UPDATE)).status_code == 502
-
-
-@pytest.mark.parametrize("path", ["/", "/work", "/authorizations/auth_7Q2M"])
-async def test_a_page_of_old_data_says_how_old_they_are(path):
-    api = scripted(
-        {
-            "/v1/overview": answers.overview(**LATE),
-            "/v1/authorizations": answers.work(),
-            "/v1/authorizations/auth_7Q2M": answers.record(),
-            "/v1/authorizations/auth_7Q2M/timeline": answers.timeline(),
-        }
-    )
-    page = await get(api, path)
-    assert "This page may be old." in page.text
-    assert "14 min" in page.text
 
 
 async def test_one_part_that_fails_does_not_take_the_others():

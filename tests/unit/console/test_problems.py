@@ -6,7 +6,6 @@ import pytest
 
 import gateway.ingress.live.problems
 from collate_gateway_client import GatewayProblem
-from console.views.content import field_name
 from console.views.problems import NO_ACCESS, PROBLEMS, faulty_fields, problem_words
 from gateway.ingress.http.problems import every_problem
 from gateway.ingress.live.outcomes import NoAccess
@@ -54,18 +53,3 @@ def test_a_fault_names_the_field_of_the_form_and_never_its_path():
         {"header": "Idempotency-Key", "detail": "expected a value"},
     ]
     assert faulty_fields(problem("invalid-command", errors=errors)) == (("Notes", "expected at most 2000 characters"),)
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("priorAuthorizationVersion", "prior authorization version"),
-        ("document_types", "document types"),
-        ("Patient name", "Patient name"),
-        ("MRN", "MRN"),
-        ("coverage.memberId", "coverage.memberId"),
-        ("dose\u202e", "dose\\u{202e}"),
-    ],
-)
-def test_the_name_of_a_field_is_shown_as_words(name, words):
-    assert field_name(name) == words

@@ -84,16 +84,6 @@ def test_each_example_of_the_page_fits():
     assert all(size_of(load).fits for load in EXAMPLES.values())
 
 
-@given(LOADS)
-def test_the_allowed_number_of_commands_is_the_most_that_fits(load):
-    plan = size_of(load)
-    allowed = plan.tightest.commands_per_day
-    if allowed < 1:
-        return
-    at_bound = size_of(replace(load, commands_per_day=allowed * 0.999))
-    assert at_bound.fits
-
-
 def test_the_defaults_are_those_of_the_settings_and_of_the_chart():
     chart = yaml.safe_load((ROOT / "helm/gateway/values.yaml").read_text())
     resources = chart["worker"]["resources"]

@@ -38,9 +38,14 @@ async def assigned(harness):
 
 
 @pytest.fixture
-def partition(assigned):
+def transactions():
+    return Transactions()
+
+
+@pytest.fixture
+def partition(assigned, transactions):
     """A running partition."""
-    begin_session(assigned, started())
+    begin_session(assigned, started(transactions))
     return assigned
 
 
@@ -62,7 +67,6 @@ async def test_a_waiting_key_queue_keeps_its_timer_after_the_commit_queue_was_fu
         return Done((Output("events", invocation.key, bytes(30)),))
 
     harness.handler.record = record
-    session._transactions = Transactions()
     for offset, key in enumerate((b"waits", b"fills the queue")):
         session.feed([fetched(offset, key)])
         await harness.rest()
@@ -117,8 +121,7 @@ class FailingTransactions:
 
 
 @pytest.fixture
-async def committing(partition):
-    transactions = partition.session._transactions = Transactions()
+async def committing(partition, transactions):
     task = asyncio.create_task(partition._commit_while_valid())
     yield transactions
     task.cancel()
@@ -207,7 +210,6 @@ async def dead_letter(session, harness, number, source="a"):
 async def test_a_partition_with_too_many_dead_letters_shows_the_reason_until_an_operator_resumes_it(
     partition, session, harness
 ):
-    session._transactions = Transactions()
     await dead_letter(session, harness, 26)
     assert await session.commit()
     assert partition.is_stopped
@@ -220,7 +222,6 @@ async def test_a_partition_with_too_many_dead_letters_shows_the_reason_until_an_
 
 
 async def test_dead_letters_of_one_source_do_not_stop_a_partition_that_another_uses(partition, session, harness):
-    session._transactions = Transactions()
     partition._failure_ratio.count(FinishedRecord(b"other", "b"), time.time())
     await dead_letter(session, harness, 40)
     assert await session.commit()
@@ -261,7 +262,6 @@ async def test_a_dead_letter_counts_once_after_failed_transactions(partition, ha
 
 
 async def test_uncommitted_dead_letters_count_towards_the_share(partition, session, harness):
-    session._transactions = Transactions()
     await dead_letter(session, harness, 40)
     assert len(harness.handler.seen) == 26
     assert not partition.is_stopped

@@ -14,8 +14,6 @@ from schemas.enums import ReportedOutcome
 from schemas.events import EVENTS
 from schemas.public_fields import public_json
 
-AT = datetime(2026, 6, 2, 14, 0, 0, 123_456, tzinfo=UTC)
-
 
 def test_a_handoff_has_its_people_from_its_events():
     at = datetime(2026, 6, 2, 14, tzinfo=UTC)

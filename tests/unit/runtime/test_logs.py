@@ -4,7 +4,6 @@ import json
 import logging
 import warnings
 
-import structlog
 from pydantic import BaseModel
 
 from runtime.logs import LineStream, configure_logs, get_log, line_writer
@@ -86,22 +85,6 @@ def group_error():
         fail_with_phi()
     except ValueError as error:
         return error
-
-
-def test_the_console_format_has_a_short_line_with_the_traceback_below(capsys):
-    out = io.StringIO()
-    configure_logs(LogSettings(format="console", level="debug"), "worker", out)
-    try:
-        get_log().debug("looking", partition=3)
-        get_log().error("failed", exc_info=ValueError("why"))
-    finally:
-        structlog.reset_defaults()
-        logging.captureWarnings(capture=False)
-    text = out.getvalue()
-    assert "looking" in text
-    assert "partition=3" in text
-    assert text.rstrip().endswith("ValueError: why")
-    assert "\x1b[" not in text
 
 
 def test_a_line_writer_writes_the_same_line_as_the_log(lines):
