@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaProducer
 
 from adapters.kafka.clients import bounded_stop, connection, idempotent_producer, timeouts
-from adapters.kafka.topic_reader import TopicRecord, numbered, open_reader
+from adapters.kafka.topic_reader import TopicRecord, open_reader
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
@@ -33,7 +33,7 @@ async def read_partitions(
     left = {number: end for number, (begin, end) in extents.items() if begin < end}
     if not left:
         return
-    async with open_reader(kafka, numbered(topic, left), reset="none") as reader:
+    async with open_reader(kafka, {number: (topic, number) for number in left}, reset="none") as reader:
         reader.seek({number: extents[number].begin for number in left})
         async for found in reader.read_until(left):
             yield found

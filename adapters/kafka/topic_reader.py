@@ -162,14 +162,9 @@ def open_partitions(
     kafka: KafkaSettings, topic: str, numbers: Iterable[int]
 ) -> AbstractAsyncContextManager[TopicReader[int]]:
     """Start a reader of some partitions of one topic, keyed by their number."""
-    return open_reader(kafka, numbered(topic, numbers))
+    return open_reader(kafka, {number: (topic, number) for number in numbers})
 
 
 def partitions_of(topic: str, count: int) -> dict[int, tuple[str, int]]:
     """Name all partitions of one topic, keyed by their number."""
-    return numbered(topic, range(count))
-
-
-def numbered(topic: str, numbers: Iterable[int]) -> dict[int, tuple[str, int]]:
-    """Name some partitions of one topic, keyed by their number."""
-    return {number: (topic, number) for number in numbers}
+    return {number: (topic, number) for number in range(count)}

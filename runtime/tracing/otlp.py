@@ -5,7 +5,6 @@ Settings take precedence over OTEL_ variables.
 """
 
 import asyncio
-import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from runtime.http_client import is_local
 from runtime.logs import get_log
@@ -30,15 +30,13 @@ from runtime.tracing.attributes import Attributes, Kind, allowed_attributes
 from runtime.tracing.messaging import SCHEMA_URL
 from runtime.version import VERSION
 
-_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
 _EVERY_MS: Final = 1_000.0
 _BATCH: Final = 512
 # Spans that wait to be sent; further spans are lost.
 QUEUE: Final = 4_096
 # How long the collector may take for one batch, and for the last batch when the process stops.
 TIMEOUT_SECONDS: Final = 3.0
-# Bit 0: sampled. Bit 1 (Trace Context level 2): the trace id is random. The other bits are reserved.
-_KNOWN_FLAGS: Final = 0x03
 
 
 class OtelSpan:
@@ -204,10 +202,7 @@ class OtelTraces:
 
 
 def _parse_traceparent(traceparent: str | None) -> SpanContext | None:
-    """Parse a traceparent; return None if it is invalid. All versions begin with the same four fields."""
-    found = None if traceparent is None else _TRACEPARENT.fullmatch(traceparent)
-    if found is None or found[1] == "ff":
-        return None
-    flags = TraceFlags(int(found[4], 16) & _KNOWN_FLAGS)
-    context = SpanContext(int(found[2], 16), int(found[3], 16), is_remote=True, trace_flags=flags)
+    """Parse a traceparent; return None if it is invalid."""
+    carrier = {} if traceparent is None else {"traceparent": traceparent}
+    context = trace.get_current_span(_PROPAGATOR.extract(carrier, Context())).get_span_context()
     return context if context.is_valid else None
