@@ -1,75 +1,42 @@
-"""Runs the invocations of one partition: calls the handler, validates its result, and queues the result for commit.
+"""Runs the invocations of one partition: calls the handler, validates its result, and adds it to the results.
 
-Owns the key queues and the states of a running session; knows nothing of Kafka. A task runs one ready key queue after
-another, and holds a slot of the process meanwhile. A handler that raises, hangs or returns too much causes a `RetryAt`
-for its key; none of its result is committed, and other keys are not affected.
+Owns the key queues of a running session; knows nothing of what is fetched, and of transactions. A task runs one ready
+key queue after another, and holds a slot of the process meanwhile. A handler that raises, hangs or returns too much
+causes a `RetryAt` for its key; none of its result is committed, and other keys are not affected.
 
-    key queues -> task: handler -> Done    -> states, PendingCommit -> session: transaction
+    key queues -> task: handler -> Done    -> results -> session: transaction
                                 -> RetryAt -> key queues (a wait)
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import structlog
 
-from consumers.engine.core.commit_queue import PendingCommit
-from consumers.engine.core.failure_ratio import FinishedRecord
 from consumers.engine.core.limits import ResultTooLarge, validate
-from consumers.engine.interface import UNCHANGED, Done, HandlerFailure, PartitionLost, PartitionView, RetryAt
+from consumers.engine.interface import Done, HandlerFailure, PartitionLost, PartitionView, RetryAt
 from consumers.engine.invocation import RunningInvocation
-from consumers.engine.state_store import state_record
+from consumers.engine.results import Results
 from consumers.engine.task_pool import TaskPool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from enum import StrEnum
 
-    from consumers.engine.core.concurrency import ConcurrencyLimiter
+    from consumers.engine.context import EngineContext, PartitionContext
     from consumers.engine.core.key_queues import KeyQueue, KeyQueues
-    from consumers.engine.core.limits import InvocationLimits
-    from consumers.engine.interface import Handler, OnCommit, Output, Record
+    from consumers.engine.interface import OnCommit, Output, Record
     from consumers.engine.state_store import StateStore
-    from runtime.clocks import Clocks
-    from runtime.metrics import EngineMetrics
 
 log = structlog.get_logger(__name__)
 
 # A task whose handler never awaits yields to the rest of the process after this number of invocations.
 _INVOCATIONS_PER_YIELD = 64
-# The two clocks drift, so a kept timer has not exactly its written time. A restart may call it this much too late.
-_TIMER_TOLERANCE_SECONDS = 0.5
-
-
-class Session(Protocol):
-    """The session of the partition, as its dispatcher uses it."""
-
-    def enqueue(self, pending: PendingCommit) -> None:
-        """Queue a result for the next transaction, first in, first out."""
-        ...
-
-    def key_queues_changed(self) -> None:
-        """Start ready invocations, and set the timer for the key queue that is due next."""
-        ...
-
-    @property
-    def accepts_invocations(self) -> bool:
-        """Whether another invocation may start now."""
-        ...
-
-    @property
-    def has_time_to_spare(self) -> bool:
-        """Whether timers may run without delaying records."""
-        ...
-
-    def read_until(self) -> float:
-        """Return until when every record of the partition has been read, Unix seconds."""
-        ...
-
-    async def ensure_owned(self) -> None:
-        """Return when no other process can own the partition at this moment, or raise `PartitionLost`."""
-        ...
+_SLOT_RETRY_SECONDS = 0.1
+_OWNERSHIP_RETRY_SECONDS = 0.1
 
 
 class ForeignCancellation(Exception):
@@ -84,33 +51,30 @@ class Dispatcher:
     """The invocations of one partition's session."""
 
     def __init__(
-        self,
-        *,
-        session: Session,
-        handler: Handler,
-        limiter: ConcurrencyLimiter,
-        key_queues: KeyQueues,
-        states: StateStore,
-        state_topic: str,
-        limits: InvocationLimits,
-        clocks: Clocks,
-        metrics: EngineMetrics,
+        self, partition: PartitionContext, engine: EngineContext, key_queues: KeyQueues, states: StateStore
     ) -> None:
+        settings, self.clocks, metrics = engine.settings, engine.clocks, engine.metrics
         self.key_queues = key_queues
         self.states = states
-        self.view = PartitionView(states.groups, session.read_until)
-        self._session = session
-        self._handler = handler
-        self._limiter = limiter
-        self._state_topic = state_topic
-        self._limits = limits
-        self.clocks = clocks
-        self._steady = clocks.steady
+        self.results = Results(settings, states, partition.failure_ratio, partition.wake)
+        self.view = PartitionView(states.groups, partition.read_until)
+        self.is_suspended = True
+        self.progressed = asyncio.Event()  # after each transaction, and when no invocation runs
+        self._membership = partition.membership
+        self._handler = engine.handler
+        self._limiter = engine.limiter
+        self._loop_lag = engine.loop_lag
+        self._limits = settings.limits
+        self._steady = engine.clocks.steady
         self._metrics = metrics
         self._record_seconds = metrics.handler_seconds.labels("record")
         self._timer_seconds = metrics.handler_seconds.labels("timer")
-        self._tasks = TaskPool(clocks.awake, timeout_seconds=limits.timeout_seconds, on_end=self._task_ended)
+        timeout = settings.limits.timeout_seconds
+        self._tasks = TaskPool(engine.clocks.awake, timeout_seconds=timeout, on_end=self._task_ended)
         self._timer_failures: dict[bytes, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due: float | None = None
+        self._is_draining = False
         self._closed = False
 
     @property
@@ -123,18 +87,41 @@ class Dispatcher:
         """Whether no invocation may commit or start a call."""
         return self._closed
 
+    @property
+    def accepts_invocations(self) -> bool:
+        """Whether another invocation may start now."""
+        return not (self._closed or self.is_suspended or self._is_draining) and self.results.has_room
+
     async def ensure_owned(self) -> None:
         """Return when no other process can own the partition at this moment, or raise `PartitionLost`."""
-        if self._closed:
-            raise PartitionLost
-        await self._session.ensure_owned()
+        membership = self._membership
+        while True:
+            if self._closed:
+                raise PartitionLost
+            if not self.is_suspended and membership.is_trusted:
+                return
+            # All invocations of the process may wait here: one heartbeat is enough.
+            if not self.is_suspended and not membership.is_confirming and await membership.confirm():
+                return
+            await asyncio.sleep(_OWNERSHIP_RETRY_SECONDS)
 
     def start(self) -> None:
-        """Start a task for every ready key queue, as far as there are slots."""
+        """Start a task for every ready key queue, as far as there are slots; set the timer for the next one."""
         while self._may_start() and self._limiter.acquire(self):
             if not self.start_one():
                 self._limiter.release()
-                return
+                break
+        due = self.key_queues.next_due() if self.accepts_invocations else None
+        if due != self._timer_due:
+            self._cancel_timer()
+            if due is not None:
+                # A due queue that has not started waits for a slot, and the release of a slot starts it.
+                ahead = due - self._steady()
+                delay = max(0.001, ahead) if ahead > 0 else _SLOT_RETRY_SECONDS
+                self._timer = asyncio.get_running_loop().call_later(delay, self._timer_expired)
+                self._timer_due = due
+        if not self.running:
+            self.progressed.set()
 
     def start_one(self) -> bool:
         """Start a task in a slot that is already acquired (`concurrency.SlotTaker`)."""
@@ -146,10 +133,29 @@ class Dispatcher:
         self._tasks.start(self._run(queue), queue)
         return True
 
+    async def flush(self, seconds: float) -> None:
+        """Return when all results are committed, or after this time."""
+        await self._wait_until(lambda: self.results.commits.is_flushed, seconds)
+
+    async def drain(self, seconds: float) -> None:
+        """Start no more invocations; return when all have ended and are committed, or after this time."""
+        self._is_draining = True
+        await self._wait_until(lambda: not self.running and self.results.commits.is_flushed, seconds)
+
+    async def _wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not condition() and not self._closed:
+                    self.progressed.clear()
+                    await self.progressed.wait()
+
     def close(self) -> None:
-        """Cancel every invocation and start no other. A result that is not queued yet is lost."""
-        self._closed = True
+        """From here on, no invocation may start an external call, and no result may be committed."""
+        self.is_suspended = self._closed = True
         self._tasks.cancel()
+        self.results.commits.fail()
+        self.progressed.set()
+        self._cancel_timer()
 
     async def closed(self) -> None:
         """Wait for all tasks. A task that ignores cancellation is abandoned: it cannot commit or start a call."""
@@ -167,28 +173,18 @@ class Dispatcher:
         return cancelled
 
     def commit_checkpoint(
-        self,
-        queue: KeyQueue,
-        state: bytes,
-        outputs: tuple[Output, ...],
-        on_commit: OnCommit,
-        timer_at: float | None,
+        self, key: bytes, state: bytes, outputs: tuple[Output, ...], on_commit: OnCommit, timer_at: float | None
     ) -> asyncio.Future[None]:
         """Queue a checkpoint; the future is done once it is committed, or fails with `PartitionLost`."""
         if self._closed:
             raise PartitionLost
-        size = self._limits.measure(queue.key, state, outputs)
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.states.put(queue.key, state, timer_at)
-        record = state_record(self._state_topic, queue.key, state, timer_at)
-        self._session.enqueue(PendingCommit(outputs, record, None, size, waiter, on_commit=on_commit))
-        return waiter
+        return self.results.add_checkpoint(key, state, outputs, on_commit, timer_at)
 
     def _may_start(self) -> bool:
-        return not self._closed and self._session.accepts_invocations and self.key_queues.may_have_ready(self._steady())
+        return self.accepts_invocations and self.key_queues.may_have_ready(self._steady())
 
     def _next_ready(self) -> KeyQueue | None:
-        return self.key_queues.next_ready(self._steady(), is_late=not self._session.has_time_to_spare)
+        return self.key_queues.next_ready(self._steady(), is_late=self._loop_lag.is_late)
 
     async def _run(self, queue: KeyQueue | None) -> None:
         task = asyncio.current_task()
@@ -205,14 +201,23 @@ class Dispatcher:
                 if invocations % _INVOCATIONS_PER_YIELD == 0:
                     await asyncio.sleep(0)
                 # Keep the slot for this partition's next key queue unless another partition waits for a slot.
-                may_continue = not self._closed and self._session.accepts_invocations and not self._limiter.has_waiters
+                may_continue = self.accepts_invocations and not self._limiter.has_waiters
                 queue = self._next_ready() if may_continue and not task.cancelling() else None
         except PartitionLost:
             return  # the session is closed already
 
     def _task_ended(self) -> None:
         self._limiter.release()
-        self._session.key_queues_changed()
+        self.start()
+
+    def _timer_expired(self) -> None:
+        self._timer = self._timer_due = None
+        self.start()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._timer_due = None
 
     async def _invoke(self, queue: KeyQueue, now: float, task: asyncio.Task[None]) -> None:
         record = None if queue.is_for_timer else queue.records[0]
@@ -243,7 +248,7 @@ class Dispatcher:
             self.key_queues.finish(queue, timer_at=at, now=self._steady())
         else:
             self.key_queues.retry(queue, at, reason)
-        self._session.key_queues_changed()
+        self.start()
 
     async def _call(
         self, invocation: RunningInvocation, queue: KeyQueue, record: Record | None, task: asyncio.Task[None]
@@ -275,35 +280,10 @@ class Dispatcher:
         return self._steady() + self._limits.pause_after(queue.failures), reason
 
     def _finish(self, queue: KeyQueue, done: Done, record: Record | None, invocation: RunningInvocation) -> None:
-        key = queue.key
-        before = self.states.get(key)
-        after = before if done.state is UNCHANGED else done.state
-        size = self._limits.measure(key, after if after is not before else None, done.outputs)
-        timer_at = done.timer_at if after is not None else None
-        state = None
-        if after != before or self._would_be_missed(key, timer_at):
-            state = state_record(self._state_topic, key, after, timer_at)
-            self.states.put(key, after, timer_at)
-        self._timer_failures.pop(key, None)
+        self.results.add(queue.key, done, record)
+        self._timer_failures.pop(queue.key, None)
         due = None if done.timer_at is None else invocation.due(done.timer_at)
         self.key_queues.finish(queue, timer_at=due, now=self._steady())
-        if record is not None:
-            finished = FinishedRecord.of(key, done)
-            self._session.enqueue(
-                PendingCommit(done.outputs, state, record.offset, size, None, finished, done.on_commit)
-            )
-        elif done.outputs or state is not None:
-            self._session.enqueue(PendingCommit(done.outputs, state, None, size, None, on_commit=done.on_commit))
-        else:  # nothing to commit
-            for call in done.on_commit:
-                call()
-
-    def _would_be_missed(self, key: bytes, timer_at: float | None) -> bool:
-        """Return whether a restart would call the timer too late, or a removed timer. An early call does no harm."""
-        written = self.states.written_timer(key)
-        if timer_at is None or written is None:
-            return timer_at is not written
-        return timer_at < written - _TIMER_TOLERANCE_SECONDS
 
 
 def _offset(record: Record | None) -> int | None:

@@ -25,6 +25,7 @@ from aiokafka.errors import (
 from adapters.kafka.aiokafka_internals import has_fetching_ended, metadata_age_seconds
 from adapters.kafka.clients import KafkaFailure, bounded_stop
 from consumers.engine import lag, topic_watch
+from consumers.engine.context import EngineContext
 from consumers.engine.core.broker_contact import BrokerContact
 from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.kafka import clients
@@ -32,7 +33,6 @@ from consumers.engine.kafka.membership import GroupMembership, trusted_seconds
 from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
 from consumers.engine.progress_copy import ProgressCopier
-from consumers.engine.session import EngineContext
 from consumers.engine.status import set_gauges
 from runtime.clocks import steady
 

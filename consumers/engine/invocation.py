@@ -24,12 +24,7 @@ class CheckpointCommitter(Protocol):
     view: PartitionView
 
     def commit_checkpoint(
-        self,
-        queue: KeyQueue,
-        state: bytes,
-        outputs: tuple[Output, ...],
-        on_commit: OnCommit,
-        timer_at: float | None,
+        self, key: bytes, state: bytes, outputs: tuple[Output, ...], on_commit: OnCommit, timer_at: float | None
     ) -> asyncio.Future[None]:
         """Queue a checkpoint; the future is done once it is committed, or fails with `PartitionLost`."""
         ...
@@ -96,7 +91,7 @@ class RunningInvocation:
 
     async def checkpoint(self, state: bytes, outputs: tuple[Output, ...] = (), on_commit: OnCommit = ()) -> None:
         """Commit `state` and `outputs` now; see the protocol."""
-        self.committing = self._committer.commit_checkpoint(self._queue, state, outputs, on_commit, self.timer_at)
+        self.committing = self._committer.commit_checkpoint(self.key, state, outputs, on_commit, self.timer_at)
         # Shielded: a cancelled invocation does not stop the transaction; see `Dispatcher._call`.
         await asyncio.shield(self.committing)
         self.state = state

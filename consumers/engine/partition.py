@@ -20,12 +20,13 @@ import structlog
 from aiokafka.errors import IllegalStateError, ProducerFenced
 
 from adapters.kafka.clients import KafkaFailure, bounded_stop
+from consumers.engine.context import PartitionContext
 from consumers.engine.core.failure_ratio import FailureRatioLimit
 from consumers.engine.core.lag_monitor import LagMonitor
 from consumers.engine.core.partition_lifecycle import PartitionEvent, PartitionLifecycle, PartitionState
 from consumers.engine.core.progress import GroupCopy
 from consumers.engine.kafka import clients
-from consumers.engine.session import PartitionContext, PartitionSession
+from consumers.engine.session import PartitionSession
 from consumers.engine.startup import NotAMember, OperatorNeeded, StartupContext, start_partition
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+    from consumers.engine.context import EngineContext
     from consumers.engine.core.commit_queue import UnknownCommit
     from consumers.engine.core.fetch_buffer import FetchedRecord
     from consumers.engine.core.partition_lifecycle import PartitionStatus
     from consumers.engine.kafka.membership import Generation, GroupMembership
-    from consumers.engine.session import EngineContext
     from consumers.engine.startup import StartedPartition
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,7 @@ class Partition:
     async def flush(self) -> None:
         """Wait until finished results are committed, at most `release_seconds`."""
         if self.session is not None:
-            await self.session.flush(self._settings.release_seconds)
+            await self.session.dispatcher.flush(self._settings.release_seconds)
 
     def close(self) -> None:
         """End the partition: another process owns it, or this process stops."""
@@ -120,7 +121,7 @@ class Partition:
         Later transactions have an unknown outcome: if Kafka is away, they would outlast the deadline of the stop.
         """
         if self.session is not None:
-            await self.session.drain(self._settings.drain_seconds)
+            await self.session.dispatcher.drain(self._settings.drain_seconds)
         self.close()
         if self.session is not None:
             self.session.expire_transaction()
@@ -152,7 +153,7 @@ class Partition:
             self._failure_ratio.reset()
             if self.session is not None:
                 self.session.adjust_reading()
-                self.session.key_queues_changed()
+                self.session.dispatcher.start()
             return True
         if self._lifecycle.state is PartitionState.STOPPED:
             self._accepts_lost_offset = True
@@ -309,7 +310,7 @@ class Partition:
             elif state in {PartitionState.RELEASED, PartitionState.RETURNED}:
                 self.session.suspend()
             elif state in _WITHOUT_SESSION:
-                self.session.invalidate()
+                self.session.dispatcher.close()
         self._wake.set()
 
     def _note_detail(self, detail: str) -> None:

@@ -48,7 +48,7 @@ async def test_a_start_after_compactions_repeats_and_loses_nothing(laboratory):
             await laboratory.append("key", Task(f"{number}", checkpoint=True), partition=0)
             await until(lambda number=number: len(laboratory.finished) > number)
         partition = running.engine.partitions[0]
-        await until(lambda: partition.session.commits.is_flushed)
+        await until(lambda: partition.session.dispatcher.results.commits.is_flushed)
         progress = partition.session.committed
         assert (progress.offset, bool(progress.bitmap)) == (0, True)  # all but the first record
         # Each start writes a marker, and nothing else if the progress has not changed.

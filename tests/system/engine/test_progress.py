@@ -47,7 +47,9 @@ async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(labora
         await laboratory.all_finished()
         (partition, *_) = running.engine.partitions.values()
         sources = [TopicPartition(laboratory.orders.commands, number) for number in range(4)]
-        await until(lambda: all(one.session.commits.is_flushed for one in running.engine.partitions.values()))
+        await until(
+            lambda: all(one.session.dispatcher.results.commits.is_flushed for one in running.engine.partitions.values())
+        )
         old = await fetch(partition._consumer, laboratory.orders.settings().group, sources)
         if answers == "nothing":
             old = dict.fromkeys(old)

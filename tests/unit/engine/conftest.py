@@ -5,15 +5,11 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from consumers.engine.core.concurrency import ConcurrencyLimiter
-from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.limits import InvocationLimits
-from consumers.engine.dispatcher import Dispatcher
-from consumers.engine.interface import Done, PartitionLost, Record
+from consumers.engine.interface import Done, Record
 from consumers.engine.kafka import clients
-from consumers.engine.state_store import StateStore
 from runtime.clocks import Clocks
-from runtime.metrics import EngineMetrics
-from tests.unit.engine.partitions import Membership, RunningPartition
+from tests.unit.engine.partitions import Membership, RunningPartition, make_dispatcher
 
 LIMITS = InvocationLimits(
     timeout_seconds=10.0, state_bytes=100, outputs_bytes=1_000, first_retry_seconds=1.0, last_retry_seconds=8.0
@@ -25,46 +21,6 @@ class Clock:
 
     def __call__(self):
         return self.now
-
-
-class Session:
-    """A session without Kafka: it commits when a test calls `commit`."""
-
-    def __init__(self):
-        self.dispatcher = None
-        self.accepts_invocations = self.has_time_to_spare = True
-        self.read_until = float
-        self.pending = []
-        self.is_lost = False
-
-    def enqueue(self, pending):
-        self.pending.append(pending)
-
-    def key_queues_changed(self):
-        self.dispatcher.start()
-
-    async def ensure_owned(self):
-        if self.is_lost:
-            raise PartitionLost
-
-    def commit(self):
-        for pending in self.pending:
-            if pending.waiter is not None and not pending.waiter.done():
-                pending.waiter.set_result(None)
-
-    def fail(self):
-        for pending in self.pending:
-            if pending.waiter is not None and not pending.waiter.done():
-                pending.waiter.set_exception(PartitionLost())
-                pending.waiter.exception()
-
-    @property
-    def offsets(self):
-        return [pending.offset for pending in self.pending if pending.offset is not None]
-
-    @property
-    def dead_letters(self):
-        return sum(pending.record.dead_lettered for pending in self.pending if pending.record is not None)
 
 
 def returning(result):
@@ -94,28 +50,18 @@ class ScriptedHandler:
 
 
 class Harness:
-    """A dispatcher with a fake session, a fake clock and a scripted handler."""
+    """A dispatcher without a session, with a fake clock and a scripted handler."""
 
     def __init__(self, slots=100):
         self.clock = Clock()
         self.set_back = 0.0
-        self.session = Session()
         self.handler = ScriptedHandler()
         self.registry = CollectorRegistry()
         self.limiter = ConcurrencyLimiter(slots)
-        self.key_queues = KeyQueues()
-        self.states = StateStore()
-        self.dispatcher = self.session.dispatcher = Dispatcher(
-            session=self.session,
-            handler=self.handler,
-            limiter=self.limiter,
-            key_queues=self.key_queues,
-            states=self.states,
-            state_topic="state",
-            limits=LIMITS,
-            clocks=Clocks(self.unix, self.clock, self.clock),
-            metrics=EngineMetrics(self.registry),
-        )
+        clocks = Clocks(self.unix, self.clock, self.clock)
+        self.dispatcher = make_dispatcher(self.handler, LIMITS, clocks, limiter=self.limiter, registry=self.registry)
+        self.key_queues, self.states = self.dispatcher.key_queues, self.dispatcher.states
+        self.results = self.dispatcher.queued
         self._offset = 0
 
     def unix(self):

@@ -1,20 +1,25 @@
-"""A partition of an engine without Kafka, and the fakes that it runs on."""
+"""A partition of an engine without Kafka, its dispatcher alone, and the fakes that they run on."""
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 from aiokafka import ConsumerRecord, TopicPartition
 from prometheus_client import CollectorRegistry
 
+from consumers.engine.context import EngineContext, PartitionContext
 from consumers.engine.core.concurrency import ConcurrencyLimiter
+from consumers.engine.core.failure_ratio import FailureRatioLimit
+from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.partition_lifecycle import PartitionEvent
 from consumers.engine.core.progress import encode
+from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.engine import Engine
+from consumers.engine.interface import PartitionLost
 from consumers.engine.kafka.membership import Generation
 from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
-from consumers.engine.session import EngineContext
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
@@ -98,10 +103,13 @@ class Consumer:
 
 
 class Membership:
-    is_trusted = True
+    is_trusted, is_confirming = True, False
 
     def assigned(self):
         return Generation(1, "member")
+
+    async def confirm(self):
+        raise PartitionLost
 
 
 class Transactions:
@@ -160,3 +168,50 @@ class RunningPartition:
         self.committing.cancel()
         if self.partition.session is not None:
             await self.partition.session.close()
+
+
+class QueuedResults:
+    """The results of a dispatcher: they are committed when a test calls `commit`."""
+
+    def __init__(self):
+        self.pending = []
+
+    def commit(self):
+        for pending in self.pending:
+            if pending.waiter is not None and not pending.waiter.done():
+                pending.waiter.set_result(None)
+
+    def fail(self):
+        for pending in self.pending:
+            if pending.waiter is not None and not pending.waiter.done():
+                pending.waiter.set_exception(PartitionLost())
+                pending.waiter.exception()
+
+    @property
+    def offsets(self):
+        return [pending.offset for pending in self.pending if pending.offset is not None]
+
+    @property
+    def dead_letters(self):
+        return sum(pending.record.dead_lettered for pending in self.pending if pending.record is not None)
+
+
+def make_dispatcher(handler, limits, clocks, *, limiter=None, key_queues=None, registry=None):
+    """Make the dispatcher of a running partition; its `queued` are the results, which no transaction commits."""
+    dispatcher = Dispatcher(
+        PartitionContext(None, None, Membership(), FailureRatioLimit(1.0, 100), int, float),
+        EngineContext(
+            settings_of(limits=limits),
+            handler,
+            limiter or ConcurrencyLimiter(100),
+            EngineMetrics(registry or CollectorRegistry()),
+            SimpleNamespace(is_late=False),
+            clocks,
+        ),
+        KeyQueues() if key_queues is None else key_queues,
+        StateStore(),
+    )
+    dispatcher.queued = QueuedResults()
+    dispatcher.results.put = dispatcher.queued.pending.append
+    dispatcher.is_suspended = False
+    return dispatcher

@@ -122,4 +122,4 @@ async def test_a_kept_timer_is_not_written_again_although_the_clocks_drift(harne
         harness.set_back += 0.1
     assert timers[0] is None
     assert len(set(timers[1:])) == 1
-    assert sum(pending.state is not None for pending in harness.session.pending) == 1
+    assert sum(pending.state is not None for pending in harness.results.pending) == 1

@@ -17,11 +17,11 @@ async def test_the_parts_of_a_result_are_queued_together(harness):
         Done((event,), state=b"one", dead_lettered=Failure("refused", counts=True), source="a")
     )
     await harness.run(b"k")
-    (pending,) = harness.session.pending
+    (pending,) = harness.results.pending
     assert (pending.outputs, pending.offset, pending.waiter) == ((event,), 0, None)
     assert pending.state == Output("state", b"k", b"one")
     assert pending.record == (b"k", "a", "refused", True)
-    assert harness.session.dead_letters == 1
+    assert harness.results.dead_letters == 1
 
 
 async def test_a_keys_next_invocation_reads_the_state_before_its_commit(harness):
@@ -30,7 +30,7 @@ async def test_a_keys_next_invocation_reads_the_state_before_its_commit(harness)
 
     harness.handler.record = record
     await harness.run(b"k", b"k", b"k")
-    assert [pending.state.value for pending in harness.session.pending] == [b"x", b"xx", b"xxx"]
+    assert [pending.state.value for pending in harness.results.pending] == [b"x", b"xx", b"xxx"]
 
 
 async def test_a_key_runs_one_invocation_at_a_time_beside_other_keys(harness):
@@ -43,10 +43,10 @@ async def test_a_key_runs_one_invocation_at_a_time_beside_other_keys(harness):
 
     harness.handler.record = record
     await harness.run(b"slow", b"slow", b"quick", b"quick")
-    assert harness.session.offsets == [2, 3]
+    assert harness.results.offsets == [2, 3]
     gate.set()
     await harness.rest()
-    assert harness.session.offsets == [2, 3, 0, 1]
+    assert harness.results.offsets == [2, 3, 0, 1]
 
 
 async def test_an_unchanged_state_is_not_written_again(harness):
@@ -54,7 +54,7 @@ async def test_an_unchanged_state_is_not_written_again(harness):
 
     harness.handler.record = returning(next(results))
     await harness.run(b"k", b"k", b"k")
-    assert [pending.state is not None for pending in harness.session.pending] == [True, False, False]
+    assert [pending.state is not None for pending in harness.results.pending] == [True, False, False]
 
 
 async def test_none_deletes_the_state(harness):
@@ -62,7 +62,7 @@ async def test_none_deletes_the_state(harness):
 
     harness.handler.record = returning(Done(state=None))
     await harness.run(b"k", b"k")
-    assert [pending.state for pending in harness.session.pending] == [Output("state", b"k", None), None]
+    assert [pending.state for pending in harness.results.pending] == [Output("state", b"k", None), None]
     assert harness.states.get(b"k") is None
 
 
@@ -75,12 +75,12 @@ async def test_a_timer_is_written_with_the_state_and_calls_the_handler(harness):
 
     harness.handler.record, harness.handler.timer = record, timer
     await harness.run(b"k")
-    assert harness.session.pending[0].state == state_record("state", b"k", b"one", 1_060.0)
+    assert harness.results.pending[0].state == state_record("state", b"k", b"one", 1_060.0)
     await harness.run(after=59)
     assert harness.handler.seen == [0]
     await harness.run(after=1)
     assert harness.handler.seen == [0, b"k"]
-    expired = harness.session.pending[1]
+    expired = harness.results.pending[1]
     assert (expired.offset, expired.state) == (None, Output("state", b"k", b"one!"))
     assert harness.key_queues.timers == 0
 
@@ -96,7 +96,7 @@ async def test_a_timer_without_a_change_writes_nothing(harness):
     harness.dispatcher.start()
     await harness.rest()
     assert harness.handler.seen == [b"k"]
-    assert harness.session.pending == []
+    assert harness.results.pending == []
     assert harness.key_queues.timer_of(b"k") == 1_060.0
 
 
@@ -112,7 +112,7 @@ async def test_a_timer_that_a_restart_would_miss_is_written_with_an_unchanged_st
 
     harness.handler.record = returning(Done(timer_at=timer_at))
     await harness.run(b"k")
-    state = harness.session.pending[0].state
+    state = harness.results.pending[0].state
     assert state == (state_record("state", b"k", b"one", timer_at) if is_written else None)
 
 
@@ -127,11 +127,11 @@ async def test_a_key_queue_keeps_its_record_until_the_retry(harness):
     await harness.run(b"k", b"k")
     assert harness.key_queues.waits() == {WaitReason.RETRY_AFTER: 1}
     for _ in range(2):
-        assert harness.session.pending == []
+        assert harness.results.pending == []
         await harness.run(after=5)
     assert tries[:3] == [(0, 0, 1_000.0, 1_000.0), (1, 0, 1_000.0, 1_005.0), (2, 0, 1_000.0, 1_010.0)]
     assert tries[3] == (0, 0, 1_010.0, 1_010.0)
-    assert harness.session.offsets == [0, 1]
+    assert harness.results.offsets == [0, 1]
 
 
 async def test_a_record_that_arrives_before_the_first_step_of_its_keys_timer_runs_after_it(harness):
@@ -140,7 +140,7 @@ async def test_a_record_that_arrives_before_the_first_step_of_its_keys_timer_run
     await harness.run(b"k")
     assert harness.handler.seen == [b"k", 0]
     harness.key_queues.set_timer(b"late", 1_000.0)
-    harness.session.has_time_to_spare = False
+    harness.dispatcher._loop_lag.is_late = True
     harness.dispatcher.start()
     await harness.rest()
     assert harness.handler.seen == [b"k", 0, b"late"], "the count of running records includes one that does not run"
@@ -155,7 +155,7 @@ async def test_a_timer_that_returns_retry_at_is_due_again_at_that_time(harness):
     harness.handler.timer = timer
     harness.dispatcher.start()
     await harness.rest()
-    assert (harness.key_queues.next_due(), len(harness.key_queues), harness.session.pending) == (1_007.0, 0, [])
+    assert (harness.key_queues.next_due(), len(harness.key_queues), harness.results.pending) == (1_007.0, 0, [])
 
 
 async def test_a_checkpoint_returns_after_its_commit_and_finishes_nothing(harness):
@@ -170,15 +170,15 @@ async def test_a_checkpoint_returns_after_its_commit_and_finishes_nothing(harnes
     harness.key_queues.set_timer(b"k", 9_000.0)
     harness.handler.record = record
     await harness.run(b"k")
-    (pending,) = harness.session.pending
+    (pending,) = harness.results.pending
     assert (pending.offset, pending.outputs) == (None, (noted,))
     assert pending.state == state_record("state", b"k", b"intent", 9_000.0)
     assert seen_states == []
-    harness.session.commit()
+    harness.results.commit()
     await harness.rest()
     assert seen_states == [b"intent"]
-    assert harness.session.offsets == [0]
-    assert harness.session.pending[1].state == Output("state", b"k", b"done")
+    assert harness.results.offsets == [0]
+    assert harness.results.pending[1].state == Output("state", b"k", b"done")
 
 
 async def test_no_external_call_begins_after_the_partition_is_lost(harness):
@@ -193,11 +193,11 @@ async def test_no_external_call_begins_after_the_partition_is_lost(harness):
 
     harness.handler.record = record
     await harness.run(b"k")
-    harness.session.is_lost = True
-    harness.session.commit()
+    harness.dispatcher._membership.is_trusted = False
+    harness.results.commit()
     await harness.rest()
     assert calls == ["before"]
-    assert harness.session.offsets == []
+    assert harness.results.offsets == []
 
 
 async def test_a_discarded_checkpoint_raises_partition_lost(harness):
@@ -208,7 +208,7 @@ async def test_a_discarded_checkpoint_raises_partition_lost(harness):
 
     harness.handler.record = record
     await harness.run(b"k")
-    harness.session.fail()
+    harness.results.fail()
     await harness.rest()
     assert harness.dispatcher.running == 0
 
@@ -232,7 +232,7 @@ async def test_closing_cancels_invocations_and_waits_for_their_end(harness):
     harness.dispatcher.close()
     await harness.dispatcher.closed()
     assert sorted(ended) == [b"in a call", b"in a checkpoint"]
-    assert (harness.dispatcher.running, harness.limiter.used, harness.session.offsets) == (0, 0, [])
+    assert (harness.dispatcher.running, harness.limiter.used, harness.results.offsets) == (0, 0, [])
     await harness.run(b"late")
     assert harness.handler.seen == [0, 1]
 
@@ -250,7 +250,7 @@ async def test_an_invocation_without_a_first_step_is_never_overdue(harness):
     harness.clock.now += 1_000
     assert harness.dispatcher.cancel_overdue() == 0
     await harness.rest()
-    assert harness.session.offsets == [0]
+    assert harness.results.offsets == [0]
 
 
 async def test_an_invocation_that_ignores_cancellation_queues_nothing(harness):
@@ -264,7 +264,7 @@ async def test_an_invocation_that_ignores_cancellation_queues_nothing(harness):
     await harness.run(b"k")
     harness.dispatcher.close()
     await harness.dispatcher.closed()
-    assert harness.session.pending == []
+    assert harness.results.pending == []
     assert harness.states.get(b"k") is None
 
 

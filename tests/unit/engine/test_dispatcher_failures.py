@@ -23,7 +23,7 @@ async def test_a_key_whose_invocation_raises_waits_longer_each_time_alone(harnes
     for _ in range(40):
         await harness.rest()
         harness.pass_time(0.5)
-    assert harness.session.offsets == [1]
+    assert harness.results.offsets == [1]
     assert began == [(1_000.0, 0), (1_001.0, 1), (1_003.0, 2), (1_007.0, 3), (1_015.0, 4)]
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 1}
 
@@ -65,7 +65,7 @@ async def test_a_result_that_is_too_large_is_rejected_and_the_state_kept(harness
     harness.handler.record = returning(result)
     await harness.run(b"k")
     assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
-    assert (harness.session.pending, harness.states.get(b"k")) == ([], b"old")
+    assert (harness.results.pending, harness.states.get(b"k")) == ([], b"old")
 
 
 async def test_a_checkpoint_that_is_too_large_is_rejected(harness):
@@ -75,7 +75,7 @@ async def test_a_checkpoint_that_is_too_large_is_rejected(harness):
     harness.handler.record = record
     await harness.run(b"k")
     assert harness.key_queues.waits() == {HandlerFailure.RESULT_TOO_LARGE: 1}
-    assert harness.session.pending == []
+    assert harness.results.pending == []
 
 
 async def test_a_checkpoint_that_kafka_cannot_write_is_rejected(harness):
@@ -87,7 +87,7 @@ async def test_a_checkpoint_that_kafka_cannot_write_is_rejected(harness):
     harness.handler.record = record
     await harness.run(b"state", b"output")
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 2}
-    assert (harness.session.pending, len(harness.states)) == ([], 0)
+    assert (harness.results.pending, len(harness.states)) == ([], 0)
 
 
 async def test_a_key_that_leaves_no_room_for_its_state_is_too_large(harness):
@@ -101,7 +101,7 @@ async def test_an_invalid_result_is_a_failure(harness, result):
     harness.handler.record = returning(result)
     await harness.run(b"k")
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 1}
-    assert harness.session.pending == []
+    assert harness.results.pending == []
     assert harness.key_queues.next_due() == 1_001.0
 
 
@@ -121,9 +121,9 @@ async def test_a_foreign_cancellation_is_a_failure_and_frees_the_slot(harness):
     await harness.run(b"awaits what was cancelled", b"cancels itself", b"good")
     assert harness.key_queues.waits() == {HandlerFailure.RAISED: 2}
     assert harness.metric("handler_failures_total", reason="handler_failed") == 2
-    assert harness.session.offsets == [2]
+    assert harness.results.offsets == [2]
     await harness.run(after=1)
-    assert sorted(harness.session.offsets) == [0, 1, 2]
+    assert sorted(harness.results.offsets) == [0, 1, 2]
 
 
 async def test_a_handler_that_never_awaits_does_not_stop_the_process(harness):
@@ -153,9 +153,9 @@ async def test_an_invocation_that_hangs_is_cancelled_and_retried(harness):
     assert harness.dispatcher.cancel_overdue() == 0
     await harness.rest()
     assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
-    assert harness.session.pending == []
+    assert harness.results.pending == []
     await harness.run(after=1)
-    assert harness.session.offsets == [0]
+    assert harness.results.offsets == [0]
 
 
 async def test_an_invocation_that_hangs_in_a_checkpoint_waits_for_its_commit(harness):
@@ -175,12 +175,12 @@ async def test_an_invocation_that_hangs_in_a_checkpoint_waits_for_its_commit(har
         await harness.rest()
         harness.dispatcher.start()
     assert states == [None]
-    harness.session.commit()
+    harness.results.commit()
     await harness.rest()
     assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
     await harness.run(after=1)
     assert states == [None, b"intent"]
-    assert harness.session.offsets == [0]
+    assert harness.results.offsets == [0]
 
 
 async def test_an_invocation_that_hangs_in_a_checkpoint_ends_with_its_partition(harness):
@@ -213,7 +213,7 @@ async def test_a_result_after_a_cancellation_counts_and_the_next_call_can_be_can
         harness.clock.now += 11
         assert harness.dispatcher.cancel_overdue() == 1
     await harness.rest()
-    assert harness.session.offsets == [0]
+    assert harness.results.offsets == [0]
     assert harness.key_queues.waits() == {HandlerFailure.TIMED_OUT: 1}
 
 
@@ -237,7 +237,7 @@ async def test_an_invocation_that_hangs_in_its_cleanup_is_cancelled_again(harnes
     assert [entry["offset"] for entry in logged if entry["event"] == "engine.cancellation_ignored"] == [0]
     assert harness.metric("handler_failures_total", reason="handler_hung") == 2
     await harness.run(after=1)
-    assert (harness.session.offsets, harness.limiter.used) == ([0], 0)
+    assert (harness.results.offsets, harness.limiter.used) == ([0], 0)
 
 
 @pytest.mark.parametrize("result", [Done(), RetryAt(1_000.0, WaitReason.BACKOFF), ValueError("a bug")])
@@ -263,11 +263,11 @@ async def test_the_next_invocation_waits_for_an_abandoned_checkpoint(harness, re
         harness.pass_time(11)
         harness.dispatcher.cancel_overdue()
     assert states == [None]
-    harness.session.commit()
+    harness.results.commit()
     await harness.rest()
     await harness.run(after=11)
     assert states[:2] == [None, b"intent"]
-    assert harness.session.offsets == [0, 1]
+    assert harness.results.offsets == [0, 1]
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ async def test_closing_abandons_an_invocation_that_does_not_end_and_drops_its_re
     await harness.rest()
     assert ended[2:] == ["ended"]
     assert (harness.metric("invocations_left_behind"), harness.limiter.used) == (0, 0)
-    assert (harness.session.pending, harness.states.get(b"k")) == ([], None)
+    assert (harness.results.pending, harness.states.get(b"k")) == ([], None)
 
 
 @pytest.mark.parametrize("kind", ["record", "timer"])

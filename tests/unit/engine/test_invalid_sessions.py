@@ -46,7 +46,7 @@ class Membership:
 
 @pytest.fixture
 def membership(monkeypatch):
-    monkeypatch.setattr("consumers.engine.session._OWNERSHIP_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("consumers.engine.dispatcher._OWNERSHIP_RETRY_SECONDS", 0.0)
     return Membership()
 
 
@@ -94,13 +94,13 @@ async def test_a_call_of_an_invalid_session_never_starts(running, harness, membe
     membership.is_member = False
     running.feed(1)
     await harness.rest()
-    running.session.invalidate()
-    assert running.session.is_invalid
+    running.session.dispatcher.close()
+    assert running.session.dispatcher.is_closed
     membership.is_member = True
     await harness.rest()
     assert effects == []
     with pytest.raises(PartitionLost):
-        await running.session.ensure_owned()
+        await running.session.dispatcher.ensure_owned()
 
 
 async def test_a_call_waits_during_a_rebalance(running, harness, membership, effects):
@@ -142,14 +142,14 @@ async def test_an_assignment_keeps_a_session_only_by_a_new_marker(
         await listener.on_partitions_revoked([SOURCE])
     listener.on_partitions_assigned([SOURCE])
     await harness.rest()
-    assert (session.is_invalid, session.accepts_invocations) == (False, False)
+    assert (session.dispatcher.is_closed, session.dispatcher.accepts_invocations) == (False, False)
     if has_other_producer:
         marker.set_exception(ProducerFenced())
     else:
         marker.set_result(None)
     await harness.rest()
-    assert session.is_invalid is has_other_producer
-    assert session.accepts_invocations is not has_other_producer
+    assert session.dispatcher.is_closed is has_other_producer
+    assert session.dispatcher.accepts_invocations is not has_other_producer
 
 
 async def test_an_invalid_session_cancels_its_invocations_and_starts_none(running, harness):
@@ -165,11 +165,11 @@ async def test_an_invalid_session_cancels_its_invocations_and_starts_none(runnin
     harness.handler.record = record
     running.feed(2)
     await harness.rest()
-    running.session.invalidate()
+    running.session.dispatcher.close()
     await harness.rest()
     assert cancelled == [0, 1]
     running.feed(2)
-    running.session.key_queues_changed()
+    running.session.dispatcher.start()
     await harness.rest()
     assert harness.handler.seen == [0, 1]
 
@@ -195,8 +195,8 @@ async def test_an_invalid_session_commits_none_of_its_results(running, harness):
     running.committing.cancel()  # only the test commits
     running.feed(3)
     await harness.rest()
-    assert running.session.commits.has_pending
-    running.session.invalidate()
+    assert running.session.dispatcher.results.commits.has_pending
+    running.session.dispatcher.close()
     assert not await running.session.commit()
     assert running.transactions.carried == []
 
@@ -219,6 +219,6 @@ async def test_a_checkpoint_of_an_invalid_session_is_refused(running, harness):
     running.feed(1)
     await harness.rest()
     carried = len(running.transactions.carried)
-    running.session.invalidate()
+    running.session.dispatcher.close()
     await harness.rest()
     assert (refused, len(running.transactions.carried)) == ([0], carried)

@@ -56,7 +56,7 @@ def session(partition):
 
 def add(session, key, offset):
     session.dispatcher.key_queues.add(Record(0, offset, key, b"", (), time.time()), steady())
-    session.key_queues_changed()
+    session.dispatcher.start()
 
 
 @pytest.mark.virtual_time(False)  # the handler's wait is a Unix time
@@ -70,7 +70,7 @@ async def test_a_waiting_key_queue_keeps_its_timer_after_the_commit_queue_was_fu
     for offset, key in enumerate((b"waits", b"fills the queue")):
         session.feed([fetched(offset, key)])
         await harness.rest()
-    assert not session.accepts_invocations
+    assert not session.dispatcher.accepts_invocations
     assert await session.commit()
     assert harness.handler.seen == [0, 1]
     await until(lambda: harness.handler.seen == [0, 1, 0])
@@ -93,7 +93,7 @@ async def test_a_key_queue_that_is_due_without_a_free_slot_does_not_spin(session
     await harness.rest()
     searches, next_due = [], key_queues.next_due
     monkeypatch.setattr(key_queues, "next_due", lambda: searches.append(1) or next_due())
-    session.key_queues_changed()
+    session.dispatcher.start()
     await asyncio.sleep(0.25)
     assert 1 <= len(searches) <= 5
     gate.set()
@@ -136,13 +136,13 @@ def checkpoint(size):
 
 
 async def test_the_result_of_a_timer_lingers_to_share_a_transaction(session, committing, harness):
-    session.enqueue(timer_result(1))
+    session.dispatcher.results.put(timer_result(1))
     await harness.rest()
     assert committing.carried == []
-    session.enqueue(checkpoint(2))
+    session.dispatcher.results.put(checkpoint(2))
     await harness.rest()
     assert committing.carried == [[1, 2]]
-    session.enqueue(timer_result(3))
+    session.dispatcher.results.put(timer_result(3))
     await until(lambda: len(committing.carried) >= 2)
 
 
@@ -150,7 +150,7 @@ async def test_in_a_late_process_results_wait_for_each_other(partition, session,
     for _ in range(20):
         partition._engine.loop_lag.sample(0.05)
     for size in (1, 2, 3):
-        session.enqueue(checkpoint(size))
+        session.dispatcher.results.put(checkpoint(size))
         await asyncio.sleep(0.01)
     await until(lambda: len(committing.carried) >= 2)
     assert committing.carried == [[1], [2, 3]]
@@ -192,7 +192,7 @@ async def test_records_that_arrive_after_the_session_is_invalid_reach_no_key_que
 async def test_during_a_rebalance_no_invocation_starts_and_no_record_is_accepted(partition, session, harness):
     partition.revoked()
     partition.feed([fetched(0)])
-    session.key_queues_changed()
+    session.dispatcher.start()
     await harness.rest()
     assert (session.buffer.position, harness.handler.seen) == (0, [])
 
@@ -215,9 +215,9 @@ async def test_a_partition_with_too_many_dead_letters_shows_the_reason_until_an_
     assert partition.is_stopped
     assert partition.detail.startswith("more than 50% of 50 records")
     session.adjust_reading()  # as after each commit
-    assert (session.accepts_invocations, session.is_paused) == (False, True)
+    assert (session.dispatcher.accepts_invocations, session.is_paused) == (False, True)
     assert partition.resume()
-    assert (session.accepts_invocations, session.is_paused) == (True, False)
+    assert (session.dispatcher.accepts_invocations, session.is_paused) == (True, False)
     assert (partition.detail, partition.is_stopped) == ("", False)
 
 

@@ -84,7 +84,7 @@ async def return_unproven(running):
     running.assign()
     await running.rest()
     assert running.transactions.markers == 1
-    assert not running.partition.session.accepts_invocations
+    assert not running.partition.session.dispatcher.accepts_invocations
 
 
 @pytest.mark.parametrize("missed", [0, 3])
@@ -114,7 +114,7 @@ async def test_a_marker_that_ends_during_the_next_rebalance_resumes_nothing(runn
     running.partition.revoked()
     running.transactions.may_end.set()
     await running.rest()
-    assert (running.partition.status, session.accepts_invocations) == (PartitionStatus.RELEASED, False)
+    assert (running.partition.status, session.dispatcher.accepts_invocations) == (PartitionStatus.RELEASED, False)
     running.assign()
     await running.rest()
     assert running.transactions.markers == 2
@@ -127,7 +127,7 @@ async def test_a_partition_starts_again_at_once_if_another_process_has_started_i
     running.partition.revoked()
     running.assign()
     await running.rest()
-    assert session.is_invalid
+    assert session.dispatcher.is_closed
     assert running.starts == 2
 
 
@@ -137,7 +137,7 @@ async def test_a_partition_starts_again_if_its_marker_fails(running):
     running.partition.revoked()
     running.assign()
     await until(lambda: running.starts >= 2)
-    assert session.is_invalid
+    assert session.dispatcher.is_closed
 
 
 async def test_a_start_during_a_rebalance_is_kept_after_a_marker(life):
@@ -156,7 +156,8 @@ async def test_a_start_that_ends_during_a_rebalance_waits_for_the_assignment(lif
     life.partition.revoked()
     life.may_start.set()
     await life.rest()
-    assert (life.partition.status, life.partition.session.accepts_invocations) == (PartitionStatus.RELEASED, False)
+    assert life.partition.status is PartitionStatus.RELEASED
+    assert not life.partition.session.dispatcher.accepts_invocations
     life.assign()
     await life.rest()
     assert (life.partition.status, life.starts, life.transactions.markers) == (PartitionStatus.RUNNING, 1, 1)

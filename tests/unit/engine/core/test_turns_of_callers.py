@@ -13,12 +13,11 @@ from adapters.collate.call_queue import CallQueue
 from consumers.engine.core.concurrency import ConcurrencyLimiter
 from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.limits import InvocationLimits
-from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.interface import Done, Record, RetryAt, Turn
-from consumers.engine.state_store import StateStore
 from runtime.clocks import Clocks
-from runtime.metrics import EngineMetrics, Metrics
+from runtime.metrics import Metrics
 from schemas.events.wait_reasons import WaitReason
+from tests.unit.engine.partitions import make_dispatcher
 
 pytestmark = pytest.mark.virtual_time
 
@@ -33,26 +32,14 @@ def turn_of(record):
 
 
 class Partition:
-    """A session without Kafka: a result is finished at once."""
-
-    accepts_invocations = has_time_to_spare = True
-    read_until = float
+    """A partition without Kafka: a result is finished at once."""
 
     def __init__(self, handler, limiter, number):
-        loop = asyncio.get_running_loop()
+        time = asyncio.get_running_loop().time
         self.number = number
-        self._timer = None
         self._offset = 0
-        self.dispatcher = Dispatcher(
-            session=self,
-            handler=handler,
-            limiter=limiter,
-            key_queues=KeyQueues(turn_of=turn_of),
-            states=StateStore(),
-            state_topic="state",
-            limits=LIMITS,
-            clocks=Clocks(loop.time, loop.time, loop.time),
-            metrics=EngineMetrics(CollectorRegistry()),
+        self.dispatcher = make_dispatcher(
+            handler, LIMITS, Clocks(time, time, time), limiter=limiter, key_queues=KeyQueues(turn_of=turn_of)
         )
 
     def add(self, caller, kind):
@@ -60,22 +47,7 @@ class Partition:
         key, value = b"%d" % self._offset, f"{caller} {kind}".encode()
         self.dispatcher.key_queues.add(Record(self.number, self._offset, key, value, (), now), now)
         self._offset += 1
-        self.key_queues_changed()
-
-    def enqueue(self, pending):
-        pass
-
-    async def ensure_owned(self):
-        pass
-
-    def key_queues_changed(self):
         self.dispatcher.start()
-        if self._timer is not None:
-            self._timer.cancel()
-        if (due := self.dispatcher.key_queues.next_due()) is not None:
-            ahead = due - asyncio.get_running_loop().time()
-            delay = max(0.001, ahead) if ahead > 0 else 0.1  # as `PartitionSession` does
-            self._timer = asyncio.get_running_loop().call_later(delay, self.key_queues_changed)
 
 
 class Worker:
