@@ -13,8 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from consumers.applier import dead_letters, outcome
-from consumers.applier.command_run import CommandRun
-from consumers.applier.ending import end, open_dead_letter, refuse, report_failures
+from consumers.applier.command_run import CommandRun, open_dead_letter
 from consumers.applier.outcome import DeadLettered
 from consumers.applier.steps import take_steps
 from consumers.applier.task import UNKNOWN_CALLER, CommandTask, InvalidRecord, RecordTask, operator_decision, read
@@ -82,16 +81,16 @@ class Applier:
     ) -> Done | RetryAt:
         run = CommandRun(self._context, invocation, record, task, state)
         if invocation.failures >= MOST_HANDLER_FAILURES:
-            return await end(run, DeadLettered(DeadLetterCause.HANDLER_FAILED))
+            return await run.end(DeadLettered(DeadLetterCause.HANDLER_FAILED))
         if invocation.failures > 1:
-            await report_failures(run)
+            await run.report_failures()
         if run.work is None:
             if state.work is not None:
                 await self._dead_letter_lost_record(run.unit_of_work, invocation, state)
             result = self._known(run)
             if result is not None:
                 return result
-        return await end(run, await take_steps(run))
+        return await run.end(await take_steps(run))
 
     def _known(self, run: CommandRun) -> Done | None:
         """Return the result for a command that has ended before; None for a command that must be applied."""
@@ -105,7 +104,7 @@ class Applier:
         dead_letter = state.dead_letters.get(task.command_id)
         if task.redrive:
             is_next = dead_letter is not None and dead_letter.redrive < task.redrive
-            return None if is_next else refuse(run, OutcomeReason.NOT_DEAD_LETTERED)
+            return None if is_next else run.refuse(OutcomeReason.NOT_DEAD_LETTERED)
         if dead_letter is not None:
             if (
                 dead_letter.digest is not None
@@ -124,7 +123,7 @@ class Applier:
         unit_of_work.on_commit(self._context.metrics.caller_share_exceeded.inc)
         fields = {"authorization_id": task.authorization_id, "caller": task.caller, "recent": recent}
         unit_of_work.on_commit(self._log.warning, "command.caller_share_exceeded", **fields)
-        return refuse(run, OutcomeReason.TOO_MANY_COMMANDS)
+        return run.refuse(OutcomeReason.TOO_MANY_COMMANDS)
 
     def _key_conflict(self, run: CommandRun) -> Done:
         task, unit_of_work = run.task, run.unit_of_work

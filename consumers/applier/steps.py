@@ -5,7 +5,7 @@ no intent ──▶ read ──▶ resolve an ambiguous write ──▶ decide �
 ▲                                                                                         │
 └──── definite refusal: the intent ends, the next write takes the next n ◀────────────────┘
 
-A step returns how the invocation ends, as a value (`ending.end` commits it), or None if the next step must follow.
+A step returns how the invocation ends, as a value (`CommandRun.end` commits it), or None if the next step must follow.
 """
 
 from __future__ import annotations
