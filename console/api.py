@@ -25,6 +25,7 @@ from collate_gateway_client import (
     RetryPolicy,
     models,
     operations,
+    results,
 )
 from console.person import SignedInPerson
 from runtime.settings import ConsoleSettings
@@ -40,6 +41,7 @@ __all__ = [
     "current_request_id",
     "models",
     "operations",
+    "results",
 ]
 
 T = TypeVar("T")

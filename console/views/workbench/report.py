@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
-from console.api import models
+from console.api import models, results
 from schemas.commands import UNABLE_REASONS
 from schemas.enums import ReportedOutcome
-
-UNABLE: Final = "unable_to_complete"
-REVOKED: Final = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +40,19 @@ def typed_report(form: Mapping[str, str]) -> TypedReport:
 
 def close_result(report: TypedReport) -> models.CloseResult | MissingPart:
     """Return `result` of the close command, or the part that is missing. The API checks the rest."""
-    if report.result in set(ReportedOutcome):
-        completed: models.Completed = {
-            "type": "completed",
-            "reportedOutcome": cast("models.ReportedOutcome", report.result),
-        }
-        if report.reference:
-            completed["observedReferenceNumber"] = report.reference
-        if report.notes:
-            completed["operatorNotes"] = report.notes
-        return completed
-    if report.result == UNABLE:
-        if report.reason not in UNABLE_REASONS:
+    notes = report.notes or None
+    match report.result:
+        case "unable_to_complete" if report.reason in UNABLE_REASONS:
+            return results.unable_to_complete(report.reason, operator_notes=notes)
+        case "unable_to_complete":
             return MissingPart("reason")
-        unable: models.UnableToComplete = {"type": "unable_to_complete", "reason": report.reason}
-        if report.notes:
-            unable["operatorNotes"] = report.notes
-        return unable
-    if report.result == REVOKED:
-        if not report.why:
+        case "revoked" if report.why:
+            return results.revoked(report.why, notes=notes)
+        case "revoked":
             return MissingPart("why")
-        revoked: models.Revoked = {"type": "revoked", "reason": report.why}
-        if report.notes:
-            revoked["notes"] = report.notes
-        return revoked
-    return MissingPart("result")
+        case outcome if outcome in set(ReportedOutcome):
+            reported = cast("models.ReportedOutcome", outcome)
+            reference = report.reference or None
+            return results.completed(reported, observed_reference_number=reference, operator_notes=notes)
+        case _:
+            return MissingPart("result")
