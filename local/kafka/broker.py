@@ -160,6 +160,8 @@ class Node:
             "share.coordinator.state.topic.min.isr": in_sync,
             "group.initial.rebalance.delay.ms": "0",
             "auto.create.topics.enable": "false",
+            # Kafka's own is 128 MiB, which each node would fill with zeros at its start. A segment may have 1.2 M keys.
+            "log.cleaner.dedupe.buffer.size": str(32 << 20),
             # Kafka's own is 500 ms: an idle controller writes a record twice a second, a third of an idle node's work.
             "metadata.max.idle.interval.ms": "10000",
         }
