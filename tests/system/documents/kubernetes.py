@@ -17,6 +17,7 @@ from local.installation import Program
 from local.processes.ports import free_ports
 from runtime.exits import Exit
 from tests.contract.documents.pages import ROOT
+from tests.preloaded import run_gateway
 
 BIN = Path(sys.executable).parent
 IN_THE_IMAGE = {"gateway", "python"}
@@ -236,20 +237,18 @@ class Kubernetes:
     def _run(self, command, environ):
         arguments = (tuple(command), tuple(sorted(environ.items())))
         if arguments not in self.results:
-            self.results[arguments] = until_reachable(
-                lambda: subprocess.run(
-                    [BIN / command[0], *command[1:]],
-                    env=environ,
-                    cwd=self.directory,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-            )
+            self.results[arguments] = until_reachable(lambda: self._run_program(*command, environ=environ))
         done = self.results[arguments]
         if done.returncode:
             raise CommandRefused(f"exit code {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def _run_program(self, program, *words, environ):
+        if program == "gateway":  # the pods start with the installed program
+            return run_gateway(*words, environ=environ)
+        return subprocess.run(
+            [BIN / program, *words], env=environ, cwd=self.directory, capture_output=True, text=True, check=False
+        )
 
     def _mount(self, volume, place):
         place.mkdir(parents=True, exist_ok=True)

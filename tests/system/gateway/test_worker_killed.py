@@ -10,8 +10,9 @@ import pytest
 from local.collate.model.effect import Kind
 from local.event_listener import listening
 
-COMMANDS = 200
-KILLS = 20
+COMMANDS = 120
+KILLS = 12
+SECONDS = 15
 SEED = 20261125
 
 
@@ -19,7 +20,7 @@ async def _request_all(http, ingress, installation, authorizations, randomness):
     """Ask for a handoff of each authorization, over a while, so that kills find commands in every state."""
 
     async def ask(number, authorization):
-        await asyncio.sleep(randomness.uniform(0, 25))
+        await asyncio.sleep(randomness.uniform(0, SECONDS))
         answer = await http.post(
             f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
             json={},

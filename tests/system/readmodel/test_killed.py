@@ -14,7 +14,7 @@ from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELIN
 from local.installation import Installation
 from local.sample_records import sample_records
 
-KILLS = 20
+KILLS = 12
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def read_up_to(settings):
         yield lambda: connection.execute(statement).fetchone()[0]
 
 
-async def test_after_twenty_kills_the_rows_equal_those_of_a_replay(model, writer, projector, read_up_to, eventually):
+async def test_after_kills_the_rows_equal_those_of_a_replay(model, writer, projector, read_up_to, eventually):
     chance = random.Random(8)
     records = list(sample_records(150, seed=8))
     step = len(records) // KILLS
