@@ -169,13 +169,14 @@ class Installation:
 
     def apply_topics(self) -> None:
         """Create the missing topics. Raises StartFailed if the command failed."""
-        self._run_verb("topics", "apply")
+        self.run_verb("topics", "apply")
 
     def migrate(self) -> None:
         """Create the tables of the read model. Raises StartFailed if the command failed."""
-        self._run_verb("migrate")
+        self.run_verb("migrate")
 
-    def _run_verb(self, *verb: str) -> None:
+    def run_verb(self, *verb: str) -> None:
+        """Run a verb of `gateway`. Raises StartFailed if it failed."""
         log = self._run.directory / f"{verb[0]}.log"
         if code := self._run.spawn([GATEWAY, *verb], log=log, environ=self._environ).wait():
             raise failure(verb[0], f"`gateway {' '.join(verb)}` ended with exit code {code}", [log])

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from local.drills.drill import Needs
-from local.drills.scene import Scene
+from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
+from local.scene.scene import Setup
 
 BROKER = 0
 ACCEPTED_WITHIN_SECONDS = 60.0
@@ -17,9 +17,9 @@ class BrokerLost:
     breaks = "one of three Kafka brokers is killed"
     must_hold = "no 202 is lost; commands are applied while the broker is away"
     seconds = 120.0
-    needs = Needs(brokers=3)
+    needs = Setup(brokers=3)
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Break, show, wait, and start the broker again."""
         story, operator = scene.story, scene.operator
         scene.breaks(f"broker {BROKER + 1} of 3 is killed; two in-sync replicas are left")

@@ -5,13 +5,13 @@ from typing import Final, Protocol
 from local.drills.broker_lost import BrokerLost
 from local.drills.collate_down import CollateDown
 from local.drills.database_lost import DatabaseLost
-from local.drills.drill import Needs
 from local.drills.from_nothing import FromNothing
 from local.drills.key_rotated import KeyRotated
 from local.drills.poison import Poison
-from local.drills.scene import Scene
+from local.drills.scene import DrillScene
 from local.drills.upgrade import Upgrade
 from local.judge.checks import BrokenPromise
+from local.scene.scene import Setup
 
 
 class Drill(Protocol):
@@ -21,9 +21,9 @@ class Drill(Protocol):
     breaks: str
     must_hold: str
     seconds: float
-    needs: Needs
+    needs: Setup
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Break it, show what is seen, mend it, and check what must hold."""
 
 

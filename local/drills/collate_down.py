@@ -1,8 +1,9 @@
 """Collate is away: no dead letters, and the return of the load stays within the budget."""
 
-from local.drills.drill import Alert, Needs
-from local.drills.scene import Scene
+from local.drills.drill import Alert
+from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
+from local.scene.scene import Setup
 
 # Enough for the observations of five minutes: with less, the read model would follow late.
 CALLS_PER_SECOND = 100
@@ -20,10 +21,10 @@ class CollateDown:
     breaks = "Collate refuses every connection"
     must_hold = "no dead letters; callers still get 202; the ramp-up stays within the call budget"
     seconds = 300.0
-    needs = Needs(settings={"GATEWAY_COLLATE__CALLS_PER_SECOND": str(CALLS_PER_SECOND)})
+    needs = Setup(settings={"GATEWAY_COLLATE__CALLS_PER_SECOND": str(CALLS_PER_SECOND)})
     alert = Alert("CollateGatewayCollateDown", "collate-is-down", "collate_gateway_collate_breaker")
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Break, show, wait, and check."""
         story, operator = scene.story, scene.operator
         scene.breaks("Collate refuses connections, and resets those that are open")

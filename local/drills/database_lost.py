@@ -5,10 +5,11 @@ import asyncio
 import psycopg
 from psycopg import sql
 
-from local.drills.drill import Alert, Needs
+from local.drills.drill import Alert
 from local.drills.rows import read_rows
-from local.drills.scene import Scene
+from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
+from local.scene.scene import Setup
 
 REBUILT_WITHIN_SECONDS = 120.0
 
@@ -20,10 +21,10 @@ class DatabaseLost:
     breaks = "the PostgreSQL database of the read model is dropped"
     must_hold = "commands continue without it; the rebuilt rows equal the lost ones"
     seconds = 60.0
-    needs = Needs()
+    needs = Setup()
     alert = Alert("CollateGatewayDatabaseAway", "the-database-is-away", "collate_gateway_database_away")
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Break, show, mend with an empty database, and compare the rows."""
         story, operator = scene.story, scene.operator
         before = await scene.snapshot()
@@ -51,20 +52,20 @@ class DatabaseLost:
         story.note(f"{seconds:.1f} s later every row of before is there again")
         return [] if went_on else [BrokenPromise("no command ended without the database", f"{scene.seconds} s")]
 
-    def drop(self, scene: Scene) -> None:
+    def drop(self, scene: DrillScene) -> None:
         """Drop the database."""
         self._administer(scene, "DROP DATABASE {} WITH (FORCE)")
 
-    def create(self, scene: Scene) -> None:
+    def create(self, scene: DrillScene) -> None:
         """Create the database, without tables."""
         self._administer(scene, "CREATE DATABASE {}")
 
-    def _administer(self, scene: Scene, statement: str) -> None:
+    def _administer(self, scene: DrillScene, statement: str) -> None:
         database = sql.Identifier(scene.database.database)
         with psycopg.connect(scene.database.conninfo_of("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(database))
 
-    async def _has_tables(self, scene: Scene) -> bool:
+    async def _has_tables(self, scene: DrillScene) -> bool:
         try:
             await asyncio.to_thread(read_rows, scene.database.conninfo)
         except psycopg.Error:

@@ -1,11 +1,8 @@
-"""What a drill states about its alert and its installation, and the options of a run."""
+"""What a drill states about its alert, and the options of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from local.chaos.settings import SETTINGS
-from local.installation import PERMISSIONS
 
 RUNBOOK = "docs/operations.md"
 
@@ -26,17 +23,6 @@ class Alert:
     def address(self) -> str:
         """The section of the runbook."""
         return f"{RUNBOOK}#{self.page}"
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """The private installation of a drill. `settings` are added to the `common` ones; callers get `permissions`."""
-
-    brokers: int = 1
-    workers: int = 2
-    permissions: Sequence[str] = PERMISSIONS
-    common: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
-    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

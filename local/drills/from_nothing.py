@@ -3,9 +3,10 @@
 import asyncio
 
 from local.drills.database_lost import DatabaseLost
-from local.drills.drill import Alert, Needs
-from local.drills.scene import Scene
+from local.drills.drill import Alert
+from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
+from local.scene.scene import Setup
 
 BACK_WITHIN_SECONDS = 120.0
 
@@ -17,18 +18,16 @@ class FromNothing:
     breaks = "all processes are killed; the consumer group and the database are gone; only the topics are left"
     must_hold = "the same state as before; nothing is applied twice"
     seconds = 10.0
-    needs = Needs()
+    needs = Setup()
     alert = Alert("CollateGatewayAbsent", "a-process-is-gone", "collate_gateway_build_info")
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Break, start everything again, and compare."""
         story, operator = scene.story, scene.operator
         before = await scene.snapshot()
         effects = len(scene.sim.ledger.effects)
         scene.breaks(f"everything but the topics; the read model had {before.count} rows")
-        for program in scene.programs.values():
-            program.process.kill()
-            await asyncio.to_thread(program.process.wait)
+        await scene.kill(*scene.programs)
         lost = DatabaseLost()
         await asyncio.to_thread(lost.drop, scene)
         # The same as a deleted group: an empty one, without members and offsets.

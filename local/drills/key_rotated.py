@@ -4,9 +4,10 @@ import asyncio
 import secrets
 
 from local.collate.simulation import DEFAULT_KEY, DEFAULT_ORGANIZATION
-from local.drills.drill import Alert, Needs
-from local.drills.scene import Scene
+from local.drills.drill import Alert
+from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
+from local.scene.scene import Setup
 
 CONTINUED_WITHIN_SECONDS = 120.0
 
@@ -18,12 +19,12 @@ class KeyRotated:
     breaks = "Collate has a new API key and refuses the old one"
     must_hold = "commands wait, none becomes a dead letter; no process restarts"
     seconds = 60.0
-    needs = Needs()
+    needs = Setup()
     alert = Alert(
         "CollateGatewayCredentialsRefused", "collate-refuses-our-key", "collate_gateway_collate_credentials_refused"
     )
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Break, show, mend by the Secret's file, and check."""
         story, operator = scene.story, scene.operator
         new_key = f"{DEFAULT_KEY}-{secrets.token_hex(4)}"

@@ -39,11 +39,6 @@ class Operator:
         self.hands_on = hands_on
         self.times: dict[str, float] = {}
 
-    @property
-    def key(self) -> str:
-        """The operator's caller's key."""
-        return self._environ["COLLATE_GATEWAY_KEY"]
-
     def gets(self, alert: Alert, seconds: float) -> None:
         """Show the alert, whose sample was true after `seconds`, and its page."""
         self.times["the alert's sample was true"] = seconds

@@ -5,9 +5,10 @@ import secrets
 
 import httpx
 
-from local.drills.drill import Alert, Needs
-from local.drills.scene import ON_CALL, Scene
+from local.drills.drill import Alert
+from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
+from local.scene.scene import ON_CALL, Setup
 
 AUTHORIZATION = "auth_poison"
 DEAD_WITHIN_SECONDS = 60.0
@@ -22,10 +23,10 @@ class Poison:
     breaks = "Collate cannot read the request of one command"
     must_hold = "its neighbours continue; after the fix a redrive ends the command, once"
     seconds = 30.0
-    needs = Needs()
+    needs = Setup()
     alert = Alert("CollateGatewayDeadLetters", "dead-letters", "collate_gateway_dead_letters_open")
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Break, show, fix, redrive, and check."""
         story, operator = scene.story, scene.operator
         scene.breaks(f"Collate answers every write for {AUTHORIZATION} with 400 bad_request")
@@ -67,13 +68,13 @@ class Poison:
         )
         return [] if effects == 1 else [BrokenPromise("the redrive had not exactly one effect", f"{effects}")]
 
-    async def _request(self, scene: Scene) -> str:
+    async def _request(self, scene: DrillScene) -> str:
         async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
             response = await http.post(
                 f"{scene.of_kind('ingress')[0].url}/v1/authorizations/{AUTHORIZATION}/handoffs",
                 json={},
                 headers={
-                    "Authorization": f"Bearer {scene.operator.key}",
+                    "Authorization": f"Bearer {scene.keys[ON_CALL]}",
                     "Idempotency-Key": f"{ON_CALL}-{secrets.token_hex(4)}",
                 },
             )

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import shutil
-import statistics
 import sys
-import tempfile
-from collections import Counter
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -15,15 +13,16 @@ from rich.table import Table
 
 from local.drills.catalogue import DRILLS, Drill
 from local.drills.drill import DrillOptions
-from local.drills.scene import CASES_PER_SECOND, Scene, open_scene
+from local.drills.operator import Operator
+from local.drills.scene import DrillScene
 from local.failures import LocalError
 from local.judge.checks import BrokenPromise
-from local.judge.effects import effects_of
-from local.judge.recorded import Evidence
 from local.picture import draw, recording_console
 from local.processes.run import until_interrupted
+from local.scene.scene import ON_CALL, open_scene
 from local.story import Story
 
+CASES_PER_SECOND = 1.0
 JUDGED_WITHIN_SECONDS = 150.0
 BEFORE_SECONDS = 5.0
 AFTER_SECONDS = 5.0
@@ -60,11 +59,21 @@ def run(name: str, options: DrillOptions, picture: Path | None = None) -> int:
 
 
 async def _run(drill: Drill, options: DrillOptions, console: Console) -> list[BrokenPromise]:
-    story = Story(console)
+    story, began = Story(console), time.monotonic()
     seconds = drill.seconds if options.seconds is None else options.seconds
     console.print(f"\n[bold]Drill {drill.name}[/]: {drill.breaks}, for {seconds:.0f} s")
     console.print(f"[dim]must hold: {drill.must_hold}[/]\n")
-    async with open_scene(story, drill.needs, options, seconds) as scene:
+
+    def report(part: str) -> None:
+        console.print(f"  [green]✓[/] {part:<40} [dim]after {time.monotonic() - began:.1f} s[/]")
+
+    async with open_scene(replace(drill.needs, seed=options.seed), report) as parts:
+        environ = parts.installation.environ | {
+            "COLLATE_GATEWAY_URL": parts.programs["ingress-0"].url,
+            "COLLATE_GATEWAY_KEY": parts.keys[ON_CALL],
+        }
+        operator = Operator(story, environ, parts.programs, parts.run.directory, hands_on=options.hands_on)
+        scene = DrillScene(**vars(parts), story=story, options=options, seconds=seconds, operator=operator)
         story.step("Callers", f"send about {CASES_PER_SECOND:.0f} case a second: requests, closes, grants, repeats")
         load = asyncio.create_task(scene.callers.run_until(float("inf"), CASES_PER_SECOND))
         try:
@@ -73,58 +82,19 @@ async def _run(drill: Drill, options: DrillOptions, console: Console) -> list[Br
             broken = await drill.run(scene)
             await asyncio.sleep(AFTER_SECONDS)
         finally:
-            await _end(load, scene)
+            await scene.end_load(load, LAST_CASES_SECONDS)
         story.step("The judge", "waits for the last command and compares topics, responses and Collate's ledger")
-        evidence, found = await scene.judge.judge(JUDGED_WITHIN_SECONDS, story.note)
+        evidence, found = await scene.verdict(JUDGED_WITHIN_SECONDS, story.note)
         broken += found
-        broken += [
-            BrokenPromise("a caller got an unexpected response", response) for response in scene.callers.unexpected
-        ]
-        broken += [
-            BrokenPromise("a process ended", name)
-            for name, program in scene.programs.items()
-            if program.process.poll() is not None
-        ]
-        _report(scene, evidence, broken)
+        rows = {what: str(count) for what, count in scene.counts(evidence).items()}
+        rows |= {"command to end": scene.latency()}
+        rows |= {what: f"{after:.1f} s" for what, after in operator.times.items()}
+        for what, value in rows.items():
+            console.print(f"       {what:<32} {value}")
+        for promise in broken[:20]:
+            console.print(f"       [red]broken: {promise.rule}[/]: {promise.where}", markup=True)
+        verdict = f"[bold red]{len(broken)} broken promises[/]" if broken else "[bold green]every promise was kept[/]"
+        console.print(f"\n  Verdict: {verdict}\n")
         if broken:
-            story.note(f"logs are kept in {_keep(scene)}")
+            story.note(f"logs are kept in {scene.keep()}")
     return broken
-
-
-async def _end(load: asyncio.Task[None], scene: Scene) -> None:
-    """Stop the callers. A case that still waits is cut off; its accepted commands are judged all the same."""
-    scene.callers.stop()
-    await asyncio.wait({load}, timeout=LAST_CASES_SECONDS)
-    load.cancel()
-    await asyncio.gather(load, return_exceptions=True)
-
-
-def _report(scene: Scene, evidence: Evidence, broken: list[BrokenPromise]) -> None:
-    callers, console = scene.callers, scene.story.console
-    seconds = [at - callers.accepted[one] for one, at in callers.ended.items() if one in callers.accepted]
-    slow = statistics.quantiles(seconds, n=100) if len(seconds) > 1 else [0.0] * 99
-    ours, _ = effects_of(evidence)
-    dead = Counter(evidence.dead_letters.values())
-    rows = {
-        "commands accepted": str(len(callers.accepted)),
-        "commands ended": str(len(callers.accepted.keys() & callers.ended.keys())),
-        "effects at Collate": str(sum(map(len, ours.values()))),
-        "events": str(len(evidence.events)),
-        "dead letters": ", ".join(f"{count} {cause}" for cause, count in dead.items()) or "none",
-        "command to end": f"median {slow[49]:.2f} s, 99 % {slow[98]:.1f} s, longest {max(seconds, default=0.0):.1f} s",
-        **{what: f"{after:.1f} s" for what, after in scene.operator.times.items()},
-    }
-    for what, value in rows.items():
-        console.print(f"       {what:<32} {value}")
-    for promise in broken[:20]:
-        console.print(f"       [red]broken: {promise.rule}[/]: {promise.where}", markup=True)
-    verdict = "[bold green]every promise was kept[/]" if not broken else f"[bold red]{len(broken)} broken promises[/]"
-    console.print(f"\n  Verdict: {verdict}\n")
-
-
-def _keep(scene: Scene) -> Path:
-    kept = Path(tempfile.mkdtemp(prefix="gateway-drill-"))
-    shutil.copytree(
-        scene.run.directory, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*-key*", "*.toml", "dsn", "*.sh")
-    )
-    return kept

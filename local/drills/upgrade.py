@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from local.drills.drill import Needs
 from local.drills.release import program_of
-from local.drills.scene import Scene
+from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
+from local.scene.scene import Setup
 
 # An ingress refuses a callers file with a permission that it does not know, so callers get what release N knows.
 PERMISSIONS = (
@@ -27,9 +27,9 @@ class Upgrade:
     breaks = "nothing: release N is upgraded to N+1 and rolled back to N, while callers send commands"
     must_hold = "no gap in `sequence`; no double effect; every command ends"
     seconds = 10.0
-    needs = Needs(permissions=PERMISSIONS)
+    needs = Setup(permissions=PERMISSIONS)
 
-    async def run(self, scene: Scene) -> list[BrokenPromise]:
+    async def run(self, scene: DrillScene) -> list[BrokenPromise]:
         """Go to N, to N+1, and back; callers send commands all the time."""
         story, operator = scene.story, scene.operator
         wheel, earlier = scene.options.from_wheel, None
@@ -63,7 +63,7 @@ class Upgrade:
         story.step("Callers", f"repeat what got 503 or no answer: {scene.ended - before} commands ended meanwhile")
         return [] if upgraded > before else [BrokenPromise("no command ended during the upgrade", "N to N+1")]
 
-    async def _replace(self, scene: Scene, names: list[str], gateway: Path | None) -> None:
+    async def _replace(self, scene: DrillScene, names: list[str], gateway: Path | None) -> None:
         for name in names:
             code = await scene.replace(name, gateway=gateway)
             scene.story.note(f"{name}: stopped in order (exit code {code}), started, ready")

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from local.chaos.callers import Callers
 from local.collate.simulation import Simulation
 from local.judge.checks import BrokenPromise, find_broken_promises, leaked_secrets
 from local.judge.evidence import PastStates, find_leaks, gather
 from local.judge.recorded import Evidence
+from local.scene.callers import Callers
 from schemas.sealing import Keys
 
 _LOOK_AGAIN_SECONDS = 3.0

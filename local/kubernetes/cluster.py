@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.chaos.callers import write_callers
-from local.chaos.settings import READINGS
 from local.failures import StartFailed
 from local.kubernetes import sandbox
 from local.kubernetes.control_plane import ControlPlane
@@ -22,6 +20,8 @@ from local.kubernetes.paths import Artifacts
 from local.kubernetes.servers import Servers
 from local.kubernetes.tools import CommandFailed, Tools
 from local.processes.run import Run
+from local.scene.callers import write_callers
+from local.scene.settings import READINGS
 
 COLLATE_KEYS: Final = ("local-collate-key", "next-collate-key")
 _NODE_WITHIN_SECONDS: Final = 120.0

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import helm_python
 
-from local.chaos.settings import SETTINGS
 from local.kubernetes.inside import NODE_ADDRESS
 from local.kubernetes.paths import Artifacts
 from local.kubernetes.receiver import NAME as RECEIVER
 from local.kubernetes.servers import USERS, Servers
 from local.kubernetes.tools import NAMESPACE, Tools
+from local.scene.settings import SETTINGS
 
 RELEASE: Final = "gateway"
 IMAGE: Final = "localhost/collate-gateway"

@@ -6,9 +6,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from local.chaos.faults import FAULTS
-from local.drills.scene import Scene
-from local.failures import StartFailed
+from local.scene.faults import FAULTS
+from local.scene.scene import Scene
 from local.soak.records import Fault, SessionLog
 
 STRUCK = "worker-0"
@@ -17,9 +16,9 @@ STRUCK = "worker-0"
 class SoakFaults:
     """Injects one fault after another."""
 
-    def __init__(self, scene: Scene, log: SessionLog, began: float, seed: int, pause_seconds: float) -> None:
+    def __init__(self, scene: Scene, log: SessionLog, began: float, pause_seconds: float) -> None:
         self._scene, self._log, self._began = scene, log, began
-        self._chance = random.Random(f"{seed}/soak")
+        self._chance = random.Random(f"{scene.setup.seed}/soak")
         self._pause = pause_seconds
         self._seconds = min(30.0, pause_seconds)
 
@@ -64,9 +63,7 @@ class SoakFaults:
             self._scene.sim.faults.remove(rule.id)
 
     async def _kill_worker(self) -> None:
-        process = self._scene.programs[STRUCK].process
-        process.kill()
-        await asyncio.to_thread(process.wait)
+        await self._scene.kill(STRUCK)
         await self._scene.start(STRUCK)
 
     async def _restart_worker(self) -> None:
@@ -79,9 +76,7 @@ class SoakFaults:
         await self._restart(self._scene.database.kill, self._scene.database.start)
 
     async def _rebuild(self) -> None:
-        done = await self._scene.operator.run("projector", "--rebuild")
-        if done.returncode:
-            raise StartFailed(f"The rebuild of the read model failed with exit code {done.returncode}: {done.stderr}")
+        await asyncio.to_thread(self._scene.installation.run_verb, "projector", "--rebuild")
 
     async def _restart(self, kill: Callable[[], None], start: Callable[[], None]) -> None:
         await asyncio.to_thread(kill)

@@ -8,21 +8,17 @@ import asyncio
 import logging
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
 
-from local.drills.drill import DrillOptions, Needs
-from local.drills.scene import Scene, open_scene
 from local.failures import LocalError
-from local.judge.effects import effects_of
 from local.processes.run import until_interrupted
+from local.scene.scene import Scene, Setup, open_scene, progress
 from local.soak.faults import SoakFaults
 from local.soak.page import growth_sentence, problems_of, render
 from local.soak.records import Sample, SessionLog, read_sessions
 from local.soak.sampling import measure
-from local.story import Story
 from runtime.version import VERSION
 
 HOUR = 3_600.0
@@ -73,27 +69,23 @@ class _Soak:
         self._seen: set[str] = set()
 
     async def run(self) -> None:
-        options = DrillOptions(seed=self._seed)
-        async with open_scene(Story(self._console), Needs(), options, self._seconds) as scene:
+        async with open_scene(Setup(name="soak", seed=self._seed), progress()) as scene:
             log = SessionLog(self._directory, time.time(), self._seed, VERSION)
             began = time.monotonic()
             pause = min(240.0, max(15.0, self._seconds / 15))
             load = asyncio.create_task(scene.callers.run_until(float("inf"), self._cases_per_second))
             stop = asyncio.Event()
-            injector = SoakFaults(scene, log, began, self._seed, pause)
-            faults = asyncio.create_task(injector.inject_until(stop))
+            faults = asyncio.create_task(SoakFaults(scene, log, began, pause).inject_until(stop))
             is_interrupted = False
             try:
                 await self._sample(scene, log, began, {load, faults})
             except asyncio.CancelledError:  # Ctrl-C ends the session, which is judged all the same
                 is_interrupted = True
             stop.set()
-            scene.callers.stop()
             await asyncio.gather(faults, return_exceptions=True)
-            await asyncio.wait({load}, timeout=LAST_CASES_SECONDS)
-            load.cancel()
-            await asyncio.gather(load, return_exceptions=True)
-            await self._judge(scene, log)
+            await scene.end_load(load, LAST_CASES_SECONDS)
+            evidence, broken = await scene.verdict(JUDGED_WITHIN_SECONDS)
+            log.verdict([f"{one.rule}: {one.where}" for one in broken], scene.counts(evidence))
             if is_interrupted:
                 raise asyncio.CancelledError
             faults.result()
@@ -117,20 +109,3 @@ class _Soak:
                 )
                 (self._directory / PAGE).write_text(render(read_sessions(self._directory), self._hours))
             await asyncio.sleep(self._every)
-
-    async def _judge(self, scene: Scene, log: SessionLog) -> None:
-        evidence, broken = await scene.judge.judge(JUDGED_WITHIN_SECONDS)
-        lines = [f"{one.rule}: {one.where}" for one in broken]
-        lines += [f"a caller got an unexpected response: {one}" for one in scene.callers.unexpected]
-        ours, _ = effects_of(evidence)
-        dead = Counter(evidence.dead_letters.values())
-        log.verdict(
-            lines,
-            {
-                "commands accepted": len(scene.callers.accepted),
-                "commands ended": len(scene.callers.accepted.keys() & scene.callers.ended.keys()),
-                "effects at Collate": sum(map(len, ours.values())),
-                "events": len(evidence.events),
-                "dead letters": dead.total(),
-            },
-        )

@@ -6,7 +6,7 @@ import psutil
 import psycopg
 
 from local.drills.rows import SCHEMA, TABLES
-from local.drills.scene import Scene
+from local.scene.scene import Scene
 
 # The processes that no fault kills: a restart would hide their growth.
 SPARED = ("worker-1", "ingress-0", "projector")

@@ -25,23 +25,20 @@ from typing import TYPE_CHECKING, Final
 import httpx
 import psutil
 import psycopg
-from rich.console import Console
 
-from local.chaos.people import People
-from local.chaos.settings import CADENCE
-from local.drills.drill import DrillOptions, Needs
-from local.drills.scene import open_scene
 from local.issuer import callers_file_entry
 from local.judge.checks import BrokenPromise
 from local.judge.pages import Moments, wrong_pages
 from local.processes.ports import free_ports
 from local.processes.quota import limited
+from local.scene.people import People
+from local.scene.scene import Setup, open_scene
+from local.scene.settings import CADENCE
 from local.stack import PEOPLE, STAFF
-from local.story import Story
 
 if TYPE_CHECKING:
-    from local.drills.scene import Scene
     from local.installation import Program
+    from local.scene.scene import Log, Scene
 
 SHARE: Final = 0.1
 # The kernel gives the issuer at least a millisecond in a second.
@@ -63,9 +60,8 @@ class _SlowRun:
 
     scene: Scene
     people: People
-    programs: dict[str, Program]
     issuer_port: int
-    http: httpx.AsyncClient
+    log: Log
     violations: list[BrokenPromise] = field(default_factory=list)
     probes: Counter[str] = field(default_factory=Counter)  # failed probes in a row, by process
 
@@ -76,30 +72,30 @@ class _SlowRun:
             limited(_database, SHARE_OF_POSTGRESQL),
             limited(_issuer, SHARE_OF_THE_ISSUER),
         ):
-            _log(f"slow for {seconds:.0f} s (by {how})")
+            self.log(f"slow for {seconds:.0f} s (by {how})")
             used = _processor_seconds()
             await self._show(seconds)
             used = _processor_seconds() - used
-            _log(f"used {used:.1f} of {seconds * SHARE * (os.cpu_count() or 1):.1f} s of processor time")
+            self.log(f"used {used:.1f} of {seconds * SHARE * (os.cpu_count() or 1):.1f} s of processor time")
         began, red_until = time.monotonic(), 0.0
         wrong: list[str] = []
         while (passed := time.monotonic() - began) < GREEN_WITHIN_SECONDS:
             if (seen := await self._not_green(baseline)) and seen != wrong:
-                _log(f"not green: {'; '.join(seen)}")
+                self.log(f"not green: {'; '.join(seen)}")
             wrong = seen
             red_until = passed if wrong else red_until
             await asyncio.sleep(1.0)
         if wrong:
             self._violate("not green after 60 s at full speed", "; ".join(wrong))
-        _log(f"connections: {await self.connections()}")
-        _log(f"the last part was green {red_until:.0f} s after the slow time")
+        self.log(f"connections: {await self.connections()}")
+        self.log(f"the last part was green {red_until:.0f} s after the slow time")
 
     async def _show(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             await asyncio.sleep(min(left, 10.0))
-            _log(
-                f"accepted {self.scene.accepted}, waiting {self.scene.judge.waiting()}, "
+            self.log(
+                f"accepted {len(self.scene.callers.accepted)}, waiting {self.scene.judge.waiting()}, "
                 f"pages {self.people.pages.total()}, probes failed {sum(self.probes.values())}"
             )
 
@@ -111,8 +107,9 @@ class _SlowRun:
             **{_port(address): "Kafka" for address in self.scene.cluster.bootstrap.split(",")},
         }
         counts: Counter[str] = Counter()
-        running = {name: program for name, program in self.programs.items() if program.process.poll() is None}
-        for name, program in running.items():
+        for name, program in self.scene.programs.items():
+            if program.process.poll() is not None:
+                continue
             # A listening socket has no remote address.
             remote = (
                 getattr(one.raddr, "port", 0) for one in psutil.Process(program.process.pid).net_connections("tcp")
@@ -129,9 +126,9 @@ class _SlowRun:
     async def _not_green(self, baseline: dict[str, int]) -> list[str]:
         """Return what is not green."""
         wrong = [f"{count} commands wait" for count in [self.scene.judge.waiting()] if count > CASES_PER_SECOND * 20]
-        for name, program in self.programs.items():
+        for name, program in self.scene.programs.items():
             try:
-                ready = await self.http.get(f"{program.admin_url}/readyz")
+                ready = await self.scene.http.get(f"{program.admin_url}/readyz")
             except httpx.TransportError as error:
                 wrong.append(f"{name}: {type(error).__name__}")
             else:
@@ -145,12 +142,12 @@ class _SlowRun:
     async def probe(self) -> None:
         """Probe each process as the kubelet does."""
         while True:
-            await asyncio.gather(*(self._probe(name, program) for name, program in self.programs.items()))
+            await asyncio.gather(*(self._probe(name, program) for name, program in self.scene.programs.items()))
             await asyncio.sleep(PROBE_EVERY_SECONDS)
 
     async def _probe(self, name: str, program: Program) -> None:
         try:
-            live = await self.http.get(f"{program.admin_url}/livez", timeout=PROBE_SECONDS)
+            live = await self.scene.http.get(f"{program.admin_url}/livez", timeout=PROBE_SECONDS)
         except httpx.TransportError:
             self.probes[name] += 1
         else:
@@ -158,59 +155,45 @@ class _SlowRun:
         if self.probes[name] == PROBE_FAILURES:
             self._violate("Kubernetes would have restarted a process", name)
 
-    def check_processes(self) -> None:
-        """Record each process that has ended."""
-        for name, program in self.programs.items():
-            if (code := program.process.poll()) is not None:
-                self._violate("a process ended", f"{name} with exit code {code}")
-
     def _violate(self, rule: str, where: str) -> None:
-        _log(f"{rule}: {where}")
+        self.log(f"{rule}: {where}")
         self.violations.append(BrokenPromise(rule, where))
 
 
-async def run(seconds: float, seed: int, cycles: int) -> list[BrokenPromise]:
+async def run(seconds: float, seed: int, cycles: int, log: Log) -> list[BrokenPromise]:
     """Run and return the violations."""
     # The time-outs are those of production: a slow machine must not need others.
-    needs = Needs(common=CADENCE)
-    story = Story(Console(highlight=False, soft_wrap=True))
-    async with open_scene(story, needs, DrillOptions(seed=seed), seconds) as scene:
+    async with open_scene(Setup(name="chaos-slow", seed=seed, common=CADENCE), log) as scene:
         moments = Moments(scene.sim)
         (port,) = free_ports(1)
         issuer = f"http://127.0.0.1:{port}"
-        log = scene.run.directory / "issuer.log"
-        scene.run.spawn([sys.executable, "-m", "local.issuer", str(port), str(TOKEN_SECONDS), STAFF], log=log)
-        with (scene.run.directory / "services.toml").open("a") as callers_file:
+        directory = scene.run.directory
+        command = [sys.executable, "-m", "local.issuer", str(port), str(TOKEN_SECONDS), STAFF]
+        scene.run.spawn(command, log=directory / "issuer.log")
+        with (directory / "services.toml").open("a") as callers_file:
             callers_file.write(callers_file_entry(issuer, {STAFF: (*PEOPLE[STAFF], "authorization:watch")}))
-        console = scene.installation.start_console(scene.programs["ingress-0"], issuer)
+        console = scene.programs["console"] = scene.installation.start_console(scene.programs["ingress-0"], issuer)
         await asyncio.to_thread(console.await_ready)
         people = People(scene.sim, console.url, STAFF, seed)
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
-            run_ = _SlowRun(scene, people, scene.programs | {"console": console}, port, http)
-            end = time.monotonic() + WARM_UP_SECONDS + cycles * (seconds + GREEN_WITHIN_SECONDS)
-            tasks = [
-                asyncio.create_task(work)
-                for work in (
-                    scene.callers.run_until(end, CASES_PER_SECOND),
-                    people.run_until(end, PEOPLE_COUNT),
-                    run_.probe(),
-                )
-            ]
-            await asyncio.sleep(WARM_UP_SECONDS)
-            baseline = await run_.connections()
-            _log(f"connections: {baseline}")
-            for _ in range(cycles):
-                await run_.cycle(seconds, baseline)
-            await asyncio.gather(*tasks[:2])
-            tasks[2].cancel()
-            run_.check_processes()
-        _, broken = await scene.judge.judge(GREEN_WITHIN_SECONDS, _log)
-        broken += run_.violations + wrong_pages(people.statements, moments.history)
-        broken += [BrokenPromise("a caller got an unexpected response", one) for one in scene.callers.unexpected]
+        slow = _SlowRun(scene, people, port, log)
+        end = time.monotonic() + WARM_UP_SECONDS + cycles * (seconds + GREEN_WITHIN_SECONDS)
+        load = asyncio.create_task(scene.callers.run_until(end, CASES_PER_SECOND))
+        working = asyncio.create_task(people.run_until(end, PEOPLE_COUNT))
+        probing = asyncio.create_task(slow.probe())
+        await asyncio.sleep(WARM_UP_SECONDS)
+        baseline = await slow.connections()
+        log(f"connections: {baseline}")
+        for _ in range(cycles):
+            await slow.cycle(seconds, baseline)
+        await asyncio.gather(load, working)
+        probing.cancel()
+        evidence, broken = await scene.verdict(GREEN_WITHIN_SECONDS, log)
+        broken += slow.violations + wrong_pages(people.statements, moments.history)
         broken += [BrokenPromise("a person saw what no person should", one) for one in people.unexpected]
         print(
-            f"{scene.accepted} commands accepted, {scene.ended} ended; {len(people.authorizations)} cases of "
-            f"people, {len(people.accepted)} commands confirmed, {len(people.statements)} statements; pages: "
+            f"{', '.join(f'{count} {what}' for what, count in scene.counts(evidence).items())}; "
+            f"{len(people.authorizations)} cases of people, {len(people.accepted)} commands confirmed, "
+            f"{len(people.statements)} statements; pages: "
             + ", ".join(f"{count} {what}" for what, count in people.pages.most_common())
         )
         return broken
@@ -249,10 +232,3 @@ def _processor_seconds() -> float:
 
 def _port(address: str) -> int:
     return int(address.rpartition(":")[2])
-
-
-_BEGAN: Final = time.monotonic()
-
-
-def _log(line: str) -> None:
-    print(f"[{time.monotonic() - _BEGAN:5.0f} s] {line}", flush=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from local.chaos.callers import Callers
+from local.scene.callers import Callers
 
 # 422: the load sends some keys with another body. 404 and 409: it asks for links to handoffs that are closed.
 OF_THE_LOAD = frozenset({200, 201, 202, 404, 409, 422})

@@ -7,8 +7,8 @@ import resource
 import psycopg
 import pytest
 
-from local.chaos.callers import Callers, write_callers
-from local.chaos.settings import READINGS, SETTINGS
+from local.scene.callers import Callers, write_callers
+from local.scene.settings import READINGS, SETTINGS
 from local.event_listener import listening
 from local.installation import PARTITIONS, Installation, http_here
 from local.judge.evidence import PastStates

@@ -11,11 +11,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from local.chaos.settings import SESSION_SECONDS
 from local.collate.faults.rules import Rule
-from local.collate.http.server import SimulatedCollate
-from local.installation import Installation, Program
-from local.kafka.nodes import Cluster
+from local.scene.scene import Log, Scene
+from local.scene.settings import SESSION_SECONDS
 
 AFTER, BEFORE = {"when": "after"}, {"when": "before"}
 FAULTS: Final[tuple[dict[str, Any], ...]] = (
@@ -65,23 +63,11 @@ ACTS: Final[tuple[dict[str, Any], ...]] = (
 class FaultInjector:
     """Injects, counts and ends faults."""
 
-    def __init__(
-        self,
-        sim: SimulatedCollate,
-        cluster: Cluster,
-        installation: Installation,
-        programs: dict[str, Program],
-        *,
-        authorizations: list[str],
-        seed: int,
-        log: Callable[[str], None],
-    ) -> None:
+    def __init__(self, scene: Scene, log: Log) -> None:
         self.kills: Counter[str] = Counter()
         self.acts: Counter[str] = Counter()
-        self.unexpected_ends: list[str] = []
-        self._sim, self._cluster, self._installation = sim, cluster, installation
-        self._programs, self._authorizations = programs, authorizations
-        self._seed = seed
+        self._scene, self._sim, self._cluster = scene, scene.sim, scene.cluster
+        self._programs, self._authorizations = scene.programs, scene.callers.authorizations
         self._log = log
         self._rules = list[tuple[str, Rule]]()
         self._frozen: set[str] = set()
@@ -120,7 +106,7 @@ class FaultInjector:
         await asyncio.gather(*(asyncio.to_thread(program.await_ready) for program in self._programs.values()))
 
     async def _repeat(self, name: str, inject: Callable[[random.Random], Awaitable[float]], end: float) -> None:
-        chance = random.Random(f"{self._seed}/{name}")
+        chance = random.Random(f"{self._scene.setup.seed}/{name}")
         pause = chance.uniform(1.0, 4.0)
         while time.monotonic() + pause < end:
             await asyncio.sleep(pause)
@@ -183,7 +169,7 @@ class FaultInjector:
                 await self._freeze("worker frozen briefly", worker, chance.uniform(0.5, 4.0))
             case 4:
                 self._count("worker restarted in order", worker)
-                self._check_running(worker)
+                self._scene.check_running(worker)
                 await asyncio.to_thread(self._programs[worker].stop)
                 self._ensure_running(worker)
             case 5:
@@ -203,16 +189,15 @@ class FaultInjector:
     async def _kill(self, kind: str, names: list[str], away_seconds: float) -> None:
         self._count(kind, ", ".join(names), away_seconds)
         for name in names:
-            self._check_running(name)
-            self._programs[name].process.kill()
+            self._scene.check_running(name)
+        await self._scene.kill(*names)
         await asyncio.sleep(away_seconds)
         for name in names:
-            await asyncio.to_thread(self._programs[name].process.wait)
             self._ensure_running(name)
 
     async def _freeze(self, kind: str, name: str, seconds: float) -> None:
         self._count(kind, name, seconds)
-        self._check_running(name)
+        self._scene.check_running(name)
         process = self._programs[name].process
         process.send_signal(signal.SIGSTOP)
         self._frozen.add(name)
@@ -224,18 +209,10 @@ class FaultInjector:
         self.kills[kind] += 1
         self._log(f"{kind}: {target}" + (f", {seconds:.1f} s" if seconds else ""))
 
-    def _check_running(self, name: str) -> None:
-        """Record and restart a process that has ended unexpectedly."""
-        if (code := self._programs[name].process.poll()) is not None:
-            self.unexpected_ends.append(f"{name} with exit code {code}")
-            self._ensure_running(name)
-
     def _ensure_running(self, name: str) -> None:
         program = self._programs[name]
         if name in self._frozen:
             program.process.send_signal(signal.SIGCONT)
             self._frozen.discard(name)
         if program.process.poll() is not None:
-            port = int(program.url.rpartition(":")[2])
-            verb = name.partition("-")[0]
-            self._programs[name] = self._installation.start(verb, name, port)
+            self._scene.launch(name)

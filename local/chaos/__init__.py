@@ -1,1 +1,0 @@
-"""Load and faults for a private installation: callers over HTTP, and seeded faults. Nothing here runs in production."""
