@@ -3,12 +3,13 @@
 They come from a small machine. `make bench` measures them on another one.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 # Time.
 DAY_SECONDS: Final = 86_400
 HOUR_SECONDS: Final = 3_600
+BUSIEST_HOUR: Final = 0.2
+"""The share of a day's commands."""
 
 # Calls and requests.
 CALLS_PER_COMMAND: Final = 2.5
@@ -19,9 +20,17 @@ REQUESTS_PER_COMMAND: Final = 4
 """The command, its status, and for a handoff the review snapshot and a link."""
 ACCESS_SECONDS: Final = 60
 """From the opening of a handoff until its operator has access."""
+HANDOFF_SECONDS: Final = 900
+RECONCILE_SECONDS: Final = 300
 PROCESSING_SECONDS: Final = 600
 """From the end of a reconciliation until the authorization waits for the payer."""
 CALLS_PER_OBSERVATION_OF_HANDOFF: Final = 2
+
+# One process does so much in a second; Collate takes so long for a call.
+WORKER_COMMANDS: Final = 200
+WORKER_OBSERVATIONS: Final = 700
+INGRESS_REQUESTS: Final = 1_500
+CALL_SECONDS: Final = 0.5
 
 # Processes.
 RESERVE: Final = 2
@@ -63,14 +72,5 @@ ROWS_PER_COMMAND: Final = 12
 """Rows of the timeline with their indexes: acceptance, attempts and events."""
 ROWS_PER_UNKNOWN_COMMAND: Final = 4
 """The command, its acceptance, one call and its end."""
+COPIES: Final = 3
 READ_MODEL_DAYS: Final = 90
-
-
-@dataclass(frozen=True, slots=True)
-class Speeds:
-    """What one process does, and how long Collate takes for a call."""
-
-    worker_commands_per_second: float = 200.0
-    worker_observations_per_second: float = 700.0
-    ingress_requests_per_second: float = 1_500.0
-    call_seconds: float = 0.5

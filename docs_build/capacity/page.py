@@ -26,7 +26,6 @@ def put_into(page: str) -> str:
 
 def formulas() -> dict[str, str]:
     """Return each formula with the figures of the code, by its result."""
-    speeds = figures.Speeds()
     return {
         "commands/s": "commands a day × share of the busiest hour ÷ 3,600",
         "calls/s of commands": f"commands/s × {figures.CALLS_PER_COMMAND}",
@@ -40,16 +39,15 @@ def formulas() -> dict[str, str]:
             "suffice for the longest intervals"
         ),
         "processor time of workers": (
-            f"commands/s ÷ {speeds.worker_commands_per_second:g} + observations/s ÷ "
-            f"{speeds.worker_observations_per_second:g}"
+            f"commands/s ÷ {figures.WORKER_COMMANDS} + observations/s ÷ {figures.WORKER_OBSERVATIONS}"
         ),
         "ingress": (
-            f"commands/s × {figures.REQUESTS_PER_COMMAND} requests ÷ {speeds.ingress_requests_per_second:,.0f} × "
+            f"commands/s × {figures.REQUESTS_PER_COMMAND} requests ÷ {figures.INGRESS_REQUESTS:,} × "
             f"{figures.RESERVE}, at least {figures.LEAST_REPLICAS}"
         ),
         "partitions": (f"workers × {figures.WORKERS_PER_PARTITIONS}, rounded up to a multiple of {figures.PARTITIONS}"),
         "calls in flight": (
-            f"calls/s of Collate × seconds of a call ({speeds.call_seconds:g}) × {figures.RESERVE}, "
+            f"calls/s of Collate × seconds of a call ({figures.CALL_SECONDS:g}) × {figures.RESERVE}, "
             "at least 2 for each process"
         ),
         "memory request of a worker": (
@@ -83,32 +81,31 @@ def _part() -> Iterator[str]:
     small = size_of(EXAMPLES["small"])
     yield f"\nWhat callers can fill by ids that Collate does not show, with the small limit and {CALLERS} callers:\n"
     yield "\n| | all callers | one caller |\n| --- | --- | --- |\n"
-    yield from (f"| {' | '.join(row)} |\n" for row in _unknown(small.worker_limit_mib))
+    yield from (f"| {' | '.join(row)} |\n" for row in _unknown(small.worker_limit))
 
 
 def _column(size: Size) -> dict[str, str]:
     """Return the results of one size, by their names."""
     load, calls = size.load, size.calls
-    kafka = sum(disk.gib for disk in size.disks if disk.name != DATABASE)
-    postgres = next(disk.gib for disk in size.disks if disk.name == DATABASE)
-    allowed = f"{_two_digits(size.tightest.commands_per_day):,}: {size.tightest.bound}"
-    slowdown = f"{size.open_slowdown:.2g} for open handoffs, {size.idle_slowdown:.2g} for others"
+    kafka = sum(gib for name, gib in size.disks.items() if name != DATABASE)
+    slowdowns = calls.slowdowns(size.worker_calls_per_second)
     return {
         "watched authorizations": f"{load.authorizations:,}",
         "commands a day, a fifth in the busiest hour": f"{load.commands_per_day:,.0f}",
         "`collate.calls_per_second`, as granted by Collate": f"{load.calls_per_second:g}",
         "calls/s wanted: commands + observations": f"{_number(calls.commands)} + {_number(calls.observations)}",
         "calls/s of the workers": _number(size.worker_calls_per_second),
-        "intervals between observations grow by the factor": slowdown,
-        "the bound that counts allows, commands a day": allowed,
+        "intervals between observations grow by the factor": (
+            "{:.2g} for open handoffs, {:.2g} for others".format(*slowdowns)
+        ),
         "`worker.replicas`": f"{size.workers}",
         "`ingress.replicas`": f"{size.ingress}",
         "`settings.topics.partitions`": f"{size.partitions}",
         "`settings.collate.concurrency`": f"{size.concurrency}",
-        "`worker.resources.requests`": f"{size.worker_millicores}m, {size.worker_request_mib}Mi",
-        "`worker.resources.limits.memory`": f"{size.worker_limit_mib}Mi",
-        "disk of Kafka, 3 copies": _gib(kafka),
-        f"disk of PostgreSQL, {figures.READ_MODEL_DAYS} days": _gib(postgres),
+        "`worker.resources.requests`": f"{size.worker_millicores}m, {size.worker_request}Mi",
+        "`worker.resources.limits.memory`": f"{size.worker_limit}Mi",
+        f"disk of Kafka, {figures.COPIES} copies": _gib(kafka),
+        f"disk of PostgreSQL, {figures.READ_MODEL_DAYS} days": _gib(size.disks[DATABASE]),
     }
 
 
@@ -118,7 +115,7 @@ def _unknown(limit_mib: int) -> Iterator[tuple[str, ...]]:
     counts = [memory // UNKNOWN_STATE_BYTES, memory // UNKNOWN_STATE_BYTES // CALLERS]
     yield "commands of such ids a day", *(f"{count:,}" for count in counts)
     yield "memory of the workers", *(f"{count * UNKNOWN_STATE_BYTES / 1024**2:.0f} MiB" for count in counts)
-    copies, record = EXAMPLES["small"].replication, figures.RECORD_KIB
+    copies, record = figures.COPIES, figures.RECORD_KIB
     kib = {
         "disk of `commands`, 7 d": 7 * copies * record,
         "disk of `events`, 30 d": 30 * copies * record,
@@ -137,10 +134,3 @@ def _number(value: float) -> str:
 
 def _gib(value: float) -> str:
     return f"{max(value, 0.1):,.1f} GiB" if value < 10 else f"{value:,.0f} GiB"
-
-
-def _two_digits(per_day: float) -> int:
-    """Return a number with two digits: more would look exact."""
-    whole = int(per_day)
-    unit: int = 10 ** max(0, len(str(whole)) - 2)
-    return whole // unit * unit
