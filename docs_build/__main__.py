@@ -22,6 +22,7 @@ from docs_build.capacity import page as capacity_page
 from docs_build.clients import models, operations, synchronous
 from docs_build.dashboard import grafana
 from docs_build.documents import publish
+from docs_build.markdown import put_into
 
 ROOT: Final = Path(__file__).parents[1]
 PUBLISHED: Final = "schemas/published"
@@ -37,15 +38,18 @@ def pages(root: Path) -> dict[str, str]:
         "docs/collate-errors.md": collate_errors.page(),
         "helm/gateway/README.md": chart_readme.page(),
         "helm/gateway/files/dashboard.json": grafana.dashboard(),
-        # In these, only one part is generated.
-        "docs/subscribing.md": cadence_page.put_into((root / "docs/subscribing.md").read_text(encoding="utf-8")),
-        "docs/capacity.md": capacity_page.put_into((root / "docs/capacity.md").read_text(encoding="utf-8")),
-        "docs/operations.md": faults.put_into((root / "docs/operations.md").read_text(encoding="utf-8")),
-        "docs/architecture.md": promises.put_into((root / "docs/architecture.md").read_text(encoding="utf-8")),
         "helm/gateway/values.schema.json": chart_schema.put_into(
             (root / "helm/gateway/values.schema.json").read_text(encoding="utf-8")
         ),
     }
+    # In these, only one part is generated.
+    for path, part in {
+        "docs/subscribing.md": cadence_page.part(),
+        "docs/capacity.md": capacity_page.part(),
+        "docs/operations.md": faults.part(),
+        "docs/architecture.md": promises.part(),
+    }.items():
+        found[path] = put_into((root / path).read_text(encoding="utf-8"), part)
     published = publish.rendered()
     found[models.PATH] = models.models_module(
         json.loads(published["openapi.json"]), json.loads(published["asyncapi.json"])

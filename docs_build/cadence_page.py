@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from consumers.watcher.cadence import JITTER, PollClass
+from docs_build.markdown import table
 from runtime.environ import show_value
 from runtime.settings import WatchSettings
 from runtime.units import Step
 
-BEGIN: Final = "<!-- Made by `make docs`; don't edit. -->\n"
-END: Final = "<!-- End -->\n"
 _HOUR: Final = 3_600.0
 _WHILE: Final = {
     PollClass.ENDED: "a handoff has ended, and Collate reconciles it",
@@ -26,20 +25,13 @@ def worst_seconds(step: Step, jitter: float) -> float:
     return step.every.total_seconds() * (1 + jitter)
 
 
-def table(watch: WatchSettings) -> str:
-    """Return the table between its marks."""
-    return BEGIN + "\n" + "".join(f"| {' | '.join(row)} |\n" for row in _rows(watch)) + "\n" + END
-
-
-def put_into(page: str) -> str:
-    """Return the page with the table of today's defaults."""
-    head, _, rest = page.partition(BEGIN)
-    return head + table(WatchSettings()) + rest.partition(END)[2]
+def part() -> str:
+    """Return the table of today's defaults."""
+    head = ("class (`watch.…`)", "while", "observed every", "a change is seen after at most")
+    return table(head, _rows(WatchSettings()))
 
 
 def _rows(watch: WatchSettings) -> Iterator[tuple[str, ...]]:
-    yield "class (`watch.…`)", "while", "observed every", "a change is seen after at most"
-    yield "---", "---", "---", "---"
     for poll_class in PollClass:
         steps = getattr(watch, poll_class.value)
         shown = show_value(WatchSettings, (poll_class.value,), steps).replace(",", ", ")

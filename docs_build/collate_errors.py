@@ -15,6 +15,7 @@ from adapters.collate.errors import (
     Route,
     Rule,
 )
+from docs_build.markdown import table
 
 _DISPOSITIONS = {
     Disposition.REJECT: "the command is rejected finally; the caller can act on the advice",
@@ -27,52 +28,49 @@ _DISPOSITIONS = {
 }
 
 
+_PAGE = """# What the gateway does about Collate's errors
+
+Made from `adapters/collate/errors.py` by `make docs`; change it there.
+
+## Dispositions
+
+{dispositions}
+## By `error.code`
+
+Every code of `docs/collate-contract.md` §7. The set is open: the status decides about other codes, below.
+`retryable: true` turns a reject or dead letter into `reread` (for a read: `resend`). For a read, `reread`
+means `resend`. After an ambiguous attempt of the same write, a reject or dead letter becomes `reread`:
+that attempt's effect may be the cause of the refusal.
+
+{codes}
+## By status, if the code is unknown
+
+{statuses}
+`retryable: true` overrides the status, except for 401, 408, 425 and 429.
+
+## Without a definite result
+
+{results}"""
+
+
 def page() -> str:
     """Return the page."""
-    lines = [
-        "# What the gateway does about Collate's errors",
-        "",
-        "Made from `adapters/collate/errors.py` by `make docs`; change it there.",
-        "",
-        "## Dispositions",
-        "",
-        *_table(("disposition", "meaning"), [(f"`{one}`", _DISPOSITIONS[one]) for one in Disposition]),
-        "",
-        "## By `error.code`",
-        "",
-        "Every code of `docs/collate-contract.md` §7. The set is open: the status decides about other codes, below.",
-        "`retryable: true` turns a reject or dead letter into `reread` (for a read: `resend`). For a read, `reread`",
-        "means `resend`. After an ambiguous attempt of the same write, a reject or dead letter becomes `reread`:",
-        "that attempt's effect may be the cause of the refusal.",
-        "",
-        *_table(("code", "status", "disposition", "reason", "advice"), _rules()),
-        "",
-        "## By status, if the code is unknown",
-        "",
-        *_table(
-            ("status", "write", "read", "reason", "advice"),
-            [
-                *[_default(", ".join(map(str, default.statuses)), default) for default in DEFAULTS],
-                _default("any other 4xx with `retryable: true`, or `Retry-After` and no `retryable`", RETRYABLE),
-                _default("any other 4xx", OTHERWISE),
-            ],
-        ),
-        "",
-        "`retryable: true` overrides the status, except for 401, 408, 425 and 429.",
-        "",
-        "## Without a definite result",
-        "",
-        *_table(
-            ("result", "disposition", "reason", "advice"),
-            [
-                _fixed("5xx, typed or not; timeout, reset, cut short, not JSON, redirect; untyped 4xx", UNKNOWN),
-                _fixed("nothing was sent: no connection, no tunnel, or the budget defers the call", UNSENT),
-                _fixed("401, or a 403 that a second authorization got too", SUSPENDED),
-            ],
-        ),
-        "",
-    ]  # fmt: skip
-    return "\n".join(lines)
+    statuses = [
+        *[_default(", ".join(map(str, default.statuses)), default) for default in DEFAULTS],
+        _default("any other 4xx with `retryable: true`, or `Retry-After` and no `retryable`", RETRYABLE),
+        _default("any other 4xx", OTHERWISE),
+    ]
+    results = [
+        _fixed("5xx, typed or not; timeout, reset, cut short, not JSON, redirect; untyped 4xx", UNKNOWN),
+        _fixed("nothing was sent: no connection, no tunnel, or the budget defers the call", UNSENT),
+        _fixed("401, or a 403 that a second authorization got too", SUSPENDED),
+    ]
+    return _PAGE.format(
+        dispositions=table(("disposition", "meaning"), [(f"`{one}`", _DISPOSITIONS[one]) for one in Disposition]),
+        codes=table(("code", "status", "disposition", "reason", "advice"), _rules()),
+        statuses=table(("status", "write", "read", "reason", "advice"), statuses),
+        results=table(("result", "disposition", "reason", "advice"), results),
+    )
 
 
 def _rules() -> list[Sequence[str]]:
@@ -98,7 +96,3 @@ def _fixed(result: str, found: Route) -> Sequence[str]:
 
 def _default(statuses: str, default: Default) -> Sequence[str]:
     return statuses, f"`{default.write}`", f"`{default.read}`", f"`{default.reason}`", default.advice
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

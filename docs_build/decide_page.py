@@ -1,8 +1,7 @@
 """docs/decide.md, made from the decision table and the reasons."""
 
-from collections.abc import Sequence
-
 from consumers.applier.decision.decide import CLOSE, REQUEST, WATCH, AlreadyDone, Row, Watch, Write
+from docs_build.markdown import table
 from schemas.events.reasons import OutcomeReason
 from schemas.events.wait_reasons import WaitReason
 
@@ -29,10 +28,10 @@ def page() -> str:
     parts = [_HEAD]
     for name, rows in (("handoff.request", REQUEST), ("handoff.close", CLOSE), ("authorization.watch", WATCH)):
         cells = [(str(number), row.when, _then(row)) for number, row in enumerate(rows, 1)]
-        parts.append(f"## `{name}`\n\n{_table(('', 'when', 'then'), cells)}")
+        parts.append(f"## `{name}`\n\n{table(('', 'when', 'then'), cells)}")
     reasons = [(f"`{reason.value}`", reason.advice) for reason in OutcomeReason]
     heading = "Reasons of `rejected`, `expired` and `discarded`, and of an `applied` without a handoff id"
-    parts.append(f"## {heading}\n\n{_table(('reason', 'advice'), reasons)}")
+    parts.append(f"## {heading}\n\n{table(('reason', 'advice'), reasons)}")
     return "\n".join(parts)
 
 
@@ -44,7 +43,3 @@ def _then(row: Row) -> str:
     return {Write: "**write to Collate**", AlreadyDone: "already done", Watch: "applied: the authorization is watched"}[
         row.then
     ]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *rows))

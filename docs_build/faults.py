@@ -7,14 +7,12 @@ wrong; the words of the alert; the first command.
 `tests/system/installations/test_faults.py` against real processes.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-BEGIN: Final = "<!-- Made by `make docs` from docs_build/faults.txt; don't edit. -->\n"
-END: Final = "<!-- End of the faults -->\n"
+from docs_build.markdown import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +50,10 @@ def _fault(text: str) -> Fault:
 FAULTS: Final = tuple(map(_fault, Path(__file__).with_name("faults.txt").read_text(encoding="utf-8").split("\n\n")))
 
 
-def put_into(page: str) -> str:
-    """Return the page with the table between its marks."""
-    head, _, rest = page.partition(BEGIN)
-    rows = "".join(f"| {' | '.join(row)} |\n" for row in _rows())
-    return head + BEGIN + "\n" + rows + "\n" + END + rest.partition(END)[2]
-
-
-def _rows() -> Iterator[tuple[str, ...]]:
-    yield "fault", "first alert", "within"
-    yield ("---",) * 3
-    for answer, faults in groupby(FAULTS, _answer):
-        yield "; ".join(fault.fault for fault in faults), *answer
+def part() -> str:
+    """Return the table."""
+    rows = [("; ".join(fault.fault for fault in faults), *answer) for answer, faults in groupby(FAULTS, _answer)]
+    return table(("fault", "first alert", "within"), rows)
 
 
 def _answer(fault: Fault) -> tuple[str, str]:

@@ -13,14 +13,14 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
+from docs_build.markdown import MADE, table
 from local.image.contents import licence_of
 from local.npm.vendor import LOCK, read_lock
 
 # The image's Python. Another version needs other packages.
 IMAGE_PYTHON: Final = (3, 11)
 PINNED: Final = Path(__file__).parents[1] / "requirements" / "runtime.txt"
-_HEAD: Final = """<!-- Made by `make docs`; don't edit. -->
-
+_HEAD: Final = """
 # Licences
 
 The packages in the production image, without Python itself. `make sbom` writes the same list with versions and
@@ -32,8 +32,6 @@ _VENDORED: Final = """
 
 The console serves these files to browsers. `console/vendor.lock.toml` has their digests.
 
-| file | package | licence |
-|---|---|---|
 """
 # Permissive licences, and weak copyleft licences: these do not affect a program that only uses the library.
 _ACCEPTED: Final = ("MIT", "BSD", "Apache", "ISC", "PSF", "Python Software Foundation", "MPL", "LGPL", "Unlicense")
@@ -51,13 +49,14 @@ def page(pinned: Path = PINNED, vendored: Path = LOCK) -> str:
     line = textwrap.TextWrapper(120, subsequent_indent="  ", break_on_hyphens=False)
     items = [f"- {licence}: {', '.join(names)}" for licence, names in sorted(alike.items())]
     packages = "".join(f"{line.fill(item)}\n" for item in items)
-    return _HEAD + packages + _VENDORED + "".join(_vendored_rows(vendored))
+    files = table(("file", "package", "licence"), _vendored_rows(vendored))
+    return MADE + _HEAD + packages + _VENDORED + files
 
 
-def _vendored_rows(lock: Path) -> Iterator[str]:
+def _vendored_rows(lock: Path) -> Iterator[tuple[str, ...]]:
     for file in read_lock(lock).files:
         _require_accepted(file.package, file.licence)
-        yield f"| `{file.path}` | {file.package} {file.version} | {file.licence} |\n"
+        yield f"`{file.path}`", f"{file.package} {file.version}", file.licence
 
 
 def _licences(pinned: Path) -> Iterator[tuple[str, str]]:

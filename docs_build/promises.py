@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-BEGIN: Final = "<!-- Made by `make docs` from the marks of the tests; don't edit. -->\n"
-END: Final = "<!-- End of the tests -->\n"
+from docs_build.markdown import table
+
 TESTS: Final = Path(__file__).parents[1] / "tests"
 
 
@@ -22,13 +22,10 @@ def marked(tests: Path = TESTS) -> dict[int, list[str]]:
     return dict(sorted(found.items()))
 
 
-def put_into(page: str) -> str:
-    """Return the page with the table between its marks."""
-    head, _, rest = page.partition(BEGIN)
-    rows = "".join(f"| {number} | {', '.join(f'`{path}`' for path in paths)} |\n" for number, paths in marked().items())
-    return (
-        head + BEGIN + "\n| promise | files below `tests` |\n|---|---|\n" + rows + "\n" + END + rest.partition(END)[2]
-    )
+def part() -> str:
+    """Return the table."""
+    rows = ((str(number), ", ".join(f"`{path}`" for path in paths)) for number, paths in marked().items())
+    return table(("promise", "files below `tests`"), rows)
 
 
 def _numbers(module: ast.Module) -> Iterator[int]:

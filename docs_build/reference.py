@@ -1,18 +1,17 @@
 """Generator of docs/configuration.md and docs/metrics.md from the settings and the metrics."""
 
-from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from docs_build.markdown import MADE, table
 from runtime.environ import PREFIX, field_at, section_of, setting_paths, show_value, variable_name
 from runtime.exits import EXIT_MEANINGS
 from runtime.metrics import AnyMetric, MetricDescription, Metrics
 from runtime.settings import Settings
 
-_MADE = "<!-- Made by `make docs`; don't edit. -->\n"
 _SETTINGS = f"""# Settings
 
 A setting is an environment variable: `{PREFIX}`, the section, two underscores, the name. `gateway config` shows the
@@ -29,48 +28,46 @@ _METRICS = """# Metrics
 The admin port serves these metrics at `/metrics` (Prometheus text or OpenMetrics), with the usual `process_` and
 `python_gc_` metrics. Histograms have `_bucket`, `_sum` and `_count`. No label contains an authorization, a person or
 text from outside.
-
-| metric and its labels | kind | meaning |
-|---|---|---|"""
+"""
 
 
 def configuration_page() -> str:
     """Return docs/configuration.md."""
-    lines = [_MADE, _SETTINGS, *_table([(name,) for name in Settings.model_fields if _section(name) is None])]
+    parts = [MADE, _SETTINGS, _table([(name,) for name in Settings.model_fields if _section(name) is None])]
     for name in Settings.model_fields:
         section = _section(name)
         if section is not None:
             paths = [(name, *path) for path in setting_paths(section)]
-            lines += [f"## {name.capitalize()}\n", f"{(section.__doc__ or '').strip()}\n", *_table(paths)]
-    lines += ["## Exit codes\n", "| code | meaning |", "|---|---|"]
-    lines += [f"| {int(code)} | {meaning} |" for code, meaning in EXIT_MEANINGS.items()]
-    lines += ["| 130, 143 | a second SIGINT or SIGTERM ended the process immediately |"]
-    return "\n".join(lines) + "\n"
+            parts += [f"## {name.capitalize()}\n", f"{(section.__doc__ or '').strip()}\n", _table(paths)]
+    codes = [(str(int(code)), meaning) for code, meaning in EXIT_MEANINGS.items()]
+    codes.append(("130, 143", "a second SIGINT or SIGTERM ended the process immediately"))
+    return "\n".join([*parts, "## Exit codes\n", table(("code", "meaning"), codes)])
 
 
 def metrics_page() -> str:
     """Return docs/metrics.md."""
-    return "\n".join([_MADE, _METRICS, *map(_row, Metrics(CollectorRegistry()).described)]) + "\n"
+    rows = map(_row, Metrics(CollectorRegistry()).described)
+    return "\n".join([MADE, _METRICS, table(("metric and its labels", "kind", "meaning"), rows)])
 
 
-def _row(metric: MetricDescription[AnyMetric]) -> str:
+def _row(metric: MetricDescription[AnyMetric]) -> tuple[str, ...]:
     labels = f"{{{','.join(metric.labels)}}}" if metric.labels else ""
-    return f"| `{metric.name}{labels}` | {metric.kind} | {metric.description} |"
+    return f"`{metric.name}{labels}`", metric.kind, metric.description
 
 
 def _section(name: str) -> type[BaseModel] | None:
     return section_of(Settings.model_fields[name].annotation)
 
 
-def _table(paths: list[tuple[str, ...]]) -> Iterator[str]:
-    yield "| variable | default | meaning |"
-    yield "|---|---|---|"
-    for path in paths:
-        field = field_at(Settings, path)
-        choices = _choices(field.annotation)
-        meaning = f"{field.description or ''}{f' One of {choices}.' if choices else ''}"
-        yield f"| `{variable_name(path)}` | {_default(path, field)} | {meaning} |"
-    yield ""
+def _table(paths: list[tuple[str, ...]]) -> str:
+    return table(("variable", "default", "meaning"), map(_setting, paths))
+
+
+def _setting(path: tuple[str, ...]) -> tuple[str, ...]:
+    field = field_at(Settings, path)
+    choices = _choices(field.annotation)
+    meaning = f"{field.description or ''}{f' One of {choices}.' if choices else ''}"
+    return f"`{variable_name(path)}`", _default(path, field), meaning
 
 
 def _default(path: tuple[str, ...], field: FieldInfo) -> str:

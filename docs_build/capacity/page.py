@@ -5,23 +5,16 @@ from typing import Final
 
 from docs_build.capacity import figures
 from docs_build.capacity.sizes import DATABASE, Load, Size, size_of
+from docs_build.markdown import table
 from runtime.settings import WorkerSettings
 from runtime.settings.processes import UNKNOWN_STATE_BYTES
 
-BEGIN: Final = "<!-- Made by `make docs` from docs_build/capacity; don't edit. -->\n"
-END: Final = "<!-- End -->\n"
 CALLERS: Final = 12
 EXAMPLES: Final = {
     "small": Load(authorizations=10_000, commands_per_day=2_000, calls_per_second=20),
     "medium": Load(authorizations=50_000, commands_per_day=10_000, calls_per_second=100),
     "large": Load(authorizations=200_000, commands_per_day=100_000, calls_per_second=1_000),
 }
-
-
-def put_into(page: str) -> str:
-    """Return the page with the sizes and the figures of today's code."""
-    head, _, rest = page.partition(BEGIN)
-    return head + BEGIN + "\n" + "".join(_part()) + "\n" + END + rest.partition(END)[2]
 
 
 def formulas() -> dict[str, str]:
@@ -72,16 +65,18 @@ def formulas() -> dict[str, str]:
     }
 
 
-def _part() -> Iterator[str]:
-    yield "| result | calculation |\n| --- | --- |\n"
-    yield from (f"| {name} | {formula} |\n" for name, formula in formulas().items())
+def part() -> str:
+    """Return the formulas, the sizes and the bounds, with the figures of today's code."""
     columns = [_column(size_of(load)) for load in EXAMPLES.values()]
-    yield f"\n| | {' | '.join(EXAMPLES)} |\n| --- {'| --- ' * len(EXAMPLES)}|\n"
-    yield from (f"| {name} | {' | '.join(column[name] for column in columns)} |\n" for name in columns[0])
-    small = size_of(EXAMPLES["small"])
-    yield f"\nWhat callers can fill by ids that Collate does not show, with the small limit and {CALLERS} callers:\n"
-    yield "\n| | all callers | one caller |\n| --- | --- | --- |\n"
-    yield from (f"| {' | '.join(row)} |\n" for row in _unknown(small.worker_limit))
+    unknown = _unknown(size_of(EXAMPLES["small"]).worker_limit)
+    return "\n".join(
+        (
+            table(("result", "calculation"), formulas().items()),
+            table(("", *EXAMPLES), ((name, *(column[name] for column in columns)) for name in columns[0])),
+            f"What callers can fill by ids that Collate does not show, with the small limit and {CALLERS} callers:\n",
+            table(("", "all callers", "one caller"), unknown),
+        )
+    )
 
 
 def _column(size: Size) -> dict[str, str]:
