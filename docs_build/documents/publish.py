@@ -2,15 +2,11 @@
 
 `make docs` writes them from the models.
 
-    python -m docs_build.documents.publish    list the incompatible changes since the last release, without those of
-                                              OpenAPI, which oasdiff finds (`make clients`); exit 1 if there is one
-
-`docs_build.baseline` has the documents of the last release. An incompatible change needs a new type (`...v2`) beside
-the old one. `contract_version` has the rule of the version.
+`docs_build.baseline` has the documents of the last release. oasdiff finds what is incompatible with them (`make
+clients`); such a change needs a new type (`...v2`) beside the old one. `contract_version` has the rule of the version.
 """
 
 import json
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +15,6 @@ from pydantic.alias_generators import to_snake
 
 from docs_build.baseline import released_json
 from docs_build.documents.asyncapi import asyncapi
-from docs_build.documents.compatibility import asyncapi_breaks
 from docs_build.documents.contract_version import required_version, version
 from docs_build.documents.json_schema import json_schema
 from docs_build.documents.openapi.document import openapi
@@ -65,19 +60,14 @@ def stale(directory: Path = PUBLISHED) -> list[str]:
     return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
 
 
-def release_breaks() -> list[str]:
-    """Return the incompatible changes since the last release; none before the first one. Raises NoTag."""
-    asyncapi_before, openapi_before = (
-        released_json(f"schemas/published/{name}") for name in ("asyncapi.json", "openapi.json")
-    )
-    if asyncapi_before is None or openapi_before is None:
-        return []
-    today = documents()
-    breaks = [f"asyncapi.json: {found}" for found in asyncapi_breaks(asyncapi_before, today["asyncapi.json"])]
-    lowest = required_version(openapi_before, today["openapi.json"])
-    if version(today["openapi.json"]) < lowest:
-        breaks.append(f"openapi.json: info.version must be at least {'.'.join(map(str, lowest))}")
-    return breaks
+def version_problem() -> str | None:
+    """Say that the OpenAPI document's version is too low since the last release. Raises NoTag."""
+    before = released_json("schemas/published/openapi.json")
+    if before is None:
+        return None
+    today = documents()["openapi.json"]
+    lowest = required_version(before, today)
+    return f"info.version must be at least {'.'.join(map(str, lowest))}" if version(today) < lowest else None
 
 
 def write(directory: Path) -> None:
@@ -94,14 +84,3 @@ def write(directory: Path) -> None:
 
 def _files(directory: Path) -> list[tuple[str, Path]]:
     return [(file.relative_to(directory).as_posix(), file) for file in sorted(directory.rglob("*.json"))]
-
-
-def main() -> int:
-    """Run the command; return the exit code."""
-    problems = release_breaks()
-    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")  # noqa: T201 -- the command's output
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

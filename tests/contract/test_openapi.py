@@ -9,10 +9,10 @@ from jsonschema import Draft202012Validator
 
 from docs_build.documents.openapi import components
 from docs_build.documents.openapi.components import DefinitionConflict, component_schemas, with_names_of_words
-from docs_build.documents.schema_compatibility import resolved
 from schemas import published
 from schemas.model import Model
 from tests.contract.planted import planted
+from tests.contract.references import resolved
 
 DOCUMENT = json.loads(published.read("openapi.json"))
 SCHEMAS = DOCUMENT["components"]["schemas"]

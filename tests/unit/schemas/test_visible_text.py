@@ -10,13 +10,13 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from docs_build.documents import publish
-from docs_build.documents.schema_compatibility import resolved
 from schemas.api.dead_letters import DeadLetterDecision
 from schemas.api.faults import faults
 from schemas.api.messages import AccessGrantBody
 from schemas.commands import HandoffClose, HandoffCloseBody, HandoffRequest
 from schemas.fields import visible_text
 from schemas.fields.visible_text import FROM_CALLER, Notes, SentName, Why
+from tests.contract.references import resolved
 
 FREE_TEXT_MAY_HAVE = set("\t\n\r\xad\u200b\u200c\u200d\u2060\ufeff")
 DECEIVING = ["\x1b", "\x9b", "\u202e", "\u2066", "\u200f", "\u2028", "\U000e0041"]
