@@ -7,13 +7,13 @@ import resource
 import psycopg
 import pytest
 
-from local.scene.callers import Callers, write_callers
-from local.scene.settings import READINGS, SETTINGS
 from local.event_listener import listening
 from local.installation import PARTITIONS, Installation, http_here
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
 from local.postgres import Postgres
+from local.scene.callers import Callers, write_callers
+from local.scene.settings import READINGS, SETTINGS
 
 PREFIX = "full."
 SEGMENT_BYTES = 16 << 20

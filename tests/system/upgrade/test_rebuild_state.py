@@ -8,12 +8,12 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from local.scene.callers import Callers, write_callers
-from local.scene.settings import READINGS, SETTINGS
 from local.event_listener import listening
 from local.installation import PARTITIONS, Installation, http_here
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
+from local.scene.callers import Callers, write_callers
+from local.scene.settings import READINGS, SETTINGS
 from runtime.exits import Exit
 from schemas.topics import catalogue, partition_for
 from tests.preloaded import run_gateway
