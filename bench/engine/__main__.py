@@ -1,13 +1,12 @@
 """`python -m bench.engine`: the engine beside its floors, with three repetitions and medians. Names select runs.
 
 Throughput counts from the first handler call to the last commit, over a filled topic. Latency counts from the append to
-the outcome as a read_committed reader receives it. After every throughput run a checker reads all outcomes; if one is
-lost, doubled or out of order, the exit code is 1. `bench.engine.at_rest` measures restores and idle costs.
+the outcome as a read_committed reader receives it. `bench.engine.at_rest` measures restores. `make chaos-engine` checks
+the outcomes.
 """
 
 import argparse
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 
-from bench.engine.at_rest import idle, restore
+from bench.engine.at_rest import restore
 from bench.engine.subject import Subject, Task
-from bench.engine.topics import Verdict, check, fill, make_topics, place
+from bench.engine.topics import fill, make_topics, place
 from bench.harness import LATENCIES, in_turn, latencies, median, paced, producing, reading, show
 from local.kafka.nodes import Cluster
 
@@ -34,18 +33,16 @@ class Throughput:
     rate: float
     cpu_seconds: float
     resident_mib: float
-    verdict: Verdict
 
 
 async def throughput(bootstrap: str, keys: int, records: int, **more: Any) -> Throughput:
-    """Run over a filled topic and check the outcomes."""
+    """Run over a filled topic."""
     prefix = await make_topics(bootstrap, PARTITIONS)
     await fill(bootstrap, prefix, partitions=PARTITIONS, keys=keys, records=records)
     task = Task(bootstrap=bootstrap, prefix=prefix, partitions=PARTITIONS, expect=records, **more)
     async with Subject(task) as subject:
         report = await subject.report("ended")
-    verdict = await check(bootstrap, prefix, partitions=PARTITIONS, records=records)
-    return Throughput(records / report["seconds"], report["cpuSeconds"], report["residentMiB"], verdict)
+    return Throughput(records / report["seconds"], report["cpuSeconds"], report["residentMiB"])
 
 
 async def latency(bootstrap: str, seconds: float, **more: Any) -> list[float]:
@@ -69,8 +66,8 @@ async def latency(bootstrap: str, seconds: float, **more: Any) -> list[float]:
     return sorted(took)
 
 
-async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> list[Verdict]:
-    rows, verdicts = [], []
+async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
+    rows = []
     for keys, whole in ((100, 40_000), (1_000, 100_000)):
         records = int(whole * scale)
         run = partial(throughput, bootstrap, keys, records)
@@ -84,7 +81,6 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> list[V
         )
         rate = {name: median(found, lambda one: one.rate) for name, found in runs.items()}
         for name, found in runs.items():
-            verdicts += [one.verdict for one in found]
             rows.append(
                 (
                     str(keys),
@@ -93,12 +89,10 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> list[V
                     f"{rate[name] / rate['bare']:.0%}",
                     f"{median(found, lambda one: one.cpu_seconds) / records * 1e6:.0f}",
                     f"{max(one.resident_mib for one in found):.0f} MiB",
-                    str(next((one.verdict for one in found if not one.verdict.is_clean), found[0].verdict)),
                 )
             )
-    columns = ("keys", "subject", "records/s", "of the bare loop", "µs of CPU per record", "resident", "checker")
+    columns = ("keys", "subject", "records/s", "of the bare loop", "µs of CPU per record", "resident")
     show("Handler of 5 ms, exactly once, 4 partitions (medians)", columns, rows)
-    return verdicts
 
 
 async def _latencies(bootstrap: str, repetitions: int, scale: float) -> None:
@@ -125,24 +119,19 @@ async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:
     show(title, ("run", *LATENCIES), ((name, *of) for name, of in together.items()))
 
 
-_RUNS: dict[str, Callable[[str, int, float], Awaitable[list[Verdict] | None]]] = {
+_RUNS: dict[str, Callable[[str, int, float], Awaitable[None]]] = {
     "throughput": _throughputs,
     "latency": _latencies,
     "hanging": _hanging,
     "restore": restore,
-    "idle": idle,
 }
 
 
-async def measure(names: list[str], repetitions: int, scale: float) -> int:
-    """Run these in order; return the exit code: 1 if the checker found a violation in any of them."""
-    exit_code = 0
+async def measure(names: list[str], repetitions: int, scale: float) -> None:
+    """Run these in order."""
     with Cluster(brokers=1, long_lived=True) as cluster:
         for name in names:
-            verdicts = await _RUNS[name](cluster.bootstrap, repetitions, scale) or []
-            if not all(verdict.is_clean for verdict in verdicts):
-                exit_code = 1
-    return exit_code
+            await _RUNS[name](cluster.bootstrap, repetitions, scale)
 
 
 if __name__ == "__main__":
@@ -153,4 +142,4 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if unknown := [name for name in given.names if name not in _RUNS]:
         parser.error(f"unknown runs: {', '.join(unknown)}; the runs are {', '.join(_RUNS)}")
-    sys.exit(asyncio.run(measure(given.names or list(_RUNS), given.repetitions, given.scale)))
+    asyncio.run(measure(given.names or list(_RUNS), given.repetitions, given.scale))

@@ -1,6 +1,5 @@
-"""The engine's restore time and idle costs, each beside its floor."""
+"""The engine's restore time beside its floor."""
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.engine.subject import Subject, Task
 from bench.engine.topics import make_topics
 from bench.harness import append, in_turn, median, show
-from bench.processes import seconds_of
 from consumers.engine.state_store import state_record
 
 STATE_BYTES = 500
@@ -79,25 +77,4 @@ async def restore(bootstrap: str, repetitions: int, scale: float) -> None:
             )
             for name in runs
         ),
-    )
-
-
-async def idle(bootstrap: str, repetitions: int, scale: float) -> None:
-    """Measure the CPU of twelve idle partitions."""
-    seconds = 20.0 * scale
-
-    async def spent(kind: str) -> float:
-        prefix = await make_topics(bootstrap, 12)
-        async with Subject(Task(kind, bootstrap, prefix, 12, spares=True)) as subject:
-            await subject.report("ready")
-            await asyncio.sleep(2.0)
-            before = seconds_of(subject.pid)
-            await asyncio.sleep(seconds)
-            return (seconds_of(subject.pid) - before) / seconds
-
-    runs = await in_turn({kind: partial(spent, kind) for kind in ("bare", "engine")}, repetitions)
-    show(
-        f"CPU of 12 idle partitions over {seconds:.0f} s (medians)",
-        ("subject", "of a core"),
-        ((kind, f"{median(found, float):.2%}") for kind, found in runs.items()),
     )

@@ -13,7 +13,6 @@ from local.image import contents
 from local.image.base_image import BUILD_BASE, RUN_BASE, make_bases
 from local.image.buildah import Buildah, BuildFailed
 from local.image.requirements import require
-from local.image.start_up import seconds_to_start
 from runtime.version import VERSION
 
 ROOT: Final = Path(__file__).parents[2]
@@ -41,14 +40,13 @@ def build(base: str | None, tag: str, target: Path) -> None:
             raise BuildFailed(f"The image has a package installer: {', '.join(found[:10])}")
         listed = contents.packages(root)
         size = contents.size_in_bytes(root)
-        started = seconds_to_start(root, "gateway", "version")
     bill = contents.bill(NAME, tag, listed)
     (target / "image-sbom.json").write_text(json.dumps(bill, indent=2) + "\n")
     (target / "image-licences.md").write_text(contents.licences(listed))
     buildah.save(name, target / "image.tar")
     buildah.remove_dangling()
     sources = {source: sum(one.source == source for one in listed) for source in ("pypi", "deb")}
-    print(f"{name}: {size / 1e6:.0f} MB, without pip; `gateway version` takes {started:.2f} s")
+    print(f"{name}: {size / 1e6:.0f} MB, without pip")
     print(f"{sources['pypi']} Python and {sources['deb']} Debian packages: {target}/image-sbom.json, image-licences.md")
     print(f"{target}/image.tar: for `docker load` or `ctr images import`")
     print(f"base {based - began:.0f} s, build {built - based:.0f} s, in all {time.monotonic() - began:.0f} s")
