@@ -1,4 +1,4 @@
-"""The torn transaction of `stale_coordinator`, with nothing but Kafka's own programs: a report for Kafka's project.
+"""A transaction that a stale coordinator tears, by Kafka's own programs alone: docs/stale-coordinator.md is the report.
 
     python -m tests.chaos.stale_coordinator_jars
 
