@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
+from statistics import linear_regression, variance
 from typing import Self
 
 from local.soak.records import Sample
@@ -60,12 +61,7 @@ class Series:
 
 def slope_of(points: Sequence[tuple[float, float]]) -> float:
     """Return the slope of the line with the least squares."""
-    if len(points) < 2:
-        return 0.0
-    mean_x = sum(x for x, _ in points) / len(points)
-    mean_y = sum(y for _, y in points) / len(points)
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
+    return linear_regression(*zip(*points, strict=True)).slope if len(points) > 1 else 0.0
 
 
 def warm_up_of(seconds: float) -> float:
@@ -124,11 +120,10 @@ def _means(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _slope_and_margin(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    slope = slope_of(points)
-    mean_x = sum(x for x, _ in points) / len(points)
-    mean_y = sum(y for _, y in points) / len(points)
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    errors = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
+    times, values = zip(*points, strict=True)
+    slope, intercept = linear_regression(times, values)
+    errors = sum((value - intercept - slope * time) ** 2 for time, value in points)
+    spread = variance(times) * (len(points) - 1)
     return slope, STUDENT * math.sqrt(errors / (len(points) - 2) / spread)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from local.soak.growth import HOUR, Growth, Series, Trend, explained, grows_per_command, growth_of, warm_up_of
-from local.soak.records import Fault, Session
+from local.soak.records import Session
 
 WIDTH, HEIGHT = 860, 120
 _STYLE = (
@@ -122,7 +122,8 @@ def _session(number: int, session: Session) -> Iterator[str]:
     )
     facts = {**session.judged, "broken promises": "not judged" if session.broken is None else len(session.broken)}
     yield _table(("promises", ""), [(name, str(value)) for name, value in facts.items()])
-    yield "<h3>Faults</h3>" + _timeline(session.faults, session.seconds)
+    faults = [(fault.kind, f"{fault.begin:.0f} s", f"{fault.end:.0f} s") for fault in session.faults]
+    yield "<h3>Faults</h3>" + _table(("", "from", "to"), faults)
     yield "<h3>Command to end</h3>" + _latency(session)
     yield "<h3>Growth</h3>" + _slopes(session)
     for series in series_of(session):
@@ -170,29 +171,6 @@ def _chart(series: Series, seconds: float) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
         f'aria-label="{html.escape(series.name)} over time"><polyline fill="none" stroke="#1b62a5" stroke-width="1.5" '
         f'points="{points}"/></svg></figure>'
-    )
-
-
-def _timeline(faults: Sequence[Fault], seconds: float) -> str:
-    kinds = sorted({fault.kind for fault in faults})
-    if not kinds:
-        return "<p>None.</p>"
-    height = 20 * len(kinds) + 4
-    marks = []
-    for row, kind in enumerate(kinds):
-        top = 20 * row + 3
-        marks.append(f'<text x="4" y="{top + 12}" font-size="12">{html.escape(kind)}</text>')
-        for fault in faults:
-            if fault.kind == kind:
-                x = 160 + fault.begin / max(seconds, 1.0) * (WIDTH - 160)
-                width = max(2.0, (fault.end - fault.begin) / max(seconds, 1.0) * (WIDTH - 160))
-                label = f"<title>{html.escape(kind)}, {fault.begin:.0f} s to {fault.end:.0f} s</title>"
-                marks.append(
-                    f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="14" fill="#c4622d">{label}</rect>'
-                )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
-        f'aria-label="faults on a time line">{"".join(marks)}</svg>'
     )
 
 
