@@ -7,7 +7,7 @@ second of real time. It keeps digests and a few harmless fields of bodies, never
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from local.collate.model.effect import Effect
 
 _RATES_KEPT = 7200
+_NAMES = {"if_match": "ifMatch", "is_replay": "replay"}
 _ID_PLACES = {"v1": (3, 5), "runtime": (3,)}
 
 
@@ -41,24 +42,8 @@ class Call:
 
     def as_json(self) -> dict[str, Any]:
         """Return the call as the control API shows it."""
-        return {
-            "number": self.number,
-            "at": self.at,
-            "method": self.method,
-            "path": self.path,
-            "organization": self.organization,
-            "key": self.key,
-            "ifMatch": self.if_match,
-            "digest": self.digest,
-            "fields": self.fields,
-            "answered": self.answered,
-            "status": self.status,
-            "code": self.code,
-            "replay": self.is_replay,
-            "ended": self.ended,
-            "seconds": self.seconds,
-            "faults": list(self.faults),
-        }
+        shown = {_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        return shown | {"faults": list(self.faults)}
 
 
 def effect_json(number: int, effect: Effect) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -51,24 +51,8 @@ class Lock:
 
     def text(self) -> str:
         """Return the lock as TOML."""
-        packages = [
-            _table("package", {"name": p.name, "version": p.version, "integrity": p.integrity, "licence": p.licence})
-            for p in self.packages
-        ]
-        files = [
-            _table(
-                "file",
-                {
-                    "package": f.package,
-                    "version": f.version,
-                    "member": f.member,
-                    "path": f.path,
-                    "sha256": f.sha256,
-                    "licence": f.licence,
-                },
-            )
-            for f in self.files
-        ]
+        packages = [_table("package", asdict(package)) for package in self.packages]
+        files = [_table("file", asdict(file)) for file in self.files]
         return _HEAD + "".join(packages + files)
 
 

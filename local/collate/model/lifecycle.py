@@ -10,6 +10,7 @@ A report changes only the handoff. Only `conclude`, with the payer's truth, chan
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from local.collate.model.authorization import (
     Action,
@@ -97,14 +98,7 @@ def end_handoff(authorization: Authorization, handoff: Handoff, result: Result, 
 def conclude(authorization: Authorization, at: Moment) -> Step:
     """Reconcile with the payer: the truth, not the report, decides the new status."""
     truth = _truth(authorization)
-    found = replace(
-        authorization,
-        version=authorization.version + 1,
-        truth=Truth.AS_REPORTED,
-        finds_at=None,
-        action=None,
-        updated_at=at.now,
-    )
+    found = _next(authorization, at, truth=Truth.AS_REPORTED, finds_at=None, action=None)
     if truth is Truth.FOLLOW_UP:
         found = replace(found, status=Status.REQUIRES_ACTION, action=Action.RESOLVE_REQUIREMENTS)
     elif truth is Truth.NOTHING and found.receipt is None:
@@ -131,16 +125,8 @@ def cancel(authorization: Authorization, at: Moment) -> Step:
     if (handoff := authorization.open_handoff) is not None:
         ended = end_handoff(authorization, handoff, Result.CANCELED, at)
         authorization, effects = ended.authorization, ended.effects
-    canceled = replace(
-        authorization,
-        version=authorization.version + 1,
-        status=Status.CANCELED,
-        action=None,
-        finds_at=None,
-        decides_at=None,
-        canceled_at=at.now,
-        updated_at=at.now,
-    )
+    ends = {"status": Status.CANCELED, "action": None, "finds_at": None, "decides_at": None, "canceled_at": at.now}
+    canceled = _next(authorization, at, **ends)
     return Step(canceled, (*effects, _effect(Kind.AUTHORIZATION_CANCELED, canceled, at)))
 
 
@@ -148,7 +134,7 @@ def edit(authorization: Authorization, at: Moment, *, fresh_snapshot: bool) -> S
     """Edit the case: the version increases. With a fresh snapshot the old snapshot is stale."""
     version = authorization.version + 1
     snapshot = Snapshot(at.new_id("rev"), at.now, version) if fresh_snapshot else authorization.snapshot
-    edited = replace(authorization, version=version, snapshot=snapshot, updated_at=at.now)
+    edited = _next(authorization, at, snapshot=snapshot)
     return Step(edited, (_effect(Kind.AUTHORIZATION_EDITED, edited, at),))
 
 
@@ -239,13 +225,12 @@ def _completed(authorization: Authorization, truth: Truth, at: Moment) -> Author
 
 
 def _processing(authorization: Authorization, at: Moment) -> Authorization:
-    return replace(
-        authorization,
-        version=authorization.version + 1,
-        status=Status.PROCESSING,
-        action=None,
-        updated_at=at.now,
-    )
+    return _next(authorization, at, status=Status.PROCESSING, action=None)
+
+
+def _next(authorization: Authorization, at: Moment, **changes: Any) -> Authorization:
+    """Return the next version."""
+    return replace(authorization, version=authorization.version + 1, updated_at=at.now, **changes)
 
 
 def _activated(handoff: Handoff, at: Moment) -> Handoff:
