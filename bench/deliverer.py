@@ -6,9 +6,7 @@ aiokafka consumer with httpx. Both read the same events from the same topic.
 
 import argparse
 import asyncio
-import base64
 import json
-import os
 import subprocess
 import sys
 import time
@@ -26,6 +24,7 @@ from bench.processes import seconds_of
 from local.installation import Installation
 from local.kafka.nodes import Cluster
 from local.processes.run import Run
+from local.subscriptions import new_secret, subscription_toml
 from schemas.events import HandoffOpened
 from schemas.records import publish, source, write_event
 from schemas.topics import catalogue, partition_for
@@ -78,12 +77,15 @@ async def _measure(count: int, done: Callable[[], float], pid: int) -> Speed:
 
 
 def _subscribe(installation: Installation, port: int) -> None:
-    installation.write_secret("whsec", f"whsec_{base64.b64encode(os.urandom(32)).decode()}")
-    (installation.directory / "subscriptions.toml").write_text(
-        f'[[subscription]]\nname = "bench"\nurl = "http://127.0.0.1:{port}/"\nsince = 2020-01-01T00:00:00Z\n'
-        f'secret_files = ["{installation.directory / "whsec"}"]\nmax_in_flight = {CONCURRENCY}\n'
-        'allow_plain_http = true\nallowed_networks = ["127.0.0.0/8"]\n'
+    installation.write_secret("whsec", new_secret())
+    entry = subscription_toml(
+        "bench",
+        f"http://127.0.0.1:{port}/",
+        [installation.directory / "whsec"],
+        since="2020-01-01T00:00:00Z",
+        max_in_flight=CONCURRENCY,
     )
+    (installation.directory / "subscriptions.toml").write_text(entry)
 
 
 async def throughput(installation: Installation, bootstrap: str, count: int) -> tuple[Speed, Speed]:

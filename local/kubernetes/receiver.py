@@ -1,7 +1,5 @@
 """A receiver of the deliverer's webhooks: it checks each signature, and records the events in the order of arrival."""
 
-import base64
-import secrets
 import threading
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,11 +8,10 @@ from typing import Final
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from local.judge.deliveries import Numbered, compare
-from schemas.fields.signing_secret import WRITTEN_PREFIX
+from local.subscriptions import new_secret, subscription_toml
 
 NAME: Final = "receiver"
 _ACCEPTED, _REFUSED = 204, 401
-_SECRET_BYTES: Final = 32
 _POLL_SECONDS: Final = 0.02  # until the server sees that it has to end
 
 
@@ -23,7 +20,7 @@ class WebhookReceiver:
 
     def __init__(self, host: str) -> None:
         self.host, self.port = host, 0
-        self.secret = f"{WRITTEN_PREFIX}{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
+        self.secret = new_secret()
         self._webhook = Webhook(self.secret)
         self.accepted: list[Numbered] = []
         self.refused = 0
@@ -31,11 +28,8 @@ class WebhookReceiver:
 
     def subscription(self, secret_file: str) -> str:
         """Return the subscriptions file for this receiver alone."""
-        return (
-            f'[[subscription]]\nname = "{NAME}"\nurl = "http://{self.host}:{self.port}/"\n'
-            f'since = 2026-01-01T00:00:00Z\nsecret_files = ["{secret_file}"]\n'
-            f'allow_plain_http = true\nallowed_networks = ["{self.host}/32"]\n'
-        )
+        url = f"http://{self.host}:{self.port}/"
+        return subscription_toml(NAME, url, [secret_file], allowed_networks=[f"{self.host}/32"])
 
     def start(self) -> None:
         """Listen on a free port."""

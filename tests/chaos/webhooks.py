@@ -1,10 +1,8 @@
 """A webhook receiver that checks signature, order and gaps; a writer of events; and the deliverer as a process."""
 
 import asyncio
-import base64
 import contextlib
 import json
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,15 +12,11 @@ from aiokafka import AIOKafkaProducer
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from local.judge.deliveries import compare
+from local.subscriptions import new_secret, subscription_toml
 from schemas.cloudevents import STRUCTURED
 from schemas.events import HandoffOpened
 from schemas.records import publish, source, write_event
 from schemas.topics import catalogue, partition_for
-
-
-def new_secret():
-    """A signing secret in the notation of Standard Webhooks."""
-    return f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
 
 
 @dataclass
@@ -194,27 +188,6 @@ class EventLog:
             headers=list(headers),
             partition=partition_for(key, self._partitions),
         )
-
-
-def subscription_toml(name, url, secret_files, **options):
-    """An entry of the subscriptions file for a receiver on loopback."""
-    settings = {
-        "name": name,
-        "url": url,
-        "secret_files": [str(path) for path in secret_files],
-        "allow_plain_http": True,
-        "allowed_networks": ["127.0.0.0/8"],
-        **options,
-    }
-    lines = [f"{key} = {_toml(value)}" for key, value in settings.items() if key not in {"metadata", "since"}]
-    since = options.get("since", "2026-01-01T00:00:00Z")
-    table = [f"{key} = {_toml(value)}" for key, value in options.get("metadata", {}).items()]
-    table = ["[subscription.metadata]", *table] if table else []
-    return "\n".join(["[[subscription]]", f"since = {since}", *lines, *table, ""])
-
-
-def _toml(value):
-    return json.dumps(value)
 
 
 @contextlib.contextmanager
