@@ -19,7 +19,7 @@ import uvloop
 
 from bench.answering import answering, listen
 from bench.harness import append, console, milliseconds, options, paced, producing, show
-from bench.installed import PARTITIONS, get, metrics
+from bench.installed import PARTITIONS, get, metrics, record_of
 from bench.processes import seconds_of
 from local.installation import Installation
 from local.kafka.nodes import Cluster
@@ -27,7 +27,7 @@ from local.processes.run import Run
 from local.subscriptions import new_secret, subscription_toml
 from schemas.events import HandoffOpened
 from schemas.records import publish, source, write_event
-from schemas.topics import catalogue, partition_for
+from schemas.topics import catalogue
 
 KEYS = 1_000
 CONCURRENCY = 64
@@ -46,13 +46,7 @@ def event(run: str, number: int) -> tuple[str, dict[str, Any]]:
     authorization, sequence = f"{run}_{number % KEYS}", number // KEYS + 1
     made = publish(DATA, authorization_id=authorization, sequence=sequence, life=1, time=datetime.now(UTC))
     headers, value = write_event(made, source("bench"))
-    key = authorization.encode()
-    return made.id, {
-        "value": value,
-        "key": key,
-        "headers": list(headers),
-        "partition": partition_for(key, PARTITIONS),
-    }
+    return made.id, record_of(authorization, value, headers, PARTITIONS)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import httpx
 from local.installation import CALLER, Installation, Program, start_collate
 from local.phi_keys import new_keys
 from local.processes.run import Run
+from schemas.cloudevents import KafkaHeaders
 from schemas.commands import Command
 from schemas.identity import command_id_from_key
 from schemas.records import RecordedCommand, source, write_command
@@ -119,9 +120,10 @@ def command_record(
         data=data,
     )
     headers, value = write_command(command, source("local"), new_keys())
-    return {
-        "value": value,
-        "key": authorization.encode(),
-        "partition": partition_for(authorization.encode(), partitions),
-        "headers": list(headers),
-    }
+    return record_of(authorization, value, headers, partitions)
+
+
+def record_of(authorization: str, value: bytes | None, headers: KafkaHeaders, partitions: int) -> dict[str, Any]:
+    """Return the arguments of a producer's `send` for a record of an authorization, without the topic."""
+    key = authorization.encode()
+    return {"value": value, "key": key, "partition": partition_for(key, partitions), "headers": list(headers)}

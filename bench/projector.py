@@ -23,7 +23,7 @@ from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
 from bench.harness import append, console, in_turn, median, options, show
-from bench.installed import PARTITIONS
+from bench.installed import PARTITIONS, record_of
 from consumers.projector.loop import GC_THRESHOLD, ProjectorLoop
 from consumers.projector.source import open_source
 from local.kafka.nodes import Cluster
@@ -35,7 +35,7 @@ from runtime.logs import get_log
 from runtime.metrics import Metrics
 from runtime.process import Process
 from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
-from schemas.topics import catalogue, partition_for
+from schemas.topics import catalogue
 
 TABLES = ("commands", "handoffs", "authorizations", "timeline", "minutes")
 
@@ -57,8 +57,7 @@ async def fill(settings: ProcessSettings, records: Sequence[SampleRecord]) -> No
         await apply(cluster, wanted, compare(wanted, {}))
     for name in dict.fromkeys(record.topic for record in records):
         given = (
-            {"value": one.value, "key": key, "partition": partition_for(key, PARTITIONS), "headers": list(one.headers)}
-            for one, key in ((one, one.authorization_id.encode()) for one in records if one.topic == name)
+            record_of(one.authorization_id, one.value, one.headers, PARTITIONS) for one in records if one.topic == name
         )
         await append(settings.kafka.bootstrap[0], getattr(topics, name).name, given)
 
@@ -79,9 +78,21 @@ def read_rows(conninfo: str, schema: str) -> dict[str, list[tuple[Any, ...]]]:
     with psycopg.connect(conninfo) as connection:
         connection.adapters.register_loader("jsonb", psycopg.types.string.TextLoader)
         return {
-            table: connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table))).fetchall()
+            table: connection.execute(
+                sql.SQL("SELECT {} FROM {}").format(_columns(connection, schema, table), sql.Identifier(schema, table))
+            ).fetchall()
             for table in TABLES
         }
+
+
+def _columns(connection: psycopg.Connection[Any], schema: str, table: str) -> sql.Composed:
+    """Return the names of the columns that PostgreSQL does not generate."""
+    found = connection.execute(
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE (table_schema, table_name, is_generated) = (%s, %s, 'NEVER') ORDER BY ordinal_position",
+        (schema, table),
+    )
+    return sql.SQL(", ").join(sql.Identifier(name) for (name,) in found)
 
 
 def insert(conninfo: str, schema: str, rows: dict[str, list[tuple[Any, ...]]], transactions: int) -> float:
@@ -94,7 +105,10 @@ def insert(conninfo: str, schema: str, rows: dict[str, list[tuple[Any, ...]]], t
                 if piece := whole[number * size : (number + 1) * size]:
                     cells = sql.SQL(", ").join(sql.Placeholder() * len(piece[0]))
                     cursor.executemany(
-                        sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(schema, table), cells), piece
+                        sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+                            sql.Identifier(schema, table), _columns(connection, schema, table), cells
+                        ),
+                        piece,
                     )
             connection.commit()
         return time.perf_counter() - began

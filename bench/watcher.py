@@ -18,7 +18,7 @@ import psutil
 import uvloop
 
 from bench.harness import LATENCIES, append, console, in_turn, latencies, median, options, show
-from bench.installed import PARTITIONS, fresh_installation, make_authorizations, metrics
+from bench.installed import PARTITIONS, fresh_installation, make_authorizations, metrics, record_of
 from bench.processes import seconds_of
 from bench.steady import WARM_UP_SECONDS, SteadyLoad, reading_outcomes
 from consumers.authorization import recent_commands
@@ -32,7 +32,7 @@ from local.installation import Program
 from local.kafka.nodes import Cluster
 from runtime.settings import WatchSettings
 from schemas.enums import Agreement
-from schemas.topics import catalogue, partition_for
+from schemas.topics import catalogue
 
 HOUR, DAY = 3_600.0, 86_400.0
 VERSION = 27
@@ -91,8 +91,7 @@ async def _populate(bootstrap: str, prefix: str, ids: list[str]) -> None:
             # At a random moment of the step, as in steady operation.
             timer_at = now + chance.random() * cadence.every(state, now)
             record = state_record(topic.name, key, state.encode(), timer_at)
-            partition = partition_for(key, PARTITIONS)
-            yield {"value": record.value, "key": key, "partition": partition, "headers": list(record.headers)}
+            yield record_of(authorization, record.value, record.headers, PARTITIONS)
 
     await append(bootstrap, topic.name, records())
 

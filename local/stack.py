@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from local.chaos.settings import BROKERS
 from local.failures import StartFailed
 from local.installation import GATEWAY, Installation, Program, start_collate
 from local.issuer import LocalIssuer
@@ -23,6 +22,7 @@ from local.processes.patience import Patience
 from local.processes.ports import HeldPort
 from local.processes.run import Run
 from local.processes.starts import Starts
+from local.scene.settings import BROKERS
 
 OUTPUT_WITHIN_SECONDS = 30.0
 STAFF = "handoff-staff"

@@ -160,7 +160,7 @@ def kafka(request):
 
 @pytest.fixture(scope="session")
 def one_broker():
-    from local.chaos.settings import BROKERS  # noqa: PLC0415 - as above
+    from local.scene.settings import BROKERS  # noqa: PLC0415 - as above
     from tests.shared_broker import own_broker  # noqa: PLC0415 - as above
 
     with own_broker(**BROKERS) as cluster:
@@ -177,8 +177,8 @@ def kafka1(one_broker):
 
 @pytest.fixture(scope="session")
 def three_brokers():
-    from local.chaos.settings import BROKERS  # noqa: PLC0415 - as above
     from local.kafka.nodes import Cluster  # noqa: PLC0415 - as above
+    from local.scene.settings import BROKERS  # noqa: PLC0415 - as above
 
     with Cluster(brokers=3, properties=BROKERS) as cluster:
         yield cluster

@@ -19,11 +19,11 @@ import psycopg
 import pytest
 
 from docs_build.faults import FAULTS
-from local.chaos.settings import BROKERS
 from local.installation import Installation, http_here, start_collate
 from local.kafka.nodes import Cluster
 from local.kafka.secured import Authority
 from local.postgres import Postgres
+from local.scene.settings import BROKERS
 from tests.alerts.__main__ import rendered_rules
 from tests.alerts.prometheus import Prometheus
 from tests.chaos.webhooks import Webhooks
