@@ -28,8 +28,7 @@ values as `expose`, and sets no timeouts by default.
 **Variables.** `settings` becomes the environment of every process. `extraEnv` is for variables of the platform,
 such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
 
-**Security contexts.** The defaults meet the restricted Pod Security Standard. On OpenShift set
-`podSecurityContext.runAsUser`, `runAsGroup` and `fsGroup` to `null` (`ci/openshift-values.yaml`).
+**Security contexts.** The defaults meet the restricted Pod Security Standard.
 
 """
 PROCESSES: Final = ("ingress", "worker", "projector", "deliverer", "console")

@@ -16,7 +16,7 @@ stale, as from a lagging replica, during that minute.
 
 Three rules come before the table. A duplicate of an ended command changes nothing; with another body it causes
 `command.key_conflict`. A command past its `expiresAt` expires, unless a write may have been sent. A write that may have
-been applied is resolved first (docs/decisions/0002).
+been applied is resolved first (docs/decisions/0002). Each outcome says its `reason` and `advice`: what to do.
 
 The operations guide has the [causes of dead letters](operations.md#dead-letters) and the
 [reasons to wait](operations.md#one-authorization-is-stuck).
@@ -29,8 +29,9 @@ def page() -> str:
     for name, rows in (("handoff.request", REQUEST), ("handoff.close", CLOSE), ("authorization.watch", WATCH)):
         cells = [(str(number), row.when, _then(row)) for number, row in enumerate(rows, 1)]
         parts.append(f"## `{name}`\n\n{table(('', 'when', 'then'), cells)}")
-    reasons = [(f"`{reason.value}`", reason.advice) for reason in OutcomeReason]
-    heading = "Reasons of `rejected`, `expired` and `discarded`, and of an `applied` without a handoff id"
+    told = {row.then for rows in (REQUEST, CLOSE, WATCH) for row in rows}
+    reasons = [(f"`{reason.value}`", reason.advice) for reason in OutcomeReason if reason not in told]
+    heading = "Other reasons of an outcome"
     parts.append(f"## {heading}\n\n{table(('reason', 'advice'), reasons)}")
     return "\n".join(parts)
 

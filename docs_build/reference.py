@@ -26,8 +26,8 @@ A secret is always a file (`…_FILE`), which may be replaced while the process 
 _METRICS = """# Metrics
 
 The admin port serves these metrics at `/metrics` (Prometheus text or OpenMetrics), with the usual `process_` and
-`python_gc_` metrics. Histograms have `_bucket`, `_sum` and `_count`. No label contains an authorization, a person or
-text from outside.
+`python_gc_` metrics. A name with `_total` is a counter, a histogram has `_bucket`, `_sum` and `_count`, any other is a
+gauge. No label contains an authorization, a person or text from outside.
 """
 
 
@@ -47,12 +47,13 @@ def configuration_page() -> str:
 def metrics_page() -> str:
     """Return docs/metrics.md."""
     rows = map(_row, Metrics(CollectorRegistry()).described)
-    return "\n".join([MADE, _METRICS, table(("metric and its labels", "kind", "meaning"), rows)])
+    return "\n".join([MADE, _METRICS, table(("metric and its labels", "meaning"), rows)])
 
 
 def _row(metric: MetricDescription[AnyMetric]) -> tuple[str, ...]:
     labels = f"{{{','.join(metric.labels)}}}" if metric.labels else ""
-    return f"`{metric.name}{labels}`", metric.kind, metric.description
+    kind = "Histogram. " if metric.kind == "histogram" else ""
+    return f"`{metric.name}{labels}`", f"{kind}{metric.description}"
 
 
 def _section(name: str) -> type[BaseModel] | None:

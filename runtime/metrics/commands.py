@@ -20,8 +20,7 @@ class CommandMetrics(MetricGroup):
     intents_resent = counter("intents_resent", "Writes resent because a crash or a timeout lost their response.")
     double_effects = counter(
         "double_effects",
-        "Creates that may have taken effect twice despite key and precondition. Alert on any; then count the "
-        "authorization's handoffs at Collate, because a concurrent change by another actor looks the same.",
+        "Creates that may have taken effect twice despite key and precondition. Alert on any.",
     )
     observations = counter(
         "observations",

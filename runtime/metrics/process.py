@@ -21,7 +21,7 @@ class ProcessMetrics(MetricGroup):
         "loop_delay_seconds", "Delay of the event loop; more than a few milliseconds means overload."
     )
     connections = gauge("connections", "Open connections, by port (api, console, admin).", ("port",))
-    connections_limit = gauge("connections_limit", "Maximum number of open connections.", ("port",))
+    connections_limit = gauge("connections_limit", "Most open connections.", ("port",))
     spans = counter("spans", "Trace spans by result (sent, lost).", ("result",))
     credential_expires = gauge(
         "credential_expires_timestamp_seconds",
