@@ -25,7 +25,7 @@ from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.engine import Engine
 from local.judge.history import Violation, check
 from local.judge.whole_topic import read_topic
-from local.processes.patience import Patience
+from local.processes.patience import Patience, slowness
 from tests.chaos import engine_worker
 from tests.chaos.records import read_history, to_input, to_output
 from tests.chaos.tally import Journal, TallyHandler, Task, replay
@@ -166,7 +166,7 @@ class Laboratory:
         """Create the topics, and start reading the outputs."""
         orders = self.orders
         self.admin = AIOKafkaAdminClient(
-            bootstrap_servers=orders.bootstrap, request_timeout_ms=2 * REQUEST_MILLISECONDS
+            bootstrap_servers=orders.bootstrap, request_timeout_ms=round(2 * REQUEST_MILLISECONDS * slowness())
         )
         await self.admin.start()
         self._stack.push_async_callback(self.admin.close)
