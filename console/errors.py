@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from console.page import render
 from console.views.problems import PROBLEMS, ProblemWords
-from gateway.http.exchange import exchange_of
+from gateway.middleware.exchange import exchange_of
 from runtime.http.port import Rejection
 from runtime.http.problem import Problem
 from runtime.logs import get_log

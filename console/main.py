@@ -10,7 +10,7 @@ from console.app import create_app
 from console.errors import rejection_page
 from console.middleware import page_recorder
 from console.security_headers import security_headers
-from gateway.http.middleware import RequestRecorder
+from gateway.middleware.layers import RequestRecorder
 from runtime.gc import tune_gc
 from runtime.http.connections import ConnectionLimits, Connections
 from runtime.http.port import Port

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.api import current_request_id
 from console.errors import PageError
-from gateway.http.exchange import Exchange, Places, exchange_of, route_label
-from gateway.http.methods import READS
-from gateway.http.middleware import RequestRecorder
+from gateway.middleware.exchange import Exchange, Places, exchange_of, route_label
+from gateway.middleware.layers import RequestRecorder
+from gateway.middleware.methods import READS
 from runtime.logs import line_writer
 from runtime.metrics import ConsoleMetrics
 

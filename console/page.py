@@ -27,7 +27,7 @@ from console.person import SignedInPerson
 from console.security_headers import content_security_policy
 from console.times import FILTERS
 from console.views.words import WORDS
-from gateway.http.exchange import exchange_of
+from gateway.middleware.exchange import exchange_of
 from runtime.settings import ConsoleSettings
 from runtime.version import VERSION
 from schemas.events.wait_reasons import WaitReason

@@ -29,7 +29,7 @@ from console.sign_in.people import Identities, KnownIdentity, unavailable
 from console.sign_in.renewal import Renewals
 from console.sign_in.return_path import safe_return_path
 from console.sign_in.sessions import PersonSession, Sessions
-from gateway.http.methods import READS
+from gateway.middleware.methods import READS
 
 PUBLIC_PREFIXES: Final = ("/static/", "/sign-in", "/sign-out", "/signed-out")
 

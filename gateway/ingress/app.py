@@ -7,7 +7,6 @@ from starlette.middleware import Middleware
 from starlette.routing import Router
 
 from adapters.oidc.tokens import Tokens
-from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
 from gateway.ingress.auth.authentication import Authentication
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.commands.operator_decisions import OperatorDecisions
@@ -25,6 +24,7 @@ from gateway.ingress.http.routes import Endpoint, not_found, routes_of
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
+from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
 from runtime.http.body import BODY_SECONDS
 from runtime.metrics import IngressMetrics
 from runtime.settings import IngressSettings

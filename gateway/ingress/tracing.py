@@ -2,11 +2,11 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.exchange import route_label
-from gateway.http.methods import method_label
 from gateway.ingress.commands.publisher import Appended, Headers, NotAppended, RecordAppender
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.request import traceparent
+from gateway.middleware.exchange import route_label
+from gateway.middleware.methods import method_label
 from runtime.tracing.messaging import messaging
 from runtime.tracing.traces import Traces
 

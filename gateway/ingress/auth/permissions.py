@@ -8,7 +8,6 @@ import time
 
 from starlette.requests import Request
 
-from gateway.http.exchange import Places
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.rate_limit import RateLimits
 from gateway.ingress.auth.shares import shares_of
@@ -22,6 +21,7 @@ from gateway.ingress.http.problems import (
     TooManyRequests,
     Unauthenticated,
 )
+from gateway.middleware.exchange import Places
 from runtime.metrics import IngressMetrics
 from schemas.callers import pool_of
 from schemas.permissions import Permission

@@ -1,6 +1,6 @@
 """The context of one request: what the middleware establishes and the endpoints read.
 
-The context is the exchange of `gateway.http` with the state of the API.
+The context is the exchange of `gateway.middleware` with the state of the API.
 """
 
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from typing import Any
 from starlette.types import Scope
 
 from adapters.oidc.jwks import KeysUnavailable
-from gateway.http.exchange import Exchange
 from gateway.ingress.http.deadlines import Deadline
+from gateway.middleware.exchange import Exchange
 
 
 @dataclass(slots=True)

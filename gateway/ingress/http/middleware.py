@@ -6,13 +6,13 @@ from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.exchange import Places
-from gateway.http.methods import READS
 from gateway.ingress.http.body import UnfinishedBodies
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.deadlines import Deadlines
 from gateway.ingress.http.problems import DeadlinePassed
 from gateway.ingress.http.responses import ProblemResponse
+from gateway.middleware.exchange import Places
+from gateway.middleware.methods import READS
 from runtime.http.body import timed_out
 from runtime.http.problem import Fault, Problem
 from runtime.http.problems import InvalidHeader, Overloaded

@@ -4,9 +4,9 @@ from typing import Any
 
 from starlette.types import Scope
 
-from gateway.http.middleware import RequestRecorder
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.responses import SECURITY_HEADERS
+from gateway.middleware.layers import RequestRecorder
 from runtime.http.connections import Connections
 from runtime.http.port import Port
 from runtime.logs import line_writer

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from consumers.engine import Done, Output, Record
 from consumers.tracing import TracedHandler
-from gateway.http.methods import METHODS
-from gateway.http.middleware import RequestIds
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.tracing import RequestSpans
+from gateway.middleware.layers import RequestIds
+from gateway.middleware.methods import METHODS
 from local.processes.patience import slowness
 from runtime.metrics import Metrics
 from runtime.settings import TraceSettings

@@ -4,7 +4,6 @@ import pytest
 from starlette.routing import Router
 
 from docs_build.documents.openapi.document import openapi
-from gateway.http.middleware import ErrorBoundary
 from gateway.ingress.app import create_app
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
@@ -15,6 +14,7 @@ from gateway.ingress.http.problems import NotPermitted
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.responses import ModelResponse, error_response
 from gateway.ingress.http.routes import routes_of
+from gateway.middleware.layers import ErrorBoundary
 from schemas.api.messages import ReleaseAccepted
 from schemas.api.operation import ApiOperation
 from schemas.api.operations import OPERATIONS

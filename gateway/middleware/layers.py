@@ -21,8 +21,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.exchange import Exchange, exchange_of, route_label
-from gateway.http.methods import method_label
+from gateway.middleware.exchange import Exchange, exchange_of, route_label
+from gateway.middleware.methods import method_label
 from runtime.http.problem import Problem
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
 from console.middleware import begin_exchange, page_recorder
-from gateway.http.exchange import Places, exchange_of
-from gateway.http.methods import METHODS
-from gateway.http.middleware import ErrorBoundary, RequestIds, RequestLog
 from gateway.ingress.http.context import RequestContext
 from gateway.ingress.http.port import request_recorder
 from gateway.ingress.http.responses import error_response
+from gateway.middleware.exchange import Places, exchange_of
+from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog
+from gateway.middleware.methods import METHODS
 from runtime.metrics import Metrics
 
 ROOMS = {

@@ -1,4 +1,4 @@
-"""One request and its response. `middleware.RequestIds` creates the exchange in Starlette's `scope["state"]`.
+"""One request and its response. `layers.RequestIds` creates the exchange in Starlette's `scope["state"]`.
 
 It belongs to the request's task and ends with it.
 """
