@@ -28,7 +28,7 @@ from console.sign_in.sessions import Sessions
 from console.updates import OverviewReader
 from console.views.problems import MOST_FORM_BYTES
 from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
-from runtime.http.body import BodyBound
+from runtime.http_server.body import BodyBound
 from runtime.settings import ConsoleProcessSettings, ConsoleSettings
 
 

@@ -14,8 +14,8 @@ from starlette.types import Scope
 from console.page import render
 from console.views.problems import PROBLEMS, ProblemWords
 from gateway.middleware.exchange import exchange_of
-from runtime.http.port import Rejection
-from runtime.http.problem import Problem
+from runtime.http_server.port import Rejection
+from runtime.http_server.problem import Problem
 from runtime.logs import get_log
 
 _KNOWN: Final = {

@@ -12,9 +12,9 @@ from console.middleware import page_recorder
 from console.security_headers import security_headers
 from gateway.middleware.layers import RequestRecorder
 from runtime.gc import tune_gc
-from runtime.http.connections import ConnectionLimits, Connections
-from runtime.http.port import Port
-from runtime.http.server import limited_protocol
+from runtime.http_server.connections import ConnectionLimits, Connections
+from runtime.http_server.port import Port
+from runtime.http_server.server import limited_protocol
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import ConsoleProcessSettings

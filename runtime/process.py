@@ -21,7 +21,7 @@ from runtime.admin.resume import Resume
 from runtime.credentials.credential_lives import CredentialLives
 from runtime.exits import Exit, StartupError
 from runtime.health import Health
-from runtime.http.server import limited_protocol
+from runtime.http_server.server import limited_protocol
 from runtime.logs import Log, configure_logs, get_log
 from runtime.metrics import Metrics
 from runtime.serving import serving

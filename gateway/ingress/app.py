@@ -25,7 +25,7 @@ from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
 from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
-from runtime.http.body import BODY_SECONDS
+from runtime.http_server.body import BODY_SECONDS
 from runtime.metrics import IngressMetrics
 from runtime.settings import IngressSettings
 from runtime.tracing.traces import Traces

@@ -20,8 +20,8 @@ from gateway.ingress.components import Components, KafkaSources
 from gateway.ingress.http.port import api_port
 from runtime.credentials.phi_keys import phi_keys
 from runtime.gc import tune_gc
-from runtime.http.connections import ConnectionLimits, Connections
-from runtime.http.server import limited_protocol
+from runtime.http_server.connections import ConnectionLimits, Connections
+from runtime.http_server.server import limited_protocol
 from runtime.process import Process, run
 from runtime.serving import serving
 from runtime.settings import Settings

@@ -12,7 +12,7 @@ from adapters.postgres.reader import Query, ReadModelBusy, ReadModelReader
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import ReadModelUnavailable
 from gateway.ingress.live.claims import ClaimsUnknown
-from runtime.http.problems import Overloaded
+from runtime.http_server.port_problems import Overloaded
 from schemas.authorization import ActiveHandoff, AuthorizationRecord
 from schemas.model import Model
 

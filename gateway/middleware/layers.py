@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.middleware.exchange import Exchange, exchange_of, route_label
 from gateway.middleware.methods import method_label
-from runtime.http.problem import Problem
+from runtime.http_server.problem import Problem
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram

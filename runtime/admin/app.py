@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from runtime.admin.resume import Resume, handle_resume
 from runtime.health import Health, ProbeResult
-from runtime.http.body import BodyBound
-from runtime.http.problem import Problem
+from runtime.http_server.body import BodyBound
+from runtime.http_server.problem import Problem
 
 PartitionStatus = Callable[[], Any]
 _MAX_BODY_BYTES = 4 << 10

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from runtime.http.connections import ConnectionLimits, Connections
-from runtime.http.port import Port
+from runtime.http_server.connections import ConnectionLimits, Connections
+from runtime.http_server.port import Port
 from runtime.metrics import Metrics
 
 # Probes and scrapers keep a few connections. Each open head may take 32 KiB, so a full port takes 8 MiB.

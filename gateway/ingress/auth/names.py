@@ -7,7 +7,7 @@ from gateway.ingress.http.problems import InvalidCommand, NamesAnotherPerson
 from gateway.ingress.http.query import invalid_parameter
 from gateway.ingress.http.request import parse
 from gateway.ingress.http.strict_json import read_object
-from runtime.http.problem import Fault
+from runtime.http_server.problem import Fault
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions
 from schemas.api.messages import AccessGrantBody
 from schemas.api.operator_decisions import RecentCommandsDecision, VersionFloorDecision

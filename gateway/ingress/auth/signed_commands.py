@@ -14,8 +14,8 @@ from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import SignatureNotAccepted, Unauthenticated
-from runtime.http.problem import Fault
-from runtime.http.problems import InvalidHeader
+from runtime.http_server.port_problems import InvalidHeader
+from runtime.http_server.problem import Fault
 from schemas.cloudevents import STRUCTURED
 from schemas.fields.webhook_signature import read_signature
 

@@ -12,7 +12,7 @@ from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.names import with_names
 from gateway.ingress.commands.command_log import acceptance_time
 from gateway.ingress.http.problems import InvalidCommand
-from runtime.http.problem import Fault
+from runtime.http_server.problem import Fault
 from schemas.commands import AuthorizationWatch, Command, HandoffRequest
 
 _MOST_AHEAD: Final = timedelta(days=366)

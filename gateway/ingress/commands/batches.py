@@ -35,8 +35,8 @@ from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import InvalidCommand, TooManyRequests, TooManyUnfinished, TooManyUnknown
 from gateway.ingress.http.request import traceparent
 from gateway.ingress.http.strict_json import read_array
-from runtime.http.problem import Fault, Problem
-from runtime.http.problems import BodyTooLarge, Overloaded, Unavailable
+from runtime.http_server.port_problems import BodyTooLarge, Overloaded, Unavailable
+from runtime.http_server.problem import Fault, Problem
 from runtime.metrics import IngressMetrics
 from schemas.api.messages import MOST_BATCH_EVENTS, BatchedCommand, BatchedCommands, ProblemDetails
 from schemas.api.operation import JSON

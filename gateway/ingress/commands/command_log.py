@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from gateway.ingress.commands.publisher import Appended, AppendFailure, Headers, NotAppended, RecordAppender
 from gateway.ingress.http.problems import KafkaUnavailable, Stopping
-from runtime.http.problem import Problem
-from runtime.http.problems import Overloaded
+from runtime.http_server.port_problems import Overloaded
+from runtime.http_server.problem import Problem
 from schemas.records import RecordedCommand, write_command
 from schemas.sealing import Keys
 from schemas.topics import partition_for

@@ -11,8 +11,8 @@ from gateway.ingress.commands.accepted_command import AcceptedCommand
 from gateway.ingress.http.problems import InvalidCommand
 from gateway.ingress.http.request import validate
 from gateway.ingress.http.strict_json import read_object
-from runtime.http.problem import Fault, Problem
-from runtime.http.problems import InvalidHeader, UnsupportedMediaType
+from runtime.http_server.port_problems import InvalidHeader, UnsupportedMediaType
+from runtime.http_server.problem import Fault, Problem
 from schemas.cloudevents import STRUCTURED, CloudEventError, Envelope, from_http, from_members, is_json
 from schemas.commands import CALLER_COMMANDS, COMMANDS
 from schemas.enums import CommandType

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.ingress.http.problems import KeyMissing
-from runtime.http.problem import Fault
-from runtime.http.problems import InvalidHeader
+from runtime.http_server.port_problems import InvalidHeader
+from runtime.http_server.problem import Fault
 
 MAX_KEY_LENGTH = 255
 _BARE = re.compile(rb"[!#-+\--\[\]-~]+")  # visible ASCII without the quote, comma and backslash of structured fields

@@ -22,8 +22,8 @@ from gateway.ingress.http.problems import DeadLettersChanged, InvalidCommand, No
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import read_json
 from gateway.ingress.http.responses import ModelResponse
-from runtime.http.problem import Fault
-from runtime.http.problems import Unavailable
+from runtime.http_server.port_problems import Unavailable
+from runtime.http_server.problem import Fault
 from schemas.api.cursor import CursorInvalid, read_cursor, write_cursor
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions, DeadLettersDecided, NotDecided
 from schemas.api.queries import Query

@@ -14,7 +14,7 @@ from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
 from gateway.ingress.http.problems import DeadLettersUnread
 from gateway.ingress.shared_reads import SharedReads
 from runtime.health import Health
-from runtime.http.problems import Overloaded
+from runtime.http_server.port_problems import Overloaded
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
 from schemas.dead_letter import DeadLetter

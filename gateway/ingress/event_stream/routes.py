@@ -26,7 +26,7 @@ from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import KafkaUnavailable, Stopping
 from gateway.ingress.http.query import read_query
 from gateway.ingress.http.request import disconnected
-from runtime.http.problems import Overloaded
+from runtime.http_server.port_problems import Overloaded
 from runtime.metrics import IngressMetrics
 from schemas.api.queries import EventsQuery
 from schemas.callers import pool_of

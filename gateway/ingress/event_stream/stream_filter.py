@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from gateway.ingress.event_stream.streamed_event import StreamedEvent
-from runtime.http.problem import Fault
-from runtime.http.problems import InvalidHeader
+from runtime.http_server.port_problems import InvalidHeader
+from runtime.http_server.problem import Fault
 
 _OFFSET = re.compile(r"[0-9]{1,18}")
 

@@ -13,10 +13,10 @@ from gateway.ingress.http.problems import DeadlinePassed
 from gateway.ingress.http.responses import ProblemResponse
 from gateway.middleware.exchange import Places
 from gateway.middleware.methods import READS
-from runtime.http.body import timed_out
-from runtime.http.problem import Fault, Problem
-from runtime.http.problems import InvalidHeader, Overloaded
-from runtime.http.request_head import RawHeaders
+from runtime.http_server.body import timed_out
+from runtime.http_server.port_problems import InvalidHeader, Overloaded
+from runtime.http_server.problem import Fault, Problem
+from runtime.http_server.request_head import RawHeaders
 from runtime.metrics import IngressMetrics
 
 # A repetition of these headers is ambiguous: a proxy may have checked another value than the gateway reads.

@@ -7,8 +7,8 @@ from starlette.types import Scope
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.responses import SECURITY_HEADERS
 from gateway.middleware.layers import RequestRecorder
-from runtime.http.connections import Connections
-from runtime.http.port import Port
+from runtime.http_server.connections import Connections
+from runtime.http_server.port import Port
 from runtime.logs import line_writer
 from runtime.metrics import IngressMetrics
 

@@ -1,4 +1,4 @@
-"""The problems that a caller can get (RFC 9457): one class per remedy. `runtime.http.problems` has those of each port.
+"""The problems that a caller can get (RFC 9457): one class per remedy. `port_problems` has those of every port.
 
     Problem
     ├─ Unreadable (400)        MalformedJson · InvalidHeader · InvalidParameter · KeyMissing
@@ -22,8 +22,8 @@ The docstring of a class is the `title`. `slug` is the last part of `type` and t
 carries a value that a caller sent: it names a JSON pointer, a header or a parameter, and the value expected there.
 """
 
-from runtime.http.problem import Problem
-from runtime.http.problems import Unavailable, Unreadable
+from runtime.http_server.port_problems import Unavailable, Unreadable
+from runtime.http_server.problem import Problem
 
 _CREDENTIAL = "Send the credential that was issued to your service, unexpired, as `Authorization: Bearer <credential>`."
 

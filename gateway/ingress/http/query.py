@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from gateway.ingress.http.problems import InvalidParameter
-from runtime.http.problem import Fault
+from runtime.http_server.problem import Fault
 from schemas.api.cursor import CursorInvalid, read_cursor
 from schemas.api.faults import faults
 from schemas.api.queries import METADATA, Query

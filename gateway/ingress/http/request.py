@@ -13,8 +13,8 @@ from starlette.types import Receive
 from gateway.ingress.http.context import RequestContext, context_of
 from gateway.ingress.http.problems import InvalidCommand, InvalidParameter, MalformedJson
 from gateway.ingress.http.strict_json import read_object
-from runtime.http.problem import Fault, Problem
-from runtime.http.problems import UnsupportedMediaType
+from runtime.http_server.port_problems import UnsupportedMediaType
+from runtime.http_server.problem import Fault, Problem
 from schemas.api.faults import faults
 from schemas.cloudevents.attributes import valid_traceparent
 from schemas.fields.scalars import ID_PHRASE, is_command_id, is_id

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.ingress.http.context import context_of
 from gateway.ingress.http.problems import InternalError, Stopping
-from runtime.http.problem import MEDIA_TYPE, Problem
+from runtime.http_server.problem import MEDIA_TYPE, Problem
 from runtime.logs import get_log
 
 # The server adds these lines to the head of every response.

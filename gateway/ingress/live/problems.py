@@ -42,7 +42,7 @@ from gateway.ingress.live.outcomes import (
     OpenerUnknown,
     UpstreamError,
 )
-from runtime.http.problem import Problem
+from runtime.http_server.problem import Problem
 from schemas.times import format_time
 
 Members = dict[str, str | bool | int]

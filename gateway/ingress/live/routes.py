@@ -38,7 +38,7 @@ from gateway.ingress.live.outcomes import (
 from gateway.ingress.live.presenter import live_handoff
 from gateway.ingress.live.problems import problem_of, problem_of_check, problem_of_not_open
 from gateway.ingress.live.situations import SharedSituations
-from runtime.http.problem import Fault
+from runtime.http_server.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody
 from schemas.api.queries import HandoffQuery, OperatorQuery, Query
 from schemas.commands import RecordRead, ReleaseHandoff

@@ -28,8 +28,8 @@ from local.collate.simulation import DEFAULT_KEY
 from local.issuer import LocalIssuer
 from local.processes.patience import within
 from runtime.health import Health
-from runtime.http.connections import ConnectionLimits, Connections
-from runtime.http.server import limited_protocol
+from runtime.http_server.connections import ConnectionLimits, Connections
+from runtime.http_server.server import limited_protocol
 from runtime.logs import configure_logs, get_log
 from runtime.metrics import Metrics
 from runtime.process import Process

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from local.processes.patience import within
-from runtime.http.connections import ConnectionLimits
+from runtime.http_server.connections import ConnectionLimits
 
 from .conftest import read_reply
 

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from runtime.http.connections import ConnectionLimits
-from runtime.http.server import LimitedProtocol
+from runtime.http_server.connections import ConnectionLimits
+from runtime.http_server.server import LimitedProtocol
 
 from .conftest import read_reply
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ingress.commands.idempotency import Remembered, Replays, read_key
-from runtime.http.problems import InvalidHeader
+from runtime.http_server.port_problems import InvalidHeader
 
 
 def test_a_quoted_key_may_have_spaces_commas_and_backslashes():

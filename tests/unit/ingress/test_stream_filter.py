@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.ingress.event_stream.stream_filter import read_vector, write_vector
-from runtime.http.problems import InvalidHeader
+from runtime.http_server.port_problems import InvalidHeader
 
 
 def test_a_written_vector_is_read_back():

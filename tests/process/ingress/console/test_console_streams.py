@@ -11,8 +11,8 @@ from console.app import create_app
 from console.main import LIMITS, console_port
 from console.middleware import page_recorder
 from runtime.health import Health
-from runtime.http.connections import Connections
-from runtime.http.server import limited_protocol
+from runtime.http_server.connections import Connections
+from runtime.http_server.server import limited_protocol
 from runtime.metrics import Metrics
 from runtime.serving import serving
 from tests.unit.console.app import console_settings

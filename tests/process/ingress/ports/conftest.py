@@ -15,9 +15,9 @@ from console.middleware import page_recorder
 from runtime.admin.app import admin_app
 from runtime.admin.port import admin_port as make_admin_port
 from runtime.health import Health
-from runtime.http.body import BodyBound
-from runtime.http.connections import ConnectionLimits, Connections
-from runtime.http.server import limited_protocol
+from runtime.http_server.body import BodyBound
+from runtime.http_server.connections import ConnectionLimits, Connections
+from runtime.http_server.server import limited_protocol
 from runtime.metrics import Metrics
 from runtime.serving import serving
 from tests.process.ingress.conftest import Door, QuickAsyncio

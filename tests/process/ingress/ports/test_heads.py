@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from local.processes.patience import within
-from runtime.http.connections import ConnectionLimits
+from runtime.http_server.connections import ConnectionLimits
 from tests.process.ingress.conftest import read_reply
 
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from gateway.ingress.http.problems import Unauthenticated, every_problem
-from runtime.http.problem import Fault, Problem
+from runtime.http_server.problem import Fault, Problem
 from schemas.api.messages import ProblemDetails
 
 EVERY = every_problem()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from runtime.http.connections import Connections
-from runtime.http.problem import Problem
+from runtime.http_server.connections import Connections
+from runtime.http_server.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from runtime.health import Health
-from runtime.http import server
-from runtime.http.connections import ConnectionLimits, Connections, ConnectionState, network_of
+from runtime.http_server import server
+from runtime.http_server.connections import ConnectionLimits, Connections, ConnectionState, network_of
 from runtime.metrics import Metrics
 from tests.measured import value_of
 

@@ -1,4 +1,4 @@
-"""The base of all problems (RFC 9457) and how a problem is rendered. `problems` has the tree of kinds."""
+"""The base of all problems (RFC 9457) and how a problem is rendered. `port_problems` has the tree of kinds."""
 
 import json
 import math

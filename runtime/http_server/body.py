@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.http.problem import Problem
-from runtime.http.problems import BodyTimedOut, BodyTooLarge, UnsupportedMediaType
+from runtime.http_server.port_problems import BodyTimedOut, BodyTooLarge, UnsupportedMediaType
+from runtime.http_server.problem import Problem
 
 # The time for a body of at most some hundred kilobytes, from the first read of it.
 BODY_SECONDS = 10.0

@@ -7,7 +7,7 @@ Problem
 └─ Unavailable (503)       Overloaded
 """
 
-from runtime.http.problem import Problem
+from runtime.http_server.problem import Problem
 
 
 class Unreadable(Problem):

@@ -8,7 +8,7 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from runtime.http.response_cycle import ResponseCycle, ResponseWriter
+from runtime.http_server.response_cycle import ResponseCycle, ResponseWriter
 
 LINES = b"x-content-type-options: nosniff\r\n"
 

@@ -24,8 +24,8 @@ A head that breaks the grammar or exceeds a bound gets a problem and closes the 
 earlier request. So does a response to an unread body. A client that only closes its sending side gets its responses.
 
 This module and `response_cycle` have every use of uvicorn's undocumented members, all of `HttpToolsProtocol` and its
-`RequestResponseCycle`. They were checked against uvicorn 0.54.0: tests/unit/runtime/http/test_server.py fails when an
-upgrade changes them.
+`RequestResponseCycle`. They were checked against uvicorn 0.54.0: tests/unit/runtime/http_server/test_server.py fails
+when an upgrade changes them.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from runtime.http.connections import ConnectionState, network_of
-from runtime.http.port import Port
-from runtime.http.problem import Problem
-from runtime.http.problems import Unreadable
-from runtime.http.request_head import head_problem, size_problem, too_large
-from runtime.http.response_cycle import ResponseCycle, ResponseWriter
+from runtime.http_server.connections import ConnectionState, network_of
+from runtime.http_server.port import Port
+from runtime.http_server.port_problems import Unreadable
+from runtime.http_server.problem import Problem
+from runtime.http_server.request_head import head_problem, size_problem, too_large
+from runtime.http_server.response_cycle import ResponseCycle, ResponseWriter
 
 _ENDING = frozenset((ConnectionState.DRAINING, ConnectionState.CLOSING))
 _WAITING = frozenset((ConnectionState.NEW, ConnectionState.IDLE))

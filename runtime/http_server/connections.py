@@ -17,8 +17,8 @@ from ipaddress import IPv6Address
 from typing import Protocol
 
 from runtime.health import Health
-from runtime.http.problem import Problem
-from runtime.http.problems import Overloaded
+from runtime.http_server.port_problems import Overloaded
+from runtime.http_server.problem import Problem
 from runtime.metrics import Metrics
 
 SWEEP_SECONDS = 0.25
@@ -36,7 +36,7 @@ _NOT_READY_SECONDS = 5.0
 
 
 class ConnectionState(StrEnum):
-    """The states of a connection. runtime/http/server.py draws the transitions."""
+    """The states of a connection. runtime/http_server/server.py draws the transitions."""
 
     NEW = "new"
     HEAD = "head"

@@ -3,9 +3,8 @@
 import re
 from itertools import chain
 
-from runtime.http.connections import ConnectionLimits
-from runtime.http.problem import Fault, Problem
-from runtime.http.problems import (
+from runtime.http_server.connections import ConnectionLimits
+from runtime.http_server.port_problems import (
     HeadersTooLarge,
     InvalidHeader,
     TransferCodingUnknown,
@@ -13,6 +12,7 @@ from runtime.http.problems import (
     UrlTooLong,
     VersionNotSupported,
 )
+from runtime.http_server.problem import Fault, Problem
 
 RawHeaders = list[tuple[bytes, bytes]]
 # RFC 9110 section 7.2 and RFC 3986: a host and an optional port, or nothing.

@@ -1,4 +1,4 @@
-"""The members of uvicorn that `runtime.http.server` uses are the ones that were checked."""
+"""The members of uvicorn that `runtime.http_server.server` uses are the ones that were checked."""
 
 import hashlib
 import inspect
@@ -8,7 +8,7 @@ import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from runtime.http import server
+from runtime.http_server import server
 
 # After an upgrade: read what changed in the class, check `server` against it, then update the digest and the version.
 CHECKED = {
