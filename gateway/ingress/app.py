@@ -7,6 +7,12 @@ from starlette.middleware import Middleware
 from starlette.routing import Router
 
 from adapters.oidc.tokens import Tokens
+from gateway.ingress.api_http.api_middleware import InFlightLimit, RequestDeadline, StrictHeaders
+from gateway.ingress.api_http.body import BodyLimit, UnfinishedBodies
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.deadlines import Deadlines
+from gateway.ingress.api_http.responses import error_response
+from gateway.ingress.api_http.routing import Endpoint, not_found, routes_of
 from gateway.ingress.auth.authentication import Authentication
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.commands.operator_decisions import OperatorDecisions
@@ -15,12 +21,6 @@ from gateway.ingress.dead_letters.bulk import BulkDecisions
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.documents import document
 from gateway.ingress.event_stream.routes import EventStreams
-from gateway.ingress.http.body import BodyLimit, UnfinishedBodies
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.middleware import InFlightLimit, RequestDeadline, StrictHeaders
-from gateway.ingress.http.responses import error_response
-from gateway.ingress.http.routes import Endpoint, not_found, routes_of
 from gateway.ingress.live.routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans

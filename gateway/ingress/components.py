@@ -10,6 +10,9 @@ from adapters.collate.reader import CollateReader
 from adapters.kafka.topic_reader import OpenPartitions, OpenReader
 from adapters.oidc.jwks import fetch
 from adapters.oidc.tokens import Tokens
+from gateway.ingress.api_http.body import UnfinishedBodies
+from gateway.ingress.api_http.deadlines import Deadlines
+from gateway.ingress.api_http.port import request_recorder
 from gateway.ingress.app import create_app, handlers, middleware
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.permissions import AccessControl
@@ -30,9 +33,6 @@ from gateway.ingress.dead_letters.reader import DeadLetterReader
 from gateway.ingress.dead_letters.routes import DeadLetters
 from gateway.ingress.event_stream.routes import EventStreams
 from gateway.ingress.event_stream.tail import Tail
-from gateway.ingress.http.body import UnfinishedBodies
-from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.port import request_recorder
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.claims import ClaimReader, NoClaims
 from gateway.ingress.live.grants import Grants

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix, TroublesOf
+from gateway.ingress.api_http.query import read_after, read_query
 from gateway.ingress.auth.names import required_operator
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.http.query import read_after, read_query
 from gateway.ingress.read_model import fetch, respond
 from schemas.api.queries import AuthorizationsQuery, CommandsQuery, IdsQuery, TroublesQuery
 from schemas.permissions import Permission

@@ -14,10 +14,10 @@ from adapters.kafka.exposure import log_exposure
 from adapters.kafka.topic_reader import open_partitions, open_reader, partitions_of
 from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
+from gateway.ingress.api_http.port import api_port
 from gateway.ingress.auth.callers_reload import read_callers, reload_callers
 from gateway.ingress.commands.producers import Producers
 from gateway.ingress.components import Components, KafkaSources
-from gateway.ingress.http.port import api_port
 from runtime.credentials.phi_keys import phi_keys
 from runtime.gc import tune_gc
 from runtime.http_server.connections import ConnectionLimits, Connections

@@ -3,9 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ingress.api_http.query import read_query
+from gateway.ingress.api_http.responses import ModelResponse
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.http.query import read_query
-from gateway.ingress.http.responses import ModelResponse
 from runtime.settings import IngressSettings
 from schemas.api.me import CallerLimits, Me
 from schemas.api.queries import Query

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ingress.api_http.api_problems import NoReadModel
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.http.problems import NoReadModel
 
 
 class NoReads:

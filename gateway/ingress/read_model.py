@@ -9,8 +9,8 @@ from starlette.responses import Response
 from adapters.postgres.database import DatabaseAway, NotMigrated
 from adapters.postgres.queries import TimelyAuthorizationById
 from adapters.postgres.reader import Query, ReadModelBusy, ReadModelReader
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import ReadModelUnavailable
+from gateway.ingress.api_http.api_problems import ReadModelUnavailable
+from gateway.ingress.api_http.context import context_of
 from gateway.ingress.live.claims import ClaimsUnknown
 from runtime.http_server.port_problems import Overloaded
 from schemas.authorization import ActiveHandoff, AuthorizationRecord

@@ -19,12 +19,12 @@ from adapters.postgres.queries import (
 )
 from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.views.overview import overview, overview_with_history
+from gateway.ingress.api_http.api_problems import NotFound
+from gateway.ingress.api_http.context import context_of
+from gateway.ingress.api_http.query import read_after, read_query
+from gateway.ingress.api_http.request import path_command_id, path_id
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import NotFound
-from gateway.ingress.http.query import read_after, read_query
-from gateway.ingress.http.request import path_command_id, path_id
 from gateway.ingress.read_model import fetch, respond, respond_json
 from gateway.ingress.webhooks import WebhookStates
 from schemas.api.queries import CommandQuery, HandoffsQuery, OverviewQuery, Query, TimelineQuery

@@ -10,9 +10,9 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.oidc.tokens import Subject, Tokens
+from gateway.ingress.api_http.context import context_of
 from gateway.ingress.auth.callers import KEY_PREFIX
 from gateway.ingress.auth.callers_file import CallersFile
-from gateway.ingress.http.context import context_of
 
 _BEARER = b"bearer "
 _KEY_START = KEY_PREFIX.encode() + b"_"

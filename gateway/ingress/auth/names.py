@@ -2,11 +2,11 @@
 
 from typing import TypeVar
 
+from gateway.ingress.api_http.api_problems import InvalidCommand, NamesAnotherPerson
+from gateway.ingress.api_http.query import invalid_parameter
+from gateway.ingress.api_http.request import parse
+from gateway.ingress.api_http.strict_json import read_object
 from gateway.ingress.auth.callers import Caller
-from gateway.ingress.http.problems import InvalidCommand, NamesAnotherPerson
-from gateway.ingress.http.query import invalid_parameter
-from gateway.ingress.http.request import parse
-from gateway.ingress.http.strict_json import read_object
 from runtime.http_server.problem import Fault
 from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions
 from schemas.api.messages import AccessGrantBody

@@ -8,19 +8,19 @@ import time
 
 from starlette.requests import Request
 
-from gateway.ingress.auth.callers import Caller
-from gateway.ingress.auth.rate_limit import RateLimits
-from gateway.ingress.auth.shares import shares_of
-from gateway.ingress.auth.signed_commands import is_signed
-from gateway.ingress.http.body import UnfinishedBodies
-from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problems import (
+from gateway.ingress.api_http.api_problems import (
     CredentialsUnchecked,
     NotPermitted,
     SignatureNotAccepted,
     TooManyRequests,
     Unauthenticated,
 )
+from gateway.ingress.api_http.body import UnfinishedBodies
+from gateway.ingress.api_http.context import RequestContext, context_of
+from gateway.ingress.auth.callers import Caller
+from gateway.ingress.auth.rate_limit import RateLimits
+from gateway.ingress.auth.shares import shares_of
+from gateway.ingress.auth.signed_commands import is_signed
 from gateway.middleware.exchange import Places
 from runtime.metrics import IngressMetrics
 from schemas.callers import pool_of

@@ -6,7 +6,7 @@ asked for does not suffice.
 
 from dataclasses import dataclass
 
-from gateway.ingress.http.problems import StepUpRequired
+from gateway.ingress.api_http.api_problems import StepUpRequired
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import time
 
 from starlette.requests import Request
 
+from gateway.ingress.api_http.api_problems import SignatureNotAccepted, Unauthenticated
+from gateway.ingress.api_http.context import RequestContext, context_of
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.callers_file import CallersFile
-from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problems import SignatureNotAccepted, Unauthenticated
 from runtime.http_server.port_problems import InvalidHeader
 from runtime.http_server.problem import Fault
 from schemas.cloudevents import STRUCTURED

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.ingress.api_http.api_problems import InvalidCommand
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.names import with_names
 from gateway.ingress.commands.command_log import acceptance_time
-from gateway.ingress.http.problems import InvalidCommand
 from runtime.http_server.problem import Fault
 from schemas.commands import AuthorizationWatch, Command, HandoffRequest
 

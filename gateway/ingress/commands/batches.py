@@ -18,6 +18,11 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ingress.api_http.api_problems import InvalidCommand, TooManyRequests, TooManyUnfinished, TooManyUnknown
+from gateway.ingress.api_http.body import UnfinishedBodies
+from gateway.ingress.api_http.context import RequestContext, context_of
+from gateway.ingress.api_http.request import traceparent
+from gateway.ingress.api_http.strict_json import read_array
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands, is_signed
@@ -30,11 +35,6 @@ from gateway.ingress.commands.envelopes import (
 )
 from gateway.ingress.commands.responses import CommandReceipt, accepted, location_of
 from gateway.ingress.commands.service import CommandService
-from gateway.ingress.http.body import UnfinishedBodies
-from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problems import InvalidCommand, TooManyRequests, TooManyUnfinished, TooManyUnknown
-from gateway.ingress.http.request import traceparent
-from gateway.ingress.http.strict_json import read_array
 from runtime.http_server.port_problems import BodyTooLarge, Overloaded, Unavailable
 from runtime.http_server.problem import Fault, Problem
 from runtime.metrics import IngressMetrics

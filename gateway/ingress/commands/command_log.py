@@ -4,8 +4,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway.ingress.api_http.api_problems import KafkaUnavailable, Stopping
 from gateway.ingress.commands.publisher import Appended, AppendFailure, Headers, NotAppended, RecordAppender
-from gateway.ingress.http.problems import KafkaUnavailable, Stopping
 from runtime.http_server.port_problems import Overloaded
 from runtime.http_server.problem import Problem
 from schemas.records import RecordedCommand, write_command

@@ -6,11 +6,11 @@ Pure. The `pointer` of an event is its place in the body: empty for one event, `
 import re
 from typing import Any
 
+from gateway.ingress.api_http.api_problems import InvalidCommand
+from gateway.ingress.api_http.request import validate
+from gateway.ingress.api_http.strict_json import read_object
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.commands.accepted_command import AcceptedCommand
-from gateway.ingress.http.problems import InvalidCommand
-from gateway.ingress.http.request import validate
-from gateway.ingress.http.strict_json import read_object
 from runtime.http_server.port_problems import InvalidHeader, UnsupportedMediaType
 from runtime.http_server.problem import Fault, Problem
 from schemas.cloudevents import STRUCTURED, CloudEventError, Envelope, from_http, from_members, is_json

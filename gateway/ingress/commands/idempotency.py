@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.ingress.http.problems import KeyMissing
+from gateway.ingress.api_http.api_problems import KeyMissing
 from runtime.http_server.port_problems import InvalidHeader
 from runtime.http_server.problem import Fault
 

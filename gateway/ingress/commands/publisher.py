@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from adapters.kafka.clients import KafkaFailure
-from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.api_http.deadlines import Deadlines
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
 from runtime.outages.outage import Outage

@@ -10,6 +10,8 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ingress.api_http.context import context_of
+from gateway.ingress.api_http.request import Parsed, path_id, read_body
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands, is_signed, require_event_id
 from gateway.ingress.commands.accepted_command import AcceptedCommand
@@ -23,8 +25,6 @@ from gateway.ingress.commands.envelopes import (
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.commands.responses import command_response
 from gateway.ingress.commands.service import CommandService
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.request import Parsed, path_id, read_body
 from schemas.cloudevents import BATCH, STRUCTURED
 from schemas.commands import AuthorizationWatch, Command, HandoffClose, HandoffCloseBody, HandoffRequest
 from schemas.identity import command_id_from_key

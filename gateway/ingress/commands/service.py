@@ -11,6 +11,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from gateway.ingress.api_http.api_problems import KeyReused, TooManyUnfinished, TooManyUnknown
+from gateway.ingress.api_http.context import context_of
+from gateway.ingress.api_http.request import traceparent, wait_seconds
 from gateway.ingress.commands.accepted_command import AcceptedCommand
 from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
@@ -19,9 +22,6 @@ from gateway.ingress.commands.responses import CommandReceipt
 from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
 from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import KeyReused, TooManyUnfinished, TooManyUnknown
-from gateway.ingress.http.request import traceparent, wait_seconds
 from runtime.metrics import IngressMetrics
 from schemas.commands import HandoffClose
 from schemas.records import RecordedCommand

@@ -21,10 +21,10 @@ from enum import StrEnum
 from starlette.types import Receive
 
 from adapters.kafka.topic_reader import TopicRecord
+from gateway.ingress.api_http.request import disconnected
 from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.commands.unfinished import UnfinishedCommands
 from gateway.ingress.commands.unknown import MARK, UnknownCounts
-from gateway.ingress.http.request import disconnected
 from gateway.middleware.exchange import Places
 from runtime.metrics import IngressMetrics
 from runtime.settings.ingress import MOST_OUTCOMES

@@ -9,11 +9,11 @@ import json
 from datetime import datetime
 from typing import Any
 
+from gateway.ingress.api_http.api_problems import NotRedrivable
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.request import traceparent
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
 from gateway.ingress.commands.publisher import NotAppended
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.problems import NotRedrivable
-from gateway.ingress.http.request import traceparent
 from schemas.api.dead_letters import DeadLetterDecision
 from schemas.commands import CALLER_COMMANDS, Discard, Original, Redrive
 from schemas.dead_letter import DeadLetter

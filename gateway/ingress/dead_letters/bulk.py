@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ingress.api_http.api_problems import DeadLettersChanged, InvalidCommand, NotRedrivable
+from gateway.ingress.api_http.context import RequestContext, context_of
+from gateway.ingress.api_http.deadlines import LIVE_CALL_SECONDS
+from gateway.ingress.api_http.query import read_query
+from gateway.ingress.api_http.request import read_json
+from gateway.ingress.api_http.responses import ModelResponse
 from gateway.ingress.auth.names import parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.dead_letters.actions import DeadLetterActions, discard_of, redrive_of
 from gateway.ingress.dead_letters.index import IndexEntry, after, digest_of
 from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
-from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import DeadLettersChanged, InvalidCommand, NotRedrivable
-from gateway.ingress.http.query import read_query
-from gateway.ingress.http.request import read_json
-from gateway.ingress.http.responses import ModelResponse
 from runtime.http_server.port_problems import Unavailable
 from runtime.http_server.problem import Fault
 from schemas.api.cursor import CursorInvalid, read_cursor, write_cursor

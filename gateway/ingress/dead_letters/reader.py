@@ -10,8 +10,8 @@ from functools import partial
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.topic_follower import TopicFollower
 from adapters.kafka.topic_reader import OpenPartitions, TopicReader, TopicRecord
+from gateway.ingress.api_http.api_problems import DeadLettersUnread
 from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
-from gateway.ingress.http.problems import DeadLettersUnread
 from gateway.ingress.shared_reads import SharedReads
 from runtime.health import Health
 from runtime.http_server.port_problems import Overloaded

@@ -10,6 +10,12 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ingress.api_http.api_problems import DeadLetterMoved, NotADeadLetter, NotRedrivable
+from gateway.ingress.api_http.context import context_of
+from gateway.ingress.api_http.deadlines import LIVE_CALL_SECONDS
+from gateway.ingress.api_http.query import read_after, read_query
+from gateway.ingress.api_http.request import path_command_id, read_json, wait_seconds
+from gateway.ingress.api_http.responses import ModelResponse
 from gateway.ingress.auth.names import parse_with_operator, required_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.responses import CommandReceipt, command_response
@@ -26,12 +32,6 @@ from gateway.ingress.dead_letters.actions import (
 from gateway.ingress.dead_letters.index import IndexEntry, after, digest_of
 from gateway.ingress.dead_letters.presenter import detail, situation
 from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import DeadLetterMoved, NotADeadLetter, NotRedrivable
-from gateway.ingress.http.query import read_after, read_query
-from gateway.ingress.http.request import path_command_id, read_json, wait_seconds
-from gateway.ingress.http.responses import ModelResponse
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.live.problems import problem_of

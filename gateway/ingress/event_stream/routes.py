@@ -17,15 +17,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adapters.kafka.topic_reader import OpenReader
+from gateway.ingress.api_http.api_problems import KafkaUnavailable, Stopping
+from gateway.ingress.api_http.context import context_of
+from gateway.ingress.api_http.query import read_query
+from gateway.ingress.api_http.request import disconnected
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.event_stream.stream import EndReason, EventStream
 from gateway.ingress.event_stream.stream_filter import StreamFilter, read_vector
 from gateway.ingress.event_stream.tail import Tail
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import KafkaUnavailable, Stopping
-from gateway.ingress.http.query import read_query
-from gateway.ingress.http.request import disconnected
 from runtime.http_server.port_problems import Overloaded
 from runtime.metrics import IngressMetrics
 from schemas.api.queries import EventsQuery

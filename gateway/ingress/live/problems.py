@@ -19,7 +19,7 @@ from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation
 from adapters.http.cause import Cause
-from gateway.ingress.http.problems import (
+from gateway.ingress.api_http.api_problems import (
     AccessUnavailable,
     AlreadyClaimed,
     AuthorizationNotFound,

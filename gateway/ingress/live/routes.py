@@ -10,12 +10,7 @@ from adapters.collate.answers import Answered, Result
 from adapters.collate.call_policy.calls import Priority
 from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
-from gateway.ingress.auth.names import operator_in_query, parse_with_operator
-from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.commands.idempotency import read_key
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.deadlines import LIVE_CALL_SECONDS
-from gateway.ingress.http.problems import (
+from gateway.ingress.api_http.api_problems import (
     AuditUnavailable,
     HandoffNotFound,
     InvalidCommand,
@@ -24,9 +19,14 @@ from gateway.ingress.http.problems import (
     NotPermitted,
     WritesOff,
 )
-from gateway.ingress.http.query import read_query
-from gateway.ingress.http.request import path_id, read_body, read_json
-from gateway.ingress.http.responses import ModelResponse
+from gateway.ingress.api_http.context import context_of
+from gateway.ingress.api_http.deadlines import LIVE_CALL_SECONDS
+from gateway.ingress.api_http.query import read_query
+from gateway.ingress.api_http.request import path_id, read_body, read_json
+from gateway.ingress.api_http.responses import ModelResponse
+from gateway.ingress.auth.names import operator_in_query, parse_with_operator
+from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from gateway.ingress.http.problems import every_problem
+from gateway.ingress.api_http.api_problems import every_problem
 from schemas.api.operations import OPERATIONS
 from tests.browser.cells import CELLS, PAGES, REFUSALS, STATES
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from gateway.ingress.http.problems import every_problem
+from gateway.ingress.api_http.api_problems import every_problem
 from tests.contract.code.product import nodes
 
 KINDS = {kind.__name__ for kind in every_problem()}

@@ -20,10 +20,10 @@ from adapters.collate.open_client import open_client
 from console.api import Api
 from console.app import create_app
 from console.middleware import page_recorder
+from gateway.ingress.api_http.port import api_port
 from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.components import Components, KafkaSources
-from gateway.ingress.http.port import api_port
 from local.collate.simulation import DEFAULT_KEY
 from local.issuer import LocalIssuer
 from local.processes.patience import within

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from consumers.engine import Done, Output, Record
 from consumers.tracing import TracedHandler
-from gateway.ingress.http.context import RequestContext
+from gateway.ingress.api_http.context import RequestContext
 from gateway.ingress.tracing import RequestSpans
 from gateway.middleware.layers import RequestIds
 from gateway.middleware.methods import METHODS

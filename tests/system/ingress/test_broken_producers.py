@@ -7,9 +7,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from prometheus_client import CollectorRegistry
 
+from gateway.ingress.api_http.deadlines import Deadlines
 from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appended, AppendFailure, Publisher
-from gateway.ingress.http.deadlines import Deadlines
 from local.kafka.nodes import Cluster
 from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings

@@ -7,9 +7,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from prometheus_client import CollectorRegistry
 
+from gateway.ingress.api_http.deadlines import Deadlines
 from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appended, Publisher
-from gateway.ingress.http.deadlines import Deadlines
 from local.judge.whole_topic import read_topic
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules
 from local.kafka.frames import Api

@@ -7,7 +7,7 @@ import pytest
 import gateway.ingress.live.problems
 from collate_gateway_client import GatewayProblem
 from console.views.problems import NO_ACCESS, PROBLEMS, faulty_fields, problem_words
-from gateway.ingress.http.problems import every_problem
+from gateway.ingress.api_http.api_problems import every_problem
 from gateway.ingress.live.outcomes import NoAccess
 from schemas.permissions import Permission
 

@@ -8,9 +8,9 @@ from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
 from console.middleware import begin_exchange, page_recorder
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.port import request_recorder
-from gateway.ingress.http.responses import error_response
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.port import request_recorder
+from gateway.ingress.api_http.responses import error_response
 from gateway.middleware.exchange import Places, exchange_of
 from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog
 from gateway.middleware.methods import METHODS

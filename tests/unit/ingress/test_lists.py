@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from adapters.postgres.views.lists import TroublesOf
 from gateway.ingress import lists
+from gateway.ingress.api_http.api_problems import InvalidParameter, NamesAnotherPerson
 from gateway.ingress.auth.callers import Caller
-from gateway.ingress.http.problems import InvalidParameter, NamesAnotherPerson
 
 JO = Caller("people:jo", frozenset(), person="jo")
 DESK = Caller("desk", frozenset())

@@ -3,9 +3,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gateway.ingress.api_http.deadlines import Deadlines
 from gateway.ingress.commands import publisher as module
 from gateway.ingress.commands.publisher import Appended, AppendFailure, NotAppended, Publisher
-from gateway.ingress.http.deadlines import Deadlines
 
 
 @dataclass

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.ingress.api_http.context import RequestContext
 from gateway.ingress.auth.authentication import Authentication
 from gateway.ingress.auth.callers import (
     Caller,
@@ -18,7 +19,6 @@ from gateway.ingress.auth.callers import (
     new_signing_secret,
 )
 from gateway.ingress.auth.callers_file import read_callers
-from gateway.ingress.http.context import RequestContext
 from runtime.toml_file import TomlInvalid
 from schemas.fields.signing_secret import SecretInvalid, read_secret
 from schemas.fields.webhook_signature import read_signature

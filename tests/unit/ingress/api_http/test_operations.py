@@ -4,16 +4,16 @@ import pytest
 from starlette.routing import Router
 
 from docs_build.documents.openapi.document import openapi
+from gateway.ingress.api_http.api_problems import NotPermitted
+from gateway.ingress.api_http.body import UnfinishedBodies
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.deadlines import Deadlines
+from gateway.ingress.api_http.query import read_query
+from gateway.ingress.api_http.responses import ModelResponse, error_response
+from gateway.ingress.api_http.routing import routes_of
 from gateway.ingress.app import create_app
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
-from gateway.ingress.http.body import UnfinishedBodies
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.problems import NotPermitted
-from gateway.ingress.http.query import read_query
-from gateway.ingress.http.responses import ModelResponse, error_response
-from gateway.ingress.http.routes import routes_of
 from gateway.middleware.layers import ErrorBoundary
 from schemas.api.messages import ReleaseAccepted
 from schemas.api.operation import ApiOperation

@@ -4,8 +4,8 @@ import pytest
 from starlette.responses import Response
 from starlette.routing import Router
 
-from gateway.ingress.http.problems import MethodNotAllowed
-from gateway.ingress.http.routes import not_found, routes_of
+from gateway.ingress.api_http.api_problems import MethodNotAllowed
+from gateway.ingress.api_http.routing import not_found, routes_of
 from schemas.api.operation import ApiOperation
 
 ADDRESSES = [

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.middleware import RequestDeadline
+from gateway.ingress.api_http.api_middleware import RequestDeadline
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.deadlines import Deadlines
 
 
 async def hangs(scope, receive, send):

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from gateway.ingress.http.problems import Unauthenticated, every_problem
+from gateway.ingress.api_http.api_problems import Unauthenticated, every_problem
 from runtime.http_server.problem import Fault, Problem
 from schemas.api.messages import ProblemDetails
 

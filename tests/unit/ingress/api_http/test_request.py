@@ -1,7 +1,7 @@
 import pytest
 
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.request import wait_seconds
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.request import wait_seconds
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.types import Scope
 
 from adapters.oidc.jwks import KeysUnavailable
-from gateway.ingress.http.deadlines import Deadline
+from gateway.ingress.api_http.deadlines import Deadline
 from gateway.middleware.exchange import Exchange
 
 

@@ -6,11 +6,11 @@ from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.ingress.http.body import UnfinishedBodies
-from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.deadlines import Deadlines
-from gateway.ingress.http.problems import DeadlinePassed
-from gateway.ingress.http.responses import ProblemResponse
+from gateway.ingress.api_http.api_problems import DeadlinePassed
+from gateway.ingress.api_http.body import UnfinishedBodies
+from gateway.ingress.api_http.context import RequestContext, context_of
+from gateway.ingress.api_http.deadlines import Deadlines
+from gateway.ingress.api_http.responses import ProblemResponse
 from gateway.middleware.exchange import Places
 from gateway.middleware.methods import READS
 from runtime.http_server.body import timed_out

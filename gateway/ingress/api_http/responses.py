@@ -6,8 +6,8 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.problems import InternalError, Stopping
+from gateway.ingress.api_http.api_problems import InternalError, Stopping
+from gateway.ingress.api_http.context import context_of
 from runtime.http_server.problem import MEDIA_TYPE, Problem
 from runtime.logs import get_log
 

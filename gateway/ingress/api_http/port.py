@@ -4,8 +4,8 @@ from typing import Any
 
 from starlette.types import Scope
 
-from gateway.ingress.http.context import context_of
-from gateway.ingress.http.responses import SECURITY_HEADERS
+from gateway.ingress.api_http.context import context_of
+from gateway.ingress.api_http.responses import SECURITY_HEADERS
 from gateway.middleware.layers import RequestRecorder
 from runtime.http_server.connections import Connections
 from runtime.http_server.port import Port

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.types import Receive
 
-from gateway.ingress.http.context import RequestContext, context_of
-from gateway.ingress.http.problems import InvalidCommand, InvalidParameter, MalformedJson
-from gateway.ingress.http.strict_json import read_object
+from gateway.ingress.api_http.api_problems import InvalidCommand, InvalidParameter, MalformedJson
+from gateway.ingress.api_http.context import RequestContext, context_of
+from gateway.ingress.api_http.strict_json import read_object
 from runtime.http_server.port_problems import UnsupportedMediaType
 from runtime.http_server.problem import Fault, Problem
 from schemas.api.faults import faults

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.ingress.http.problems import MalformedJson
-from gateway.ingress.http.request import parse
+from gateway.ingress.api_http.api_problems import MalformedJson
+from gateway.ingress.api_http.request import parse
 from schemas.commands import AuthorizationWatch, HandoffCloseBody, HandoffRequest
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.ingress.http.problems import MethodNotAllowed, NotFound
+from gateway.ingress.api_http.api_problems import MethodNotAllowed, NotFound
 from schemas.api.operation import ApiOperation
 from schemas.api.operations import OPERATIONS
 

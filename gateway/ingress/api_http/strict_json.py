@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from gateway.ingress.http.problems import MalformedJson
+from gateway.ingress.api_http.api_problems import MalformedJson
 
 MAX_DEPTH = 16
 # Possessive (`*+`), so that an unterminated string takes one pass.

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from docs_build.documents.openapi.document import openapi
-from gateway.ingress.http.problems import InvalidParameter
-from gateway.ingress.http.query import parse_query
+from gateway.ingress.api_http.api_problems import InvalidParameter
+from gateway.ingress.api_http.query import parse_query
 from schemas.api.operations import OPERATIONS
 from schemas.api.queries import (
     AuthorizationsQuery,

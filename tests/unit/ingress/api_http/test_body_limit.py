@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from gateway.ingress.http.body import BodyLimit, UnfinishedBodies
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.api_http.body import BodyLimit, UnfinishedBodies
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.deadlines import Deadlines
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.api_http.deadlines import Deadlines
 
 
 async def late(deadlines, seconds, work):

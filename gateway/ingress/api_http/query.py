@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from gateway.ingress.http.problems import InvalidParameter
+from gateway.ingress.api_http.api_problems import InvalidParameter
 from runtime.http_server.problem import Fault
 from schemas.api.cursor import CursorInvalid, read_cursor
 from schemas.api.faults import faults

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.ingress.http.context import RequestContext
-from gateway.ingress.http.deadlines import Deadlines
+from gateway.ingress.api_http.context import RequestContext
+from gateway.ingress.api_http.deadlines import Deadlines
 from runtime.http_server.body import check_announced, too_large
 from runtime.metrics import IngressMetrics
 from schemas.api.messages import MOST_BATCH_BYTES

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ingress.http.problems import MalformedJson
-from gateway.ingress.http.strict_json import MAX_DEPTH, read_object
+from gateway.ingress.api_http.api_problems import MalformedJson
+from gateway.ingress.api_http.strict_json import MAX_DEPTH, read_object
 
 NAMES = st.text(max_size=8).filter(lambda name: "\ud800" not in name)
 VALUES = st.recursive(

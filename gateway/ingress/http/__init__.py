@@ -1,1 +1,0 @@
-"""HTTP of the ingress: server limits, middleware, request helpers, responses and problems."""
