@@ -12,7 +12,7 @@ A read has no effect, so an `Ambiguous` read is repeated. An `Ambiguous` write m
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from schemas.events.wait_reasons import HoldReason
 
 WHOLE_BODY: Final = "body"

@@ -4,7 +4,7 @@ from typing import Any, Final, TypeVar
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused, Result
 from adapters.collate.operations import Operation
-from adapters.http.clock_skew import clock_skew_seconds
+from adapters.http_connection.clock_skew import clock_skew_seconds
 from runtime.logs import line_writer
 from runtime.metrics import CollateMetrics
 from runtime.tracing.traces import Traces

@@ -12,7 +12,7 @@ from adapters.collate.credentials import ApiKey
 from adapters.collate.http.proxy import ProxyTunnel
 from adapters.collate.http.transport import CollateTransport
 from adapters.collate.reader import CollateReader
-from adapters.http.connection import Limits
+from adapters.http_connection.connection import Limits
 from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings
 from runtime.tracing.traces import Traces

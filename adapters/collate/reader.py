@@ -24,7 +24,7 @@ from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import Operation, path_of
 from adapters.collate.response_parser import read
 from adapters.collate.response_parser import unless as parse_unless
-from adapters.http.connection import NoResponse
+from adapters.http_connection.connection import NoResponse
 from runtime.metrics import CollateMetrics
 from runtime.tracing.traces import Traces
 from schemas.collate.authorization import PriorAuthorization

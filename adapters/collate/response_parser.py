@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from adapters.collate.answers import WHOLE_BODY, Ambiguous, Answered, NotSent, Refused, Result
 from adapters.collate.call_policy.calls import CallSignal
-from adapters.http.cause import Cause
-from adapters.http.connection import NoResponse
-from adapters.http.retry_after import retry_after_seconds
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import NoResponse
+from adapters.http_connection.retry_after import retry_after_seconds
 from schemas.collate.errors import ErrorEnvelope
 from schemas.fields.scalars import UNRECOGNISED, word
 

@@ -15,9 +15,9 @@ from typing import Final
 
 import httpx
 
-from adapters.http.cause import Cause
-from adapters.http.connection import Connection, Limits, NoResponse
-from adapters.http.kept_connections import KeptConnections
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import Connection, Limits, NoResponse
+from adapters.http_connection.kept_connections import KeptConnections
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.resolver import Resolver
 from adapters.webhooks.target import WebhookTarget

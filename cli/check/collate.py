@@ -10,8 +10,8 @@ import httpx
 
 from adapters.collate.open_client import open_transport
 from adapters.collate.operations import Operation, path_of
-from adapters.http.cause import Cause
-from adapters.http.connection import NoResponse
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import NoResponse
 from cli.check.check_results import CheckResult, differs, failed, ok, skipped
 from runtime.exits import Exit
 from runtime.settings import CollateSettings, read_secret

@@ -8,7 +8,7 @@ import httpx
 
 from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import if_match as as_entity_tag
-from adapters.http.connection import NoResponse
+from adapters.http_connection.connection import NoResponse
 from schemas.fields.scalars import UNRECOGNISED, word
 
 

@@ -11,9 +11,9 @@ A redirect is not followed. A 2xx with a body above the bound counts as delivere
 from dataclasses import dataclass
 from typing import Final
 
-from adapters.http.cause import Cause
-from adapters.http.connection import NoResponse
-from adapters.http.retry_after import retry_after_seconds
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import NoResponse
+from adapters.http_connection.retry_after import retry_after_seconds
 from adapters.webhooks.transport import AddressForbidden, WebhookTransport
 from schemas.cloudevents import CloudEventError, Envelope, to_http
 from schemas.fields.webhook_signature import is_message_id, sign

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from adapters.http.connection import Limits
+from adapters.http_connection.connection import Limits
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.target import WebhookTarget
 from consumers.engine import Record, Turn

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from adapters.http.cause import Cause
-from adapters.http.connection import NoResponse
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import NoResponse
 from runtime.settings import read_secret
 from runtime.version import VERSION
 

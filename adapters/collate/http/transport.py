@@ -16,9 +16,9 @@ from typing import Final
 import httpx
 
 from adapters.collate.http.proxy import ProxyTunnel
-from adapters.http.cause import Cause
-from adapters.http.connection import Connection, Limits, NoResponse
-from adapters.http.kept_connections import KeptConnections
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import Connection, Limits, NoResponse
+from adapters.http_connection.kept_connections import KeptConnections
 from runtime.http_client import client_tls
 from runtime.version import VERSION
 

@@ -20,7 +20,7 @@ from adapters.collate.answers import Ambiguous, Answered, NotSent, Result
 from adapters.collate.call_policy.calls import Priority
 from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.claims import ClaimReader, ClaimsUnknown, NoClaims
 from gateway.ingress.live.outcomes import (

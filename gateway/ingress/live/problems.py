@@ -18,7 +18,7 @@ from typing import Final, assert_never
 from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from gateway.ingress.api_http.api_problems import (
     AccessUnavailable,
     AlreadyClaimed,

@@ -5,7 +5,7 @@ import pytest
 from adapters.collate.answers import Deferred, NotSent
 from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from consumers.authorization.retry_policy import UNSENT_INTENT_SECONDS
 from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest

@@ -13,9 +13,9 @@ from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
 from adapters.collate.http.transport import CollateTransport
-from adapters.http.cause import Cause
-from adapters.http.connection import Limits, NoResponse
-from adapters.http.http_response import KEPT_HEADERS
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import Limits, NoResponse
+from adapters.http_connection.http_response import KEPT_HEADERS
 from consumers.engine import PartitionLost
 from local.collate import DEFAULT_KEY
 from local.collate.http.message import Request

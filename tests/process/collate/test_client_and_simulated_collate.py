@@ -9,7 +9,7 @@ from adapters.collate.answers import Ambiguous, Answered, Deferred, Refused
 from adapters.collate.call_policy.calls import Priority
 from adapters.collate.errors import Disposition, route
 from adapters.collate.operations import Operation, write_key
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from local.processes.patience import Patience
 from schemas.events.wait_reasons import HoldReason
 

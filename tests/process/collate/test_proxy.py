@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 
 AUTHORIZATION = b'{"id":"auth_1","version":17,"status":"processing"}'
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(AUTHORIZATION) + AUTHORIZATION

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
 from adapters.collate.operations import Operation
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from local.processes.patience import within
 from schemas.events.wait_reasons import HoldReason
 

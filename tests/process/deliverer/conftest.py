@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.http.connection import Limits
+from adapters.http_connection.connection import Limits
 from adapters.webhooks.addresses import AddressPolicy
 from adapters.webhooks.resolver import Resolver
 from adapters.webhooks.target import read_target

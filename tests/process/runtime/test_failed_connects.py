@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from adapters.collate.http.proxy import ProxyTunnel
 from adapters.collate.http.transport import CollateTransport
-from adapters.http.connection import Limits
+from adapters.http_connection.connection import Limits
 from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topic_reader import open_reader, partitions_of

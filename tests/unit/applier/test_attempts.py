@@ -1,6 +1,6 @@
 from adapters.collate.answers import Ambiguous, Answered, Deferred, NotSent, Refused
 from adapters.collate.operations import Operation
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from consumers.applier.attempts import AttemptLog, Attempts, RecordedReads, to_attempt
 from consumers.engine import Turn
 from schemas.attempts import MOST_ATTEMPTS

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.http.clock_skew import clock_skew_seconds
+from adapters.http_connection.clock_skew import clock_skew_seconds
 
 NOW = 1_780_000_000.0
 

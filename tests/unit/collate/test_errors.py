@@ -7,7 +7,7 @@ import pytest
 from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import DEFAULTS, RULES, Disposition, Route, route
 from adapters.collate.operations import Operation
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from schemas.events.wait_reasons import HoldReason
 
 WRITES = [operation for operation in Operation if operation.writes]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.http.cause import Cause
-from adapters.http.http_response import HEAD_LIMIT, HttpResponseReader
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.http_response import HEAD_LIMIT, HttpResponseReader
 
 WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nRetry-After: 3\r\nX-Other: y\r\n\r\nhello"
 IN_CHUNKS = (

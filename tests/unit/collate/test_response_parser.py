@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
 from adapters.collate.call_policy.calls import CallSignal
 from adapters.collate.response_parser import read
-from adapters.http.cause import Cause
-from adapters.http.connection import NoResponse
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import NoResponse
 from schemas.collate.authorization import PriorAuthorization
 
 AUTHORIZATION = b'{"id":"auth_1","version":3,"status":"processing"}'

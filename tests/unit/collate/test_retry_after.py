@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.http.retry_after import LONGEST_SECONDS, retry_after_seconds
+from adapters.http_connection.retry_after import LONGEST_SECONDS, retry_after_seconds
 
 NOW = 1_780_000_000.0
 

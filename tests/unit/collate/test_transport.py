@@ -1,8 +1,8 @@
 import pytest
 
 from adapters.collate.http.transport import CollateTransport
-from adapters.http.cause import Cause
-from adapters.http.connection import Limits, NoResponse
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.connection import Limits, NoResponse
 
 LIMITS = Limits(1, 1, 1, 1, 1)
 

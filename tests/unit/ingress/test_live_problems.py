@@ -5,7 +5,7 @@ import pytest
 from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import RULES
 from adapters.collate.operations import Operation
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 from gateway.ingress.live.outcomes import NoAccess, NotOpen, UpstreamError
 from gateway.ingress.live.problems import problem_of, problem_of_not_open
 from schemas.events.wait_reasons import HoldReason

@@ -11,8 +11,8 @@ from typing import cast
 
 import httpx
 
-from adapters.http.cause import Cause
-from adapters.http.http_response import HttpResponseReader
+from adapters.http_connection.cause import Cause
+from adapters.http_connection.http_response import HttpResponseReader
 
 
 @dataclass(frozen=True, slots=True)

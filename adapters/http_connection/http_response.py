@@ -8,7 +8,7 @@ from typing import Final
 import httptools
 import httpx
 
-from adapters.http.cause import Cause
+from adapters.http_connection.cause import Cause
 
 HEAD_LIMIT: Final = 64 << 10
 # The headers that the gateway reads; the others are dropped.

@@ -8,7 +8,7 @@ from collections import deque
 
 import httpx
 
-from adapters.http.connection import Connection
+from adapters.http_connection.connection import Connection
 
 
 class KeptConnections:
