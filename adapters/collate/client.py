@@ -14,10 +14,10 @@ from adapters.collate.answers import Result
 from adapters.collate.call_policy.calls import Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import CLOSES, Operation
 from adapters.collate.operations import if_match as as_entity_tag
 from adapters.collate.reader import CollateReader
+from adapters.collate.transport import CollateTransport
 from runtime.metrics import CollateMetrics
 from runtime.tracing.traces import Traces
 from schemas.collate.handoff import AccessGrant, CloseAnswer, ManualHandoff

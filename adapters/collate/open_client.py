@@ -9,9 +9,9 @@ from adapters.collate.call_policy.budget import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http.proxy import ProxyTunnel
-from adapters.collate.http.transport import CollateTransport
+from adapters.collate.proxy import ProxyTunnel
 from adapters.collate.reader import CollateReader
+from adapters.collate.transport import CollateTransport
 from adapters.http_connection.connection import Limits
 from runtime.metrics import CollateMetrics
 from runtime.settings import CollateSettings

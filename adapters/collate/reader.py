@@ -20,10 +20,10 @@ from adapters.collate.attempt_report import AttemptReport, Ids
 from adapters.collate.call_policy.calls import Call, CallSignal, Priority
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import Operation, path_of
 from adapters.collate.response_parser import read
 from adapters.collate.response_parser import unless as parse_unless
+from adapters.collate.transport import CollateTransport
 from adapters.http_connection.connection import NoResponse
 from runtime.metrics import CollateMetrics
 from runtime.tracing.traces import Traces

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from adapters.collate.http.transport import CollateTransport
 from adapters.collate.operations import if_match as as_entity_tag
+from adapters.collate.transport import CollateTransport
 from adapters.http_connection.connection import NoResponse
 from schemas.fields.scalars import UNRECOGNISED, word
 

@@ -12,7 +12,7 @@ from adapters.collate.call_policy.budget import Bounds, Budget
 from adapters.collate.call_queue import CallQueue
 from adapters.collate.client import CollateClient
 from adapters.collate.credentials import ApiKey
-from adapters.collate.http.transport import CollateTransport
+from adapters.collate.transport import CollateTransport
 from adapters.http_connection.cause import Cause
 from adapters.http_connection.connection import Limits, NoResponse
 from adapters.http_connection.http_response import KEPT_HEADERS

@@ -21,8 +21,8 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from adapters.collate.http.proxy import ProxyTunnel
-from adapters.collate.http.transport import CollateTransport
+from adapters.collate.proxy import ProxyTunnel
+from adapters.collate.transport import CollateTransport
 from adapters.http_connection.connection import Limits
 from adapters.kafka.clients import bounded_stop, connection
 from adapters.kafka.cluster import open_cluster

@@ -1,6 +1,6 @@
 import pytest
 
-from adapters.collate.http.transport import CollateTransport
+from adapters.collate.transport import CollateTransport
 from adapters.http_connection.cause import Cause
 from adapters.http_connection.connection import Limits, NoResponse
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import httpx
 
-from adapters.collate.http.proxy import ProxyTunnel
+from adapters.collate.proxy import ProxyTunnel
 from adapters.http_connection.cause import Cause
 from adapters.http_connection.connection import Connection, Limits, NoResponse
 from adapters.http_connection.kept_connections import KeptConnections
