@@ -230,7 +230,7 @@ def postgres(postgres_server):
 @pytest.fixture
 async def collate():
     """A new simulated Collate on a free port: `collate.url`, `collate.create()`, `collate.fault(…)`."""
-    from local.collate.http.server import SimulatedCollate  # noqa: PLC0415 - as above
+    from local.collate.web.server import SimulatedCollate  # noqa: PLC0415 - as above
 
     async with SimulatedCollate() as simulated:
         yield simulated

@@ -11,9 +11,9 @@ import signal
 import sys
 from typing import Any
 
-from local.collate.http.server import SimulatedCollate
 from local.collate.profile import NAMED, named
 from local.collate.simulation import DEFAULT_KEY, DEFAULT_ORGANIZATION, Options
+from local.collate.web.server import SimulatedCollate
 
 _PARENT_CHECK_SECONDS = 0.5
 

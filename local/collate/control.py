@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from local.collate.http import wire
-from local.collate.http.message import Reply, Request, json_reply
 from local.collate.ledger import Call, effect_json, page
 from local.collate.model import actors
 from local.collate.model.creation import STATES, AuthorizationSpec
 from local.collate.model.effect import Effect
 from local.collate.profile import NAMED, named
 from local.collate.simulation import DEFAULT_ORGANIZATION, Simulation
+from local.collate.web import wire
+from local.collate.web.message import Reply, Request, json_reply
 
 _PAGE = 100_000
 

@@ -9,14 +9,14 @@ from local.collate.calls.keys import Keys
 from local.collate.clock import Clock
 from local.collate.faults.fault_gate import FaultGate
 from local.collate.faults.rules import FaultRules, Rule
-from local.collate.http.connection import Exchange
-from local.collate.http.message import Request
-from local.collate.http.refusal import Refusal
 from local.collate.ledger import Ledger
 from local.collate.model import actors
 from local.collate.model.creation import AuthorizationSpec
 from local.collate.model.state import CollateState
 from local.collate.profile import Profile, named
+from local.collate.web.connection import Exchange
+from local.collate.web.message import Request
+from local.collate.web.refusal import Refusal
 
 DEFAULT_KEY = "local-collate-key"
 DEFAULT_ORGANIZATION = "org_local"

@@ -10,10 +10,10 @@ from typing import Final
 
 from aiokafka import ConsumerRecord
 
-from local.collate.http import wire
 from local.collate.ledger import Call
 from local.collate.model.effect import Effect
 from local.collate.simulation import Simulation
+from local.collate.web import wire
 from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
 from local.judge.whole_topic import read_topic
 from schemas.cloudevents import from_kafka

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from local.collate.http import wire
 from local.collate.model.effect import Effect
 from local.collate.simulation import Simulation
+from local.collate.web import wire
 from local.judge.checks import BrokenPromise
 from local.judge.evidence import after_each_effect
 

@@ -9,9 +9,9 @@ from typing import Final, Self
 import psycopg
 
 from adapters.kafka.acls import Process, required_access
-from local.collate.http.server import SimulatedCollate
 from local.collate.profile import named
 from local.collate.simulation import Options
+from local.collate.web.server import SimulatedCollate
 from local.kafka.administrator import administrator
 from local.kafka.secured import SecuredCluster
 from local.kubernetes.inside import NODE_ADDRESS, POD_NETWORK

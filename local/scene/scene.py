@@ -18,9 +18,9 @@ from typing import Any
 
 import httpx
 
-from local.collate.http.server import SimulatedCollate
 from local.collate.profile import named
 from local.collate.simulation import Options
+from local.collate.web.server import SimulatedCollate
 from local.event_listener import Event, Listener, listening
 from local.failures import StartFailed
 from local.installation import PARTITIONS, PERMISSIONS, Installation, Program

@@ -6,19 +6,19 @@ credentials ─▶ visible to that organization? ─▶ a read here, a write in 
 from local.collate.calls.keys import Keys
 from local.collate.calls.public_call import PublicCall, error_reply, read_call
 from local.collate.calls.writes import Writes
-from local.collate.http import portal, wire
-from local.collate.http.message import Reply, Request, json_reply
-from local.collate.http.refusal import (
+from local.collate.ledger import Call
+from local.collate.model import rules
+from local.collate.model.authorization import Authorization
+from local.collate.model.state import CollateState
+from local.collate.web import portal, wire
+from local.collate.web.message import Reply, Request, json_reply
+from local.collate.web.refusal import (
     AUTHORIZATION_NOT_FOUND,
     HANDOFF_NOT_FOUND,
     ROUTE_NOT_FOUND,
     UNAUTHORIZED,
     Refusal,
 )
-from local.collate.ledger import Call
-from local.collate.model import rules
-from local.collate.model.authorization import Authorization
-from local.collate.model.state import CollateState
 
 Outcome = Reply | Refusal
 

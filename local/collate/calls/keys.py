@@ -8,9 +8,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from local.collate.http.message import Reply
-from local.collate.http.refusal import KEY_IN_FLIGHT, KEY_REUSED, Refusal
 from local.collate.profile import Profile
+from local.collate.web.message import Reply
+from local.collate.web.refusal import KEY_IN_FLIGHT, KEY_REUSED, Refusal
 
 Scope = tuple[str, str, str]
 

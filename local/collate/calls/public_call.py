@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.collate.calls.keys import Scope, fingerprint
-from local.collate.http.message import Reply, Request, json_reply
-from local.collate.http.refusal import Refusal, bad_request
 from local.collate.ledger import Call
 from local.collate.model.effect import Cause
 from local.collate.profile import Profile
+from local.collate.web.message import Reply, Request, json_reply
+from local.collate.web.refusal import Refusal, bad_request
 
 # The fields of a body that the ledger may show: ids and enum values, no free text and no reference number.
 _RECORDED = ("acceptedReviewSnapshotId", "reportedOutcome")

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from local.collate.calls.keys import Keys
 from local.collate.calls.public_call import PublicCall, error_reply
-from local.collate.http import wire
-from local.collate.http.message import Reply, json_reply
-from local.collate.http.refusal import HANDOFF_ACTIVE, Refusal, header_missing, live_session_not_available
 from local.collate.model import rules
 from local.collate.model.authorization import Authorization, Handoff, HandoffState, Status
 from local.collate.model.creation import from_create_body
 from local.collate.model.effect import Effect, Kind
 from local.collate.model.state import CollateState
+from local.collate.web import wire
+from local.collate.web.message import Reply, json_reply
+from local.collate.web.refusal import HANDOFF_ACTIVE, Refusal, header_missing, live_session_not_available
 
 Outcome = Reply | Refusal
 Step = Callable[[], Outcome | None]

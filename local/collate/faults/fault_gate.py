@@ -14,11 +14,11 @@ from local.collate.calls.api import Api
 from local.collate.clock import Clock
 from local.collate.faults.injection import injected
 from local.collate.faults.rules import Act, Answer, Cut, End, FaultRules, Rewrite, Rule, When
-from local.collate.http.connection import Exchange
-from local.collate.http.message import Reply, Request, json_reply
-from local.collate.http.wire import merged
 from local.collate.ledger import Call, Ledger
 from local.collate.model import actors
+from local.collate.web.connection import Exchange
+from local.collate.web.message import Reply, Request, json_reply
+from local.collate.web.wire import merged
 
 
 class FaultGate:

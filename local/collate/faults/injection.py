@@ -7,9 +7,9 @@ from email.utils import formatdate
 from functools import cache
 
 from local.collate.faults.rules import Answer
-from local.collate.http.message import Reply, json_reply
-from local.collate.http.refusal import Refusal
 from local.collate.ledger import Call
+from local.collate.web.message import Reply, json_reply
+from local.collate.web.refusal import Refusal
 
 _CODES = {
     401: "unauthorized",

@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """End the call at its connection, in a way of `local.collate.http.connection`."""
+    """End the call at its connection, in a way of `local.collate.web.connection`."""
 
     kind: CutKind
     when: When

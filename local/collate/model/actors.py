@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from local.collate.http.refusal import HANDOFF_ACTIVE, HANDOFF_NOT_ACTIVE, Refusal
 from local.collate.model import creation, rules
 from local.collate.model.authorization import Authorization, HandoffState, Result, Truth
 from local.collate.model.creation import AuthorizationSpec, authorization_from
 from local.collate.model.effect import Cause
 from local.collate.model.state import CollateState
+from local.collate.web.refusal import HANDOFF_ACTIVE, HANDOFF_NOT_ACTIVE, Refusal
 
 OTHER = Cause("other")
 _CLOSES = {operation.replace("-", "_"): operation for operation in rules.CLOSES}

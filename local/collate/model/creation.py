@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from local.collate.http.refusal import Refusal, bad_request
 from local.collate.model.authorization import Action, Authorization, Case, Snapshot, Status, Truth
+from local.collate.web.refusal import Refusal, bad_request
 
 HANDOFF_ACTIVE = "handoff_active"
 DEFAULT_STATE = "complete_payer_interaction"

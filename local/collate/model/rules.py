@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from local.collate.http.refusal import (
+from local.collate.model.authorization import Action, Authorization, Handoff, HandoffState, Report, Result, Status
+from local.collate.profile import Profile
+from local.collate.web.refusal import (
     HANDOFF_NOT_ACTIVE,
     HANDOFF_NOT_ALLOWED,
     REVIEW_STALE,
@@ -12,8 +14,6 @@ from local.collate.http.refusal import (
     header_missing,
     version_conflict,
 )
-from local.collate.model.authorization import Action, Authorization, Handoff, HandoffState, Report, Result, Status
-from local.collate.profile import Profile
 
 CLOSES = {
     "complete": Result.COMPLETED_REPORTED,

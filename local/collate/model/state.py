@@ -12,7 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
 
-from local.collate.http.refusal import (
+from local.collate.model import lifecycle
+from local.collate.model.authorization import Authorization, Handoff, HandoffState, Report, Result, Truth
+from local.collate.model.effect import COLLATE, Cause, Effect, Kind, Step
+from local.collate.profile import Profile
+from local.collate.web.refusal import (
     ACCESS_NOT_AVAILABLE,
     GRANT_EXPIRED,
     GRANT_NOT_FOUND,
@@ -21,10 +25,6 @@ from local.collate.http.refusal import (
     SESSION_LOST,
     Refusal,
 )
-from local.collate.model import lifecycle
-from local.collate.model.authorization import Authorization, Handoff, HandoffState, Report, Result, Truth
-from local.collate.model.effect import COLLATE, Cause, Effect, Kind, Step
-from local.collate.profile import Profile
 
 _PAST_KEPT = 32
 

@@ -18,7 +18,7 @@ from adapters.http_connection.connection import Limits, NoResponse
 from adapters.http_connection.http_response import KEPT_HEADERS
 from consumers.engine import PartitionLost
 from local.collate import DEFAULT_KEY
-from local.collate.http.message import Request
+from local.collate.web.message import Request
 from tests.process.key_queue import Crash, KeyQueue
 
 # No call waits for real time: a coroutine of a step never waits.

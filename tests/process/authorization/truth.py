@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from local.collate.http import wire
+from local.collate.web import wire
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import HandoffState
 from schemas.events import (

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from local.collate.http.wire import authorization_json
+from local.collate.web.wire import authorization_json
 from local.issuer import LocalIssuer
 from schemas.commands import RecordRead
 from tests.process.ingress.dead_letters.test_dead_letters import add_dead_letters, dead_letter  # noqa: F401 - a fixture

@@ -16,8 +16,8 @@ from aiokafka import AIOKafkaProducer
 
 from adapters.kafka.cluster import open_cluster
 from adapters.postgres.migrate import _MIGRATION_LOCK, migrate
-from local.collate.http.server import SimulatedCollate
 from local.collate.model.effect import Kind
+from local.collate.web.server import SimulatedCollate
 from local.event_listener import listening
 from local.installation import PARTITIONS, Installation, Program
 from local.issuer import LocalIssuer

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from local.collate import DEFAULT_KEY, named
-from local.collate.http.message import Request
-from local.collate.http.portal import WORK
 from local.collate.model.actors import ACTIONS
 from local.collate.model.authorization import HandoffState, Status, Truth
 from local.collate.model.effect import Kind
 from local.collate.simulation import Options, Simulation
+from local.collate.web.message import Request
+from local.collate.web.portal import WORK
 
 ROOT = "/v1/prior-authorizations"
 READINGS = {

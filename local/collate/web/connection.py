@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httptools
 
 from local.collate.faults.rules import Cut
-from local.collate.http.message import Reply, Request
+from local.collate.web.message import Reply, Request
 
 _BODY_LIMIT = 1 << 20
 _REASONS = {status.value: status.phrase for status in HTTPStatus}

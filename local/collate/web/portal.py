@@ -8,10 +8,10 @@ from html import escape
 from urllib.parse import parse_qs
 
 from local.collate.clock import rfc3339
-from local.collate.http.message import Reply, Request, json_reply
-from local.collate.http.refusal import ROUTE_NOT_FOUND, Refusal, bad_request
 from local.collate.model.authorization import Truth
 from local.collate.model.state import CollateState, Grant
+from local.collate.web.message import Reply, Request, json_reply
+from local.collate.web.refusal import ROUTE_NOT_FOUND, Refusal, bad_request
 
 WORK = {
     "submitted": (Truth.RECEIVED, "Submit to the payer"),

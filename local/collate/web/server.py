@@ -6,9 +6,9 @@ from functools import partial
 from typing import Self
 
 from local.collate import control
-from local.collate.http.connection import Connection, Exchange
-from local.collate.http.message import Request
 from local.collate.simulation import Options, Simulation
+from local.collate.web.connection import Connection, Exchange
+from local.collate.web.message import Request
 
 _CONTROL = "/_sim"
 
