@@ -48,22 +48,22 @@ _EPILOG = (
 # The modules in the order of the help, and the verbs that each adds.
 VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "cli.processes": ("ingress", "worker", "projector", "console", "migrate", "version"),
-    "cli.deliverer.command": ("deliverer",),
+    "cli.deliverer.start": ("deliverer",),
     "cli.config": ("config",),
-    "cli.check.command": ("check",),
+    "cli.check.check": ("check",),
     "cli.support_bundle": ("support-bundle",),
-    "cli.collate.command": ("collate",),
+    "cli.collate.probe": ("collate",),
     "cli.topics": ("topics",),
     "cli.schemas": ("schemas",),
     "cli.callers": ("callers",),
     "cli.history.status": ("status",),
     "cli.history.timeline": ("timeline", "watch"),
     "cli.lists.work": ("work", "release"),
-    "cli.top.command": ("top",),
+    "cli.top.top": ("top",),
     "cli.lists.commands": ("commands",),
-    "cli.dead_letters.commands": ("dead-letters",),
+    "cli.dead_letters.verbs": ("dead-letters",),
     "cli.audit.export": ("audit",),
-    "cli.shadow.command": ("shadow",),
+    "cli.shadow.feed_and_report": ("shadow",),
     "cli.authorization_decisions": ("recent-commands", "version-floor"),
 }
 

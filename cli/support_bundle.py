@@ -14,8 +14,8 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from cli.check.check import results_of
 from cli.check.check_results import CheckResult
-from cli.check.command import results_of
 from cli.config import load_any, shown_settings
 from cli.terminal import print_json
 from runtime.environ import Section

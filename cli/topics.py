@@ -11,7 +11,7 @@ from rich.table import Table
 from adapters.kafka.acls import Process, acl_commands, acl_script, optional_access, required_access
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compare_when_visible, wanted_topics
 from cli.all_topics import all_topics
-from cli.rebuild import command as rebuild_command
+from cli.rebuild import rebuild_state
 from cli.terminal import AsOneJson, print_json, run_with_kafka
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(plan)
     group.command(name="apply")(apply_plan)
     group.command()(acls)
-    rebuild_command.add_to(group)
+    rebuild_state.add_to(group)
     app.add_typer(group, name="topics", rich_help_panel="Installation")
 
 

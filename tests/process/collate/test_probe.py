@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.collate.caller import CollateUnreachable
-from cli.collate.command import _report, run_probe
 from cli.collate.findings import Findings
+from cli.collate.probe import _report, run_probe
 from local.collate import Options, SimulatedCollate, named
 from runtime.settings import CollateSettings
 

@@ -6,7 +6,7 @@ from aiokafka.errors import IllegalOperation, KafkaError
 
 from adapters.kafka.clients import bounded_stop
 from cli.rebuild import rebuild as steps
-from cli.rebuild.work import rebuild
+from cli.rebuild.checked_rebuild import rebuild
 from consumers.engine.core.progress import PROGRESS_KEY
 from runtime.settings import load_access_settings
 from schemas.topics import catalogue

@@ -16,6 +16,6 @@ def test_the_help_has_every_verb_once():
 
 
 def test_the_command_line_decides_which_modules_are_imported():
-    assert modules_of(["dead-letters", "list", "--json"]) == ["cli.dead_letters.commands"]
+    assert modules_of(["dead-letters", "list", "--json"]) == ["cli.dead_letters.verbs"]
     for arguments in ([], ["--help"], ["--version"], ["no-such-verb"], ["--help", "topics"]):
         assert modules_of(arguments) == list(VERBS)

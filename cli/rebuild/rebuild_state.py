@@ -53,8 +53,8 @@ def rebuild_state(
     settings = load_access_settings(os.environ)
     if not yes and not typer.confirm("Is every worker of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
+    from cli.rebuild.checked_rebuild import rebuild  # noqa: PLC0415 - as above
     from cli.rebuild.stopped import RebuildRefused  # noqa: PLC0415 - imported by the verb
-    from cli.rebuild.work import rebuild  # noqa: PLC0415 - as above
 
     def report(text: str) -> None:
         if not as_json:
