@@ -18,7 +18,7 @@ from docs_build import (
     promises,
     reference,
 )
-from docs_build.capacity import page as capacity_page
+from docs_build.capacity import formulas
 from docs_build.clients import models, operations, synchronous
 from docs_build.dashboard import grafana
 from docs_build.documents import publish
@@ -45,7 +45,7 @@ def pages(root: Path) -> dict[str, str]:
     # In these, only one part is generated.
     for path, part in {
         "docs/subscribing.md": cadence_page.part(),
-        "docs/capacity.md": capacity_page.part(),
+        "docs/capacity.md": formulas.part(),
         "docs/operations.md": faults.part(),
         "docs/architecture.md": promises.part(),
     }.items():

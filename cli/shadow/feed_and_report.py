@@ -117,7 +117,7 @@ def report(
     """
     from cli.audit.event_reader import EventReader  # noqa: PLC0415 - imported by the verb that needs it
     from cli.shadow.comparison import Verdict, compare, counts  # noqa: PLC0415 - as above
-    from cli.shadow.page import WORDS, render  # noqa: PLC0415 - as above
+    from cli.shadow.html_report import WORDS, render  # noqa: PLC0415 - as above
 
     settings = load_cluster_settings(os.environ)
     if not settings.is_shadow:

@@ -28,8 +28,8 @@ from cli.api_client import (
 )
 from cli.formatting import console, local_time
 from cli.terminal import AsJson, fail, print_json
-from cli.top.page import Seen, page
 from cli.top.processes import read_processes
+from cli.top.screen import Seen, page
 from runtime.exits import Exit
 
 Admins = Annotated[

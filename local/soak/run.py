@@ -16,9 +16,9 @@ from local.failures import LocalError
 from local.processes.run import until_interrupted
 from local.scene.scene import Scene, Setup, open_scene, progress
 from local.soak.faults import SoakFaults
-from local.soak.page import growth_sentence, problems_of, render
 from local.soak.records import Sample, SessionLog, read_sessions
 from local.soak.sampling import measure
+from local.soak.soak_page import growth_sentence, problems_of, render
 from runtime.version import VERSION
 
 HOUR = 3_600.0

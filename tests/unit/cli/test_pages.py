@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cli.dead_letters import tables
 from cli.history.timeline import entry_of
-from cli.top.page import Seen, page
+from cli.top.screen import Seen, page
 
 NOW = "2026-06-02T14:10:00Z"
 ID = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"

@@ -19,7 +19,7 @@ from cli.history.status import shown_status
 from cli.history.timeline import entry_of
 from cli.lists.commands import COMMANDS
 from cli.lists.work import WORK
-from cli.top.page import Seen, page
+from cli.top.screen import Seen, page
 
 NOW = "2026-06-02T14:40:00Z"
 TIMES = ("2026-06-02T15:09:00Z", "2026-06-01T02:03:00Z")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from consumers.worker import READ_AHEAD_BYTES
 from docs_build.capacity import figures
-from docs_build.capacity.page import EXAMPLES, formulas
+from docs_build.capacity.formulas import EXAMPLES, formulas
 from docs_build.capacity.sizes import Calls, Load, observations, open_calls, quick_calls, size_of
 from runtime.settings import CollateSettings, TopicSettings, WatchSettings
 

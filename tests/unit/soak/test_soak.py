@@ -5,9 +5,9 @@ import time
 import pytest
 
 from local.soak.growth import HOUR, Series, Trend, growth_of
-from local.soak.page import growth_problems, growths_of, problems_of
 from local.soak.records import Fault, Sample, Session, SessionLog, read_sessions
 from local.soak.run import _Soak
+from local.soak.soak_page import growth_problems, growths_of, problems_of
 
 MIB = 1 << 20
 PROCESSES = ("worker-1", "ingress-0", "projector")

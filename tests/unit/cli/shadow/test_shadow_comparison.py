@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.shadow.comparison import Verdict, compare, counts
-from cli.shadow.page import render
+from cli.shadow.html_report import render
 from schemas.enums import ClosedBy, CommandType, Effect, Outcome
 from schemas.events import (
     AuthorizationActionRequired,
