@@ -22,9 +22,9 @@ from console.sign_in.gate import SignInGate
 from console.sign_in.links import OneTimeLinks
 from console.sign_in.people import Identities
 from console.sign_in.renewal import Renewals
-from console.sign_in.routes import CALLBACK, SignIn, at_the_proxy
 from console.sign_in.sealing import Sealer
 from console.sign_in.sessions import Sessions
+from console.sign_in.sign_in_pages import CALLBACK, SignIn, at_the_proxy
 from console.updates import OverviewReader
 from console.views.problems import MOST_FORM_BYTES
 from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog, RequestRecorder

@@ -15,13 +15,13 @@ from gateway.ingress.api_http.responses import error_response
 from gateway.ingress.api_http.routing import Endpoint, not_found, routes_of
 from gateway.ingress.auth.authentication import Authentication
 from gateway.ingress.auth.callers_file import CallersFile
+from gateway.ingress.commands.command_routes import Commands
 from gateway.ingress.commands.operator_decisions import OperatorDecisions
-from gateway.ingress.commands.routes import Commands
 from gateway.ingress.dead_letters.bulk import BulkDecisions
-from gateway.ingress.dead_letters.routes import DeadLetters
+from gateway.ingress.dead_letters.dead_letter_routes import DeadLetters
 from gateway.ingress.documents import document
-from gateway.ingress.event_stream.routes import EventStreams
-from gateway.ingress.live.routes import LiveCalls
+from gateway.ingress.event_stream.stream_route import EventStreams
+from gateway.ingress.live.live_routes import LiveCalls
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.tracing import RequestSpans
 from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog, RequestRecorder

@@ -19,24 +19,24 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands
 from gateway.ingress.commands.batches import CommandBatches
 from gateway.ingress.commands.command_log import CommandLog
+from gateway.ingress.commands.command_routes import Commands
 from gateway.ingress.commands.idempotency import Replays
 from gateway.ingress.commands.operator_decisions import OperatorDecisions
 from gateway.ingress.commands.publisher import ProducerFactory, Publisher
-from gateway.ingress.commands.routes import Commands
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.commands.unfinished import UnfinishedBounds, UnfinishedCommands
 from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
 from gateway.ingress.dead_letters.actions import DeadLetterActions
 from gateway.ingress.dead_letters.bulk import BulkDecisions
+from gateway.ingress.dead_letters.dead_letter_routes import DeadLetters
 from gateway.ingress.dead_letters.reader import DeadLetterReader
-from gateway.ingress.dead_letters.routes import DeadLetters
-from gateway.ingress.event_stream.routes import EventStreams
+from gateway.ingress.event_stream.stream_route import EventStreams
 from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.claims import ClaimReader, NoClaims
 from gateway.ingress.live.grants import Grants
-from gateway.ingress.live.routes import LiveCalls
+from gateway.ingress.live.live_routes import LiveCalls
 from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from adapters.oidc.code_flow import CodeFlow, FlowFailed, FlowFault, OidcClient
 from console.forms import read_form
 from console.page import person_of
-from console.sign_in.routes import MOST_CALLBACKS
+from console.sign_in.sign_in_pages import MOST_CALLBACKS
 from local.issuer import LocalIssuer
 from local.sign_in_link import one_time_link
 from runtime.http_client import Fetched

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.ingress.auth.callers import new_key
-from gateway.ingress.event_stream import routes
 from gateway.ingress.event_stream import stream as module
+from gateway.ingress.event_stream import stream_route
 from local.issuer import LocalIssuer
 from local.processes.patience import within
 from schemas.enums import EventType
@@ -200,7 +200,7 @@ def slow_history(ingress, monkeypatch):
 async def test_a_client_that_leaves_during_the_catch_up_frees_its_slot(
     monkeypatch, ingress, kafka, connect, eventually
 ):
-    monkeypatch.setattr(routes, "MAX_CATCHING_UP", 2)  # one for each caller
+    monkeypatch.setattr(stream_route, "MAX_CATCHING_UP", 2)  # one for each caller
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     start = "0." * 11 + "0"
@@ -219,7 +219,7 @@ async def test_one_caller_cannot_take_all_places_for_the_history(ingress, kafka,
     caller = f'[[caller]]\nname = "other"\npermissions = ["authorization:read"]\n{other.entry}'
     ingress.use_callers(f"{ingress.callers_file.read_text()}\n{caller}")
     start = "0." * 11 + "0"
-    streams = [await connect(last_id=start) for _ in range(routes.MAX_CATCHING_UP // 2)]
+    streams = [await connect(last_id=start) for _ in range(stream_route.MAX_CATCHING_UP // 2)]
     assert (await ingress.get("/v1/events", Last_Event_ID=start)).status == 503
     ingress.key = other.key
     streams.append(await connect(last_id=start))
@@ -258,7 +258,7 @@ async def test_all_people_of_a_prefix_share_the_places_for_the_history(ingress, 
     kafka.publish(opened(1))
     await eventually(lambda: ingress.components.tail.vector()[0] == 1)
     start, service = "0." * 11 + "0", ingress.key
-    for number in range(routes.MAX_CATCHING_UP // 2):
+    for number in range(stream_route.MAX_CATCHING_UP // 2):
         people(f"jo-{number}")
         await connect(last_id=start)
     people("alex")
