@@ -26,7 +26,7 @@ from console.sign_in.sealing import Sealer
 from console.sign_in.sessions import Sessions
 from console.sign_in.sign_in_pages import CALLBACK, SignIn, at_the_proxy
 from console.updates import OverviewReader
-from console.views.problems import MOST_FORM_BYTES
+from console.views.problem_words import MOST_FORM_BYTES
 from gateway.middleware.layers import ErrorBoundary, RequestIds, RequestLog, RequestRecorder
 from runtime.http_server.body import BodyBound
 from runtime.settings import ConsoleProcessSettings, ConsoleSettings

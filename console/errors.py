@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from console.page import render
-from console.views.problems import PROBLEMS, ProblemWords
+from console.views.problem_words import PROBLEMS, ProblemWords
 from gateway.middleware.exchange import exchange_of
 from runtime.http_server.port import Rejection
 from runtime.http_server.problem import Problem

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from console.api import models
-from console.views.problems import faulty_fields, problem_words
+from console.views.problem_words import faulty_fields, problem_words
 from runtime.admin.answers import PASSING, SubscriptionCondition
 from schemas.enums import short_type
 

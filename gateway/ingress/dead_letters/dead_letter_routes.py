@@ -33,8 +33,8 @@ from gateway.ingress.dead_letters.index import IndexEntry, after, digest_of
 from gateway.ingress.dead_letters.presenter import detail, situation
 from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
 from gateway.ingress.live.audit import AccessRecord
+from gateway.ingress.live.live_problems import problem_of
 from gateway.ingress.live.outcomes import UpstreamError
-from gateway.ingress.live.problems import problem_of
 from gateway.ingress.live.situations import Situations
 from runtime.logs import get_log
 from schemas.api.cursor import write_cursor

@@ -29,6 +29,7 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
+from gateway.ingress.live.live_problems import problem_of, problem_of_check, problem_of_not_open
 from gateway.ingress.live.outcomes import (
     Granted,
     NotOpen,
@@ -36,7 +37,6 @@ from gateway.ingress.live.outcomes import (
     UpstreamError,
 )
 from gateway.ingress.live.presenter import live_handoff
-from gateway.ingress.live.problems import problem_of, problem_of_check, problem_of_not_open
 from gateway.ingress.live.situations import SharedSituations
 from runtime.http_server.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-import gateway.ingress.live.problems
+import gateway.ingress.live.live_problems
 from collate_gateway_client import GatewayProblem
-from console.views.problems import NO_ACCESS, PROBLEMS, faulty_fields, problem_words
+from console.views.problem_words import NO_ACCESS, PROBLEMS, faulty_fields, problem_words
 from gateway.ingress.api_http.api_problems import every_problem
 from gateway.ingress.live.outcomes import NoAccess
 from schemas.permissions import Permission
@@ -23,7 +23,7 @@ def problem(slug, *, status=409, **members):
 
 
 def test_each_problem_of_the_gateway_has_words():
-    assert gateway.ingress.live.problems, "its problems are in the tree"
+    assert gateway.ingress.live.live_problems, "its problems are in the tree"
     assert set(PROBLEMS) == {kind.slug for kind in every_problem()}
 
 

@@ -6,8 +6,8 @@ from adapters.collate.answers import Ambiguous, Deferred, NotSent, Refused
 from adapters.collate.errors import RULES
 from adapters.collate.operations import Operation
 from adapters.http_connection.cause import Cause
+from gateway.ingress.live.live_problems import problem_of, problem_of_not_open
 from gateway.ingress.live.outcomes import NoAccess, NotOpen, UpstreamError
-from gateway.ingress.live.problems import problem_of, problem_of_not_open
 from schemas.events.wait_reasons import HoldReason
 
 LIVE = [Operation.GET_AUTHORIZATION, Operation.GET_HANDOFF, Operation.MINT_GRANT]
