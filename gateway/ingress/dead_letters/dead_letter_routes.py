@@ -30,7 +30,7 @@ from gateway.ingress.dead_letters.actions import (
     traceparent_of,
 )
 from gateway.ingress.dead_letters.index import IndexEntry, after, digest_of
-from gateway.ingress.dead_letters.presenter import detail, situation
+from gateway.ingress.dead_letters.public_dead_letter import detail, situation
 from gateway.ingress.dead_letters.reader import DeadLetterGone, DeadLetterReader
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.live_problems import problem_of

@@ -36,7 +36,7 @@ from gateway.ingress.live.outcomes import (
     Unrecorded,
     UpstreamError,
 )
-from gateway.ingress.live.presenter import live_handoff
+from gateway.ingress.live.public_situation import live_handoff
 from gateway.ingress.live.situations import SharedSituations
 from runtime.http_server.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gateway.ingress.dead_letters.actions import original_of
 from gateway.ingress.dead_letters.index import IndexEntry
-from gateway.ingress.live.presenter import facts_of
+from gateway.ingress.live.public_situation import facts_of
 from gateway.ingress.live.situations import Situation
 from schemas.api.dead_letters import DeadLetterDetail, DeadLetterSituation, DeadLetterWrite
 from schemas.api.situations import HandoffNow
