@@ -24,14 +24,6 @@ def test_each_row_has_one_time_line_and_each_time_line_a_row():
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_table_has_a_fault_once_with_its_alert_its_time_and_its_first_command(fault):
-    rows = [line.strip("| ").split(" | ") for line in RUNBOOK.splitlines() if line.startswith("| ")]
-    ((_, alert, minutes, command),) = [row for row in rows if fault.fault in row[0].split("; ")]
-    assert alert == f"[`CollateGateway{fault.alert}`](#{fault.page}), {fault.severity}"
-    assert (minutes, command) == (f"{fault.minutes} min", f"`{fault.command}`")
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_the_section_of_a_fault_names_its_alert_and_its_first_command_before_others(fault):
     section = SECTIONS[fault.page]
     assert f"CollateGateway{fault.alert}" in ALERTS
