@@ -4,11 +4,14 @@ Alembic and SQLAlchemy take 20 MB and 0.2 s; the packages of the processes would
 """
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[3]
 INGRESS = ["gateway.ingress.main"]
 SERVING = ["adapters.postgres.reader", "adapters.postgres.queries", "consumers.projector.projector"]
 OF_PROCESSES = """
@@ -63,3 +66,20 @@ def test_the_program_imports_no_verb_before_it_knows_the_command_line():
     imported = imported_by("main")
     assert {one for one in imported if one.partition(".")[0] in {"cli", "console", "gateway"}} == {"cli", "cli.app"}
     assert imported & {"httpx", "pydantic", "rich.console", "structlog"} == set()
+
+
+def test_neither_ingress_nor_worker_imports_a_room_that_their_readers_can_skip():
+    section = (ROOT / "docs" / "architecture.md").read_text().partition("## What you can skip")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*`) \| .* \| (\d+) \| ([\d,]+) \|$", section, re.MULTILINE)
+    program = f"{OF_PROCESSES}\nprint(*sys.modules)"
+    steps = [sys.executable, "-c", program, json.dumps([INGRESS, ["consumers.worker"]])]
+    imported = subprocess.check_output(steps, text=True).splitlines()[-1].split()
+    for names, files, lines in rows:
+        rooms = re.findall(r"`([\w/]+)`", names)
+        assert [
+            name for name in imported if f"{name}.".startswith(tuple(f"{room}.".replace("/", ".") for room in rooms))
+        ] == []
+        texts = [file.read_text() for room in rooms for file in (ROOT / room).rglob("*.py")]
+        assert int(files) == pytest.approx(len(texts), rel=0.1), names
+        assert int(lines.replace(",", "")) == pytest.approx(sum(map(len, map(str.splitlines, texts))), rel=0.1), names
+    assert len(rows) == 4
