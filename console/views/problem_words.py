@@ -41,6 +41,7 @@ PROBLEMS: Final = _by_slug(
         "Nothing was done. Sign in as the other person, or go on.",
     ),
     ("too-many-requests", "You sent many requests in a short time", _AGAIN),
+    ("too-many-in-flight", "Many of your requests are still being answered", _AGAIN),
     ("credentials-unchecked", "Your sign-in cannot be checked now", _AGAIN),
     ("too-many-unfinished", "Many of your requests have not ended yet", "Wait until some have ended, then try again."),
     ("too-many-unknown-authorizations", "Collate does not know many of the ids in your requests", "Check the ids."),

@@ -46,7 +46,10 @@ _PROBLEMS: Final[Mapping[int, tuple[str, str]]] = {
     414: ("UriTooLong", "The URL is longer than 4 KiB."),
     415: ("UnsupportedMediaType", "The media type is not supported."),
     422: ("UnprocessableContent", "The body does not fit its schema, or the key was used with another body before."),
-    429: ("TooManyRequests", "The caller exceeds its rate, or has too many unfinished commands."),
+    429: (
+        "TooManyRequests",
+        "The caller exceeds its rate, or has too many requests without a response, or too many unfinished commands.",
+    ),
     431: ("HeadersTooLarge", "The request has more than 64 headers, or more than 16 KiB of headers."),
     500: ("InternalError", "Internal error."),
     501: ("TransferCodingUnknown", "The transfer coding of the body is not `chunked`."),

@@ -9,7 +9,7 @@
     ├─ MethodNotAllowed (405) · BodyTimedOut (408)
     ├─ BodyTooLarge (413) · UrlTooLong (414) · UnsupportedMediaType (415) · HeadersTooLarge (431)
     ├─ InvalidCommand (422) · NamesAnotherPerson (422) · KeyReused (422)
-    ├─ TooManyRequests (429) · TooManyUnfinished (429) · TooManyUnknown (429)
+    ├─ TooManyRequests (429) · TooManyInFlight (429) · TooManyUnfinished (429) · TooManyUnknown (429)
     ├─ dead letters (409)      DeadLetterMoved · DeadLettersChanged · NotRedrivable
     ├─ live calls (404)        AuthorizationNotFound · HandoffNotFound · NoReviewSnapshot · NoPayerEvidence
     │             (409)        HandoffNotOpen · AlreadyClaimed · AccessUnavailable · CollateRefused
@@ -126,6 +126,12 @@ class TooManyRequests(Problem):
     """The caller exceeds its request rate."""
 
     status, slug = 429, "too-many-requests"
+
+
+class TooManyInFlight(Problem):
+    """The caller has too many requests without a response."""
+
+    status, slug = 429, "too-many-in-flight"
 
 
 class TooManyUnfinished(Problem):

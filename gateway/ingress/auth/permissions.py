@@ -12,6 +12,7 @@ from gateway.ingress.api_http.api_problems import (
     CredentialsUnchecked,
     NotPermitted,
     SignatureNotAccepted,
+    TooManyInFlight,
     TooManyRequests,
     Unauthenticated,
 )
@@ -67,7 +68,7 @@ class AccessControl:
     def identify(self, request: Request, *permissions: Permission) -> Caller:
         """Return the caller, who needs one of the permissions if there are some.
 
-        Raises Unauthenticated, SignatureNotAccepted, CredentialsUnchecked, TooManyRequests and NotPermitted.
+        Raises Unauthenticated, SignatureNotAccepted, CredentialsUnchecked, TooManyRequests, NotPermitted and TooManyInFlight.
         """
         caller: Caller | None = request.user
         context = context_of(request.scope)
@@ -106,7 +107,7 @@ class AccessControl:
         for each, share in shares.items():
             if self._in_flight.taken(each) >= share and not self._evict(each):
                 self._metrics.shed.labels("caller_in_flight").inc()
-                raise TooManyRequests("Wait for responses before you send more requests.", retry_after_seconds=1)
+                raise TooManyInFlight("Wait for responses before you send more requests.", retry_after_seconds=1)
         self._in_flight.take(context, *shares)
 
     def _evict(self, name: str) -> bool:

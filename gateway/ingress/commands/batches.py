@@ -18,7 +18,13 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.ingress.api_http.api_problems import InvalidCommand, TooManyRequests, TooManyUnfinished, TooManyUnknown
+from gateway.ingress.api_http.api_problems import (
+    InvalidCommand,
+    TooManyInFlight,
+    TooManyRequests,
+    TooManyUnfinished,
+    TooManyUnknown,
+)
 from gateway.ingress.api_http.body import UnfinishedBodies
 from gateway.ingress.api_http.context import RequestContext, context_of
 from gateway.ingress.api_http.request import traceparent
@@ -192,7 +198,7 @@ class BatchPlaces:
         self._holders: dict[int, str] = {}
 
     def take(self, caller: str, context: RequestContext) -> None:
-        """Take a place until the response starts, before the body is read. Raises TooManyRequests and Overloaded.
+        """Take a place until the response starts, before the body is read. Raises TooManyInFlight and Overloaded.
 
         Where a bound is full, the slowest batch whose body is unfinished ends. People of a prefix count as one caller.
         """
@@ -201,7 +207,7 @@ class BatchPlaces:
             "slow_bodies", lambda other: holders.get(id(other)) == pool
         ):
             self._metrics.shed.labels("caller_batches").inc()
-            raise TooManyRequests("Wait for the response to a batch before you send more.", retry_after_seconds=1)
+            raise TooManyInFlight("Wait for the response to a batch before you send more.", retry_after_seconds=1)
         if len(holders) >= MAX_BATCHES and not self._bodies.evict("slow_bodies", lambda other: id(other) in holders):
             self._metrics.shed.labels("batches").inc()
             raise Overloaded("Please send the batch again in a few seconds.", retry_after_seconds=1)

@@ -268,7 +268,7 @@ class TestCallersInFlight:
         await eventually(lambda: ingress.metric("shed_total", reason="caller_in_flight") == 6)
         assert ingress.metric("requests_in_flight") == 4
         refused = await ingress.get("/v1/dead-letters")
-        assert is_problem(refused, 429, "too-many-requests")
+        assert is_problem(refused, 429, "too-many-in-flight")
         assert refused.headers["retry-after"] == "1"
         kafka.is_silent = False
         own, ingress.key = ingress.key, other
