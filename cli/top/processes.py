@@ -69,16 +69,17 @@ class _Report(TypedDict, total=False):
     subscriptions: list[SubscriptionState]
 
 
-def read_processes(urls: list[str]) -> list[ProcessState]:
-    """Read the admin ports in parallel, because one that hangs takes its whole time limit."""
-    if not urls:
+def read_processes(admins: list[str]) -> list[ProcessState]:
+    """Read the admin ports, each as URL or NAME=URL, in parallel: one that hangs takes its whole time limit."""
+    if not admins:
         return []
+    names, urls = [one.rpartition("=")[0] for one in admins], [one.rpartition("=")[2] for one in admins]
     with ThreadPoolExecutor(len(urls)) as pool:
-        return list(pool.map(read_process, urls))
+        return list(pool.map(read_process, urls, names))
 
 
-def read_process(url: str) -> ProcessState:
-    """Read one admin port. If it does not answer, the result has only `url`, `process` and `problem`."""
+def read_process(url: str, name: str = "") -> ProcessState:
+    """Read one admin port. If it does not answer, the result has only `url`, `process` (the `name`) and `problem`."""
     client = HttpClient(url, seconds=_SECONDS, max_bytes=_MAX_BYTES)
     try:
         probe: dict[str, object] = json.loads(client.send("GET", f"{url}/readyz").body)
@@ -98,7 +99,7 @@ def read_process(url: str) -> ProcessState:
             found["subscriptions"] = [_without_partitions(one) for one in report["subscriptions"]]
         return _worker(found, report["partitions"], samples) if "partitions" in report else found
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        return {"url": url, "process": "", "problem": reason_of(error)}
+        return {"url": url, "process": name, "problem": reason_of(error)}
 
 
 def _ok(response: Fetched) -> Fetched:

@@ -75,15 +75,20 @@ def _overview(overview: models.Overview, width: int) -> list[RenderableType]:
 def _readiness(process: ProcessState) -> Text:
     """Return a process's readiness in a sentence."""
     if "problem" in process:
-        return Text.assemble(("no answer    ", "bold red"), process["url"], "  ", (process["problem"], "red"))
+        return Text.assemble(("no answer    ", "bold red"), _named(process), "  ", (process["problem"], "red"))
     name = f"{process['process']:<13}"
     return Text.assemble(
         (name, "bold"), process["url"], "  ", (process["summary"], "green" if process["ready"] else "red")
     )
 
 
+def _named(process: ProcessState) -> str:
+    return f"{process['process']} {process['url']}".strip()
+
+
 def _head(overview: models.Overview) -> Text:
     rates, unfinished, projector = overview["lastMinute"], overview["unfinished"], overview["projector"]
+    faults = overview.get("faults", ())
     counts = ", ".join(f"{count} {status.replace('_', '-')}" for status, count in sorted(unfinished.items()))
     handoffs = overview["activeHandoffs"]
     return Text.assemble(
@@ -96,6 +101,8 @@ def _head(overview: models.Overview) -> Text:
         _counted(overview["waiting"]) or "none",
         ("\nread model   ", "bold"),
         _freshness(projector, overview["at"]),
+        ("\nwrong        ", "bold") if faults else "",
+        (", ".join(faults), "red"),
     )
 
 
@@ -223,7 +230,7 @@ SUBSCRIPTIONS: Columns[SubscriptionState] = Columns(
 
 
 def _problem(worker: ProcessState) -> Text:
-    return Text.assemble(worker["url"], "  ", (worker["problem"], "red"))
+    return Text.assemble(_named(worker), "  ", (worker["problem"], "red"))
 
 
 def _held(process: ProcessState) -> list[Text]:

@@ -37,10 +37,10 @@ Admins = Annotated[
     typer.Option(
         "--admin",
         "--worker",
-        metavar="URL",
+        metavar="[NAME=]URL",
         envvar="COLLATE_GATEWAY_ADMIN",
-        help="Admin port of a process; shows why it is not ready, of a worker lag, breakers and budget, of a deliverer "
-        "its subscriptions; repeatable.",
+        help="Admin port of a process, with its name for the row of one that does not answer; shows why it is not "
+        "ready, of a worker lag, breakers and budget, of a deliverer its subscriptions; repeatable.",
     ),
 ]
 
@@ -122,7 +122,8 @@ def look(gateway: ApiClient, admins: list[str]) -> Seen:
     return Seen(overview, problem, read_processes(admins))
 
 
-def _valid_url(url: str) -> str:
+def _valid_url(admin: str) -> str:
+    url = admin.rpartition("=")[2]
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         fail(Exit.USAGE, f"{url}: expected a URL like http://worker-0:9090")
-    return url.rstrip("/")
+    return admin.rstrip("/")

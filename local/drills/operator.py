@@ -72,7 +72,7 @@ class Operator:
         place.touch(mode=0o600)
         changed = {name: value for name, value in self._environ.items() if name.startswith(("GATEWAY_", "COLLATE_"))}
         urls = {name: program.admin_url for name, program in self._programs.items()}
-        changed["COLLATE_GATEWAY_ADMIN"] = " ".join(urls.values())
+        changed["COLLATE_GATEWAY_ADMIN"] = " ".join(f"{name}={url}" for name, url in urls.items())
         # For `gateway check --for worker` and `gateway worker resume`.
         changed["GATEWAY_ADMIN__PORT"] = next(
             url.rpartition(":")[2] for name, url in urls.items() if name.startswith("worker")

@@ -34,7 +34,7 @@ def script(
         "COLLATE_GATEWAY_URL": url,
         "COLLATE_GATEWAY_KEY": key,
         "COLLATE_GATEWAY_OPERATOR": "practice",
-        "COLLATE_GATEWAY_ADMIN": " ".join(admin_urls.values()),
+        "COLLATE_GATEWAY_ADMIN": " ".join(f"{name}={url}" for name, url in admin_urls.items()),
     }
     variables |= {f"{name.upper()}_PID": str(pid) for name, pid in pids.items()}
     variables |= {f"{name.upper()}_ADMIN": url for name, url in admin_urls.items()}

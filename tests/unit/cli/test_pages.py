@@ -49,7 +49,7 @@ OVERVIEW = {
     "projector": {"at": "2026-06-02T14:09:59Z", "behind": 1},
     "fullCallers": [{"authorizationId": "auth_9", "caller": "reporting", "rejected": 31, "lastAt": NOW}],
 }
-AWAY = {"url": "http://worker-1:9090", "process": "", "problem": "connection refused"}
+AWAY = {"url": "http://worker-1:9090", "process": "worker-1", "problem": "connection refused"}
 SEEN = Seen(OVERVIEW, "", [WORKER, AWAY])
 ENTRY = {
     "at": "2026-06-02T14:06:00.123Z",
@@ -111,13 +111,13 @@ def test_an_overview_is_complete_at_any_width(width):
 def test_the_readiness_of_each_process_is_shown_also_without_an_overview(width):
     sentence = "not ready: kafka waiting (no broker has answered for 9 s)"
     waits = {"url": "http://worker-0:9090", "process": "worker", "ready": False, "summary": sentence}
-    away = {"url": "http://worker-1:9090", "process": "", "problem": "connection refused"}
+    away = {"url": "http://127.0.0.1:9090", "process": "worker", "problem": "connection refused"}
     breakers = [{"reason": "faults", "calls": "writes", "state": "probing"}]
     live = {"url": "http://ingress:9090", "process": "ingress", "ready": True, "summary": "ready", "breakers": breakers}
     text = flat(shown(width, page(Seen(None, "503", [waits, away, live]), width, "503; retrying")))
     assert "503; retrying" in text
     assert f"worker http://worker-0:9090 {sentence}" in text
-    assert "no answer http://worker-1:9090 connection refused" in text
+    assert "no answer worker http://127.0.0.1:9090 connection refused" in text
     assert "ingress http://ingress:9090 ready breaker faults is probing for writes calls" in text
 
 

@@ -73,6 +73,12 @@ def test_a_process_that_is_not_ready_answers_with_its_reason(port):
     assert "partitions" not in found
 
 
+def test_a_process_that_does_not_answer_keeps_the_name_that_it_was_given():
+    (found,) = read_processes(["worker-0=http://127.0.0.1:1"])
+    assert (found["url"], found["process"]) == ("http://127.0.0.1:1", "worker-0")
+    assert "refused" in found["problem"]
+
+
 def test_a_check_fails_for_a_running_process_that_is_not_ready(port):
     assert check_process(AdminSettings(), "worker").state == "ok"
     assert check_process(AdminSettings(), "ingress").state == "skipped"
