@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from console.api import Answer, Call, GatewayProblem, NotAnswered, Outcome, models, operations
 from console.page import console_of, is_fragment, person_of, render
-from console.views.freshness import Freshness, freshness_of
+from console.views.freshness import Freshness, faults_of, freshness_of
 from schemas.api.reads import SILENT_SECONDS
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ class OverviewReader:
         self._known: models.Overview | None = None
         self._known_at = -math.inf
         self._due_at = 0.0
+        self.faults: tuple[str, ...] = ()
 
     async def read(self, request: Request) -> models.Overview | None:
         """Return the overview; None if the API has not answered lately. Ask only as a person who may read it."""
@@ -49,6 +50,8 @@ class OverviewReader:
                 outcome = await console_of(request).api.send(person, operations.read_overview())
                 if isinstance(outcome, Answer):
                     self._known, self._known_at = outcome.body, self._clock()
+                else:
+                    self.faults = faults_of(outcome)
                 if not isinstance(outcome, GatewayProblem) or outcome.status not in _OF_THE_PERSON:
                     self._due_at = self._clock() + FRESH_SECONDS
             return self._known if self._clock() - self._known_at < SILENT_SECONDS else None
@@ -60,8 +63,9 @@ async def read_overview(request: Request) -> models.Overview | None:
 
 
 async def read_freshness(request: Request) -> Freshness:
-    """Return how far the read model is behind."""
-    return freshness_of(await _reader(request).read(request))
+    """Return how far the read model is behind, and which part of the gateway does not work."""
+    reader = _reader(request)
+    return freshness_of(await reader.read(request), reader.faults)
 
 
 async def read_changed(request: Request, call: Call[T]) -> tuple[Outcome[T] | None, Freshness]:
@@ -73,7 +77,7 @@ async def read_changed(request: Request, call: Call[T]) -> tuple[Outcome[T] | No
     etag, known_state = _known(request)
     read = api.send(person, call) if etag is None else api.read_if_changed(person, call, etag)
     outcome, freshness = await asyncio.gather(read, read_freshness(request))
-    if outcome is None and known_state != freshness.state:
+    if outcome is None and known_state != freshness.mark:
         outcome = await api.send(person, call)
     return outcome, freshness
 
@@ -94,7 +98,7 @@ def etag_of(*shown: Any) -> str:
 def etag_with(outcome: Outcome[object], freshness: Freshness) -> str | None:
     """Return the ETag of a part that shows an answer of the API and the state of the read model."""
     api_etag = outcome.headers.get("etag") if isinstance(outcome, Answer) else None
-    return f'"{api_etag.strip(_QUOTE)}{_SEPARATOR}{freshness.state}"' if api_etag else None
+    return f'"{api_etag.strip(_QUOTE)}{_SEPARATOR}{freshness.mark}"' if api_etag else None
 
 
 def respond(

@@ -120,6 +120,15 @@ class ReadContent(Vocabulary):
     HANDOFF_MESSAGE = "handoff_message"
 
 
+class PartFault(Vocabulary):
+    """A part of the gateway, or Collate, that does not work. What hurts most comes first."""
+
+    KAFKA = "kafka_away"  # commands are refused
+    WORKER = "no_worker"  # accepted commands wait
+    COLLATE = "collate_away"
+    DELIVERER = "no_deliverer"
+
+
 class AssertedBy(Vocabulary):
     """Who vouches for a person's name: the person's own token (person), or the service that called (caller)."""
 

@@ -76,6 +76,12 @@ class CollateReader:
         """The reason that defers calls now, for health; None if there is none."""
         return HoldReason.CREDENTIALS if self._key.key is None and self._has_called else self._queue.budget.trouble
 
+    @property
+    def is_away(self) -> bool:
+        """Whether calls are deferred now because Collate does not answer."""
+        now = time.monotonic()
+        return any(breaker.retry_at(now) is not None for breaker in self._queue.budget.faults)
+
     async def get_authorization(
         self, authorization_id: str, *, priority: Priority = Priority.COMMAND, caller: str = ""
     ) -> Result[PriorAuthorization]:

@@ -62,6 +62,7 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
                 _topic(topics.commands.name, write, check, why="ingress alone writes commands"),
                 _topic(topics.events.name, read, check, why="`Prefer: wait` and the event stream"),
                 _topic(topics.dead_letters.name, read, check, why="operators list, redrive and discard them"),
+                ResourceAccess("group", group, frozenset({AclOperation.DESCRIBE}), why="whether a worker runs"),
             )
         case "worker":
             return (

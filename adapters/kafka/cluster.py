@@ -167,6 +167,15 @@ class KafkaCluster:
         return {entry[0]: entry[1] for entry in entries}, own
 
 
+async def count_members(kafka: KafkaSettings, group: str, timeout_seconds: float) -> int | None:
+    """Return the number of a consumer group's members; None if Kafka does not say it in time, or not to us."""
+    try:
+        async with open_cluster(kafka, timeout_seconds) as cluster:
+            return await cluster.members_of(group)
+    except KafkaAway:
+        return None
+
+
 @asynccontextmanager
 async def open_cluster(kafka: KafkaSettings, timeout_seconds: float = 10.0) -> AsyncIterator[KafkaCluster]:
     """Connect to the cluster. Raises KafkaAway or KafkaDenied, also for errors inside the block."""

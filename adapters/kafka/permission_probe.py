@@ -2,7 +2,7 @@
 
 topics, cluster     Metadata v10 lists the allowed operations
 missing topics      CreateTopics with validate_only
-group               Heartbeat of a member that does not exist
+group               Heartbeat of a member that does not exist; DescribeGroups, if DESCRIBE alone is needed
 transactional id    AddOffsetsToTxn of a producer that does not exist: the broker checks permissions first
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
+from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.transaction import AddOffsetsToTxnRequest
 
@@ -32,6 +33,9 @@ async def missing_operations(
     match access.resource:
         case "topic":
             return await _missing_on_topics(admin, access, _topics_of(access, topics))
+        case "group" if access.operations == {AclOperation.DESCRIBE}:
+            described = await send_to_any_broker(admin, DescribeGroupsRequest([access.name]))
+            denied = bool(described.groups[0][0] == _GROUP_DENIED)
         case "group":
             denied = await _is_denied(admin, HeartbeatRequest(access.name, -1, _UNKNOWN_MEMBER), _GROUP_DENIED)
         case "transactional-id":

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from console.api import Answer, Failure, operations
 from console.page import console_of, person_of
 from console.updates import respond, status_of
+from console.views.freshness import Freshness, faults_of, freshness_of
 from console.views.overview import OverviewView, overview_of
 
 
@@ -19,14 +20,19 @@ class OverviewPage:
 
     overview: OverviewView | None
     problem: Failure | None = None
+    freshness: Freshness | None = None
 
 
 async def overview(request: Request) -> Response:
     """GET /."""
     api, person = console_of(request).api, person_of(request)
     answer = await api.send(person, operations.read_overview({"history": "1h"}))
-    page = OverviewPage(overview_of(answer.body)) if isinstance(answer, Answer) else OverviewPage(None, answer)
+    page = OverviewPage(overview_of(answer.body)) if isinstance(answer, Answer) else _without(answer)
     return respond(request, "overview.html", "overview_part.html", page, status_of(answer))
+
+
+def _without(failure: Failure) -> OverviewPage:
+    return OverviewPage(None, failure, freshness_of(None, faults_of(failure)))
 
 
 ROUTES: Final = [Route("/", overview)]

@@ -9,21 +9,25 @@ from console.api import models
 from console.charts import ThroughputChart, throughput
 from console.times import seconds_between
 from console.views import guide
-from console.views.freshness import Freshness, freshness_of
+from console.views.freshness import Freshness, FreshnessState, freshness_of
 from console.views.words import Tone
 from schemas.api.reads import MOST_COUNTED
+from schemas.enums import PartFault
+from schemas.events.wait_reasons import WaitReason
 
 DEAD_LETTERS_SHOWN = 5
 """Dead letters of the overview; their page has all."""
 _SLOW_SECONDS = 120.0
 _PERSON_WAITS_SECONDS = 4 * 3600.0  # as the alert CollateGatewayPersonWaits
 # Reasons that end without an operator: Collate finishes a change, or a limit is reached for a time.
-_ORDINARY = frozenset({"closing", "offered", "stale_read", "rate_limited", "budget", "retry_after", "backoff"})
+_ORDINARY = frozenset({"closing", "offered", "stale_read", "budget", "retry_after", "backoff"})
 
 
 class FindingKind(StrEnum):
     """What is wrong, or that nothing is."""
 
+    PART = "part"
+    READ_MODEL = "read_model"
     COMMANDS_WAIT = "commands_wait"
     AT_RISK = "at_risk"
     DEAD_LETTERS = "dead_letters"
@@ -96,15 +100,19 @@ def overview_of(overview: models.Overview) -> OverviewView:
         freshness=freshness_of(overview),
     )
     now = datetime.fromisoformat(overview["at"])
-    return replace(view, findings=_findings(view, now) or (OverviewFinding(FindingKind.QUIET, Tone.GOOD),))
+    quiet = (OverviewFinding(FindingKind.QUIET, Tone.GOOD),) * (view.freshness.state is FreshnessState.FRESH)
+    return replace(view, findings=_findings(view, now) or quiet)
 
 
 def _findings(view: OverviewView, now: datetime) -> tuple[OverviewFinding, ...]:
     """Return what an operator must know, the most urgent first."""
-    found = [
+    found = _faults(view)
+    # Without a worker, the reasons are those of the time before.
+    has_worker = view.freshness.worst not in {PartFault.KAFKA, PartFault.WORKER}
+    found += [
         OverviewFinding(FindingKind.COMMANDS_WAIT, Tone.BAD, row.count, row.reason, row.since, row.anchor)
         for row in view.waits
-        if row.reason not in _ORDINARY
+        if row.reason not in _ORDINARY and has_worker
     ]
     work = view.overview["work"]
     if work["atRisk"]:
@@ -117,9 +125,10 @@ def _findings(view: OverviewView, now: datetime) -> tuple[OverviewFinding, ...]:
             )
         )
     slow = [one for one in view.overview["oldest"] if _is_slow(one, now) and _reason(one) in {None, *_ORDINARY}]
-    if slow:
+    if slow and has_worker:
         reason, since = _reason(slow[0]), slow[0].get("acceptedAt")
-        anchor = guide.anchor_of(reason)
+        is_one = len({one["authorizationId"] for one in slow}) == 1
+        anchor = guide.anchor_of(reason) if reason or is_one else guide.SEVERAL_LATE
         found.append(OverviewFinding(FindingKind.COMMANDS_SLOW, Tone.WARN, len(slow), reason, since, anchor))
     if full := view.overview.get("fullCallers"):
         found.append(OverviewFinding(FindingKind.CALLER_FULL, Tone.WARN, len(full), anchor=guide.CALLER_FULL))
@@ -128,6 +137,25 @@ def _findings(view: OverviewView, now: datetime) -> tuple[OverviewFinding, ...]:
             OverviewFinding(FindingKind.PERSON_WAITS, Tone.WARN, work["person"], since=since, anchor=guide.PERSON_WAITS)
         )
     return tuple(found)
+
+
+def _faults(view: OverviewView) -> list[OverviewFinding]:
+    """Return the parts that do not work. Where commands wait for Collate, their number says it already."""
+    found = [
+        OverviewFinding(
+            FindingKind.PART,
+            Tone.WARN if fault == PartFault.DELIVERER else Tone.BAD,
+            reason=fault,
+            anchor=guide.anchor_of_fault(fault),
+        )
+        for fault in view.freshness.faults
+        if fault != PartFault.COLLATE or WaitReason.BREAKER not in view.overview["waiting"]
+    ]
+    if view.freshness.state is FreshnessState.SILENT:
+        place = next((place for place, one in enumerate(found) if one.reason == PartFault.DELIVERER), len(found))
+        since = view.freshness.reported_at
+        found.insert(place, OverviewFinding(FindingKind.READ_MODEL, Tone.BAD, since=since, anchor=guide.PROCESS_GONE))
+    return found
 
 
 def _reason(command: models.UnfinishedCommand) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.collate.client import CollateClient
 from adapters.collate.reader import CollateReader
+from adapters.kafka.cluster import count_members
 from adapters.kafka.topic_reader import OpenPartitions, OpenReader
 from adapters.oidc.jwks import fetch
 from adapters.oidc.tokens import Tokens
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 
 # The parts of /readyz without which ingress still answers.
 DEGRADABLE = ("kafka", "events", "dead_letters")
+# The overview waits no longer for the number of workers.
+_WORKERS_SECONDS = 2.0
 KEY_RETENTION_SECONDS = 24 * 60 * 60.0
 
 
@@ -139,7 +142,7 @@ class Components:
         batches = CommandBatches(
             self.access, signed, service, metrics, bodies, max_event_bytes=own.max_body, seconds=append_seconds
         )
-        reads, lists, claims, self.reader = _reads(settings, process, self.access)
+        reads, lists, claims, self.reader = _reads(settings, process, self.access, collate)
         record, situations = AccessRecord(log), Situations(collate)
         grants = Grants(collate, record, claims=claims) if isinstance(collate, CollateClient) else None
         shared = SharedSituations(situations)
@@ -206,17 +209,20 @@ def _bounds(settings: Settings, process: Process, callers: CallersFile) -> tuple
 
 
 def _reads(
-    settings: Settings, process: Process, access: AccessControl
+    settings: Settings, process: Process, access: AccessControl, collate: CollateReader
 ) -> "tuple[Reads | NoReads, Lists | NoReads, ClaimReader, ReadModelReader | None]":
     if settings.readmodel.dsn_file is None:
         return NoReads(access), NoReads(access), NoClaims(), None
     # An installation without a read model needs no database client.
     from adapters.postgres.reader import ReadModelReader  # noqa: PLC0415 - optional dependency
     from gateway.ingress.lists import Lists  # noqa: PLC0415 - optional dependency
+    from gateway.ingress.own_parts import OwnParts  # noqa: PLC0415 - only the read routes need it
     from gateway.ingress.read_model import ReadModelClaims  # noqa: PLC0415 - optional dependency
     from gateway.ingress.reads import Reads  # noqa: PLC0415 - optional dependency
     from gateway.ingress.webhooks import WebhookStates  # noqa: PLC0415 - only the read routes need it
 
     reader = ReadModelReader(settings.readmodel, process.metrics.readmodel, process.log)
     webhooks = WebhookStates(settings.deliverer.admin_urls)
-    return Reads(access, reader, webhooks), Lists(access, reader), ReadModelClaims(reader), reader
+    count_workers = partial(count_members, settings.kafka, settings.worker.group, _WORKERS_SECONDS)
+    parts = OwnParts(process.health, collate, webhooks, count_workers)
+    return Reads(access, reader, parts), Lists(access, reader), ReadModelClaims(reader), reader

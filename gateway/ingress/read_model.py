@@ -44,7 +44,7 @@ async def fetch(request: Request, reader: ReadModelReader, name: str, query: Que
     except (DatabaseAway, NotMigrated):
         # The cause may name hosts and users: it is in the log of the database client, for operators only.
         raise ReadModelUnavailable(
-            "The read model is not available now. Commands are accepted as usual. Please try again in a few seconds.",
+            "The read model is not available now. Commands do not need it. Please try again in a few seconds.",
             retry_after_seconds=2,
         ) from None
     except ReadModelBusy:

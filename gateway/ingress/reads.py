@@ -4,7 +4,6 @@ No other part of the ingress needs the database. While it is not available, thes
 commands are accepted as usual. A response has an ETag, and a client that sends it again gets 304 for the same body.
 """
 
-import asyncio
 from datetime import datetime
 
 from starlette.requests import Request
@@ -19,26 +18,28 @@ from adapters.postgres.queries import (
 )
 from adapters.postgres.reader import ReadModelReader
 from adapters.postgres.views.overview import overview, overview_with_history
-from gateway.ingress.api_http.api_problems import NotFound
+from gateway.ingress.api_http.api_problems import NotFound, ReadModelUnavailable
 from gateway.ingress.api_http.context import context_of
 from gateway.ingress.api_http.query import read_after, read_query
 from gateway.ingress.api_http.request import path_command_id, path_id
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.own_parts import OwnParts
 from gateway.ingress.read_model import fetch, respond, respond_json
-from gateway.ingress.webhooks import WebhookStates
 from schemas.api.queries import CommandQuery, HandoffsQuery, OverviewQuery, Query, TimelineQuery
 from schemas.api.reads import CommandStatus
+from schemas.enums import PartFault
+from schemas.events.wait_reasons import HoldReason
 from schemas.permissions import Permission
 
 
 class Reads:
     """The endpoints of the read routes."""
 
-    def __init__(self, access: AccessControl, reader: ReadModelReader, webhooks: WebhookStates) -> None:
+    def __init__(self, access: AccessControl, reader: ReadModelReader, parts: OwnParts) -> None:
         self._access = access
         self._reader = reader
-        self._webhooks = webhooks
+        self._parts = parts
 
     async def command(self, request: Request) -> Response:
         """GET /v1/commands/{commandId}: a command of the caller; with `authorization:read` any command."""
@@ -87,10 +88,16 @@ class Reads:
         self._access.admit(request)
         history = read_query(request, OverviewQuery).history
         query = overview if history is None else overview_with_history
-        found, webhooks = await asyncio.gather(
-            fetch(request, self._reader, "overview", query), self._webhooks.current()
-        )
-        return respond(request, found if webhooks is None else found.model_copy(update={"webhooks": webhooks}))
+        faults, webhooks = await self._parts.look()
+        try:
+            found = await fetch(request, self._reader, "overview", query)
+        except ReadModelUnavailable as problem:
+            problem.members = {"faults": [*faults]}
+            raise
+        # The last reason of a worker that has ended says nothing about now.
+        if HoldReason.BREAKER in found.waiting and PartFault.WORKER not in faults:
+            faults = [fault for fault in PartFault if fault in {*faults, PartFault.COLLATE}]
+        return respond(request, found.model_copy(update={"faults": faults, "webhooks": webhooks}))
 
     def _admit(self, request: Request) -> str:
         self._access.admit(request)

@@ -43,7 +43,7 @@ class WebhookStates:
     def __init__(
         self, urls: Sequence[str], read: Read = read_report, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._urls = tuple(urls)
+        self.urls = tuple(urls)
         self._read = read
         self._clock = clock
         self._known: Webhooks | None = None
@@ -52,11 +52,11 @@ class WebhookStates:
 
     async def current(self) -> Webhooks | None:
         """Return the state of the subscriptions; None in an installation without deliverers."""
-        if not self._urls:
+        if not self.urls:
             return None
         async with self._reading:
             if self._known is None or self._clock() - self._known_at >= _KEPT_SECONDS:
-                found = await asyncio.gather(*(asyncio.to_thread(self._read, url) for url in self._urls))
+                found = await asyncio.gather(*(asyncio.to_thread(self._read, url) for url in self.urls))
                 self._known, self._known_at = combined(found), self._clock()
             return self._known
 

@@ -41,7 +41,7 @@ class Problem(Exception):
         retry_after_seconds: float | None = None,
         headers: dict[str, str] | None = None,
         close: bool = False,
-        members: Mapping[str, str | float] | None = None,
+        members: Mapping[str, str | float | list[str]] | None = None,
     ) -> None:
         """`detail` says what to do next. `close` ends the connection, because a part of the body is unread."""
         super().__init__(detail)

@@ -308,6 +308,11 @@ class Overview(OpenModel):
     active_handoffs: Public[int] = Field(description="The number of open handoffs.")
     work: Public[PeopleWork] = Field(description="The numbers of the work lists.")
     projector: Public[Projector] = Field(description="The freshness of the read model.")
+    faults: Public[list[Word]] = Field(
+        default_factory=list,
+        description="What is wrong with the gateway's parts, the worst first: kafka_away (commands are refused), "
+        "no_worker (accepted commands wait), collate_away, no_deliverer.",
+    )
     webhooks: Public[Webhooks | None] = Field(
         default=None, description="The webhook subscriptions; absent in an installation without a deliverer."
     )

@@ -1706,6 +1706,8 @@ class Overview(TypedDict):
     """The number of open handoffs."""
     work: PeopleWork
     projector: Projector
+    faults: NotRequired[list[str]]
+    """What is wrong with the gateway's parts, the worst first: kafka_away (commands are refused), no_worker (accepted commands wait), collate_away, no_deliverer."""
     webhooks: NotRequired[Webhooks]
     """The webhook subscriptions; absent in an installation without a deliverer."""
 

@@ -70,9 +70,8 @@ class WorkbenchPage:
     @property
     def etag(self) -> str:
         """The ETag of the part that updates."""
-        return etag_of(
-            self.bench, self.failure, self.has_moved, self.is_unwatched, self.partial is None, self.live_failure is None
-        )
+        sources = (self.partial is None, self.live_failure is None, self.freshness.mark)
+        return etag_of(self.bench, self.failure, self.has_moved, self.is_unwatched, *sources)
 
 
 def authorization_of(request: Request) -> str:

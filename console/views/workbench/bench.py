@@ -6,12 +6,17 @@ Its state comes from the read model or from a live read. Times stay RFC 3339 tex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 from console.api import models
+from console.times import seconds_between
 from console.views.workbench.sources import AsOf, Chosen, ShownAuthorization
-from console.views.workbench.step import WorkStep, place_of, step_of
+from console.views.workbench.step import WorkStep, is_unfinished, place_of, step_of
+from schemas.enums import CommandType
 from schemas.times import parse_time
+
+SLOW_SECONDS: Final = 10.0
+"""An opening takes a second or two. After this time the page says why it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Workbench:
     """What the workbench shows. `as_of` is about Collate's state. `commands` are those that have not ended.
 
     `known_as_of` is about what Collate does not say: who has the handoff in hand, commands, links. None: unknown.
+    `slow` is the request whose handoff should be open by now.
     """
 
     authorization: ShownAuthorization
@@ -52,6 +58,7 @@ class Workbench:
     step: WorkStep
     handoff: HandoffInHand | None
     commands: tuple[models.CommandStatus, ...]
+    slow: models.CommandStatus | None = None
 
     @property
     def place(self) -> int:
@@ -97,15 +104,23 @@ def workbench(
         person: the name of the person who looks at the page.
         now: the time.
     """
-    active = found.authorization.get("activeHandoff")
+    active, step = found.authorization.get("activeHandoff"), step_of(found, commands)
     return Workbench(
         authorization=found.authorization,
         as_of=found.as_of,
         known_as_of=found.known_as_of,
-        step=step_of(found, commands),
+        step=step,
         handoff=None if active is None else _in_hand(active, timeline, person, now),
         commands=tuple(command for command in commands if command["status"] != "finished"),
+        slow=_slow_request(commands, now) if step is WorkStep.OPENING else None,
     )
+
+
+def _slow_request(commands: Sequence[models.CommandStatus], now: datetime) -> models.CommandStatus | None:
+    """Return the oldest request that has not ended within SLOW_SECONDS. `commands` begin with the newest."""
+    requests = [one for one in commands if "acceptedAt" in one and is_unfinished(one, CommandType.HANDOFF_REQUEST)]
+    oldest = requests[-1] if requests else None
+    return oldest if oldest and seconds_between(oldest["acceptedAt"], now) > SLOW_SECONDS else None
 
 
 def _in_hand(

@@ -68,7 +68,8 @@ class AccessControl:
     def identify(self, request: Request, *permissions: Permission) -> Caller:
         """Return the caller, who needs one of the permissions if there are some.
 
-        Raises Unauthenticated, SignatureNotAccepted, CredentialsUnchecked, TooManyRequests, NotPermitted and TooManyInFlight.
+        Raises Unauthenticated, SignatureNotAccepted, CredentialsUnchecked, TooManyRequests, NotPermitted and
+        TooManyInFlight.
         """
         caller: Caller | None = request.user
         context = context_of(request.scope)

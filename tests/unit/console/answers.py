@@ -261,14 +261,14 @@ def timeline() -> Json:
     return {"authorizationId": "auth_7Q2M", "entries": entries, "next": "older"}
 
 
-def problem(status: int, slug: str, title: str, detail: str) -> httpx.Response:
+def problem(status: int, slug: str, title: str, detail: str, **members: Any) -> httpx.Response:
     body = {
         "type": f"urn:collate-gateway:problem:{slug}",
         "title": title,
         "status": status,
         "detail": detail,
         "requestId": "req_0a5d6a3c",
-    }
+    } | members
     return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
 
 
@@ -287,7 +287,7 @@ def unavailable(request: httpx.Request) -> httpx.Response:
         503,
         "read-model-unavailable",
         "The read model is not available",
-        "The read model is not available now. Commands are accepted as usual. Please try again in a few seconds.",
+        "The read model is not available now. Commands do not need it. Please try again in a few seconds.",
     )
 
 

@@ -265,7 +265,7 @@ async def test_an_update_is_the_part_that_the_page_has_too(path):
     assert len(part.content) <= 20 << 10
 
 
-async def test_an_update_without_change_is_304_until_the_read_model_falls_behind():
+async def test_an_update_without_change_is_304_until_the_read_model_falls_behind_or_a_part_fails():
     overview = answers.overview()
 
     def list_(request: httpx.Request) -> httpx.Response:
@@ -286,7 +286,20 @@ async def test_an_update_without_change_is_304_until_the_read_model_falls_behind
         late = await client.get("/work", headers=UPDATE | {"if-none-match": etag})
         assert late.status_code == 200
         assert "This page may be old." in late.text
+        assert "Commands are accepted as usual." in late.text
         assert late.headers["etag"] != etag
+        overview |= {"faults": ["kafka_away"]}
+        app.state.overview = OverviewReader()
+        away = await client.get("/work", headers=UPDATE | {"if-none-match": late.headers["etag"]})
+        assert "Kafka is away: new commands are refused, and accepted ones wait." in away.text
+        assert "accepted as usual" not in away.text
+
+
+@pytest.mark.parametrize("path", ["/", "/commands"])
+async def test_a_page_names_the_part_that_fails_also_without_a_read_model(path):
+    away = lambda _: problem(503, "read-model-unavailable", "-", "-", faults=["no_worker"])  # noqa: E731
+    api = scripted({"/v1/overview": away, "/v1/commands": {"commands": []}})
+    assert "No worker runs: commands are accepted, and wait." in (await get(api, path)).text
 
 
 async def test_an_authorization_has_one_stream_unless_it_is_settled_or_the_page_shows_the_past():

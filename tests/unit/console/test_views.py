@@ -66,6 +66,31 @@ def test_an_installation_at_rest_has_one_good_finding():
     assert [(one.kind, one.tone) for one in view.findings] == [(FindingKind.QUIET, Tone.GOOD)]
 
 
+LATE_PROJECTOR = {"at": ago(seconds=40), "behind": 0}
+STUCK = [answers.command(number, status="accepted", acceptedAt=ago(seconds=130)) for number in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"faults": ["no_worker"], "waiting": {"breaker": 1}, "oldest": STUCK}, [("no_worker", "a-process-is-gone")]),
+        (
+            {"faults": ["kafka_away", "no_deliverer"], "projector": LATE_PROJECTOR, "oldest": STUCK},
+            [("kafka_away", "kafka-is-away"), (None, "a-process-is-gone"), ("no_deliverer", "a-process-is-gone")],
+        ),
+        ({"faults": ["collate_away"]}, [("collate_away", "collate-is-down")]),
+        ({"faults": ["collate_away"], "waiting": {"breaker": 2}}, [("breaker", "collate-is-down")]),
+        ({"projector": LATE_PROJECTOR}, [(None, "a-process-is-gone")]),
+        ({"waiting": {"rate_limited": 3}}, [("rate_limited", "lag-grows")]),
+        ({"oldest": STUCK}, [(None, "lag-grows")]),
+        ({"oldest": STUCK[:1]}, [(None, "one-authorization-is-stuck")]),
+    ],
+)
+def test_the_overview_names_the_part_that_does_not_work_and_no_other(found, said):
+    view = overview_of(answers.overview(**found))
+    assert [(one.reason, one.anchor) for one in view.findings] == said
+
+
 def test_a_command_that_waits_for_collate_to_finish_a_change_is_no_finding_at_once():
     waiting = answers.command(1, waiting=answers.CLOSING, acceptedAt=ago(seconds=100))
     view = overview_of(answers.overview(waiting={"closing": 1}, oldest=[waiting]))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import secrets
 from datetime import timedelta
 
@@ -607,3 +608,22 @@ async def test_a_session_that_ended_keeps_a_report_and_leads_an_entry_back_to_th
     assert f'action="{HERE}/report"' in report.text
     assert "<form" not in entry.text.partition("<main")[2].partition("</main")[0]
     assert f'href="{HERE}"' in entry.text
+
+
+@pytest.mark.parametrize(
+    ("age", "more", "overview_has", "said"),
+    [
+        (10, {}, {"faults": ["no_worker"]}, "The handoff is being opened"),
+        (11, {}, {"faults": ["no_worker"]}, "is not open after 11 s: No worker runs: commands are accepted, and wait"),
+        (11, {"status": "waiting", "waiting": {"reason": "breaker"}}, {}, "after 11 s: Collate does not answer"),
+        (11, {}, {}, "after 11 s: the gateway has not said why yet"),
+    ],
+)
+async def test_an_opening_says_after_ten_seconds_why_it_waits(page_of, age, more, overview_has, said):
+    at = (NOW - timedelta(seconds=age)).isoformat()
+    sent = {"type": "collate-gateway.handoff.request.v1", "status": "accepted", "acceptedAt": at, "commandId": COMMAND}
+    known = overview(at=NOW_TEXT, projector={"at": NOW_TEXT, "behind": 0}) | overview_has
+    answers = {"GET /commands": {"commands": [sent | more]}, "GET /overview": known}
+    page = (await page_of(**answers)).text
+    assert said in " ".join(re.sub(r"<[^>]+>", "", page).split())
+    assert ("This takes a few seconds" in page) == (age <= 10)
