@@ -173,6 +173,13 @@ def test_every_link_has_a_target():
     assert wrong == []
 
 
+def test_the_readme_is_short():
+    lines = PAGES["README.md"].splitlines()
+    assert len(lines) <= 110
+    assert [line for line in lines if len(line) > 150] == []
+    assert "    make demo" in lines[:20]
+
+
 def test_no_line_of_a_page_is_longer_than_300_characters():
     long = [(name, n) for name, page in PAGES.items() for n, line in enumerate(page.splitlines(), 1) if len(line) > 300]
     assert long == []
