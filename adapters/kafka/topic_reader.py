@@ -82,21 +82,30 @@ class TopicReader(Generic[Key]):
         return {self._keys[partition]: records for partition, records in batches.items() if records}
 
     async def read_until(self, ends: Mapping[Key, int]) -> AsyncIterator[tuple[Key, TopicRecord]]:
-        """Yield each record before these ends, with the key of its partition. Begin at the positions.
-
-        Raises KafkaFailure, also if no position moves for a minute.
-        """
-        here, moved_at = await self.positions(), time.monotonic()
-        while any(here[key] < end for key, end in ends.items()):
-            for key, records in (await self.read()).items():
+        """Yield each record before these ends, with the key of its partition; see `batches_until`."""
+        async for batches in self.batches_until(ends):
+            for key, records in batches.items():
                 for record in records:
-                    if record.offset < ends[key]:
-                        yield key, record
-            before, here = here, await self.positions()
-            if here != before:
+                    yield key, record
+
+    async def batches_until(self, ends: Mapping[Key, int]) -> AsyncIterator[dict[Key, Sequence[TopicRecord]]]:
+        """Yield the records before these ends, as Kafka gives them. Begin at the positions.
+
+        Raises KafkaFailure, also if no partition has come nearer to its end for a minute.
+        """
+        left, moved_at = await self._left(ends), time.monotonic()
+        while left:
+            found = await self.read()
+            yield {key: [record for record in records if record.offset < ends[key]] for key, records in found.items()}
+            before, left = left, await self._left(ends)
+            if left != before:
                 moved_at = time.monotonic()
             elif time.monotonic() - moved_at > STALLED_SECONDS:
                 raise KafkaTimeoutError(f"no record arrived for {STALLED_SECONDS:g} s")
+
+    async def _left(self, ends: Mapping[Key, int]) -> dict[Key, int]:
+        """Return the positions that are before their ends."""
+        return {key: here for key, here in (await self.positions()).items() if here < ends[key]}
 
     async def topic_ids(self) -> dict[Key, str]:
         """Return the id of each partition's topic: a topic that is created again has another one."""

@@ -149,12 +149,8 @@ async def redrive_from(
             starts = await reader.offsets_at(start)
             reader.seek({number: ends[number] if at is None else at for number, at in starts.items()})
         sender = _Sender(transport, subscription, result, on_event)
-        while any(here < ends[number] for number, here in (await reader.positions()).items()):
-            batches = await reader.read()
-            wanted = (
-                _wanted(number, records, ends[number], subscription, authorization_id)
-                for number, records in batches.items()
-            )
+        async for batches in reader.batches_until(ends):
+            wanted = (_wanted(number, records, subscription, authorization_id) for number, records in batches.items())
             await asyncio.gather(*(sender.send(events) for events in wanted))
     return result
 
@@ -212,14 +208,11 @@ def _transport(subscription: Subscription) -> WebhookTransport:
 def _wanted(
     number: int,
     records: Sequence[TopicRecord],
-    end: int,
     subscription: Subscription,
     authorization_id: str | None,
 ) -> list[ReplayedEvent]:
     found = []
     for record in records:
-        if record.offset >= end:
-            break
         event = _event(record.headers, record.value)
         # A record that is no CloudEvent has no type and no subject.
         is_accepted = event is None or subscription.accepts.accepts(event)
