@@ -1,1 +1,1 @@
-"""The consumers of our topics: the worker and the projector."""
+"""The consumers of our topics: the worker, the projector and the deliverer."""

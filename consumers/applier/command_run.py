@@ -148,8 +148,9 @@ class CommandRun:
 
     def _finish(self, ending: CommandOutcome) -> Done:
         unit_of_work, task, context, now = self.unit_of_work, self.task, self.context, self.invocation.now
-        known, is_version_known = unit_of_work.state.known, not isinstance(ending, Applied) or ending.is_version_known
-        event = finished(task, ending, known.version if known and is_version_known else None, self.attempts)
+        known = unit_of_work.state.known
+        is_older = isinstance(ending, Applied) and not ending.is_version_known
+        event = finished(task, ending, None if known is None or is_older else known.version, self.attempts)
         if event.effect is Effect.NONE and self._gave_up_a_write():
             event = event.model_copy(update={"effect": Effect.UNKNOWN})
         unit_of_work.emit(event, task.command_id, self.first_command)

@@ -61,7 +61,7 @@ class CloseAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CloseInferred:
-    """A handoff that ended as our close would have ended it; the observation is reduced after this fact."""
+    """A read shows the result that our close would give, so our close is its cause. Reduced before that read."""
 
     handoff_id: str
     closer: Closer

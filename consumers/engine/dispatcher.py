@@ -1,7 +1,7 @@
 """Runs the invocations of one partition: calls the handler, validates its result, and adds it to the results.
 
-Owns the key queues of a running session; knows nothing of what is fetched, and of transactions. A task runs one ready
-key queue after another, and holds a slot of the process meanwhile. A handler that raises, hangs or returns too much
+Owns the key queues of a running session; knows nothing of fetches and transactions. A task runs one ready key queue
+after another, and holds a slot of the process meanwhile. A handler that raises, hangs or returns too much
 causes a `RetryAt` for its key; none of its result is committed, and other keys are not affected.
 
     key queues -> task: handler -> Done    -> results -> session: transaction

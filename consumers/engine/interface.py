@@ -24,7 +24,7 @@ class Record(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """Whose place a record takes among ready records: senders take turns, and urgent records come first."""
+    """The sender of a record, and whether the record is urgent: senders take turns, and urgent records come first."""
 
     source: str
     is_urgent: bool
@@ -123,7 +123,7 @@ class Invocation(Protocol):
         steady: seconds of a clock that never jumps, for ages and waits within this process.
         timer_at: when the key's timer is due, Unix seconds; None without a timer.
         since: when this process first had the record at the head of its key queue, on the steady clock.
-        turn: whose place it takes: that of the key's first urgent record, else of this record.
+        turn: the turn of the key's first urgent record, else of this record.
         tries: how many invocations for this record returned `RetryAt` in this process.
         failures: how many invocations for this record raised, timed out or returned an oversized result, in a row, in
         this process.

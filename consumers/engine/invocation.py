@@ -67,7 +67,7 @@ class RunningInvocation:
 
     @property
     def turn(self) -> Turn:
-        """Return whose place the invocation takes."""
+        """Return the sender whose turn it is, and whether its record is urgent."""
         return self._queue.turn
 
     @property

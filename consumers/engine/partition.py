@@ -118,7 +118,7 @@ class Partition:
     async def drain(self) -> None:
         """Let running invocations end within `drain_seconds`, commit their results, then close.
 
-        Later transactions have an unknown outcome: if Kafka is away, they would outlast the deadline of the stop.
+        A transaction that still runs then has an unknown outcome: without Kafka it would outlast the stop's deadline.
         """
         if self.session is not None:
             await self.session.dispatcher.drain(self._settings.drain_seconds)

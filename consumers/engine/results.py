@@ -30,7 +30,7 @@ class Results:
     def __init__(
         self, settings: EngineSettings, states: StateStore, failure_ratio: FailureRatioLimit, wake: Callable[[], None]
     ) -> None:
-        """`wake` begins a transaction soon."""
+        """Make an empty collection. `wake` begins a transaction soon."""
         self.states = states
         self.commits = CommitQueue(results=settings.batch_results, size=settings.batch_bytes)
         self.failures = UncommittedFailures(failure_ratio)
@@ -41,7 +41,7 @@ class Results:
 
     @property
     def has_room(self) -> bool:
-        """Whether more invocations may start: their results are not bounded."""
+        """Whether another invocation may start. Those that run still add their results."""
         return self.commits.has_room and not self.failures.may_trip
 
     def add_checkpoint(

@@ -4,7 +4,7 @@
                              ^                                                                   |
                              +------------------------ room for more records <-------------------+
 
-Owns the records that are fetched and the transactions. The partition resumes, suspends and closes a session; the
+Owns the fetched records and the transactions. The partition resumes, suspends and closes a session; the
 consumer feeds it. Invariant: once its dispatcher is closed, no invocation of it starts an external call and nothing of
 it is committed.
 """

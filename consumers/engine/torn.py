@@ -31,12 +31,16 @@ LOST_STATE: Final = b"\x00lost with a torn transaction"
 
 
 async def mend(
-    tails: Mapping[str, TopicTail], state: str, transactions: Transactions, states: StateStore, found: ProgressRecord
+    tails: Mapping[str, TopicTail],
+    state_topic: str,
+    transactions: Transactions,
+    states: StateStore,
+    found: ProgressRecord,
 ) -> tuple[ProgressRecord, str | None]:
     """Heal the torn transaction, if there is one, and number the next ones.
 
-    `tails` are those of all topics of the engine, of which `state` names one. `states` get what is healed, and `found`
-    is the progress so far.
+    `tails` are those of all topics of the engine, `state_topic` among them. `states` get what is healed. `found` is the
+    progress that the restore has read.
 
     Return the progress, and "healed", "lost" or None. Raises as `Transactions.commit`.
     """
@@ -46,36 +50,39 @@ async def mend(
     # Without a known number, Unix milliseconds are above every earlier number: a worker commits less often.
     last = max(newest, found.number) or time.time_ns() // 1_000_000
     transactions.count_from(last, {topic: tail.end for topic, tail in tails.items()})
-    shape = found
-    if found.number < number:  # `state` lacks it: its progress may be among the aborted records
-        shape = readable(next((record.value for record in aborted[state] if record.key == PROGRESS_KEY), None))
+    newest_progress = found  # of the newest transaction: it has the records that each topic should have
+    if found.number < number:  # the state topic lacks it: it may be among the aborted records
+        own = (record.value for record in aborted[state_topic] if record.key == PROGRESS_KEY)
+        newest_progress = readable(next(own, None))
     missing = [
         topic
-        for topic, part in shape.parts.items()
-        if topic in tails and tails[topic].lacks(shape.number, part, aborted[topic])
-    ] or [state] * (shape.number < number)
+        for topic, part in newest_progress.parts.items()
+        if topic in tails and tails[topic].lacks(newest_progress.number, part, aborted[topic])
+    ]
+    if not missing and newest_progress.number < number:  # no progress tells the parts of this transaction
+        missing = [state_topic]
     if not missing:
         if newest > number:  # else the next start reads the aborted records again
             await transactions.commit((), found.progress, found.second_source_at)
         return found, None
-    whole = {topic: part for topic in missing if len(part := aborted[topic]) == shape.parts.get(topic, (0, -1, 0))[1]}
+    records = {topic: part[1] for topic, part in newest_progress.parts.items()}
+    whole = {topic: part for topic in missing if len(part := aborted[topic]) == records.get(topic, -1)}
     where = {"partition": transactions.partition, "number": number}
     log.error("engine.transaction_torn", **where, missing=missing, healed=list(whole))
     if whole:
         await transactions.repeat(whole)
-        states.absorb(whole.get(state, ()))
-    found = shape if state in whole else found
+        states.absorb(whole.get(state_topic, ()))
+    found = newest_progress if state_topic in whole else found
     if len(whole) == len(missing):
         return found, "healed"
     shown = {
-        input_key(record.key) if topic == state else record.key
+        input_key(record.key) if topic == state_topic else record.key
         for topic, tail in tails.items()
         for record in tail.numbered.records(number, is_committed=True)
         if record.key not in {None, *RESERVED_KEYS}
     }
-    lost = [state_record(state, key, LOST_STATE, time.time()) for key in shown]
+    lost = [state_record(state_topic, key, LOST_STATE, time.time()) for key in shown]
     states.absorb(lost)
-    await transactions.commit(
-        [PendingCommit((), one, None, 0, None) for one in lost], found.progress, found.second_source_at
-    )
+    results = [PendingCommit((), record, None, 0, None) for record in lost]
+    await transactions.commit(results, found.progress, found.second_source_at)
     return found, "lost"

@@ -47,7 +47,7 @@ class Callers:
     def __init__(
         self, sim: Simulation, urls: list[str], keys: dict[str, str], seed: int, *, is_shadow: bool = False
     ) -> None:
-        """`is_shadow`: the gateway opens no handoff, so another way of working does it."""
+        """`is_shadow`: the gateway opens no handoff, so a case lets another actor open it."""
         self._is_shadow = is_shadow
         self.accepted: dict[str, float] = {}  # command id: when (monotonic seconds)
         self.ended: dict[str, float] = {}

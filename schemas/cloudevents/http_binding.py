@@ -23,7 +23,7 @@ def to_http(envelope: Envelope) -> tuple[list[tuple[str, str]], bytes]:
 
 
 def from_http(headers: Iterable[tuple[str, str]], body: bytes) -> Envelope:
-    """Read a request in binary mode. Raises CloudEventError if the request is none."""
+    """Read a request in binary mode. Raises CloudEventError if it is no CloudEvent in this mode."""
     attributes: dict[str, str] = {}
     content_type = trace = None
     for name, raw in headers:

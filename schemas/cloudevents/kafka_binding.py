@@ -28,7 +28,7 @@ def to_kafka(envelope: Envelope) -> tuple[KafkaHeaders, bytes | None]:
 
 
 def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:
-    """Read a record in binary mode. Raises CloudEventError if the record is none."""
+    """Read a record in binary mode. Raises CloudEventError if it is no CloudEvent in this mode."""
     attributes: dict[str, str] = {}
     content_type = trace = None
     for header, raw in headers:

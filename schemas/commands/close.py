@@ -20,9 +20,12 @@ from schemas.times import Time
 class CloseAction(Model):
     """One way to close a handoff: a row of the table from which all names of a close derive.
 
-    `OPERATION` is Collate's word in the path, and part of idempotency keys, so it never changes. `RESULT` is the
-    result of a handoff that it closed. `TELLS_REPORT`: this result alone says what was reported, which is `REPORT`;
-    None if nothing is. `REJECTION` is the reason for a later close with another report.
+    Attributes:
+        OPERATION: Collate's word in the path. It is part of idempotency keys, so it never changes.
+        RESULT: the result of a handoff that this action has closed.
+        TELLS_REPORT: whether the result alone says what was reported.
+        REPORT: what is reported then; None for nothing.
+        REJECTION: the reason that rejects a later close with another report.
     """
 
     OPERATION: ClassVar[str]
@@ -32,11 +35,11 @@ class CloseAction(Model):
     REJECTION: ClassVar[OutcomeReason]
 
     def reported(self) -> CloseReport | None:
-        """Return the reported word."""
+        """Return what is reported; None for nothing."""
         return self.REPORT
 
     def public_reason(self) -> str | None:
-        """Return the operator's reason if it is a word, never free text."""
+        """Return the operator's reason if it is a word; None for free text."""
         return None
 
     def body(self) -> bytes:

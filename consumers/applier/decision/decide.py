@@ -143,7 +143,7 @@ CLOSE: Final = (
     Row("closed by us with the same report", lambda d: d.is_closed and d.has_same_report, AlreadyDone),
     Row(
         f"closed with the result of this close: {' or '.join(REPORT_OF)}",
-        lambda d: d.is_closed and d.tells_same_report,
+        lambda d: d.is_closed and d.result_tells_same_report,
         AlreadyDone,
     ),
     Row("closed: expired", lambda d: _ended(d, HandoffResult.EXPIRED), OutcomeReason.HANDOFF_EXPIRED),

@@ -204,13 +204,10 @@ class DecisionInput:
         return self.stored.result if self.stored is not None else None
 
     @property
-    def tells_same_report(self) -> bool:
-        """Whether the handoff has the result of this close, and this result tells the report."""
-        return (
-            isinstance(self.payload, HandoffClose)
-            and self.result in REPORT_OF
-            and (self.result == self.payload.result.RESULT)
-        )
+    def result_tells_same_report(self) -> bool:
+        """Whether the handoff has the result of this close, and that result alone tells what was reported."""
+        is_close_with_it = isinstance(self.payload, HandoffClose) and self.result == self.payload.result.RESULT
+        return is_close_with_it and self.result in REPORT_OF
 
     @property
     def has_same_report(self) -> bool:

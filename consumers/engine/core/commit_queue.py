@@ -109,5 +109,5 @@ class CommitQueue:
 
     @property
     def has_room(self) -> bool:
-        """Whether more invocations may start: their results are not bounded by this queue."""
+        """Whether another invocation may start. `put` accepts the results of those that run all the same."""
         return self._size < 2 * self._size_limit

@@ -43,7 +43,7 @@ class KeyQueue:
         tries, failures: see `interface.Invocation`.
         timer_expired: the timer became due: its invocation is next, or a record ran first.
         urgent: the senders of the urgent records, one for each record.
-        turn: whose place the queue takes, since it was ready.
+        turn: the turn in which the queue runs, since it was ready.
     """
 
     key: bytes
