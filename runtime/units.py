@@ -119,7 +119,8 @@ def parse_labels(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     pairs = [
-        (key.strip(), equals, label.strip()) for key, equals, label in (one.partition("=") for one in parse_list(value))
+        (key.strip(), equals, label.strip())
+        for key, equals, label in (entry.partition("=") for entry in parse_list(value))
     ]
     if not all(key and equals and label for key, equals, label in pairs):
         raise ValueError("expected key=label, or several separated by commas, like case=Case number,team=Team")

@@ -123,7 +123,9 @@ def _signal_of_unreadable(body: bytes, about: Collection[str]) -> CallSignal:
     if not isinstance(document, dict):
         return CallSignal.FAILED
     ids = [document.get(name) for name in ("id", "manualHandoffId", "priorAuthorizationId")]
-    return CallSignal.ANSWERED if any(one in about for one in ids if isinstance(one, str)) else CallSignal.UNREADABLE
+    return (
+        CallSignal.ANSWERED if any(known in about for known in ids if isinstance(known, str)) else CallSignal.UNREADABLE
+    )
 
 
 def digest_of(body: bytes) -> bytes:

@@ -116,7 +116,7 @@ class KafkaCluster:
         members = [member for response in responses for described in response.groups for member in described[5]]
         # The subscription is the fourth field; it is empty while the member joins.
         subscriptions = [ConsumerProtocolMemberMetadata.decode(member[3]) for member in members if member[3]]
-        return frozenset(topic for one in subscriptions for topic in one.subscription)
+        return frozenset(topic for subscription in subscriptions for topic in subscription.subscription)
 
     async def committed_offsets(self, group: str, topic: str, partitions: int) -> dict[int, tuple[int, str]]:
         """Return a group's committed offset and its metadata by partition; without those that have none."""

@@ -13,7 +13,11 @@ async def find_misplaced(
 ) -> dict[str, FoundTopic]:
     """Return the topics with the place of the first record beyond the wanted partitions. Raises KafkaFailure."""
     topics = dict(found)
-    grown = {one.name: one for one in wanted if one.name in topics and topics[one.name].partitions > one.partitions}
+    grown = {
+        topic.name: topic
+        for topic in wanted
+        if topic.name in topics and topics[topic.name].partitions > topic.partitions
+    }
     if not grown:
         return topics
     counts = {name: topics[name].partitions for name in grown}

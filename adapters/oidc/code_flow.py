@@ -297,10 +297,10 @@ def _token_set(body: dict[str, Any]) -> TokenSet | FlowFailed:
 def _read_provider(document: dict[str, Any], issuer: str) -> _Provider | None:
     """Return the provider; None if the document is another issuer's, or an address is missing or less secure."""
     name, end_session = document.get("issuer"), document.get("end_session_endpoint")
-    addresses = [document.get(each) for each in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
+    addresses = [document.get(key) for key in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
     addresses += [] if end_session is None else [end_session]
     scheme = issuer.partition(":")[0]
-    usable = [one for one in addresses if isinstance(one, str) and one.startswith(("https://", f"{scheme}://"))]
+    usable = [url for url in addresses if isinstance(url, str) and url.startswith(("https://", f"{scheme}://"))]
     if not isinstance(name, str) or name.rstrip("/") != issuer.rstrip("/") or len(usable) != len(addresses):
         return None
     algorithms = document.get("id_token_signing_alg_values_supported")
@@ -313,7 +313,7 @@ def _read_provider(document: dict[str, Any], issuer: str) -> _Provider | None:
         token,
         keys,
         end_session=end_session,
-        algorithms=ALGORITHMS & {each for each in named if isinstance(each, str)},
+        algorithms=ALGORITHMS & {algorithm for algorithm in named if isinstance(algorithm, str)},
         sends_iss=document.get("authorization_response_iss_parameter_supported") is True,
         basic_auth=not isinstance(methods, list) or "client_secret_basic" in methods,
     )

@@ -68,4 +68,4 @@ def _groups(claim: object) -> frozenset[str]:
     """Return the groups of a claim. Some issuers send a single group as a text."""
     if isinstance(claim, str):
         return frozenset({claim})
-    return frozenset(each for each in claim if isinstance(each, str)) if isinstance(claim, list) else frozenset()
+    return frozenset(group for group in claim if isinstance(group, str)) if isinstance(claim, list) else frozenset()

@@ -52,5 +52,5 @@ def agreement(handoff: Handoff, known: Known) -> Agreement:
 def final_agreement(handoff: Handoff, known: Known) -> Agreement:
     """Return the agreement after settlement: a definite verdict of the reconciliation stays, any other is repeated."""
     definite = (Agreement.AGREES, Agreement.CONTRADICTS, Agreement.NO_REPORT)
-    verdict = next((one for one in definite if one == handoff.agreement), None)
+    verdict = next((verdict for verdict in definite if verdict == handoff.agreement), None)
     return verdict or agreement(handoff, known)

@@ -313,7 +313,7 @@ class AuthorizationState(Part):
 
     def handoff(self, handoff_id: str | None) -> Handoff | None:
         """Return the open or the last handoff, if it has this id."""
-        return next((one for one in (self.active, self.last) if one is not None and one.id == handoff_id), None)
+        return next((known for known in (self.active, self.last) if known is not None and known.id == handoff_id), None)
 
     def first_command(self, command_id: str, handoff_id: str | None) -> str:
         """Return the first command of a command's flow; `handoff_id` if it is a close. A redrive keeps its letter's."""

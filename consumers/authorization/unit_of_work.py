@@ -204,13 +204,13 @@ class UnitOfWork:
         Above 64 the caller with the most dead letters loses its oldest. Return it with its id: its command must end.
         """
         oldest = self._invocation.now - DEAD_LETTER_SECONDS
-        kept = {key: one for key, one in self.state.dead_letters.items() if key != command_id and one.at > oldest}
+        kept = {key: known for key, known in self.state.dead_letters.items() if key != command_id and known.at > oldest}
         kept[command_id] = dead_letter
         displaced = None
         if len(kept) > MOST_DEAD_LETTERS:
-            by_caller = Counter(one.caller for one in kept.values())
+            by_caller = Counter(known.caller for known in kept.values())
             fullest = max(by_caller, key=lambda caller: (by_caller[caller], caller == dead_letter.caller))
-            loser = next(key for key, one in kept.items() if one.caller == fullest)
+            loser = next(key for key, known in kept.items() if known.caller == fullest)
             displaced = loser, kept.pop(loser)
         self.change(dead_letters=kept)
         return displaced

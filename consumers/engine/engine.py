@@ -212,8 +212,12 @@ class Engine:
 
     def _note_contact(self, consumer: AIOKafkaConsumer, membership: GroupMembership) -> None:
         now = steady()
-        fetching = (one for one in self.partitions.values() if one.fetched_log_end is not None and not one.is_paused)
-        self.contact.fetching({one.source.partition: one.fetch_age_seconds for one in fetching}, now)
+        ages = {
+            partition.source.partition: partition.fetch_age_seconds
+            for partition in self.partitions.values()
+            if partition.fetched_log_end is not None and not partition.is_paused
+        }
+        self.contact.fetching(ages, now)
         # A heartbeat would wait behind the request to join, which the coordinator holds until all members have joined.
         if membership.generation is None and (age := metadata_age_seconds(consumer)) is not None:
             self.contact.answered(now - age)

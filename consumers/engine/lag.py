@@ -65,8 +65,8 @@ async def watch(consumer: AIOKafkaConsumer, group: str, partitions: Callable[[],
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
         known = tuple(partitions())
-        fetching = [one for one in known if is_fetching(one)]
-        others = {one.source: one for one in known if not is_fetching(one)}
+        fetching = [partition for partition in known if is_fetching(partition)]
+        others = {partition.source: partition for partition in known if not is_fetching(partition)}
         with suppress(*KafkaFailure):
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 for partition in fetching:

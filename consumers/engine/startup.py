@@ -76,7 +76,7 @@ class StartedPartition:
 
     def shows(self, unknown: UnknownCommit) -> bool:
         """Whether that transaction was committed: its progress and its states are the newest in `state`."""
-        written = {one.state.key: one.state.value for one in unknown.results if one.state is not None}
+        written = {result.state.key: result.state.value for result in unknown.results if result.state is not None}
         has_states = all(self.states.get(input_key(key)) == value for key, value in written.items())
         return has_states and self.states.progress == unknown.progress
 

@@ -69,23 +69,23 @@ def combined(found: Iterable[Json | None]) -> Webhooks:
         if report is None:
             unreachable += 1
             continue
-        for one in report["subscriptions"]:
-            by_name.setdefault(one["name"], []).append(one)
+        for state in report["subscriptions"]:
+            by_name.setdefault(state["name"], []).append(state)
     return Webhooks(
         subscriptions=[_combined(name, reports) for name, reports in sorted(by_name.items())], unreachable=unreachable
     )
 
 
 def _combined(name: str, reports: Sequence[SubscriptionState]) -> WebhookSubscription:
-    worst = min(reports, key=lambda one: _BY_URGENCY.index(one["state"]) if one["state"] in _BY_URGENCY else 0)
-    answers = [one["lastAnswer"] for one in reports if one["lastAnswer"] is not None]
+    worst = min(reports, key=lambda report: _BY_URGENCY.index(report["state"]) if report["state"] in _BY_URGENCY else 0)
+    answers = [report["lastAnswer"] for report in reports if report["lastAnswer"] is not None]
     last = min(answers, key=lambda answer: answer["agoSeconds"]) if answers else None
     return WebhookSubscription(
         name=name,
         url=worst["url"],
         state=worst["state"],
-        oldest_seconds=max(one["oldestSeconds"] for one in reports),
-        undelivered=sum(one["lag"] for one in reports),
+        oldest_seconds=max(report["oldestSeconds"] for report in reports),
+        undelivered=sum(report["lag"] for report in reports),
         last_answer=None
         if last is None
         else LastDelivery(result=last["result"], status=last["status"], ago_seconds=last["agoSeconds"]),

@@ -191,10 +191,10 @@ class Connections:
 
     def _make_room(self) -> bool:
         """Close the connections that have waited longest. Return whether there were any."""
-        closable = [one for one in self._open if one.state is not ConnectionState.SERVING]
+        closable = [own for own in self._open if own.state is not ConnectionState.SERVING]
         count = max(1, int(self.limits.connections * _ROOM_SHARE))
         if not closable:
-            count, closable = 1, [one for one in self._open if one.is_receiving]
+            count, closable = 1, [own for own in self._open if own.is_receiving]
         if not closable and self.limits.refuses_none:
             closable = [*self._open]
         for connection in heapq.nsmallest(count, closable, key=lambda one: (one.is_known, one.entered_at)):

@@ -83,5 +83,5 @@ class LimitOwner:
 
 def current_limit() -> LineLimit | None:
     """Return the limit of the process's log; None before it is configured."""
-    owners = (one for one in structlog.get_config()["processors"] if isinstance(one, LimitOwner))
-    return next((one.limit for one in owners), None)
+    owners = (step for step in structlog.get_config()["processors"] if isinstance(step, LimitOwner))
+    return next((owner.limit for owner in owners), None)

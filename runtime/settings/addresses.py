@@ -23,11 +23,11 @@ def _origin(value: str) -> str:
 
 
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_origin(one) for one in values)
+    return tuple(_origin(value) for value in values)
 
 
 def _http_urls(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_http_url(one) for one in values)
+    return tuple(_http_url(value) for value in values)
 
 
 def _proxy_url(value: str) -> str:

@@ -14,7 +14,7 @@ _PAYER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 
 
 def _payer_ids(ids: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(_PAYER_ID.fullmatch(one) for one in ids):
+    if not all(_PAYER_ID.fullmatch(payer) for payer in ids):
         raise ValueError("expected payer ids as Collate shows them, separated by commas")
     return ids
 

@@ -107,4 +107,4 @@ def _closed_at(handoff: Handoff | None) -> float | None:
 
 
 def _find(handoff_id: str, *places: Handoff | None) -> Handoff | None:
-    return next((one for one in places if one is not None and one.id == handoff_id), None)
+    return next((found for found in places if found is not None and found.id == handoff_id), None)

@@ -116,7 +116,7 @@ class FailureRatioLimit:
             keys.setdefault(record.source or "", set()).add(record.key)
         most = self.most
         share = most if len(self._seen) <= 1 else most / 2
-        contributed = sum(min(len(one), share) for one in keys.values())
+        contributed = sum(min(len(failed_keys), share) for failed_keys in keys.values())
         return contributed >= most and len(set().union(*keys.values())) >= most
 
     def _failed(self) -> list[FinishedRecord]:

@@ -42,8 +42,8 @@ class NumberedTail:
         """Return the records of this number, the longest copy of several: complete copies are equal. Call it once."""
         copies = (
             [record for first, batch in parts for record in (first, *iter(partial(next, batch, None), None))]
-            for one, was, parts in self._ended
-            if (one, was) == (number, is_committed)
+            for own_number, was_committed, parts in self._ended
+            if (own_number, was_committed) == (number, is_committed)
         )
         return max(copies, key=len, default=[])
 

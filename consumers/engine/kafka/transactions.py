@@ -80,14 +80,16 @@ class Transactions:
             _milliseconds(),
         )
         self._begins |= await self._commit(
-            (one.topic, one.key, one.value, [*one.headers, header], now) for one in records
+            (output.topic, output.key, output.value, [*output.headers, header], now) for output in records
         )
         return time.perf_counter() - started
 
     async def repeat(self, parts: Mapping[str, Sequence[Any]]) -> None:
         """Commit these records of a torn transaction, by topic, as they were: under its number. Raises as `commit`."""
         await self._commit(
-            (topic, one.key, one.value, one.headers, one.timestamp) for topic, part in parts.items() for one in part
+            (topic, record.key, record.value, record.headers, record.timestamp)
+            for topic, part in parts.items()
+            for record in part
         )
 
     async def write_marker(self, *, everywhere: bool = False) -> tuple[int, ProducerIdentity]:
@@ -141,8 +143,8 @@ class Transactions:
             if pending.state is not None:
                 states[pending.state.key] = pending.state  # a key's later state replaces its earlier state
         records.extend(states.values())
-        written = Counter([self._state_topic, *(one.topic for one in records)])
-        lasting = written - Counter(one.topic for one in records if one.value is None)
+        written = Counter([self._state_topic, *(output.topic for output in records)])
+        lasting = written - Counter(output.topic for output in records if output.value is None)
         parts = {topic: (begin, written[topic], lasting[topic]) for topic, begin in self._begins.items()}
         self.progress = encode(progress, self._topic_id, second_source_at, number=self._number, parts=parts)
         records.append(Output(self._state_topic, PROGRESS_KEY, self.progress))

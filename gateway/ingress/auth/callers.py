@@ -100,13 +100,13 @@ class Callers:
         people: Mapping[str, People] = MappingProxyType({}),
     ) -> None:
         credentials = tuple(credentials)
-        self.names = frozenset(each.caller.name for each in credentials)
+        self.names = frozenset(entry.caller.name for entry in credentials)
         self.issuers = {issuer.url: issuer for issuer in issuers}
-        self._keys = {key.key_id: (key, each.caller) for each in credentials for key in each.keys}
-        self._subjects = {subject: each.caller for each in credentials for subject in each.subjects}
+        self._keys = {key.key_id: (key, entry.caller) for entry in credentials for key in entry.keys}
+        self._subjects = {subject: entry.caller for entry in credentials for subject in entry.subjects}
         self._people = people
-        self.pools = len(self.names) + len({each.prefix for each in people.values()})
-        self._by_name = {each.caller.name: each for each in credentials}
+        self.pools = len(self.names) + len({group.prefix for group in people.values()})
+        self._by_name = {entry.caller.name: entry for entry in credentials}
 
     def by_key(self, presented: str, now: float) -> Caller | None:
         """Return the caller of a key. An unknown key id takes the same hash and comparison as a wrong key."""

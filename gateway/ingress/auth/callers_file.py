@@ -205,12 +205,12 @@ def _credentials(entry: CallerEntry) -> Credentials:
             for key in entry.key
         ),
         subjects=tuple(Subject(token.issuer, token.subject) for token in entry.token),
-        signing_secrets=tuple(signing_secret(each.secret_file) for each in entry.signature),
+        signing_secrets=tuple(signing_secret(signature.secret_file) for signature in entry.signature),
     )
 
 
 def _secret_files(file: _File) -> list[Path]:
-    return [each.secret_file for entry in file.caller for each in entry.signature]
+    return [signature.secret_file for entry in file.caller for signature in entry.signature]
 
 
 class CallersFile(TomlFile[_File, Callers]):

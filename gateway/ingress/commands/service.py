@@ -168,7 +168,7 @@ class CommandService:
         An older event has no digest, and one of a key that this process lacks says nothing.
         """
         own = self._keys.digests(command.data.identity()) if digest else []
-        is_other = digest is not None and digest not in own and any(one[:4] == digest[:4] for one in own)
+        is_other = digest is not None and digest not in own and any(known[:4] == digest[:4] for known in own)
         if is_other or type_ != command.data.TYPE:
             raise self._key_reused()
 

@@ -127,7 +127,7 @@ class DeadLetterIndex:
         begin = bisect_left(self._sorted, (since, ""), key=_ORDER)
         end = None if wanted.before is None else bisect_left(self._sorted, (wanted.before, ""), key=_ORDER)
         found = self._sorted[begin:end]
-        if all(one is None for one in (wanted.cause, wanted.command, wanted.caller, wanted.authorization_id)):
+        if all(value is None for value in (wanted.cause, wanted.command, wanted.caller, wanted.authorization_id)):
             return found
         return [entry async for piece in _pieces(found) for entry in piece if _accepts(wanted, entry.summary)]
 
