@@ -32,7 +32,7 @@ class Conditions:
         """Add the position after the sort key of the previous page's last row."""
         if last is None:
             return
-        names: list[LiteralString] = ["after_0", "after_1", "after_2"]
+        names: list[LiteralString] = ["after_0", "after_1", "after_2", "after_3"]
         columns, places = ", ".join(key), ", ".join(f"%({name})s" for name in names[: len(key)])
         comparison: LiteralString = ">" if order == "oldest" else "<"
         self.fragments.append(f"({columns}) {comparison} ({places})")

@@ -7,8 +7,10 @@ from typing import Any
 
 from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import HandoffPage, TimelinePage
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage, TroublesOf
+from adapters.postgres.rows import NOT_DUE
+from adapters.postgres.views.lists import CommandPage, TroublesOf
 from adapters.postgres.views.overview import overview, overview_with_history
+from adapters.postgres.views.work import AuthorizationPage
 from bench.reads.data import CALLERS, EVERY
 from schemas.api.lists import Needs
 from schemas.api.queries import AuthorizationsQuery, CommandsQuery, HandoffsQuery, TimelineQuery
@@ -55,8 +57,8 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
     def cursor(chance: random.Random) -> tuple[datetime, str]:
         return _ago(chance), one(chance)
 
-    def work_cursor(chance: random.Random) -> tuple[datetime, datetime, str]:
-        return _ago(chance) + timedelta(days=10), *cursor(chance)  # a due date, then a wait
+    def work_cursor(chance: random.Random) -> tuple[datetime, datetime, datetime, str]:
+        return NOT_DUE, _ago(chance) + timedelta(days=10), *cursor(chance)  # no end soon, a due date, then a wait
 
     def page(kind: type, query: Any, given: dict[str, Any], *of: Any) -> Query:
         def made(chance: random.Random) -> Any:
@@ -72,6 +74,10 @@ def reads(authorizations: int) -> list[tuple[str, Query]]:
         ("authorizations, needs=person", {}),
         ("  at a cursor", {"after": work_cursor}),
         ("  by payer", {"payer": _payer}),
+        ("  the longest wait first", {"order": "wait"}),
+        ("  grouped by payer", {"order": "payer"}),
+        ("  at risk", {"needs": Needs.AT_RISK}),
+        ("  overdue", {"needs": Needs.OVERDUE}),
         ("  by caller", {"caller": _caller}),
         ("  by a caller with 30 commands", {"caller": "rare"}),
         ("  by metadata, a case", {"metadata": case}),

@@ -102,12 +102,16 @@ def work(
     waits: Annotated[
         str | None, typer.Option(metavar="DURATION", help="It waits at least so long, such as 30m.")
     ] = None,
+    order: Annotated[
+        models.WorkOrder,
+        typer.Option(help="urgent: what Collate ends within the hour, then by due date, then the longest wait."),
+    ] = "urgent",
     limit: Limit = 50,
     url: Url = DEFAULT_URL,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the authorizations that need work, by due date, then the longest wait first.
+    """List the authorizations that need work.
 
     Example: gateway work --needs handoff --payer payer_example --waits 30m
     """
@@ -119,6 +123,7 @@ def work(
             "caller": caller,
             "metadata": parse_metadata(metadata),
             "before": None if waits is None else _before(waits),
+            "order": order,
             "limit": min(PAGE, limit),
         }
     )

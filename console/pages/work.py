@@ -24,17 +24,15 @@ from console.updates import (
 )
 from console.views.freshness import Freshness
 from console.views.lists.work_list import (
-    OF_HANDOFFS,
     ROWS,
     Tab,
     WorkFilter,
     WorkView,
     authorizations_call,
     authorizations_view,
+    closed_call,
     counts_of,
     filter_of,
-    handoffs_call,
-    handoffs_view,
     since_of,
     troubles_call,
 )
@@ -64,7 +62,7 @@ class WorkPage:
 
 
 async def work(request: Request) -> Response:
-    """GET /work?tab=todo|mine|open|closed|contradicted."""
+    """GET /work?tab=&order=."""
     person, now = person_of(request), console_of(request).now()
     overview = await read_overview(request)
     counts = request.state.counts = counts_of(overview, person.name)
@@ -102,11 +100,11 @@ async def _list(request: Request, filter_: WorkFilter) -> tuple[Outcome[object] 
     """Read the page of the list. Return the outcome, the view of an answer, and how far the read model is."""
     person, now = person_of(request), console_of(request).now()
     view = None
-    if filter_.tab in OF_HANDOFFS:
-        handoffs, freshness = await read_changed(request, handoffs_call(filter_, now))
-        if isinstance(handoffs, Answer):
-            view = handoffs_view(handoffs.body, filter_, person.name, now)
-        return handoffs, view, freshness
+    if filter_.tab is Tab.CLOSED:
+        closed, freshness = await read_changed(request, closed_call(filter_, now))
+        if isinstance(closed, Answer):
+            view = WorkView((), tuple(closed.body["handoffs"]), closed.body.get("next"))
+        return closed, view, freshness
     call = authorizations_call(filter_, await _caller(request) if filter_.tab is Tab.MINE else "")
     items, freshness = await read_changed(request, call)
     if isinstance(items, Answer):
@@ -141,6 +139,7 @@ def address_of(filter_: WorkFilter, cursor: str | None) -> str:
         "claimedBy": filter_.claimed_by,
         **{f"{METADATA}{key}": value for key, value in filter_.metadata.items()},
         "days": "2" if filter_.days_back else None,
+        "order": None if filter_.order == "urgent" else filter_.order,
         "cursor": cursor,
     }
     named = {name: value for name, value in query.items() if value}

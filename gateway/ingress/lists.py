@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.postgres.reader import ReadModelReader
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix, TroublesOf
+from adapters.postgres.views.lists import CommandPage, IdsByPrefix, TroublesOf
+from adapters.postgres.views.work import KEYS, AuthorizationPage
 from gateway.ingress.api_http.query import read_after, read_query
 from gateway.ingress.auth.names import required_operator
 from gateway.ingress.auth.permissions import AccessControl
@@ -23,10 +24,10 @@ class Lists:
         self._reader = reader
 
     async def authorizations(self, request: Request) -> Response:
-        """GET /v1/authorizations?needs=person|handoff|contradicted: the work list, by due date and wait."""
+        """GET /v1/authorizations: the work list."""
         self._access.admit(request)
         query = read_query(request, AuthorizationsQuery)
-        page = AuthorizationPage(query, read_after(query.cursor, datetime, datetime, str))
+        page = AuthorizationPage(query, read_after(query.cursor, *KEYS[query.order].values()))
         return respond(request, await fetch(request, self._reader, "authorizations", page))
 
     async def troubles(self, request: Request) -> Response:

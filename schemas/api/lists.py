@@ -18,6 +18,9 @@ class Needs(Vocabulary):
 
     PERSON = "person"
     HANDOFF = "handoff"
+    OPEN = "open"
+    AT_RISK = "at_risk"
+    OVERDUE = "overdue"
     CONTRADICTED = "contradicted"
 
 
@@ -35,7 +38,7 @@ class WorkItem(AuthorizationStatus):
 
 
 class AuthorizationList(OpenModel):
-    """Authorizations that need work: the earliest due date first; then those without, the longest wait first."""
+    """Authorizations that need work, in the order of the query."""
 
     authorizations: Public[list[WorkItem]] = Field(description="The authorizations.")
     next: Public[Cursor | None] = _NEXT

@@ -24,6 +24,10 @@ METADATA: Final = "metadata."
 
 # The names of these types are those of components, of which generators make a type each.
 Order = TypeAliasType("Order", Annotated[Literal["oldest", "newest"], Field(description="Which entries come first.")])
+WorkOrder = TypeAliasType(
+    "WorkOrder",
+    Annotated[Literal["urgent", "due", "wait", "payer"], Field(description="What comes first on the work list.")],
+)
 HandoffState = TypeAliasType(
     "HandoffState", Annotated[Literal["active", "closed"], Field(description="The states of a handoff.")]
 )
@@ -115,7 +119,14 @@ class AuthorizationsQuery(PageQuery):
     needs: Public[Annotated[Needs, KnownOnly()]] = Field(
         default=Needs.PERSON,
         description="person (the default): Collate waits for a person, or a handoff is open. handoff: a handoff is to "
-        "be opened. contradicted: the last report contradicts the payer.",
+        "be opened. open: a handoff is open. at_risk: Collate may soon end the open handoff. overdue: it needs a "
+        "person, and its due date has passed. contradicted: the last report contradicts the payer.",
+    )
+    order: Public[WorkOrder] = Field(
+        default="urgent",
+        description="due: the earliest due date first, then the longest wait. urgent (the default): before these, the "
+        "handoffs that Collate is expected to end within the hour. wait: the longest wait first. payer: by `payerId`, "
+        "then as due.",
     )
     payer: Public[Id | None] = Field(default=None, description="Collate's id of the payer.")
     claimed_by: Public[SentName | None] = Field(

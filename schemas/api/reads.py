@@ -281,7 +281,10 @@ class PeopleWork(OpenModel):
     waiting_since: Public[Time | None] = Field(
         default=None, description="Since when the authorization that waits longest needs a person; absent without one."
     )
-    at_risk: Public[int] = Field(description="The open handoffs at risk.")
+    at_risk: Public[int] = Field(description="The open handoffs at risk; 1000 means 1000 or more.")
+    overdue: Public[int] = Field(
+        description="Those of the authorizations that need a person whose due date has passed; 1000 means 1000 or more."
+    )
     claims: Public[list[Claimant]] = Field(
         description=f"Who has open handoffs in hand, by name; at most {MOST_CLAIMANTS} people."
     )

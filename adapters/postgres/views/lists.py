@@ -1,9 +1,4 @@
-"""The lists of authorizations and commands: one statement per page, by indexes of the first migration.
-
-A page starts after the sort key of the last row of the page before. A key does not change while its row stays in the
-list, except that an authorization of the work list may start to wait again, or get another due date. So no row is lost
-or repeated because other rows were written between two pages.
-"""
+"""The lists of commands, of found ids and of a person's handoffs in trouble: one statement each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,86 +7,21 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-from adapters.postgres.filters import Conditions, label_json, metadata_json, ordered
+from adapters.postgres.filters import Conditions, metadata_json, ordered
 from adapters.postgres.people_numbers import AT_RISK
-from adapters.postgres.queries import OF_HANDOFF, fetch_all, fetch_one, fetch_page
-from adapters.postgres.serializers import command_status, work_item
+from adapters.postgres.queries import fetch_all, fetch_one, fetch_page
+from adapters.postgres.serializers import command_status
 from schemas.api.lists import (
     MOST_FOUND,
     MOST_TROUBLES,
-    AuthorizationList,
     CommandList,
     IdsFound,
-    Needs,
     Trouble,
     TroubleKind,
     TroubleList,
 )
-from schemas.api.queries import AuthorizationsQuery, CommandsQuery
+from schemas.api.queries import CommandsQuery
 from schemas.enums import full_type
-
-_WAITING_SINCE: LiteralString = "coalesce(a.action_required_at, a.active_since)"
-_TIMES: Mapping[Needs, LiteralString] = {
-    Needs.PERSON: _WAITING_SINCE,
-    Needs.HANDOFF: "a.handoff_required_at",
-    Needs.CONTRADICTED: "a.contradicted_at",
-}
-UNCLAIMED = "none"
-"""The value of `claimed_by` for an unclaimed handoff. The name of a person has a colon."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorizationPage:
-    """A page of the work list; `after` is the sort key from a cursor.
-
-    `caller` and `metadata` are those of one command of the authorization (adapters/postgres/labels.py).
-    The earliest due date comes first, then the longest wait.
-    """
-
-    query: AuthorizationsQuery
-    after: tuple[datetime, datetime, str] | None = None
-
-    async def __call__(self, connection: AsyncConnection[Any]) -> AuthorizationList:
-        """Return the page."""
-        key = "due_at", "since", "authorization_id"
-        rows, following = await fetch_page(connection, *self.statement(), self.query.limit, key)
-        return AuthorizationList(authorizations=[work_item(row) for row in rows], next=following)
-
-    def statement(self) -> tuple[LiteralString, Mapping[str, Any]]:
-        """Return the statement and its parameters."""
-        query = self.query
-        column = _TIMES[query.needs]
-        conditions, key = Conditions(), ("a.due_at", column, "a.authorization_id")
-        conditions.add(f"{column} IS NOT NULL")
-        conditions.add("a.payer_id = %(payer_id)s", payer_id=query.payer)
-        if query.claimed_by == UNCLAIMED:
-            conditions.add("a.claimed_by IS NULL")
-        else:
-            conditions.add("a.claimed_by = %(claimed_by)s", claimed_by=query.claimed_by)
-        conditions.between(column, query.since, query.before)
-        conditions.add("a.command_labels @> %(label)s::jsonb", label=label_json(query.caller, query.metadata))
-        conditions.after(key, self.after)
-        return (
-            f"""
-            WITH page AS (
-                SELECT a.authorization_id, a.record::text AS record_text, {column} AS since, a.active_handoff_id,
-                    a.active_since, a.due_at
-                FROM authorizations a WHERE {conditions.sql} ORDER BY {ordered(key)} LIMIT %(limit)s
-            )
-            SELECT p.authorization_id, p.record_text, p.since, p.active_handoff_id, p.active_since, p.due_at,
-                {OF_HANDOFF}, m.metadata AS newest_metadata
-            FROM page p LEFT JOIN handoffs h
-                ON h.authorization_id = p.authorization_id AND h.handoff_id = p.active_handoff_id
-            LEFT JOIN LATERAL (
-                SELECT metadata FROM commands c
-                WHERE c.authorization_id = p.authorization_id AND metadata IS NOT NULL
-                ORDER BY accepted_at DESC, command_id DESC LIMIT 1
-            ) m ON true
-            ORDER BY p.due_at, p.since, p.authorization_id
-            """,  # noqa: S608 - all parts are constants
-            conditions.values,
-        )
-
 
 # A person's claims are those of the caller. A service names a person without saying who vouches for the name.
 _CLAIMED_BY_CALLER: LiteralString = "a.claimed_by = %(caller)s"

@@ -6,13 +6,13 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from adapters.postgres.people_numbers import AT_RISK
 from adapters.postgres.queries import fetch_all, fetch_one
 from adapters.postgres.rows import Rank
 from adapters.postgres.serializers import full_caller, unfinished_command
+from adapters.postgres.views.work import ON_LIST, count_of
+from schemas.api.lists import Needs
 from schemas.api.reads import (
     MOST_CLAIMANTS,
-    MOST_COUNTED,
     Claimant,
     MinuteCounts,
     Overview,
@@ -52,14 +52,13 @@ SELECT
     (SELECT finished FROM last_minute) AS finished,
     (SELECT events FROM last_minute) AS events,
     (SELECT attempts FROM last_minute) AS attempts,
-    (SELECT count(*) FROM authorizations WHERE active_handoff_id IS NOT NULL) AS active,
-    (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE coalesce(action_required_at, active_since) IS NOT NULL
-        LIMIT {MOST_COUNTED}) p) AS person,
-    (SELECT min(coalesce(action_required_at, active_since)) FROM authorizations
-        WHERE coalesce(action_required_at, active_since) IS NOT NULL) AS waiting_since,
-    (SELECT count(*) FROM {AT_RISK}) AS at_risk,
-    (SELECT count(*) FROM (SELECT 1 FROM authorizations WHERE contradicted_at IS NOT NULL
-        LIMIT {MOST_COUNTED}) c) AS contradicted,
+    (SELECT count(*) FROM authorizations a WHERE {ON_LIST[Needs.OPEN]}) AS active,
+    {count_of(Needs.PERSON)} AS person,
+    (SELECT min(coalesce(a.action_required_at, a.active_since)) FROM authorizations a
+        WHERE {ON_LIST[Needs.PERSON]}) AS waiting_since,
+    {count_of(Needs.AT_RISK)} AS at_risk,
+    {count_of(Needs.OVERDUE)} AS overdue,
+    {count_of(Needs.CONTRADICTED)} AS contradicted,
     (SELECT coalesce(json_agg(c), '[]') FROM (
         SELECT claimed_by AS caller, min(record->'activeHandoff'->'claim'->>'by') AS by, count(*) AS handoffs
         FROM authorizations WHERE claimed_by IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {MOST_CLAIMANTS}) c) AS claims,
@@ -112,6 +111,7 @@ def _overview(row: Row, history: list[MinuteCounts] | None) -> Overview:
             contradicted=row["contradicted"],
             waiting_since=row["waiting_since"],
             at_risk=row["at_risk"],
+            overdue=row["overdue"],
             claims=[Claimant(**one) for one in row["claims"]],
         ),
         history=history,

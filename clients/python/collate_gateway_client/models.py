@@ -338,7 +338,7 @@ class WorkItem(TypedDict):
 
 
 class AuthorizationList(TypedDict):
-    """Authorizations that need work: the earliest due date first; then those without, the longest wait first."""
+    """Authorizations that need work, in the order of the query."""
 
     authorizations: list[WorkItem]
     """The authorizations."""
@@ -1590,7 +1590,7 @@ class MinuteCounts(TypedDict):
     """Finished commands."""
 
 
-Needs = Literal["person", "handoff", "contradicted"]
+Needs = Literal["person", "handoff", "open", "at_risk", "overdue", "contradicted"]
 """Why an authorization is on the work list."""
 
 
@@ -1640,7 +1640,9 @@ class PeopleWork(TypedDict):
     waitingSince: NotRequired[str]
     """Since when the authorization that waits longest needs a person; absent without one."""
     atRisk: int
-    """The open handoffs at risk."""
+    """The open handoffs at risk; 1000 means 1000 or more."""
+    overdue: int
+    """Those of the authorizations that need a person whose due date has passed; 1000 means 1000 or more."""
     claims: list[Claimant]
     """Who has open handoffs in hand, by name; at most 100 people."""
 
@@ -1885,6 +1887,10 @@ class VersionFloorLowered(TypedDict):
     """The lowest version that the gateway accepts from now on."""
     decision: OperatorDecision
     """The operator and the reason."""
+
+
+WorkOrder = Literal["urgent", "due", "wait", "payer"]
+"""What comes first on the work list."""
 
 
 EventData = (

@@ -153,6 +153,7 @@ def list_handoffs(query: ListHandoffsQuery | None = None) -> Call[models.Handoff
 
 class ListAuthorizationsQuery(TypedDict, total=False):
     needs: models.Needs | None
+    order: models.WorkOrder | None
     payer: str | None
     claimedBy: str | None
     caller: str | None

@@ -1162,7 +1162,7 @@ export interface components {
         AssertedBy: "person" | "caller";
         /**
          * AuthorizationList
-         * @description Authorizations that need work: the earliest due date first; then those without, the longest wait first.
+         * @description Authorizations that need work, in the order of the query.
          * @example {
          *       "authorizations": [
          *         {
@@ -2532,7 +2532,7 @@ export interface components {
          * @description Why an authorization is on the work list.
          * @enum {string}
          */
-        Needs: "person" | "handoff" | "contradicted";
+        Needs: "person" | "handoff" | "open" | "at_risk" | "overdue" | "contradicted";
         /**
          * NotDecided
          * @description A dead letter that was left out: nothing was decided about it.
@@ -2665,8 +2665,10 @@ export interface components {
              * @description Since when the authorization that waits longest needs a person; absent without one.
              */
             waitingSince?: string;
-            /** @description The open handoffs at risk. */
+            /** @description The open handoffs at risk; 1000 means 1000 or more. */
             atRisk: number;
+            /** @description Those of the authorizations that need a person whose due date has passed; 1000 means 1000 or more. */
+            overdue: number;
             /** @description Who has open handoffs in hand, by name; at most 100 people. */
             claims: components["schemas"]["Claimant"][];
         };
@@ -3184,6 +3186,12 @@ export interface components {
             /** @description The metadata of its newest command that has some. */
             metadata?: components["schemas"]["Metadata"];
         };
+        /**
+         * WorkOrder
+         * @description What comes first on the work list.
+         * @enum {string}
+         */
+        WorkOrder: "urgent" | "due" | "wait" | "payer";
         /** @description The data of each type of event. */
         EventDataByType: {
             "collate-gateway.authorization.action_required.v1": components["schemas"]["AuthorizationActionRequired"];

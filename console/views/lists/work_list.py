@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import get_args
 
 from console.api import Call, models, operations
 from console.times import is_after, midnight
@@ -20,34 +21,38 @@ class Tab(StrEnum):
     TO_DO = "todo"
     MINE = "mine"
     OPEN = "open"
+    AT_RISK = "at_risk"
+    OVERDUE = "overdue"
     CLOSED = "closed"
     CONTRADICTED = "contradicted"
 
 
-OF_HANDOFFS = frozenset({Tab.OPEN, Tab.CLOSED})
-"""The tabs that list handoffs; the others list authorizations."""
+_NEEDS: Mapping[Tab, models.Needs] = {
+    Tab.OPEN: "open",
+    Tab.AT_RISK: "at_risk",
+    Tab.OVERDUE: "overdue",
+    Tab.CONTRADICTED: "contradicted",
+}
+ORDERS: tuple[models.WorkOrder, ...] = get_args(models.WorkOrder)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkRow:
-    """One authorization that needs a person. `since` is None if the time of the opening is unknown.
-
-    `item` is None in the list of open handoffs, which has no payer and no report.
-    """
+    """One authorization that needs a person."""
 
     authorization_id: str
-    since: str | None
+    since: str
     need: Need
     handoff: models.HandoffStatus | None
     holder: Holder | None
     is_mine: bool
     has_link: bool
-    item: models.WorkItem | None = None
+    item: models.WorkItem
 
 
 @dataclass(frozen=True, slots=True)
 class WorkFilter:
-    """The filter of a page: the tab, a payer, who has it in hand, metadata of a command, and the place in the list."""
+    """The filter of a page: the tab, a payer, who has it in hand, metadata of a command, the order and the place."""
 
     tab: Tab
     payer: str | None = None
@@ -55,6 +60,7 @@ class WorkFilter:
     metadata: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
     days_back: int = 0
+    order: models.WorkOrder = "urgent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class WorkView:
     @property
     def has_due(self) -> bool:
         """Whether a row has a due date."""
-        return any(row.item is not None and "dueAt" in row.item for row in self.rows)
+        return any("dueAt" in row.item for row in self.rows)
 
 
 def counts_of(overview: models.Overview | None, me: str) -> dict[str, int]:
@@ -80,13 +86,15 @@ def counts_of(overview: models.Overview | None, me: str) -> dict[str, int]:
         Tab.TO_DO.value: work["person"],
         Tab.MINE.value: sum(claim["handoffs"] for claim in work["claims"] if claim["by"] == me),
         Tab.OPEN.value: overview["activeHandoffs"],
+        Tab.AT_RISK.value: work["atRisk"],
+        Tab.OVERDUE.value: work["overdue"],
         Tab.CONTRADICTED.value: work["contradicted"],
     }
 
 
 def filter_of(query: Mapping[str, str], columns: Iterable[str] = ()) -> WorkFilter:
     """Return the filter of a page's address; an unknown tab is the first one. `columns` are metadata keys."""
-    word = query.get("tab", "")
+    word, order = query.get("tab", ""), query.get("order")
     return WorkFilter(
         tab=Tab(word) if word in set(Tab) else Tab.TO_DO,
         payer=query.get("payer", "").strip()[:128] or None,
@@ -94,22 +102,24 @@ def filter_of(query: Mapping[str, str], columns: Iterable[str] = ()) -> WorkFilt
         metadata={key: value for key in columns if (value := query.get(f"{METADATA}{key}", "").strip()[:64])},
         cursor=query.get("cursor") or None,
         days_back=1 if query.get("days") == "2" else 0,
+        order=next((one for one in ORDERS if one == order), "urgent"),
     )
 
 
-def handoffs_call(filter_: WorkFilter, now: datetime) -> Call[models.HandoffList]:
-    """Return the call of a page of `OF_HANDOFFS`."""
-    query: operations.ListHandoffsQuery = {"state": "active", "cursor": filter_.cursor, "limit": ROWS}
-    if filter_.tab is Tab.CLOSED:
-        query |= {"state": "closed", "order": "newest", "since": since_of(filter_, now)}
-    return operations.list_handoffs(query)
+def closed_call(filter_: WorkFilter, now: datetime) -> Call[models.HandoffList]:
+    """Return the call of a page of the tab `closed`."""
+    since = since_of(filter_, now)
+    return operations.list_handoffs(
+        {"state": "closed", "order": "newest", "since": since, "cursor": filter_.cursor, "limit": ROWS}
+    )
 
 
 def authorizations_call(filter_: WorkFilter, caller: str) -> Call[models.AuthorizationList]:
     """Return the call of any other page. `caller` is the person as a caller, for the tab `mine`."""
     return operations.list_authorizations(
         {
-            "needs": "contradicted" if filter_.tab is Tab.CONTRADICTED else "person",
+            "needs": _NEEDS.get(filter_.tab, "person"),
+            "order": filter_.order,
             "payer": filter_.payer,
             "metadata": dict(filter_.metadata),
             "claimedBy": caller if filter_.tab is Tab.MINE else filter_.claimed_by,
@@ -134,14 +144,6 @@ def troubles_call(operator: str | None, now: datetime) -> Call[models.TroubleLis
     return operations.list_troubles({"operator": operator, "since": format_time(midnight(now, 1))})
 
 
-def handoffs_view(answer: models.HandoffList, filter_: WorkFilter, me: str, now: datetime) -> WorkView:
-    """Return the view of open or ended handoffs."""
-    handoffs, following = answer["handoffs"], answer.get("next")
-    if filter_.tab is Tab.CLOSED:
-        return WorkView((), tuple(handoffs), following)
-    return WorkView(tuple(_handoff_row(handoff, me, now) for handoff in handoffs), (), following)
-
-
 def _item_row(item: models.WorkItem, me: str, now: datetime) -> WorkRow:
     handoff = item.get("handoff")
     holder = None if handoff is None else holder_of(handoff)
@@ -154,19 +156,6 @@ def _item_row(item: models.WorkItem, me: str, now: datetime) -> WorkRow:
         is_mine=holder is not None and holder.name == me,
         has_link=handoff is not None and _has_link(handoff, now),
         item=item,
-    )
-
-
-def _handoff_row(handoff: models.HandoffStatus, me: str, now: datetime) -> WorkRow:
-    holder = holder_of(handoff)
-    return WorkRow(
-        handoff["authorizationId"],
-        handoff.get("openedAt"),
-        Need.FINISH,
-        handoff,
-        holder,
-        is_mine=holder is not None and holder.name == me,
-        has_link=_has_link(handoff, now),
     )
 
 

@@ -15,8 +15,9 @@ from adapters.postgres.queries import HandoffPage, TimelinePage
 from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, Rows, TimelineRow
 from adapters.postgres.store import Store
 from adapters.postgres.views import lists
-from adapters.postgres.views.lists import AuthorizationPage, CommandPage, IdsByPrefix, TroublesOf
+from adapters.postgres.views.lists import CommandPage, IdsByPrefix, TroublesOf
 from adapters.postgres.views.overview import OVERVIEW, overview, overview_with_history
+from adapters.postgres.views.work import KEYS, AuthorizationPage
 from consumers.projector.fold import fold
 from consumers.projector.parsing import SnapshotRecord
 from runtime.settings import ReadModelSettings
@@ -92,10 +93,10 @@ class Database:
         """Return the ids of a page, and the key after which the next one starts."""
         found = await page(self.connection)
         if isinstance(page, CommandPage):
-            ids, times = [int(one.command_id[:8]) for one in found.commands], (datetime,)
+            ids, key = [int(one.command_id[:8]) for one in found.commands], (datetime, str)
         else:
-            ids, times = [one.authorization_id for one in found.authorizations], (datetime, datetime)
-        return ids, None if found.next is None else read_cursor(found.next, *times, str)
+            ids, key = [one.authorization_id for one in found.authorizations], KEYS[page.query.order].values()
+        return ids, None if found.next is None else read_cursor(found.next, *key)
 
     async def all(self, page):
         return (await self.ids(page))[0]
@@ -194,6 +195,56 @@ async def test_the_earliest_due_date_comes_first_then_the_longest_wait(database)
             found += more
         assert found == ["c", "d", "b", "e", "a"], page
     assert await database.all(work_list(9, Needs.CONTRADICTED)) == ["xc", "xd", "xb", "xe", "xa"]
+
+
+async def test_what_ends_within_the_hour_comes_first_then_what_is_overdue(database):
+    now = datetime.now(UTC)
+    rows = {  # by name: since when it waits, when it is due, when its handoff ends, its payer; in minutes from now
+        "overdue": (-9, -5, None, "payer_2"),
+        "due": (-20, 300, None, "payer_1"),
+        "ends_first": (-3, None, 0.3, None),
+        "ends_next": (-2, -90, 59, "payer_1"),
+        "ends_later": (-7, None, 61, "payer_2"),
+        "waits": (-30, None, None, "payer_1"),
+    }
+
+    def at(number):
+        return now + timedelta(minutes=number)
+
+    for name, (since, due, ends, payer) in rows.items():
+        times = {"action_required_at": at(since)} if ends is None else {"active_since": at(since)}
+        await database.write(
+            authorization(name, **times, payer_id=payer, **({} if due is None else {"due_at": at(due)})),
+            HandoffRow(name, "mhand_1", risk=None if ends is None else "abandonment", risk_ends_at=ends and at(ends)),
+        )
+    await database.write(HandoffRow("waits", "mhand_0", risk="abandonment", risk_ends_at=at(1)))  # not an open one
+    orders = {
+        "urgent": ["ends_first", "ends_next", "overdue", "due", "waits", "ends_later"],
+        "due": ["ends_next", "overdue", "due", "waits", "ends_later", "ends_first"],
+        "wait": ["waits", "due", "overdue", "ends_later", "ends_first", "ends_next"],
+        "payer": ["ends_first", "ends_next", "due", "waits", "overdue", "ends_later"],
+    }
+    for order, expected in orders.items():
+        for limit in (1, 2, 9):
+            page = work_list(limit, order=order)
+            found, after = await database.ids(page)
+            while after is not None:
+                more, after = await database.ids(replace(page, after=after))
+                found += more
+            assert found == expected, (order, limit)
+    numbers = await overview(database.connection)
+    counted = {
+        Needs.PERSON: numbers.work.person,
+        Needs.OPEN: numbers.active_handoffs,
+        Needs.AT_RISK: numbers.work.at_risk,
+        Needs.OVERDUE: numbers.work.overdue,
+    }
+    listed = {needs: await database.all(work_list(9, needs)) for needs in counted}
+    assert (
+        {needs: len(ids) for needs, ids in listed.items()} == counted == dict(zip(counted, (6, 3, 3, 2), strict=True))
+    )
+    assert listed[Needs.AT_RISK] == listed[Needs.OPEN] == ["ends_first", "ends_next", "ends_later"]
+    assert listed[Needs.OVERDUE] == ["ends_next", "overdue"]
 
 
 async def test_the_work_list_is_filtered_by_one_command_of_the_authorization(database):

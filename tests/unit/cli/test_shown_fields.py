@@ -160,8 +160,8 @@ TABLE = {
             "the time from which the ages count": "at",
             "the page does not ask for it": "history",
             "the count is of the last ten minutes": "fullCallers.lastAt",
-            "`gateway work` lists them": "work.person work.contradicted work.waitingSince work.atRisk work.claims.by "
-            "work.claims.caller work.claims.handoffs",
+            "`gateway work` lists them": "work.person work.overdue work.contradicted work.waitingSince work.atRisk "
+            "work.claims.by work.claims.caller work.claims.handoffs",
             "--admin URL of a deliverer shows them as they are now": "webhooks",
             OF_STATUS: "oldest.waiting.until oldest.waiting.lastCalls deadLetters.waiting.until "
             "deadLetters.waiting.lastCalls",

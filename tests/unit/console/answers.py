@@ -65,6 +65,7 @@ def overview(**fields: Any) -> Json:
             "contradicted": 1,
             "waitingSince": ago(minutes=31),
             "atRisk": 0,
+            "overdue": 3,
             "claims": [
                 {"caller": "people:jo.miller", "by": "jo.miller", "handoffs": 2},
                 {"caller": "people:sam.ng", "by": "sam.ng", "handoffs": 1},

@@ -78,6 +78,8 @@ async def test_a_page_with_content_is_whole_and_has_no_inline_script_or_style(pa
         ("/work", "No authorization waits for a person."),
         ("/work?tab=mine", "You have no handoff in hand."),
         ("/work?tab=open", "No handoff is open."),
+        ("/work?tab=at_risk", "No open handoff is at risk."),
+        ("/work?tab=overdue", "Nothing that needs a person is overdue."),
         ("/work?tab=closed", "No handoff has ended since 00:00 UTC."),
         ("/work?tab=contradicted", "No report contradicts a payer."),
         ("/work?payer=p1", "Nothing has this."),
@@ -155,7 +157,13 @@ async def test_chosen_metadata_is_a_column_and_a_filter_and_a_payer_has_its_name
     async with browser(console_app(api, settings=settings)) as client:
         page = await client.get("/work?metadata.case=c-7&metadata.other=x&payer=payer_example")
     (url,) = (one for one in asked if one.path == "/v1/authorizations" and "payer" in one.params)
-    assert dict(url.params) == {"needs": "person", "payer": "payer_example", "metadata.case": "c-7", "limit": "25"}
+    assert dict(url.params) == {
+        "needs": "person",
+        "order": "urgent",
+        "payer": "payer_example",
+        "metadata.case": "c-7",
+        "limit": "25",
+    }
     for part in (
         '<th scope="col">Case number</th><th scope="col">Team</th>',
         '<td data-label="Case number">c-7</td><td data-label="Team" class="none"></td>',
@@ -206,6 +214,18 @@ async def test_each_number_of_the_overview_leads_to_its_commands():
         assert f'href="{address.replace("&", "&amp;")}"' in page.text
         asked = filters_of(dict(parse_qsl(query)))
         assert asked == dict(parse_qsl(query)), "no word of a link is dropped"
+    for tab, text in (("at_risk", "Show them"), ("at_risk", "1 at risk"), ("overdue", "3 overdue")):
+        assert re.search(rf'href="/work\?tab={tab}"[^>]*>{text}<', page.text), text
+
+
+async def test_rows_by_payer_have_a_heading_for_each_payer_and_the_next_page_keeps_the_order():
+    payers = ["p1", "p1", "p2", None]
+    items = [answers.item(f"auth_{n}", payerId=payer) for n, payer in enumerate(payers)]
+    items = [{name: value for name, value in one.items() if value is not None} for one in items]
+    page = await get(scripted({"/v1/authorizations": {"authorizations": items, "next": "c"}}), "/work?order=payer")
+    headings = re.findall(r'<tr class="group"><th[^>]*>(.*?)</th>', page.text)
+    assert headings == ["p1", "p2", "Payer not shown by Collate"]
+    assert 'href="/work?order=payer&amp;cursor=c"' in page.text
 
 
 # Numbers and people
@@ -213,7 +233,14 @@ async def test_the_numbers_of_the_lists_are_on_the_tabs_in_the_title_and_in_each
     page = await get(BUSY, "/work")
     assert "<title>(12) Work ·" in page.text
     numbers = dict(re.findall(r'data-count="(\w+)">(\d+)<', page.text))
-    assert numbers == {"todo": "12", "mine": "2", "open": "7", "contradicted": "1"}
+    assert numbers == {
+        "todo": "12",
+        "mine": "2",
+        "at_risk": "1",
+        "overdue": "3",
+        "open": "7",
+        "contradicted": "1",
+    }
     part = await get(BUSY, "/work?tab=mine", **UPDATE)
     assert dict(parse_qsl(part.headers["x-counts"])) == numbers
     alone = await get(scripted({"/v1/authorizations": {"authorizations": []}}, []), "/work")

@@ -86,7 +86,7 @@ def test_a_template_reads_only_names_that_exist():
     problem = {"claimedBy", "claimedSince", "message", "members", "reason"} | set(Fault.__annotations__) | {"where"}
     failures = {*vars(GatewayProblem(500, {}, {})), *vars(NotAnswered("x")), *problem}
     python = {"get", "items", "split", "isoformat", "endswith", "startswith", "removesuffix"}
-    loop = {"index", "index0", "first", "last"}
+    loop = {"index", "index0", "first", "last", "previtem"}
     known = own | fields | events | failures | python | loop | set(FILTERS) | set(WORDS)
     macros = {"parts", "reasons", "contents", "words", "own"}
     wrong = {

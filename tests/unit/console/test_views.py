@@ -10,11 +10,11 @@ from console.views import guide
 from console.views.authorization import AuthorizationSituation, authorization_of
 from console.views.freshness import FreshnessState, freshness_of
 from console.views.lists.work_list import (
-    OF_HANDOFFS,
+    Tab,
     authorizations_call,
     authorizations_view,
+    closed_call,
     filter_of,
-    handoffs_call,
 )
 from console.views.overview import FindingKind, overview_of
 from console.views.search import questions_of, search_of
@@ -148,7 +148,9 @@ def test_a_page_is_late_if_the_projector_is_behind_or_silent(projector, state):
         ({"tab": "nonsense"}, "/v1/authorizations", {"needs": "person"}),
         ({"tab": "mine"}, "/v1/authorizations", {"needs": "person", "claimedBy": "people:jo.miller"}),
         ({"payer": " p1 "}, "/v1/authorizations", {"needs": "person", "payer": "p1"}),
-        ({"tab": "open", "payer": "p1"}, "/v1/handoffs", {"state": "active"}),
+        ({"tab": "open", "payer": "p1"}, "/v1/authorizations", {"needs": "open", "payer": "p1"}),
+        ({"tab": "at_risk", "order": "later"}, "/v1/authorizations", {"needs": "at_risk"}),
+        ({"tab": "overdue", "order": "payer"}, "/v1/authorizations", {"needs": "overdue", "order": "payer"}),
         ({"tab": "contradicted", "cursor": "c"}, "/v1/authorizations", {"needs": "contradicted", "cursor": "c"}),
         ({"tab": "closed"}, "/v1/handoffs", {"state": "closed", "order": "newest", "since": "2026-11-26T00:00:00Z"}),
         (
@@ -160,9 +162,10 @@ def test_a_page_is_late_if_the_projector_is_behind_or_silent(projector, state):
 )
 def test_each_tab_is_one_question_to_the_api(query, path, asked):
     filter_ = filter_of(query)
-    is_of_handoffs = filter_.tab in OF_HANDOFFS
-    call = handoffs_call(filter_, NOW) if is_of_handoffs else authorizations_call(filter_, "people:jo.miller")
-    assert (call.path, dict(call.query)) == (path, {"limit": "25"} | asked)
+    is_closed = filter_.tab is Tab.CLOSED
+    call = closed_call(filter_, NOW) if is_closed else authorizations_call(filter_, "people:jo.miller")
+    order = {} if is_closed else {"order": "urgent"}
+    assert (call.path, dict(call.query)) == (path, {"limit": "25"} | order | asked)
 
 
 def test_each_row_says_what_to_do_and_who_has_it():

@@ -116,7 +116,7 @@ CREATE INDEX authorizations_person
 CREATE INDEX authorizations_waiting ON authorizations ((coalesce(action_required_at, active_since)))
     WHERE coalesce(action_required_at, active_since) IS NOT NULL;
 CREATE INDEX authorizations_payer
-    ON authorizations (payer_id, due_at, (coalesce(action_required_at, active_since)), authorization_id)
+    ON authorizations ((coalesce(payer_id, '')), due_at, (coalesce(action_required_at, active_since)), authorization_id)
     WHERE coalesce(action_required_at, active_since) IS NOT NULL;
 CREATE INDEX authorizations_claimed
     ON authorizations (claimed_by, due_at, (coalesce(action_required_at, active_since)), authorization_id)
