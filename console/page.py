@@ -62,7 +62,7 @@ class PageFacts:
     """Facts of one page: its path, the installation, the time (UTC) and the request's id.
 
     `guide_url` is the address of docs/operations.md for readers; None if the setting is absent. `payers` are the names
-    of payers by id, `columns` the labels of metadata keys.
+    of payers by id.
     """
 
     path: str
@@ -72,7 +72,6 @@ class PageFacts:
     request_id: str
     guide_url: str | None
     payers: Mapping[str, str]
-    columns: Mapping[str, str]
 
 
 class AnswerTemplates(Environment):
@@ -153,7 +152,6 @@ def render(
             exchange_of(request.scope).request_id,
             console.settings.guide_url,
             {payer.key: payer.label for payer in console.settings.payer_names},
-            {column.key: column.label for column in console.settings.case_columns},
         ),
     }
     response = HTMLResponse(console.templates.get_template(template).render(context), status)

@@ -192,6 +192,8 @@ class Installation:
             "GATEWAY_CONSOLE__KEY_SIGN_IN": "true",
             "GATEWAY_CONSOLE__SESSION_ORIGINS": self._environ["GATEWAY_COLLATE__BASE_URL"],
         }
+        chosen = "GATEWAY_CONSOLE__CASE_COLUMNS", "GATEWAY_CONSOLE__PAYER_NAMES"
+        settings |= {name: os.environ[name] for name in chosen if name in os.environ}
         if issuer_url is not None:
             settings |= {"GATEWAY_CONSOLE__OIDC_ISSUER": issuer_url, "GATEWAY_CONSOLE__OIDC_CLIENT_ID": "console"}
         port = port or free_ports(1)[0]

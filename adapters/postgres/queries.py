@@ -83,6 +83,13 @@ class CommandById:
         return CommandFound(status, is_awaited, row["behind"], row["ago_seconds"] or 0.0)
 
 
+NEWEST_METADATA: LiteralString = """(
+    SELECT metadata FROM commands c WHERE c.authorization_id = a.authorization_id AND metadata IS NOT NULL
+    ORDER BY accepted_at DESC, command_id DESC LIMIT 1
+)"""
+"""The metadata of the newest command of the authorization `a` that has some, as a subquery."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuthorizationById:
     """The status of an authorization: its id and its public record."""
@@ -91,10 +98,12 @@ class AuthorizationById:
 
     async def __call__(self, connection: Connection) -> str | None:
         """Return the status as JSON, or None."""
-        statement = """
-        SELECT (jsonb_build_object('authorizationId', authorization_id) || record)::text AS status
-        FROM authorizations WHERE authorization_id = %(id)s
-        """
+        statement = f"""
+        SELECT (jsonb_build_object('authorizationId', a.authorization_id)
+            || coalesce((SELECT jsonb_build_object('metadata', m.metadata) FROM {NEWEST_METADATA} m), '{{}}')
+            || record)::text AS status
+        FROM authorizations a WHERE authorization_id = %(id)s
+        """  # noqa: S608 - all parts are constants
         rows = await fetch_all(connection, statement, id=self.authorization_id)
         return rows[0]["status"] if rows else None
 

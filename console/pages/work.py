@@ -31,6 +31,7 @@ from console.views.lists.work_list import (
     authorizations_call,
     authorizations_view,
     closed_call,
+    columns_of,
     counts_of,
     filter_of,
     since_of,
@@ -59,6 +60,7 @@ class WorkPage:
     own: Sequence[models.Trouble] | None = ()
     work: WorkView | None = None
     problem: Failure | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 async def work(request: Request) -> Response:
@@ -66,8 +68,7 @@ async def work(request: Request) -> Response:
     person, now = person_of(request), console_of(request).now()
     overview = await read_overview(request)
     counts = request.state.counts = counts_of(overview, person.name)
-    columns = [column.key for column in console_of(request).settings.case_columns]
-    filter_ = filter_of(request.query_params, columns)
+    filter_ = filter_of(request.query_params)
     (outcome, list_, freshness), own = await asyncio.gather(
         _list(request, filter_), _own(request, is_shown=not is_fragment(request))
     )
@@ -85,6 +86,7 @@ async def work(request: Request) -> Response:
         own=own,
         work=list_,
         problem=None if isinstance(outcome, Answer) else outcome,
+        columns=columns_of(console_of(request).settings, filter_, list_),
     )
     etag = etag_with(outcome, freshness)
     return respond(request, "work.html", "work_part.html", page, status_of(outcome), etag=etag)

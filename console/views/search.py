@@ -28,6 +28,7 @@ class SearchView:
     """What a search found.
 
     `is_readable` is False if the text can be neither an id nor metadata. `may_be_authorization`: it can be an id.
+    `cases` are the authorizations whose commands have the text as metadata.
     """
 
     text: str
@@ -36,6 +37,7 @@ class SearchView:
     payer: str | None = None
     commands: tuple[models.CommandStatus, ...] = ()
     command_ids: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
     is_more: bool = False
     problems: tuple[Failure, ...] = ()
     may_be_authorization: bool = False
@@ -51,7 +53,9 @@ class SearchView:
         if self.problems or self.payer or self.is_more:
             return None
         pages = [f"/authorizations/{one}" for one in self.authorizations]
-        pages += [f"/commands/{one}" for one in (*(one["commandId"] for one in self.commands), *self.command_ids)]
+        pages += [f"/authorizations/{one}/work" for one in self.cases]
+        others = (one["commandId"] for one in self.commands if one.get("authorizationId") not in self.cases)
+        pages += [f"/commands/{one}" for one in (*others, *self.command_ids)]
         return pages[0] if len(pages) == 1 else None
 
 
@@ -90,6 +94,9 @@ def search_of(
     # The whole id comes first: others may begin with it.
     listed_ids = [] if authorization is None else [authorization["authorizationId"]]
     listed_ids += [] if ids is None else [one for one in ids["authorizations"] if one not in listed_ids]
+    cases: dict[str, None] = {}  # a set that keeps the order
+    for listed in lists:
+        cases |= {one["authorizationId"]: None for one in listed["commands"] if "authorizationId" in one}
     return SearchView(
         text=text,
         is_readable=True,
@@ -98,6 +105,7 @@ def search_of(
         # The page of an authorization has its commands in its timeline.
         commands=tuple(one for one in found.values() if one.get("authorizationId") not in listed_ids),
         command_ids=() if ids is None else tuple(one for one in ids["commands"] if one not in found),
+        cases=tuple(one for one in cases if one not in {text, *listed_ids}),
         is_more=any(listed.get("next") is not None for listed in lists),
     )
 

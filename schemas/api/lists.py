@@ -5,7 +5,6 @@ from typing import Final
 from pydantic import Field
 
 from schemas.api.reads import AuthorizationStatus, CommandStatus, Cursor, HandoffStatus
-from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Id, Vocabulary, Word
 from schemas.model import OpenModel, Public
 from schemas.times import Time
@@ -32,9 +31,6 @@ class WorkItem(AuthorizationStatus):
         "since the opening of the open handoff, or since the end of the contradicted one."
     )
     handoff: Public[HandoffStatus | None] = Field(default=None, description="The open handoff, if there is one.")
-    metadata: Public[Metadata | None] = Field(
-        default=None, description="The metadata of its newest command that has some."
-    )
 
 
 class AuthorizationList(OpenModel):

@@ -69,6 +69,9 @@ class AuthorizationStatus(AuthorizationRecord):
     """The status of an authorization: its latest record on `authorizations`."""
 
     authorization_id: Public[Id] = Field(description="The authorization's id.")
+    metadata: Public[Metadata | None] = Field(
+        default=None, description="The metadata of its newest command that has some."
+    )
 
 
 class TimelineEntry(OpenModel):
@@ -285,6 +288,8 @@ class PeopleWork(OpenModel):
     overdue: Public[int] = Field(
         description="Those of the authorizations that need a person whose due date has passed; 1000 means 1000 or more."
     )
+    closed_today: Public[int] = Field(description="The handoffs that ended since 00:00 UTC.")
+    agreed_today: Public[int] = Field(description="Those of them whose report agrees with the payer's truth.")
     claims: Public[list[Claimant]] = Field(
         description=f"Who has open handoffs in hand, by name; at most {MOST_CLAIMANTS} people."
     )

@@ -15,7 +15,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from adapters.postgres.filters import Conditions, label_json, ordered
-from adapters.postgres.queries import OF_HANDOFF, fetch_page
+from adapters.postgres.queries import NEWEST_METADATA, OF_HANDOFF, fetch_page
 from adapters.postgres.rows import NOT_DUE
 from adapters.postgres.serializers import work_item
 from schemas.api.lists import AuthorizationList, Needs
@@ -103,14 +103,10 @@ class AuthorizationPage:
         return (
             f"""
             WITH ending AS MATERIALIZED ({_ENDING}), page AS ({page})
-            SELECT p.*, {OF_HANDOFF}, m.metadata AS newest_metadata
-            FROM (SELECT * FROM page ORDER BY {ordered(tuple(KEYS[order]))} LIMIT %(limit)s) p LEFT JOIN handoffs h
-                ON h.authorization_id = p.authorization_id AND h.handoff_id = p.active_handoff_id
-            LEFT JOIN LATERAL (
-                SELECT metadata FROM commands c
-                WHERE c.authorization_id = p.authorization_id AND metadata IS NOT NULL
-                ORDER BY accepted_at DESC, command_id DESC LIMIT 1
-            ) m ON true
+            SELECT a.*, {OF_HANDOFF}, m.metadata AS newest_metadata
+            FROM (SELECT * FROM page ORDER BY {ordered(tuple(KEYS[order]))} LIMIT %(limit)s) a LEFT JOIN handoffs h
+                ON h.authorization_id = a.authorization_id AND h.handoff_id = a.active_handoff_id
+            LEFT JOIN LATERAL {NEWEST_METADATA} m ON true
             ORDER BY {ordered(tuple(KEYS[order]))}
             """,  # noqa: S608 - all parts are constants
             values,

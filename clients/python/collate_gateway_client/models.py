@@ -194,6 +194,9 @@ class LastHandoff(TypedDict):
     """Absent until Collate has reconciled."""
 
 
+Metadata = dict[str, str]
+
+
 class LastGrant(TypedDict):
     """The most recent access grant, without the link."""
 
@@ -238,9 +241,6 @@ class Risk(TypedDict):
     """The reason."""
     endsAt: NotRequired[str]
     """When Collate is expected to end the handoff, by a setting of the gateway."""
-
-
-Metadata = dict[str, str]
 
 
 class HandoffStatus(TypedDict):
@@ -329,12 +329,12 @@ class WorkItem(TypedDict):
     """When this record was written."""
     authorizationId: str
     """The authorization's id."""
+    metadata: NotRequired[Metadata]
+    """The metadata of its newest command that has some."""
     waitingSince: str
     """Since when it has been on this list: since when Collate requires the action, since the opening of the open handoff, or since the end of the contradicted one."""
     handoff: NotRequired[HandoffStatus]
     """The open handoff, if there is one."""
-    metadata: NotRequired[Metadata]
-    """The metadata of its newest command that has some."""
 
 
 class AuthorizationList(TypedDict):
@@ -439,6 +439,8 @@ class AuthorizationStatus(TypedDict):
     """When this record was written."""
     authorizationId: str
     """The authorization's id."""
+    metadata: NotRequired[Metadata]
+    """The metadata of its newest command that has some."""
 
 
 class AuthorizationWatch(TypedDict):
@@ -1643,6 +1645,10 @@ class PeopleWork(TypedDict):
     """The open handoffs at risk; 1000 means 1000 or more."""
     overdue: int
     """Those of the authorizations that need a person whose due date has passed; 1000 means 1000 or more."""
+    closedToday: int
+    """The handoffs that ended since 00:00 UTC."""
+    agreedToday: int
+    """Those of them whose report agrees with the payer's truth."""
     claims: list[Claimant]
     """Who has open handoffs in hand, by name; at most 100 people."""
 

@@ -1275,6 +1275,8 @@ export interface components {
             updatedAt: string;
             /** @description The authorization's id. */
             authorizationId: string;
+            /** @description The metadata of its newest command that has some. */
+            metadata?: components["schemas"]["Metadata"];
         };
         /**
          * AuthorizationWatch
@@ -2669,6 +2671,10 @@ export interface components {
             atRisk: number;
             /** @description Those of the authorizations that need a person whose due date has passed; 1000 means 1000 or more. */
             overdue: number;
+            /** @description The handoffs that ended since 00:00 UTC. */
+            closedToday: number;
+            /** @description Those of them whose report agrees with the payer's truth. */
+            agreedToday: number;
             /** @description Who has open handoffs in hand, by name; at most 100 people. */
             claims: components["schemas"]["Claimant"][];
         };
@@ -3176,6 +3182,8 @@ export interface components {
             updatedAt: string;
             /** @description The authorization's id. */
             authorizationId: string;
+            /** @description The metadata of its newest command that has some. */
+            metadata?: components["schemas"]["Metadata"];
             /**
              * Format: date-time
              * @description Since when it has been on this list: since when Collate requires the action, since the opening of the open handoff, or since the end of the contradicted one.
@@ -3183,8 +3191,6 @@ export interface components {
             waitingSince: string;
             /** @description The open handoff, if there is one. */
             handoff?: components["schemas"]["HandoffStatus"];
-            /** @description The metadata of its newest command that has some. */
-            metadata?: components["schemas"]["Metadata"];
         };
         /**
          * WorkOrder

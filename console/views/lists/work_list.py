@@ -1,6 +1,7 @@
 """The work list: which authorizations need a person, who has them, and for how long they wait. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import get_args
 from console.api import Call, models, operations
 from console.times import is_after, midnight
 from console.work_items import Holder, Need, holder_of, need_of
+from runtime.settings import ConsoleSettings
 from schemas.api.queries import METADATA
 from schemas.times import format_time
 
@@ -78,7 +80,7 @@ class WorkView:
 
 
 def counts_of(overview: models.Overview | None, me: str) -> dict[str, int]:
-    """Return the numbers of the tabs that have one; none without an overview."""
+    """Return the numbers of the tabs that have one, and of today's reports; none without an overview."""
     if overview is None:
         return {}
     work = overview["work"]
@@ -88,22 +90,40 @@ def counts_of(overview: models.Overview | None, me: str) -> dict[str, int]:
         Tab.OPEN.value: overview["activeHandoffs"],
         Tab.AT_RISK.value: work["atRisk"],
         Tab.OVERDUE.value: work["overdue"],
+        Tab.CLOSED.value: work["closedToday"],
         Tab.CONTRADICTED.value: work["contradicted"],
+        "agreed": work["agreedToday"],
     }
 
 
-def filter_of(query: Mapping[str, str], columns: Iterable[str] = ()) -> WorkFilter:
-    """Return the filter of a page's address; an unknown tab is the first one. `columns` are metadata keys."""
+def filter_of(query: Mapping[str, str]) -> WorkFilter:
+    """Return the filter of a page's address; an unknown tab is the first one."""
     word, order = query.get("tab", ""), query.get("order")
     return WorkFilter(
         tab=Tab(word) if word in set(Tab) else Tab.TO_DO,
         payer=query.get("payer", "").strip()[:128] or None,
         claimed_by=query.get("claimedBy") or None,
-        metadata={key: value for key in columns if (value := query.get(f"{METADATA}{key}", "").strip()[:64])},
+        metadata={
+            name.removeprefix(METADATA): text
+            for name, value in query.items()
+            if name.startswith(METADATA) and (text := value.strip()[:64])
+        },
         cursor=query.get("cursor") or None,
         days_back=1 if query.get("days") == "2" else 0,
         order=next((one for one in ORDERS if one == order), "urgent"),
     )
+
+
+def columns_of(settings: ConsoleSettings, filter_: WorkFilter, view: WorkView | None) -> dict[str, str]:
+    """Return the labels of the metadata keys that are columns and filters.
+
+    Without a setting it is the key that most rows have, of several the first by name; of no row that of the filter.
+    """
+    if settings.case_columns:
+        return {column.key: column.label for column in settings.case_columns}
+    found = sorted(key for row in (() if view is None else view.rows) for key in row.item.get("metadata", ()))
+    first = [key for key, _ in Counter(found).most_common(1)]  # of several the first that was counted
+    return {key: f"{key[:1].upper()}{key[1:]}" for key in (*first, *filter_.metadata)}
 
 
 def closed_call(filter_: WorkFilter, now: datetime) -> Call[models.HandoffList]:

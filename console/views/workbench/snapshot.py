@@ -31,7 +31,10 @@ _ADDRESSES: Final = ("liveSessionEndpoint", "liveViewUrl")
 
 @dataclass(frozen=True, slots=True)
 class ShownSnapshot:
-    """A snapshot. `others` holds the fields without a place of their own; `refusal` is None if it may be accepted."""
+    """A snapshot. `others` holds the fields without a place of their own; `refusal` is None if it may be accepted.
+
+    `payer` is the payer's name, if the summary has it.
+    """
 
     id: str
     status: str | None
@@ -42,6 +45,7 @@ class ShownSnapshot:
     parts: tuple[ShownPart, ...]
     others: ShownTree | None
     refusal: SnapshotRefusal | None
+    payer: str | None = None
 
     @property
     def is_dated(self) -> bool:
@@ -59,6 +63,8 @@ def shown_snapshot(review: JsonObject) -> ShownSnapshot:
         raise ValueError("a review snapshot is an object")
     warnings = snapshot.get("warnings")
     known = {*_HEAD, *_PARTS} | ({"warnings"} if is_list(warnings) else set())
+    summary = snapshot.get("summary")
+    payer = summary.get("payer") if is_object(summary) else None
     rest = {name: value for name, value in snapshot.items() if name not in known}
     if is_object(transparency := rest.pop("transparency", None)) and (shown := _without_addresses(transparency)):
         rest["transparency"] = shown
@@ -72,6 +78,7 @@ def shown_snapshot(review: JsonObject) -> ShownSnapshot:
         parts=tuple(_known_part(name, snapshot[name]) for name in _PARTS if name in snapshot),
         others=ShownTree(nodes(rest)) if rest else None,
         refusal=snapshot_refusal(review.get("coversReviewSnapshotId"), snapshot["id"], snapshot.get("status")),
+        payer=payer if isinstance(payer, str) else None,
     )
 
 

@@ -41,6 +41,7 @@ class ShownAuthorization(TypedDict):
     settledAt: NotRequired[str]
     activeHandoff: NotRequired[models.ActiveHandoff]
     lastHandoff: NotRequired[models.LastHandoff]
+    metadata: NotRequired[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from adapters.postgres.database import connected
 from adapters.postgres.migrate import migrate
 from adapters.postgres.people_numbers import people_numbers
-from adapters.postgres.queries import HandoffPage, TimelinePage
+from adapters.postgres.queries import AuthorizationById, HandoffPage, TimelinePage
 from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, Rows, TimelineRow
 from adapters.postgres.store import Store
 from adapters.postgres.views import lists
@@ -232,7 +232,18 @@ async def test_what_ends_within_the_hour_comes_first_then_what_is_overdue(databa
                 more, after = await database.ids(replace(page, after=after))
                 found += more
             assert found == expected, (order, limit)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    reports = ((midnight, "agrees"), (now, "contradicts"), (now, None), (midnight - timedelta(seconds=1), "agrees"))
+    await database.write(
+        *(HandoffRow("done", f"mhand_{n}", closed_at=at, agreement=said) for n, (at, said) in enumerate(reports)),
+        command(1, "due", metadata='{"case": "c-1"}'),
+        command(2, "due", metadata='{"case": "c-2"}', accepted_at=minutes(1)),
+        command(3, "due", accepted_at=minutes(2)),
+    )
     numbers = await overview(database.connection)
+    assert (numbers.work.closed_today, numbers.work.agreed_today) == (3, 1)
+    assert json.loads(await AuthorizationById("due")(database.connection))["metadata"] == {"case": "c-2"}
+    assert "metadata" not in json.loads(await AuthorizationById("waits")(database.connection))
     counted = {
         Needs.PERSON: numbers.work.person,
         Needs.OPEN: numbers.active_handoffs,

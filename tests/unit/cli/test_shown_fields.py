@@ -161,6 +161,7 @@ TABLE = {
             "the page does not ask for it": "history",
             "the count is of the last ten minutes": "fullCallers.lastAt",
             "`gateway work` lists them": "work.person work.overdue work.contradicted work.waitingSince work.atRisk "
+            "work.closedToday work.agreedToday "
             "work.claims.by work.claims.caller work.claims.handoffs",
             "--admin URL of a deliverer shows them as they are now": "webhooks",
             OF_STATUS: "oldest.waiting.until oldest.waiting.lastCalls deadLetters.waiting.until "

@@ -66,6 +66,8 @@ def overview(**fields: Any) -> Json:
             "waitingSince": ago(minutes=31),
             "atRisk": 0,
             "overdue": 3,
+            "closedToday": 9,
+            "agreedToday": 5,
             "claims": [
                 {"caller": "people:jo.miller", "by": "jo.miller", "handoffs": 2},
                 {"caller": "people:sam.ng", "by": "sam.ng", "handoffs": 1},

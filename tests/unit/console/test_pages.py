@@ -155,7 +155,7 @@ async def test_chosen_metadata_is_a_column_and_a_filter_and_a_payer_has_its_name
 
     settings = console_settings(case_columns="case=Case number,team=Team", payer_names="payer_example=Example Health")
     async with browser(console_app(api, settings=settings)) as client:
-        page = await client.get("/work?metadata.case=c-7&metadata.other=x&payer=payer_example")
+        page = await client.get("/work?metadata.case=c-7&payer=payer_example")
     (url,) = (one for one in asked if one.path == "/v1/authorizations" and "payer" in one.params)
     assert dict(url.params) == {
         "needs": "person",
@@ -173,6 +173,22 @@ async def test_chosen_metadata_is_a_column_and_a_filter_and_a_payer_has_its_name
         "/work?payer=payer_example&amp;metadata.case=c-7&amp;cursor=c1",
     ):
         assert part in page.text, part
+
+
+async def test_a_case_is_recognised_without_any_setting():
+    items = [answers.item(f"auth_{n}", metadata=pairs) for n, pairs in enumerate([{"a": "1"}, CASE["metadata"], {}])]
+    items[2]["metadata"] = {"case": "c-8"}
+    answered = {
+        "/v1/authorizations": {"authorizations": items},
+        "/v1/authorizations/auth_7Q2M": answers.record_in_hand() | {"metadata": {"case": "c-7"}},
+        "/v1/authorizations/auth_7Q2M/timeline": answers.timeline(),
+    }
+    page = await get(scripted(answered), "/work")
+    assert re.findall(r'<td data-label="Case"[^>]*>(.*?)</td>', page.text) == ["", "c-7", "c-8"]
+    assert '<input name="metadata.case" value=""' in page.text
+    for path in ("/authorizations/auth_7Q2M", "/authorizations/auth_7Q2M/work"):
+        head = re.search(r'<div class="title">.*?</div>', (await get(scripted(answered), path)).text, re.DOTALL)[0]
+        assert '<span class="soft">case</span> <span class="id">c-7</span>' in head, path
 
 
 # Commands
@@ -239,10 +255,16 @@ async def test_the_numbers_of_the_lists_are_on_the_tabs_in_the_title_and_in_each
         "at_risk": "1",
         "overdue": "3",
         "open": "7",
+        "closed": "9",
         "contradicted": "1",
+        "agreed": "5",
     }
     part = await get(BUSY, "/work?tab=mine", **UPDATE)
     assert dict(parse_qsl(part.headers["x-counts"])) == numbers
+    line = re.sub("<[^>]*>", "", re.search(r'<p class="small">(.*?)</p>', page.text)[1])
+    assert line.startswith(
+        "12 waiting, 3 overdue, 1 at risk. Today since 00:00 UTC: 9 closed, and the payer agrees with 5"
+    )
     alone = await get(scripted({"/v1/authorizations": {"authorizations": []}}, []), "/work")
     assert "data-count" not in alone.text, "the overview of another person is not shown without the permission"
     assert "sam.ng" not in alone.text

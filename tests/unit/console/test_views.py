@@ -322,7 +322,11 @@ def test_a_single_hit_leads_to_its_page():
     own = {"commands": [answers.command(1, authorizationId="auth_7Q2M")]}
     assert search_of("auth_7Q2M", None, record, None, [own]).only_page == "/authorizations/auth_7Q2M"
     assert search_of("auth_7Q2M", None, None, None, [own]).only_page == "/commands/" + own["commands"][0]["commandId"]
+    assert search_of("c-7", None, None, None, [own]).only_page == "/authorizations/auth_7Q2M/work", "a case"
+    again = {"commands": [answers.command(n, authorizationId="auth_7Q2M") for n in range(2)]}
+    assert search_of("c-7", None, None, None, [again]).only_page == "/authorizations/auth_7Q2M/work"
     two = {"commands": [answers.command(1), answers.command(2)]}
+    assert search_of("c-7", None, None, None, [two]).cases == ("auth_7Q2M001", "auth_7Q2M002")
     assert search_of("auth_7Q2M", None, None, None, [two]).only_page is None
     assert search_of("p1", None, None, {"authorizations": [answers.item("auth_1")]}, []).payer == "p1"
     assert search_of("p1", None, None, {"authorizations": []}, []).is_empty

@@ -56,6 +56,13 @@ def texts(shown):
             return [name, *([value.text] if value else []), *(text for child in children for text in texts(child))]
 
 
+@pytest.mark.parametrize(
+    ("summary", "payer"), [({"payer": "Example Health"}, "Example Health"), ({"payer": {"x": 1}}, None), ("text", None)]
+)
+def test_the_payer_has_the_name_of_the_summary(summary, payer):
+    assert shown_snapshot(review(summary=summary)).payer == payer
+
+
 def test_known_parts_are_tables_and_others_a_tree():
     shown = shown_snapshot(review(newPart={"deep": [{"a": {"b": 1}}]}))
     shapes = {part.name: part.content.shape for part in shown.parts}
