@@ -30,15 +30,23 @@ class SharedReads(Generic[Value]):
         """Return the number of reads that are in progress or kept."""
         return len(self._reads)
 
-    async def get(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
-        """Return the value of this key: kept, in progress, or read now."""
-        task = self._reads.get(key)
-        if task is None:
-            if len(self._reads) >= self._capacity:
-                del self._reads[next(iter(self._reads))]
-            task = self._reads[key] = asyncio.create_task(read())
-            task.add_done_callback(partial(self._ended, key))
+    async def get(
+        self,
+        key: Hashable,
+        read: Callable[[], Coroutine[Any, Any, Value]],
+        accepts: Callable[[Value], bool] = lambda _: True,
+    ) -> Value:
+        """Return the value of this key: kept or in progress if `accepts` says so, else read now."""
         # A viewer who leaves does not end the read of the others.
+        while (task := self._reads.get(key)) is not None:
+            value = await asyncio.shield(task)
+            if accepts(value):
+                return value
+            self._forget(key, task)
+        if len(self._reads) >= self._capacity:
+            del self._reads[next(iter(self._reads))]
+        task = self._reads[key] = asyncio.create_task(read())
+        task.add_done_callback(partial(self._ended, key))
         return await asyncio.shield(task)
 
     def _ended(self, key: Hashable, task: asyncio.Task[Value]) -> None:

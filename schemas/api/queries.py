@@ -202,6 +202,10 @@ class HandoffQuery(OperatorQuery):
         default=None,
         description="omit: without Collate's message. Such a read is not on record, and works while Kafka is away.",
     )
+    since: Public[Time | None] = Field(
+        default=None,
+        description="The earliest `at`: a shared read that began before this time is not used.",
+    )
 
 
 class DeadLettersQuery(PageQuery):

@@ -175,6 +175,34 @@ async def test_two_people_and_one_authorization(gateway, sign_in):
     await expect(hers.get_by_role("button", name="Take over from sam.ng")).to_be_visible()
 
 
+MESSAGE = "Use the group login; call 555-0100 for the code (PHI)."
+
+
+async def test_collates_message_is_shown_after_a_click_at_once(gateway, sign_in):
+    authorization = gateway.create("told", handoffOverlay={"message": MESSAGE})
+    jo = await sign_in("jo.miller")
+    page = await jo.visit(f"/authorizations/{authorization}/work")
+    # The read of before the opening is shared for 5 s.
+    await page.get_by_role("button", name="Open the handoff").click()
+    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible()
+    await expect(page.get_by_text(MESSAGE)).to_be_visible(timeout=2_000)
+
+
+async def test_a_message_that_comes_with_later_access_is_one_click_away(gateway, sign_in):
+    authorization = gateway.create("later", handoffOverlay={"accessAvailable": False})
+    jo = await sign_in("jo.miller")
+    page = await jo.visit(f"/authorizations/{authorization}/work")
+    await page.get_by_role("button", name="Open the handoff").click()
+    await expect(page.get_by_text("Collate offers no session yet")).to_be_visible()
+    await page.get_by_label("Notes for Collate").fill(NOTES)
+    gateway.simulate(f"authorizations/{authorization}/act", {"do": "overlay", "handoff": {"message": MESSAGE}})
+    await expect(page.get_by_role("button", name="Get into the session")).to_be_visible()
+    assert await page.get_by_text(MESSAGE).count() == 0, "a read of it needs a click"
+    await page.get_by_role("button", name=re.compile("Read Collate.s message")).click(timeout=2_000)
+    await expect(page.get_by_text(MESSAGE)).to_be_visible()
+    await expect(page.get_by_label("Notes for Collate")).to_have_value(NOTES)
+
+
 async def test_a_double_click_is_one_command(gateway, sign_in):
     authorization = gateway.create("double")
     jo = await sign_in("jo.miller")

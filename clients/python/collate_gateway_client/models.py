@@ -1527,6 +1527,8 @@ class LiveHandoffDetails(TypedDict):
     """When the handoff became active."""
     closedAt: NotRequired[str]
     """When the handoff was closed."""
+    hasMessage: bool
+    """Whether Collate has a message for the operator, also with `message=omit`."""
     message: NotRequired[str]
     """Collate's message for the operator; absent with `message=omit`."""
 

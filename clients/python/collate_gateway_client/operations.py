@@ -58,6 +58,7 @@ def list_commands(query: ListCommandsQuery | None = None) -> Call[models.Command
 
 class ReadHandoffQuery(TypedDict, total=False):
     message: Literal["omit"] | None
+    since: str | None
     operator: str | None
 
 

@@ -2473,6 +2473,8 @@ export interface components {
              * @description When the handoff was closed.
              */
             closedAt?: string;
+            /** @description Whether Collate has a message for the operator, also with `message=omit`. */
+            hasMessage: boolean;
             /** @description Collate's message for the operator; absent with `message=omit`. */
             message?: string;
         };

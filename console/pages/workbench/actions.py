@@ -67,6 +67,13 @@ async def watch(request: Request) -> Response:
     return await _answered(request, outcome, key)
 
 
+async def message(request: Request) -> Response:
+    """POST …/work/message: show Collate's message. The report on the page comes along, so what was typed stays."""
+    form = await read_form(request)
+    page = await read_workbench(request, with_content=True, key=key_of(form), report=typed_report(form))
+    return page_response(request, page)
+
+
 async def release(request: Request) -> Response:
     """POST …/work/release: give the handoff back."""
     authorization_id, form = authorization_of(request), await read_form(request)
@@ -133,5 +140,6 @@ ROUTES = [
     Route(f"{PATH}/open", open_handoff, methods=["POST"]),
     Route(f"{PATH}/report", report, methods=["POST"]),
     Route(f"{PATH}/watch", watch, methods=["POST"]),
+    Route(f"{PATH}/message", message, methods=["POST"]),
     Route(f"{PATH}/release", release, methods=["POST"]),
 ]

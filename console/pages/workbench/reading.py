@@ -17,18 +17,20 @@ from console.errors import PageError
 from console.own_action import read_own_action
 from console.page import console_of, person_of
 from console.pages.workbench.confirmation import OVER, Confirmation, confirmation_of
+from console.pages.workbench.message import CollateMessage, find_message, read_message
 from console.sign_in.own_click import require_own_click
-from console.sign_in.step_up import go_if_demanded, sign_in_address
+from console.sign_in.step_up import go_if_demanded
 from console.updates import etag_of, read_freshness
 from console.views.authorization import claimant_of
 from console.views.freshness import Freshness, FreshnessState
 from console.views.json_values import document_of
-from console.views.workbench.bench import Workbench, workbench
+from console.views.workbench.bench import HandoffInHand, Workbench, workbench
 from console.views.workbench.report import TypedReport
 from console.views.workbench.snapshot import ShownSnapshot, shown_snapshot
 from console.views.workbench.sources import chosen
 from console.views.workbench.step import OFFERS, WorkStep
 from schemas.fields.scalars import is_command_id, is_id
+from schemas.times import parse_time
 
 _MOST_COMMANDS: Final = 20
 _MOST_ENTRIES: Final = 50
@@ -43,7 +45,7 @@ class WorkbenchPage:
     page. `is_next` says that the browser may load that step, because the page has no typed values to lose.
 
     `failure` is why there is no state, and `partial` why a part of the read model is missing. `live_failure` is why
-    Collate was not read, although the page needs it. `message_sign_in` leads to the sign-in that the message needs.
+    Collate was not read, although the page needs it.
     """
 
     authorization_id: str
@@ -56,9 +58,7 @@ class WorkbenchPage:
     partial: Failure | None = None
     snapshot: ShownSnapshot | None = None
     snapshot_failure: Failure | None = None
-    message: str | None = None
-    message_failure: Failure | None = None
-    message_sign_in: str | None = None
+    message: CollateMessage = field(default_factory=CollateMessage)
     confirmation: Confirmation | None = None
     result: models.CommandStatus | None = None
     problem: Failure | None = None
@@ -70,8 +70,9 @@ class WorkbenchPage:
     @property
     def etag(self) -> str:
         """The ETag of the part that updates."""
-        sources = (self.partial is None, self.live_failure is None, self.freshness.mark)
-        return etag_of(self.bench, self.failure, self.has_moved, self.is_unwatched, *sources)
+        is_whole = (self.partial is None, self.live_failure is None, self.message.failure is None)
+        shown = (self.bench, self.failure, self.has_moved, self.is_unwatched, self.message.is_unread, is_whole)
+        return self.message.marked(etag_of(*shown, self.freshness.mark))
 
 
 def authorization_of(request: Request) -> str:
@@ -138,7 +139,8 @@ async def read_workbench(
             now=now,
         )
 
-    bench, live_failure = bench_with(), None
+    bench, live_state, live_failure = bench_with(), None, None
+    since = _since(own, record)
     is_fresh = freshness.state is FreshnessState.FRESH
     is_unwatched = is_fresh and isinstance(record, GatewayProblem) and record.slug == "not-found"
     needs_live = (
@@ -148,10 +150,11 @@ async def read_workbench(
         or (bench.step in OFFERS if seen is None else bench.mark != seen)
     )
     if needs_live and not is_unwatched and person.may("handoff:grant"):
-        without_message: operations.ReadHandoffQuery = {"message": "omit", "operator": person.name_for_api}
+        without_message: operations.ReadHandoffQuery = {"message": "omit", "operator": person.name_for_api, **since}
         live = await api.send(person, operations.read_handoff(authorization_id, "active", without_message))
         if isinstance(live, Answer):
-            bench = bench_with(live.body)
+            live_state = live.body
+            bench = bench_with(live_state)
         else:
             live_failure = live
     page = WorkbenchPage(
@@ -169,27 +172,34 @@ async def read_workbench(
         missing=missing,
         report=report or TypedReport(),
     )
-    if not with_content or bench is None:
+    if bench is None:
         return page
     operator = person.name_for_api
-    match bench.step:
-        case WorkStep.REVIEW if person.may("authorization:review"):
+    match bench.step, bench.handoff:
+        case WorkStep.REVIEW, _ if with_content and person.may("authorization:review"):
             require_own_click(request)
             review = await api.send(person, operations.read_review_snapshot(authorization_id, {"operator": operator}))
             if isinstance(review, Answer):
                 return replace(page, snapshot=shown_snapshot(document_of(review.content)))
             go_if_demanded(request, review)
             return replace(page, snapshot_failure=review)
-        case WorkStep.SESSION if bench.is_for_reader and live_failure is None and person.may("handoff:grant"):
+        case WorkStep.SESSION, HandoffInHand(is_of_another=False) as handoff if live_failure is None and person.may(
+            "handoff:grant"
+        ):
+            if not with_content:
+                return replace(page, message=await find_message(request, bench, handoff, since, live_state))
             require_own_click(request)
-            told = await api.send(person, operations.read_handoff(authorization_id, "active", {"operator": operator}))
-            if isinstance(told, Answer):
-                return replace(page, message=told.body.get("handoff", {}).get("message"))
-            # No redirect: the page may show a report that was not accepted, and a person without the factor may report.
-            here = f"/authorizations/{authorization_id}/work"
-            return replace(page, message_failure=told, message_sign_in=sign_in_address(request, told, here))
+            return replace(page, message=await read_message(request, bench, handoff, since))
         case _:
             return page
+
+
+def _since(own: Confirmation | None, record: Outcome[models.AuthorizationStatus]) -> operations.ReadHandoffQuery:
+    """Return the bound of a live read: it is newer than the person's own command and than the read model's record."""
+    times = [own.at, own.seen_at] if own is not None else []
+    if isinstance(record, Answer):
+        times.append(record.body["updatedAt"])
+    return {"since": max(times, key=parse_time)} if times else {}
 
 
 def failure_of(outcome: Outcome[object]) -> Failure | None:

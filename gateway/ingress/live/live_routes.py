@@ -150,7 +150,7 @@ class LiveCalls:
             self._record.require_open()
         context.deadline.extend(LIVE_CALL_SECONDS)
         wanted_id = None if handoff_id == ACTIVE else handoff_id
-        found = await self._situations.read(authorization_id, wanted_id, caller.name)
+        found = await self._situations.read(authorization_id, wanted_id, caller.name, query.since)
         if isinstance(found, UpstreamError):
             raise problem_of(found)
         if wanted_id is not None and found.handoff is None:

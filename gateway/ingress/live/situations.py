@@ -14,7 +14,7 @@ from adapters.collate.reader import CollateReader
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.shared_reads import SharedReads
 from schemas.collate.authorization import PriorAuthorization
-from schemas.collate.handoff import ManualHandoff
+from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.events.wait_reasons import HoldReason
 
 
@@ -30,26 +30,54 @@ class Situation:
     handoff_id: str | None = None
     handoff: ManualHandoff | None = None
 
+    @property
+    def is_of_one_time(self) -> bool:
+        """Whether both parts agree. If not, the handoff was opened or closed between their reads."""
+        running = self.authorization.active_manual_handoff
+        if self.handoff_id is None or (running is not None and running.id is None):
+            return True
+        is_open = self.handoff is not None and self.handoff.state != HandoffState.CLOSED
+        return is_open == (running is not None and running.id == self.handoff_id)
+
 
 class Situations:
-    """Reads situations: first the authorization, so that the handoff is never older."""
+    """Reads situations: first the authorization, so that the handoff is never older.
+
+    If the two disagree, both are read again, once: after that, the disagreement is Collate's.
+    """
 
     def __init__(self, collate: CollateReader, now: Callable[[], float] = time.time) -> None:
         self._collate = collate
         self._now = now
 
+    def now(self) -> datetime:
+        """Return the time."""
+        return datetime.fromtimestamp(self._now(), UTC)
+
     async def read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
         """Return the situation with this handoff, or with the active one."""
-        at = datetime.fromtimestamp(self._now(), UTC)
+        found = await self._read(authorization_id, handoff_id, caller)
+        if isinstance(found, UpstreamError) or found.is_of_one_time:
+            return found
+        return await self._read(authorization_id, handoff_id, caller)
+
+    async def _read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
+        at = self.now()
         found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE, caller=caller)
         if not isinstance(found, Answered):
             return UpstreamError(Operation.GET_AUTHORIZATION, found)
         wanted_id = handoff_id or found.model.active_handoff_id
         situation = Situation(at, found.model)
-        return situation if wanted_id is None else await self.with_handoff(situation, wanted_id, caller)
+        return situation if wanted_id is None else await self._with_handoff(situation, wanted_id, caller)
 
     async def with_handoff(self, situation: Situation, handoff_id: str, caller: str) -> Situation | UpstreamError:
         """Return the situation with this handoff instead."""
+        found = await self._with_handoff(situation, handoff_id, caller)
+        if isinstance(found, UpstreamError) or found.is_of_one_time:
+            return found
+        return await self._read(situation.authorization.id, handoff_id, caller)
+
+    async def _with_handoff(self, situation: Situation, handoff_id: str, caller: str) -> Situation | UpstreamError:
         handoff = await self._collate.get_handoff(
             situation.authorization.id, handoff_id, priority=Priority.LIVE, caller=caller
         )
@@ -70,17 +98,34 @@ class SharedSituations:
         self._situations = situations
         self._reads = SharedReads[Situation | UpstreamError](_was_read)
 
-    async def read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
-        """Return the situation with this handoff, or with the active one, at most 5 s after it was read."""
+    async def read(
+        self, authorization_id: str, handoff_id: str | None, caller: str, since: datetime | None = None
+    ) -> Situation | UpstreamError:
+        """Return the situation with this handoff, or with the active one, at most 5 s after it was read.
+
+        A read that began before `since` is not used. A later time than now is now: clocks differ.
+        """
+        earliest = None if since is None else min(since, self._situations.now())
         read = partial(self._situations.read, authorization_id, None, caller)
-        found = await self._shared(authorization_id, caller, read)
+        found = await self._shared(
+            authorization_id,
+            caller,
+            read,
+            lambda kept: earliest is None or isinstance(kept, UpstreamError) or kept.at >= earliest,
+        )
         if isinstance(found, UpstreamError) or handoff_id is None or handoff_id == found.handoff_id:
             return found
         # The time in the key: the authorization of a kept value must not be older than 5 s either.
         read = partial(self._situations.with_handoff, found, handoff_id, caller)
         return await self._shared((authorization_id, handoff_id, found.at), caller, read)
 
-    async def _shared(self, key: Hashable, caller: str, read: _Read) -> Situation | UpstreamError:
+    async def _shared(
+        self,
+        key: Hashable,
+        caller: str,
+        read: _Read,
+        accepts: Callable[[Situation | UpstreamError], bool] = lambda _: True,
+    ) -> Situation | UpstreamError:
         """Return the read of this key. A viewer does not get the deferral of another caller's call."""
         is_own = False
 
@@ -89,12 +134,12 @@ class SharedSituations:
             is_own = True
             return read()
 
-        found = await self._reads.get(key, begin)
+        found = await self._reads.get(key, begin, accepts)
         if is_own or not isinstance(found, UpstreamError):
             return found
         match found.answer:
             case Deferred(reason=HoldReason.BUDGET):
-                return await self._reads.get((key, caller), read)
+                return await self._reads.get((key, caller), read, accepts)
         return found
 
 

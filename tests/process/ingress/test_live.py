@@ -8,6 +8,7 @@ from gateway.ingress.shared_reads import SharedReads
 from schemas.api.messages import AccessGranted, Review
 from schemas.api.situations import LiveHandoff
 from schemas.commands import RecordAccess
+from schemas.times import format_time
 
 ACCESS = "/v1/authorizations/{}/handoffs/{}/access-grants"
 OPERATOR = {"operator": "op-7"}
@@ -214,6 +215,9 @@ async def test_viewers_share_one_read_of_an_authorization_and_each_viewer_is_on_
     assert len({reply.json["at"] for reply in replies}) == 1
     assert [len(reads_of(collate, end)) for end in (authorization, replies[0].json["activeHandoffId"])] == [1, 1]
     assert sorted(record.data.operator for record in kafka.read()) == [f"op-{n}" for n in range(6)]
+    since = format_time(datetime.now(UTC))
+    newer = await now(ingress, authorization, query=f"?message=omit&since={since}")
+    assert replies[0].json["at"] < since <= newer.json["at"]
 
 
 @pytest.mark.usefixtures("silent_kafka")
@@ -226,7 +230,7 @@ async def test_without_a_record_no_message_is_returned_and_without_the_message_n
     calls = len(reads_of(collate))
     assert ((await now(ingress, authorization)).status, len(reads_of(collate))) == (503, calls)
     reply = await now(ingress, authorization, query="?message=omit")
-    assert (reply.status, reply.json["handoff"]["state"]) == (200, "active")
+    assert (reply.status, reply.json["handoff"]["state"], reply.json["handoff"]["hasMessage"]) == (200, "active", True)
     assert b"Pat Roe" not in reply.body
 
 

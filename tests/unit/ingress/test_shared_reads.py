@@ -78,18 +78,85 @@ async def test_a_full_memory_forgets_its_oldest_read():
     assert await values.get("c", reads) == 3
 
 
+def authorization_with(authorization_id, handoff_id):
+    pointer = None if handoff_id is None else SimpleNamespace(id=handoff_id)
+    facts = SimpleNamespace(id=authorization_id, active_handoff_id=handoff_id, active_manual_handoff=pointer)
+    return Answered(200, facts, b"")
+
+
+def handoff_in(handoff_id, state):
+    return Answered(200, SimpleNamespace(id=handoff_id, state=state), b"")
+
+
+class OpeningCollate:
+    """Collate with one authorization, whose handoff is opened and closed while people read."""
+
+    def __init__(self):
+        self.open_id, self.calls = None, 0
+
+    async def get_authorization(self, authorization_id, **_):
+        self.calls += 1
+        return authorization_with(authorization_id, self.open_id)
+
+    async def get_handoff(self, _authorization_id, handoff_id, **_):
+        self.calls += 1
+        return handoff_in(handoff_id, "active" if handoff_id == self.open_id else "closed")
+
+
+@pytest.fixture
+async def opening():
+    collate = OpeningCollate()
+    return collate, SharedSituations(Situations(collate, now=asyncio.get_running_loop().time))
+
+
+async def test_a_named_handoff_that_was_opened_after_the_kept_read_is_read_with_its_authorization(opening):
+    collate, situations = opening
+    await situations.read("auth_1", None, "intake")
+    collate.open_id = "mhand_1"
+    found = await situations.read("auth_1", "mhand_1", "intake")
+    assert (found.handoff.state, found.authorization.active_handoff_id) == ("active", "mhand_1")
+    calls = collate.calls
+    assert await situations.read("auth_1", "mhand_1", "people:ann") is found
+    assert collate.calls == calls, "the viewers share it"
+
+
+async def test_a_handoff_that_opens_or_closes_between_the_two_reads_is_of_one_time(opening):
+    collate, situations = opening
+    collate.open_id = "mhand_1"
+
+    async def close_after(authorization_id, **_):
+        found = authorization_with(authorization_id, collate.open_id)
+        collate.open_id = None
+        return found
+
+    collate.get_authorization = close_after
+    found = await situations.read("auth_1", None, "intake")
+    assert (found.handoff, found.authorization.active_handoff_id) == (None, None)
+
+
+async def test_a_viewer_who_names_a_time_gets_no_read_that_began_before_it(opening):
+    collate, situations = opening
+    before = await situations.read("auth_1", None, "intake")
+    await asyncio.sleep(1)
+    since = datetime.fromtimestamp(asyncio.get_running_loop().time(), UTC)
+    collate.open_id = "mhand_1"
+    assert await situations.read("auth_1", None, "intake") is before
+    found = await asyncio.gather(*(situations.read("auth_1", None, "intake", since) for _ in range(3)))
+    assert [one.handoff_id for one in found] == ["mhand_1"] * 3
+    assert collate.calls == 3, "three viewers share the new read too"
+    late = datetime.fromtimestamp(asyncio.get_running_loop().time() + 3_600, UTC)
+    assert (await asyncio.wait_for(situations.read("auth_1", None, "intake", late), 1)).handoff_id == "mhand_1"
+
+
 async def test_neither_part_of_a_situation_with_an_earlier_handoff_is_older_than_five_seconds():
     clock = asyncio.get_running_loop().time
 
     class Collate:
         async def get_authorization(self, authorization_id, **_):
-            return answered(id=authorization_id, active_handoff_id=None)
+            return authorization_with(authorization_id, None)
 
         async def get_handoff(self, _authorization_id, handoff_id, **_):
-            return answered(id=handoff_id)
-
-    def answered(**facts):
-        return Answered(200, SimpleNamespace(**facts), b"")
+            return handoff_in(handoff_id, "closed")
 
     situations = SharedSituations(Situations(Collate(), now=clock))
     await situations.read("auth_1", None, "intake")
@@ -109,7 +176,7 @@ async def test_the_deferral_of_one_callers_call_is_no_answer_to_the_other_viewer
             await asyncio.sleep(1)
             if caller == "greedy":
                 return Deferred(5.0, self.reason)
-            return Answered(200, SimpleNamespace(id=authorization_id, active_handoff_id=None), b"")
+            return authorization_with(authorization_id, None)
 
     async def read_all(collate):
         situations = SharedSituations(Situations(collate))

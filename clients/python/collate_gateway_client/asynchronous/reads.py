@@ -30,10 +30,15 @@ class AsyncReads:
         *,
         operator: str | None = None,
         message: Literal["omit"] | None = None,
+        since: Times = None,
     ) -> models.LiveHandoff:
         """Return the state at Collate now. Its message is PHI, and the read is on record unless `message` is omit."""
         return await self._read(
-            operations.read_handoff(authorization_id, handoff_id, {"operator": operator, "message": message})
+            operations.read_handoff(
+                authorization_id,
+                handoff_id,
+                {"operator": operator, "message": message, "since": time_text(since)},
+            )
         )
 
     async def command(self, command_id: str) -> models.CommandStatus:

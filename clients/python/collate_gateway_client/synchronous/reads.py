@@ -31,10 +31,15 @@ class Reads:
         *,
         operator: str | None = None,
         message: Literal["omit"] | None = None,
+        since: Times = None,
     ) -> models.LiveHandoff:
         """Return the state at Collate now. Its message is PHI, and the read is on record unless `message` is omit."""
         return self._read(
-            operations.read_handoff(authorization_id, handoff_id, {"operator": operator, "message": message})
+            operations.read_handoff(
+                authorization_id,
+                handoff_id,
+                {"operator": operator, "message": message, "since": time_text(since)},
+            )
         )
 
     def command(self, command_id: str) -> models.CommandStatus:

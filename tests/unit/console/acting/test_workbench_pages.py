@@ -63,6 +63,7 @@ def live_of(record, at="2026-11-26T03:13:58Z", **changes):
     live |= {"at": at, "isHandoffOpen": active is not None}
     if active is not None:
         live["handoff"] = {name: value for name, value in active.items() if name not in {"claim", "openedAt"}}
+        live["handoff"]["hasMessage"] = False
     return live | changes
 
 
@@ -83,6 +84,7 @@ class ScriptedApi:
             "GET /timeline": {"entries": []},
             "GET /overview": overview(at=NOW_TEXT, projector={"at": NOW_TEXT, "behind": 0}),
             "GET /active": lambda _: live_of(self.answers["GET /auth_1"]),
+            "GET /mhand_55": lambda request: self.answered(self.answers["GET /active"], request),
             "GET /review-snapshot": {
                 "authorizationId": "auth_1",
                 "version": 23,
@@ -100,10 +102,17 @@ class ScriptedApi:
             for name, answer in self.answers.items()
             if wanted.startswith(name.partition(" ")[0]) and wanted.endswith(name.partition(" ")[2])
         ]
-        answer = max(found, key=lambda each: each[0])[1] if found else problem(404, "not-found")
+        return self.answered(max(found, key=lambda each: each[0])[1] if found else problem(404, "not-found"), request)
+
+    def answered(self, answer, request):
         if callable(answer) and not isinstance(answer, httpx.Response):
             answer = answer(request)
         return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    def live_reads(self):
+        """Return the handoff of each live read, and whether the read was with its message."""
+        reads = [call for call in self.calls if "/handoffs/" in call.url.path and call.method == "GET"]
+        return [(call.url.path.rpartition("/")[2], "message" not in call.url.params) for call in reads]
 
     def sent(self, end):
         return [call for call in self.calls if call.url.path.endswith(end)]
@@ -211,8 +220,7 @@ class TestWithoutTheReadModel:
         assert "not known now" in page.text
         assert "Open the handoff" not in page.text
         assert "open the handoff</button>" not in page.text
-        reads = [read.url.params.get("message") for read in page.api.sent("/handoffs/active")]
-        assert reads == ["omit", None], "the state, then the message"
+        assert page.api.live_reads() == [("active", False), ("mhand_55", True)], "the state, then the message"
 
     async def test_a_handoff_can_be_opened_if_collate_shows_none(self, page_of, fault):
         page = await page_of(**fault | {"GET /active": live_of(RECORD)})
@@ -276,7 +284,7 @@ async def test_a_page_that_offers_to_open_asks_collate_also_while_the_read_model
 
 async def test_an_up_to_date_page_with_an_open_handoff_reads_no_state_of_collate(page_of):
     page = await page_of(**with_handoff())
-    assert [read.url.params.get("message") for read in page.api.sent("/handoffs/active")] == [None]
+    assert page.api.live_reads() == [("mhand_55", True)]
     assert "from the read model" in page.text
     assert "2026-11-26 03:14:00 UTC" in page.text
 
@@ -295,13 +303,18 @@ async def test_a_handoff_without_a_readable_id_offers_no_second_one(page_of):
     assert "<form" not in page.text.partition("<main")[2].partition("</main")[0]
 
 
-TOLD = {"GET /active": LIVE_OPEN | {"handoff": ACTIVE | {"message": "Ask <Pat>"}}}
+def told(request):
+    """Return the live read of a handoff with a message."""
+    message = {} if request.url.params.get("message") == "omit" else {"message": "Ask <Pat>"}
+    return LIVE_OPEN | {"handoff": ACTIVE | {"hasMessage": True} | message}
+
+
+TOLD = {"GET /active": told}
 
 
 async def test_collates_message_is_shown_before_the_way_into_the_session(page_of):
     page = await page_of(**with_handoff(), **TOLD)
-    (read,) = page.api.sent("/handoffs/active")
-    assert "message" not in read.url.params, "the read is on record"
+    assert page.api.live_reads() == [("mhand_55", True)], "the read is on record"
     before, button, _ = page.text.partition("Get into the session")
     assert button
     assert "Ask &lt;Pat&gt;" in before
@@ -332,17 +345,71 @@ async def test_polls_keep_the_session_of_the_person_who_is_at_the_payer(tmp_path
         assert (read.seen_at, read.held_at) == (began, NOW)
 
 
-async def test_an_update_reads_no_message(page_of):
-    update = await page_of(
-        f"{HERE}?mark=session.rev_90.mhand_55", headers={"hx-request": "true"}, **with_handoff(), **TOLD
-    )
-    assert update.api.sent("/handoffs/active") == []
-    assert "Pat" not in update.text
+READ = "Read Collate\N{RIGHT SINGLE QUOTATION MARK}s message"
+
+
+class TestAMessageThatComesLater:
+    """The part that updates says that there is a message, and reads none."""
+
+    PART = f"{HERE}?mark=session.rev_90.mhand_55"
+
+    async def updated(self, page_of, etag="", **answers):
+        headers = {"hx-request": "true", "if-none-match": etag}
+        return await page_of(self.PART, headers=headers, **with_handoff() | answers)
+
+    async def test_the_part_that_brings_the_button_brings_the_way_to_the_message(self, page_of):
+        page = await page_of(**with_handoff(accessAvailable=False))
+        known = page.text.partition('data-etag="')[2].partition('"')[0].replace("&#34;", '"')
+        update = await self.updated(page_of, known, **TOLD)
+        before, button, _ = update.text.partition("Get into the session")
+        assert button
+        assert f'formaction="{HERE}/message" formnovalidate>{READ}</button>' in before
+        assert update.api.live_reads() == [("mhand_55", False)]
+        assert "Pat" not in update.text
+        again = await self.updated(page_of, update.headers["etag"], **TOLD)
+        assert (again.status_code, again.api.live_reads()) == (304, []), "it is asked once for each state"
+
+    async def test_a_page_that_showed_the_message_says_no_more_of_it(self, page_of):
+        page = await page_of(**with_handoff(), **TOLD)
+        known = page.text.partition('data-etag="')[2].partition('"')[0].replace("&#34;", '"')
+        assert READ not in page.text
+        update = await self.updated(page_of, known, **TOLD)
+        assert update.api.live_reads() == []
+        assert READ not in update.text
+
+    async def test_one_click_shows_it_and_keeps_what_was_typed(self, page_of):
+        page = await page_of(f"{HERE}/message", TestReporting.TYPED, **with_handoff(), **TOLD)
+        assert page.status_code == 200
+        assert "Ask &lt;Pat&gt;" in page.text.partition("Get into the session")[0]
+        assert "Seen &lt;here&gt;." in page.text
+        assert [call for call in page.api.calls if call.method == "POST"] == []
+
+    async def test_an_update_without_an_answer_asks_again(self, page_of):
+        update = await self.updated(page_of, **{"GET /active": problem(503, "collate-unavailable")})
+        assert "message cannot be read now" in update.text
+        again = await self.updated(page_of, update.headers["etag"], **TOLD)
+        assert READ in again.text
+
+    async def test_a_person_without_a_form_on_the_page_gets_a_link(self, page_of):
+        for own in ({"permissions": STAFF[:-1]}, {"path": f"{HERE}?mark=review.rev_90."}):
+            update = await page_of(
+                **{"path": self.PART} | own, headers={"hx-request": "true"}, **with_handoff(), **TOLD
+            )
+            assert f'href="{HERE}">{READ}</a>' in update.text
+
+
+async def test_a_live_read_is_newer_than_the_persons_own_command_and_than_the_record(page_of):
+    form = {"key": "k-1", "snapshot": "rev_90", "accept": "yes"}
+    api = ScriptedApi(**with_handoff(), **{"POST /handoffs": OPENED, OWN: OPENED | {"effect": "ours"}})
+    await page_of(f"{HERE}/open", form, follow=True, api=api)
+    page = await page_of(**with_handoff())
+    reads = [calls[-1].url.params["since"] for calls in (api.sent("/mhand_55"), page.api.sent("/mhand_55"))]
+    assert reads == [NOW_TEXT, RECORD["updatedAt"]]
 
 
 async def test_the_message_for_another_person_is_not_read(page_of):
     page = await page_of(**with_handoff(claim=CLAIM), **TOLD)
-    assert page.api.sent("/handoffs/active") == []
+    assert page.api.live_reads() == []
 
 
 async def test_a_message_that_cannot_be_read_stops_no_one(page_of):
@@ -393,8 +460,8 @@ class TestConfirmation:
         page = await page_of(f"{HERE}/open", form, follow=True, api=api)
         assert len(looks) == 2
         assert "Opening the handoff: applied" in page.text
-        reads = [read.url.params.get("message") for read in api.sent("/handoffs/active")]
-        assert reads == ["omit"] * live_reads + [None], "the state if it is needed, then the message"
+        reads = [("active", False)] * live_reads + [("mhand_55", True)]
+        assert api.live_reads() == reads, "the state if it is needed, then the message"
 
     @pytest.mark.parametrize(
         "cookie", ["", "x", "e30=", "bnVsbA==", "WzFd", base64.b64encode(b'{"id": 1, "kind": 2}').decode()]

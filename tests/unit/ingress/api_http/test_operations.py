@@ -96,6 +96,7 @@ async def test_a_new_route_is_one_declaration_and_one_handler(metrics):
     assert [each.get("name") or each["$ref"].rpartition("/")[2] for each in described["parameters"]] == [
         "HandoffId",
         "message",
+        "since",
         "Operator",
         "RequestId",
     ]
