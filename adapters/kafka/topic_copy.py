@@ -12,6 +12,7 @@ from adapters.kafka.topic_reader import TopicRecord, open_reader
 from runtime.settings import KafkaSettings
 
 START_SECONDS = 10.0
+EXTENTS_SECONDS = 10.0
 # Kafka answers once it has aborted the open transaction.
 FENCE_SECONDS = 60.0
 SEND_SECONDS = 60.0
@@ -56,7 +57,10 @@ async def extents_of(kafka: KafkaSettings, topics: Mapping[str, int], *, committ
     `committed`: the end for a reader of committed records; it is lower while a transaction is open.
     """
     partitions = {(topic, number): (topic, number) for topic, count in topics.items() for number in range(count)}
-    async with open_reader(kafka, partitions, is_committed=committed) as reader:
+    # Without a position nothing is fetched: a fetch needs the permission to read, and the answer would wait behind it.
+    async with open_reader(
+        kafka, partitions, reset="none", call_seconds=EXTENTS_SECONDS, is_committed=committed
+    ) as reader:
         begins, ends = await reader.beginnings(), await reader.ends()
     return {
         topic: [Extent(begins[topic, number], ends[topic, number]) for number in range(count)]
