@@ -9,6 +9,7 @@ import pytest
 from console.updates import FRESH_SECONDS, OverviewReader
 from console.views.lists.command_list import filters_of
 from console.views.lists.work_list import ROWS
+from docs_build.faults import FAULTS
 from schemas.api.reads import SILENT_SECONDS
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, problem, scripted, unavailable
@@ -342,6 +343,27 @@ async def test_an_update_without_change_is_304_until_the_read_model_falls_behind
         away = await client.get("/work", headers=UPDATE | {"if-none-match": late.headers["etag"]})
         assert "Kafka is away: new commands are refused, and accepted ones wait." in away.text
         assert "accepted as usual" not in away.text
+
+
+def slow(*numbers):
+    return answers.overview(oldest=[answers.command(n, status="accepted", acceptedAt=ago(minutes=5)) for n in numbers])
+
+
+WITHOUT_DRILL = {
+    "ingress-degraded": answers.overview(),
+    "one-key-late": slow(1),
+    "several-keys-late": slow(1, 2),
+    "token-ends": answers.overview(),
+}
+
+
+def test_each_fault_without_a_drill_has_its_sentence_here():
+    assert WITHOUT_DRILL.keys() == {fault.name for fault in FAULTS if fault.no_drill}
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.no_drill], ids=lambda fault: fault.name)
+async def test_the_overview_says_what_the_table_of_faults_promises(fault):
+    assert fault.says in (await get(scripted({"/v1/overview": WITHOUT_DRILL[fault.name]}), "/")).text
 
 
 @pytest.mark.parametrize("path", ["/", "/commands"])
