@@ -3,9 +3,10 @@
 It has the names of fields of the events, so that a line can be compared with its event.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from schemas.enums import EventType
 from schemas.records import PublishedEvent
@@ -45,6 +46,8 @@ COLUMNS: Final = (
     "emptied",
     "fromVersion",
     "toVersion",
+    "acceptedReviewSnapshotId",
+    "snapshotReadBy",
 )
 """The columns of the export. A new column is added at the end."""
 
@@ -96,3 +99,25 @@ def audit_record(event: PublishedEvent) -> dict[str, object]:
         "id": event.id,
     }
     return {name: found[name] for name in COLUMNS if name in found}
+
+
+def with_reads(records: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the records; each acceptance of a review snapshot says who had read it, as far as the records show.
+
+    `snapshotReadBy` is reviewer (the person who accepted it), others, or nobody.
+    """
+    ordered = sorted(records, key=_place)
+    readers: defaultdict[tuple[object, object], set[object]] = defaultdict(set)
+    for record in ordered:
+        if "reviewSnapshotId" in record:
+            reader = record.get("operator", record["caller"])
+            readers[record["authorizationId"], record["reviewSnapshotId"]].add(reader)
+        if "acceptedReviewSnapshotId" in record:
+            found = readers[record["authorizationId"], record["acceptedReviewSnapshotId"]]
+            by_reviewer = "reviewer" if record.get("acceptedBy") in found else "others"
+            record["snapshotReadBy"] = by_reviewer if found else "nobody"
+    return ordered
+
+
+def _place(record: Mapping[str, object]) -> tuple[str, str, int]:
+    return str(record["authorizationId"]), str(record["time"]), cast("int", record["sequence"])

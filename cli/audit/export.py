@@ -139,9 +139,9 @@ def verify(
 
 
 async def _records(reader: "EventReader") -> list[dict[str, object]]:
-    from cli.audit.audit_record import AUDITED, audit_record  # noqa: PLC0415 - as above
+    from cli.audit.audit_record import AUDITED, audit_record, with_reads  # noqa: PLC0415 - as above
 
-    return [audit_record(event) async for event in reader.events() if event.data.TYPE in AUDITED]
+    return with_reads([audit_record(event) async for event in reader.events() if event.data.TYPE in AUDITED])
 
 
 def _read(

@@ -120,10 +120,11 @@ def finished(
         case _:
             assert_never(ending)
     payload = task.payload
-    requested_by, accepted_by, reported_by = None, None, None
+    requested_by, accepted_by, accepted, reported_by = None, None, None, None
     match payload:
         case HandoffRequest():
             requested_by, accepted_by = payload.requested_by, payload.accepted_by
+            accepted = payload.accepted_review_snapshot_id
         case HandoffClose():
             reported_by = payload.reported_by
     return CommandFinished.model_construct(
@@ -141,6 +142,7 @@ def finished(
         decision=task.decision,
         requested_by=requested_by,
         accepted_by=accepted_by,
+        accepted_review_snapshot_id=accepted,
         reported_by=reported_by,
         asserted_by=vouching(task.caller, requested_by, accepted_by, reported_by),
         metadata=task.metadata,

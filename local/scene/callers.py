@@ -166,6 +166,7 @@ class Callers:
         body: dict[str, Any] = {"metadata": {"case": name}}
         if covered is not None and chance.random() < 0.9:
             body["acceptedReviewSnapshotId"] = covered.id if chance.random() < 0.9 else "rev_wrong"
+            body["acceptedBy"] = "op-7"
         requests = [self._send_command(chance, f"{name}-request", authorization, "handoffs", body)]
         if chance.random() < 0.15:  # another service sends the same request
             requests.append(

@@ -35,11 +35,13 @@ class HandoffRequest(ShownCommand):
 
     accepted_review_snapshot_id: Public[Id | None] = Field(
         default=None,
-        description="The review snapshot that a reviewer has accepted; required if the next action covers one.",
+        description="The review snapshot that a reviewer has accepted; required if the next action covers one. A "
+        "person needs the permission authorization:review for it.",
     )
     accepted_by: Public[SentName | None] = Field(
         default=None,
-        description="The reviewer who accepted the snapshot: a member of staff. A person's own token says it.",
+        description="The reviewer who accepted the snapshot: a member of staff. A person's own token says it; a "
+        "service must name them.",
     )
     requested_by: Public[SentName | None] = Field(
         default=None,

@@ -66,6 +66,7 @@ class CommandFinished(_CommandEvent):
         "version": 24,
         "requestedBy": "jo.miller",
         "acceptedBy": "jo.miller",
+        "acceptedReviewSnapshotId": "rev_90",
         "assertedBy": "caller",
         "metadata": {"case": "case-0042"},
         "attempts": [
@@ -101,6 +102,9 @@ class CommandFinished(_CommandEvent):
     decision: Public[OperatorDecision | None] = _DECISION
     requested_by: Public[Name | None] = REQUESTED_BY
     accepted_by: Public[Name | None] = ACCEPTED_BY
+    accepted_review_snapshot_id: Public[Id | None] = Field(
+        default=None, description="The review snapshot that the reviewer accepted."
+    )
     reported_by: Public[Name | None] = REPORTED_BY
     asserted_by: Public[AssertedBy | None] = ASSERTED_BY
     metadata: Public[Metadata | None] = METADATA

@@ -35,7 +35,9 @@ async def story(scene):
         await scene.is_published("authorization.action_required")
         scene.note("the authorization is watched, and an action is required")
         snapshot = (await service.review_snapshot(authorization))["reviewSnapshot"]["id"]
-        accepted = await service.request_handoff(authorization, accepted_review_snapshot_id=snapshot)
+        accepted = await service.request_handoff(
+            authorization, accepted_review_snapshot_id=snapshot, accepted_by="op-7"
+        )
         finished = await scene.is_published("command.finished", commandId=accepted["commandId"], outcome="applied")
         handoff = finished.data["handoffId"]
         await scene.is_published("handoff.opened", handoffId=handoff)

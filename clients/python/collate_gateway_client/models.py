@@ -763,9 +763,9 @@ class HandoffRequest(TypedDict):
     """Request a manual handoff from Collate."""
 
     acceptedReviewSnapshotId: NotRequired[str | None]
-    """The review snapshot that a reviewer has accepted; required if the next action covers one."""
+    """The review snapshot that a reviewer has accepted; required if the next action covers one. A person needs the permission authorization:review for it."""
     acceptedBy: NotRequired[str | None]
-    """The reviewer who accepted the snapshot: a member of staff. A person's own token says it."""
+    """The reviewer who accepted the snapshot: a member of staff. A person's own token says it; a service must name them."""
     requestedBy: NotRequired[str | None]
     """The member of staff who requests the handoff, never a patient. A person's own token says it."""
     expiresAt: NotRequired[str | None]
@@ -840,6 +840,8 @@ class CommandFinished(TypedDict):
     """The member of staff who requested the handoff, if known."""
     acceptedBy: NotRequired[str]
     """The reviewer who accepted the review snapshot, if known."""
+    acceptedReviewSnapshotId: NotRequired[str]
+    """The review snapshot that the reviewer accepted."""
     reportedBy: NotRequired[str]
     """The member of staff who reported the result, if known."""
     assertedBy: NotRequired[AssertedBy]

@@ -446,6 +446,7 @@ export interface components {
          *       "version": 24,
          *       "requestedBy": "jo.miller",
          *       "acceptedBy": "jo.miller",
+         *       "acceptedReviewSnapshotId": "rev_90",
          *       "assertedBy": "caller",
          *       "metadata": {
          *         "case": "case-0042"
@@ -499,6 +500,8 @@ export interface components {
             requestedBy?: string;
             /** @description The reviewer who accepted the review snapshot, if known. */
             acceptedBy?: string;
+            /** @description The review snapshot that the reviewer accepted. */
+            acceptedReviewSnapshotId?: string;
             /** @description The member of staff who reported the result, if known. */
             reportedBy?: string;
             /** @description Who says that it was this person: person (the person's own token) or caller (the service stated it). */
@@ -2178,9 +2181,9 @@ export interface components {
          *     }
          */
         HandoffRequest: {
-            /** @description The review snapshot that a reviewer has accepted; required if the next action covers one. */
+            /** @description The review snapshot that a reviewer has accepted; required if the next action covers one. A person needs the permission authorization:review for it. */
             acceptedReviewSnapshotId?: string | null;
-            /** @description The reviewer who accepted the snapshot: a member of staff. A person's own token says it. */
+            /** @description The reviewer who accepted the snapshot: a member of staff. A person's own token says it; a service must name them. */
             acceptedBy?: string | null;
             /** @description The member of staff who requests the handoff, never a patient. A person's own token says it. */
             requestedBy?: string | null;
@@ -2585,6 +2588,9 @@ export interface components {
          *         "contradicted": 1,
          *         "waitingSince": "2026-06-02T14:06:01Z",
          *         "atRisk": 1,
+         *         "overdue": 2,
+         *         "closedToday": 9,
+         *         "agreedToday": 7,
          *         "claims": [
          *           {
          *             "caller": "people:jo.miller",
@@ -2626,6 +2632,8 @@ export interface components {
             activeHandoffs: number;
             work: components["schemas"]["PeopleWork"];
             projector: components["schemas"]["Projector"];
+            /** @description What is wrong with the gateway's parts, the worst first: kafka_away (commands are refused), no_worker (accepted commands wait), collate_away, no_deliverer. */
+            faults?: string[];
             /** @description The webhook subscriptions; absent in an installation without a deliverer. */
             webhooks?: components["schemas"]["Webhooks"];
         };

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from gateway.ingress.api_http.api_problems import InvalidCommand, NamesAnotherPerson
+from gateway.ingress.api_http.api_problems import InvalidCommand, NamesAnotherPerson, NotPermitted
 from gateway.ingress.api_http.query import invalid_parameter
 from gateway.ingress.api_http.request import parse
 from gateway.ingress.api_http.strict_json import read_object
@@ -12,6 +12,7 @@ from schemas.api.dead_letters import DeadLetterDecision, DeadLetterDecisions
 from schemas.api.messages import AccessGrantBody
 from schemas.api.operator_decisions import RecentCommandsDecision, VersionFloorDecision
 from schemas.commands import Command, HandoffClose, HandoffRequest
+from schemas.permissions import Permission
 
 _YOUR_NAME = "your own name, as your token has it, or no such field"
 _OPERATOR_MISSING = Fault("expected a value: a service must name the operator", pointer="/operator")
@@ -69,13 +70,19 @@ def required_operator(caller: Caller, stated: str | None) -> str:
 def with_names(caller: Caller, command: Named, under: str = "") -> Named:
     """Return the command with the names of the person who sends it; a service's command is unchanged.
 
-    `under` is the JSON pointer of the command's data. Raises NamesAnotherPerson and InvalidCommand.
+    Only a person who may read a review can accept it; a service must name the reviewer. `under` is the JSON pointer of
+    the command's data. Raises NamesAnotherPerson, InvalidCommand and NotPermitted.
     """
     accepts = isinstance(command, HandoffRequest) and command.accepted_review_snapshot_id is not None
-    if isinstance(command, HandoffRequest) and command.accepted_by is not None and not accepts:
+    if isinstance(command, HandoffRequest) and (fault := _fault_of_reviewer(caller, command)):
         raise InvalidCommand(
             "Correct the fields named in `errors`. The command was not accepted.",
-            faults=(Fault("expected no such field without acceptedReviewSnapshotId", f"{under}/acceptedBy"),),
+            faults=(Fault(fault, f"{under}/acceptedBy"),),
+        )
+    if caller.person is not None and accepts and Permission.AUTHORIZATION_REVIEW not in caller.permissions:
+        raise NotPermitted(
+            f"To accept a review snapshot you need the permission {Permission.AUTHORIZATION_REVIEW} too. "
+            "The command was not accepted. Let a person with this permission review it and request the handoff."
         )
     if caller.person is None:
         return command
@@ -89,3 +96,12 @@ def with_names(caller: Caller, command: Named, under: str = "") -> Named:
         case _:
             return command
     return command.model_copy(update=names)
+
+
+def _fault_of_reviewer(caller: Caller, request: HandoffRequest) -> str | None:
+    """Return why `acceptedBy` does not go with the accepted snapshot; None if it does."""
+    if request.accepted_review_snapshot_id is None:
+        return None if request.accepted_by is None else "expected no such field without acceptedReviewSnapshotId"
+    if caller.person is None and request.accepted_by is None:
+        return "expected a value: a service must name the person who accepted the review snapshot"
+    return None

@@ -35,7 +35,7 @@ class AcceptedCommand:
     ) -> "AcceptedCommand":
         """Return the command of a caller. `under` is the JSON pointer of its data.
 
-        Raises NamesAnotherPerson, and InvalidCommand, also for a due date that is too far ahead.
+        Raises NamesAnotherPerson, NotPermitted, and InvalidCommand, also for a due date that is too far ahead.
         """
         now = acceptance_time()
         named = with_names(caller, data, under)

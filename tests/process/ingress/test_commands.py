@@ -33,14 +33,14 @@ OTHER = {"result": SUBMITTED["result"] | {"operatorNotes": "said by mail"}}
 
 
 async def test_an_accepted_command_is_in_the_topic_as_the_worker_reads_it(ingress, kafka):
-    reply = await ingress.post(REQUEST, {"acceptedReviewSnapshotId": "rev_1", "metadata": {"case": "42"}})
+    reply = await ingress.post(REQUEST, {"requestedBy": "op-7", "metadata": {"case": "42"}})
     accepted = CommandAccepted.from_caller(reply.body)
     (command,) = kafka.read()
     assert reply.status == 202
     assert command.id == accepted.command_id == command_id_from_key("desk", "auth_1", "k-1")
     assert command.accepted_at == accepted.accepted_at
     assert (command.caller, command.authorization_id) == ("desk", "auth_1")
-    assert command.data == HandoffRequest(accepted_review_snapshot_id="rev_1", metadata={"case": "42"})
+    assert command.data == HandoffRequest(requested_by="op-7", metadata={"case": "42"})
     partition, key, _, _ = kafka.commands[0]
     assert (partition, key) == (partition_for(b"auth_1", 12), b"auth_1")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cli.audit.audit_record import AUDITED, NO_ACT
+from cli.audit.audit_record import AUDITED, COLUMNS, NO_ACT, with_reads
 from cli.audit.export_file import ExportSummary, differences, faults, read_file, to_bytes
 from schemas.enums import EventType
 from schemas.events import EVENTS
@@ -40,6 +40,33 @@ def test_each_event_type_is_audited_or_no_act():
 @given(st.permutations(RECORDS), st.sampled_from(["jsonl", "csv"]))
 def test_the_order_in_which_events_are_read_does_not_matter(records, format_):
     assert to_bytes(records, SPAN, format_) == to_bytes(RECORDS, SPAN, format_)
+
+
+def test_an_acceptance_says_who_read_that_snapshot_before():
+    def read(sequence, authorization="auth_a", snapshot="rev_1", **who):
+        return record(sequence, authorization) | {"reviewSnapshotId": snapshot, "caller": "desk"} | who
+
+    def accepted(sequence, authorization="auth_a", snapshot="rev_1"):
+        return record(sequence, authorization) | {"acceptedReviewSnapshotId": snapshot, "acceptedBy": "jo"}
+
+    def record(sequence, authorization):
+        time = f"2026-06-01T08:00:{sequence:02}Z"
+        return {"time": time, "authorizationId": authorization, "sequence": sequence, "caller": "people:jo"}
+
+    records = [
+        read(1, operator="sam"),
+        read(1, "auth_b", operator="jo"),
+        read(2, snapshot="rev_0", operator="jo"),
+        accepted(3),
+        read(4, operator="jo"),
+        accepted(5),
+        accepted(6, snapshot="rev_2"),
+        record(7, "auth_a"),
+    ]
+    found = {one["sequence"]: one.get("snapshotReadBy") for one in with_reads(reversed(records)) if "acceptedBy" in one}
+    assert found == {3: "others", 5: "reviewer", 6: "nobody"}
+    assert all("snapshotReadBy" not in one for one in records if "acceptedBy" not in one)
+    assert COLUMNS[-2:] == ("acceptedReviewSnapshotId", "snapshotReadBy")
 
 
 def test_records_are_by_authorization_and_sequence_and_the_last_line_has_their_digest():

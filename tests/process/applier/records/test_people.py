@@ -25,7 +25,11 @@ async def test_the_people_of_a_handoff_are_on_record(make_queue, close, caller, 
     request = HandoffRequest(accepted_review_snapshot_id=needed.data.covers_review_snapshot_id, **names)
     command = await queue.apply(request, caller=caller)
     requested = {"requested_by": "jo.miller", "accepted_by": "dr.lee", "asserted_by": vouching}
-    assert names_in(queue.finished_of(command)) == requested
+    finished = queue.finished_of(command)
+    assert (names_in(finished), finished.accepted_review_snapshot_id) == (
+        requested,
+        request.accepted_review_snapshot_id,
+    )
     (opened,) = queue.events(EventType.HANDOFF_OPENED)
     assert (opened.data.caller, names_in(opened.data)) == (caller, requested)
     active = queue.public_record().active_handoff

@@ -19,6 +19,7 @@ REQUEST = "/v1/authorizations/auth_1/handoffs"
 CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
 REPORT = {"result": {"type": "completed", "reportedOutcome": "submitted"}}
 JO = "jo.miller"
+ACCEPTS = {"acceptedReviewSnapshotId": "rev_1"}
 SINCE = datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
 MODES = ["rest", "binary", "structured"]
 
@@ -64,6 +65,19 @@ async def send(ingress, mode, command, data):
         case "structured":
             headers = {"content-type": "application/cloudevents+json"}
             return await ingress.call("POST", "/v1/commands", event, headers)
+
+
+async def sent(ingress, mode, data):
+    """Send a request of a handoff; return its status and its body, in a batch those of its event."""
+    if mode != "batch":
+        reply = await send(ingress, mode, "handoff.request", data)
+        return reply.status, reply.json
+    headers = {"content-type": "application/cloudevents-batch+json"}
+    reply = await ingress.call(
+        "POST", "/v1/commands", json.dumps([envelope("handoff.request", data)]).encode(), headers
+    )
+    (result,) = reply.json["results"]
+    return result["status"], result.get("problem")
 
 
 class TestWhoItIs:
@@ -182,6 +196,30 @@ class TestNames:
             assert (reply.status, slug(reply)) == (422, "invalid-command")
             assert reply.json["errors"][0]["pointer"] == pointer(mode, "acceptedBy")
         assert kafka.commands == []
+
+    @pytest.mark.parametrize("mode", [*MODES, "batch"])
+    async def test_only_a_person_who_may_read_a_review_accepts_it(self, ingress, kafka, issuer, mode):
+        entry = issuer.callers_file_entry({"desk": ["handoff:request"], "reviewers": ["authorization:review"]})
+        ingress.use_callers(entry)
+        for groups, status in ((["desk"], 403), (["desk", "reviewers"], 202)):
+            ingress.key = issuer.token(JO, groups)
+            assert (await sent(ingress, mode, {}))[0] == 202
+            found, problem = await sent(ingress, mode, ACCEPTS)
+            assert found == status
+            if status == 403:
+                assert problem["type"].endswith("not-permitted")
+                assert "authorization:review" in problem["detail"]
+        assert [command.data.accepted_by for command in kafka.read()] == [None, None, JO]
+
+    @pytest.mark.parametrize("mode", [*MODES, "batch"])
+    async def test_a_service_names_the_person_who_accepts_a_review(self, ingress, kafka, mode):
+        ingress.key = ingress.service_key
+        found, problem = await sent(ingress, mode, ACCEPTS)
+        assert (found, problem["type"].rpartition(":")[2]) == (422, "invalid-command")
+        (fault,) = problem["errors"]
+        assert fault["pointer"] == ("/0/data/acceptedBy" if mode == "batch" else pointer(mode, "acceptedBy"))
+        assert (await sent(ingress, mode, ACCEPTS | {"acceptedBy": "dr-1"}))[0] == 202
+        assert [command.data.accepted_by for command in kafka.read()] == ["dr-1"]
 
     @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize(
