@@ -16,7 +16,7 @@ from consumers.applier.decision.decide import AlreadyDone, Decision, Reject, Rer
 from consumers.applier.decision.decision_input import DecisionInput
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
-from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
+from consumers.authorization.state import NEW, AuthorizationState, Claim, Closer, CommandRef, Handoff, Known
 from docs_build.baseline import released_json
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import HandoffResult, ManualHandoff
@@ -64,10 +64,15 @@ _PAYLOADS: Final = MappingProxyType[str, CallerCommand](
     }
 )
 
-# Who closes: the path of the tree, and the caller that may close only its own handoffs.
-_ANYBODY: Final = MappingProxyType[tuple[str, ...], str | None]({(): None})
-_CLOSERS: Final = MappingProxyType[tuple[str, ...], str | None](
-    {("anybody",): None, ("only its own, the opener",): "desk", ("only its own, another",): "intake"}
+# Who closes: the path of the tree, and the caller that may close only its own handoffs, or the person.
+_ANYBODY: Final = MappingProxyType[tuple[str, ...], tuple[str | None, str | None]]({(): (None, None)})
+_CLOSERS: Final = MappingProxyType[tuple[str, ...], tuple[str | None, str | None]](
+    {
+        ("anybody",): (None, None),
+        ("only its own, the opener",): ("desk", None),
+        ("only its own, another",): ("intake", None),
+        ("a person, another has it in hand",): (None, "people:sam"),
+    }
 )
 
 
@@ -76,7 +81,12 @@ def _read(status: str, **handoff: Any) -> AuthorizationState:
 
 
 _OPEN: Final = Handoff(
-    id="mh_1", state="active", seen_at=1.0, open_version=4, opener=CommandRef(command_id="o", caller="desk")
+    id="mh_1",
+    state="active",
+    seen_at=1.0,
+    open_version=4,
+    opener=CommandRef(command_id="o", caller="desk"),
+    claim=Claim(caller="people:jo", since=1.0),
 )
 _OURS: Final = Handoff(
     id="mh_1",
@@ -114,8 +124,12 @@ def combinations() -> Iterator[Combination]:
     observations = tuple(_observations())
     for (command, payload), (stored, state) in itertools.product(_PAYLOADS.items(), _STATES.items()):
         closers = _CLOSERS if isinstance(payload, HandoffClose) else _ANYBODY
-        for (who, only), waited, (shown, observation) in itertools.product(closers.items(), _WAITS, observations):
-            now = DecisionInput.of(payload, observation, state, waited_seconds=float(waited), only_opener=only)
+        for (who, (only, person)), waited, (shown, observation) in itertools.product(
+            closers.items(), _WAITS, observations
+        ):
+            now = DecisionInput.of(
+                payload, observation, state, waited_seconds=float(waited), only_opener=only, person=person
+            )
             yield Combination((command, *who, stored, *shown, f"waited {waited} s"), now)
 
 

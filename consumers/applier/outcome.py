@@ -50,11 +50,15 @@ class AlreadyApplied:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The command cannot be applied. `would_send`: the write that a shadow did not send."""
+    """The command cannot be applied. `would_send`: the write that a shadow did not send.
+
+    `claimed_by`: the caller that has the handoff in hand, if that is the reason.
+    """
 
     reason: OutcomeReason
     handoff_id: str | None = None
     would_send: WouldSend | None = None
+    claimed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ def finished(
         advice=None if reason is None else reason.advice,
         handoff_id=None if isinstance(ending, Expired) else ending.handoff_id,
         would_send=ending.would_send if isinstance(ending, Rejected) else None,
+        claimed_by=ending.claimed_by if isinstance(ending, Rejected) else None,
         version=version,
         redrive=task.redrive or None,
         decision=task.decision,

@@ -24,6 +24,7 @@ from consumers.applier.write import CommandWrite
 from consumers.authorization.facts import CloseInferred, CreateInferred, Observed
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
 from consumers.authorization.retry_policy import MOST_WRITES, SAME_REFUSALS
+from schemas.callers import person_of
 from schemas.enums import Effect
 from schemas.events import WouldSend
 from schemas.events.reasons import DeadLetterCause, OutcomeReason
@@ -77,7 +78,7 @@ async def _round(run: CommandRun) -> Ending | None:
         case RereadLater(reason):
             return Waits(reason, fields=_unread_fields(observation))
         case Reject(reason, handoff_id):
-            return Rejected(reason, handoff_id)
+            return Rejected(reason, handoff_id, claimed_by=decision_input.claimed_by(reason))
         case AlreadyDone(handoff_id):
             return AlreadyApplied(handoff_id)
         case Watch():
@@ -126,6 +127,8 @@ def _decision_input(run: CommandRun, observation: Observed | MissingAuthorizatio
         run.unit_of_work.state,
         waited_seconds=run.invocation.steady - run.invocation.since,
         only_opener=run.task.caller if run.task.own_handoffs else None,
+        # After a write that may have been sent, a claim that moved meanwhile must not end the command.
+        person=run.task.caller if run.work is None and person_of(run.task.caller) is not None else None,
     )
 
 

@@ -19,6 +19,7 @@ from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.auth.signed_commands import SignedCommands
 from gateway.ingress.commands.batches import CommandBatches
+from gateway.ingress.commands.claims import ClaimReader, NoClaims
 from gateway.ingress.commands.command_log import CommandLog
 from gateway.ingress.commands.command_routes import Commands
 from gateway.ingress.commands.idempotency import Replays
@@ -35,7 +36,6 @@ from gateway.ingress.dead_letters.reader import DeadLetterReader
 from gateway.ingress.event_stream.stream_route import EventStreams
 from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.live.audit import AccessRecord
-from gateway.ingress.live.claims import ClaimReader, NoClaims
 from gateway.ingress.live.grants import Grants
 from gateway.ingress.live.live_routes import LiveCalls
 from gateway.ingress.live.situations import SharedSituations, Situations
@@ -128,6 +128,7 @@ class Components:
             max_per_caller=own.max_streams_per_caller,
             life_seconds=own.stream_life.total_seconds(),
         )
+        reads, lists, claims, self.reader = _reads(settings, process, self.access, collate)
         service = CommandService(
             log,
             Replays(MOST_REPLAYS, KEY_RETENTION_SECONDS),
@@ -136,13 +137,13 @@ class Components:
             metrics,
             keys=keys,
             unknown=unknown,
+            claims=claims,
             has_read_model=settings.readmodel.dsn_file is not None,
         )
         signed, append_seconds = SignedCommands(callers), own.publish_deadline.total_seconds() * 2
         batches = CommandBatches(
             self.access, signed, service, metrics, bodies, max_event_bytes=own.max_body, seconds=append_seconds
         )
-        reads, lists, claims, self.reader = _reads(settings, process, self.access, collate)
         record, situations = AccessRecord(log), Situations(collate)
         grants = Grants(collate, record, claims=claims) if isinstance(collate, CollateClient) else None
         shared = SharedSituations(situations)

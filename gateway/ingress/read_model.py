@@ -11,7 +11,7 @@ from adapters.postgres.queries import TimelyAuthorizationById
 from adapters.postgres.reader import Query, ReadModelBusy, ReadModelReader
 from gateway.ingress.api_http.api_problems import ReadModelUnavailable
 from gateway.ingress.api_http.context import context_of
-from gateway.ingress.live.claims import ClaimsUnknown
+from gateway.ingress.commands.claims import ClaimsUnknown
 from runtime.http_server.port_problems import Overloaded
 from schemas.authorization import ActiveHandoff, AuthorizationRecord
 from schemas.model import Model

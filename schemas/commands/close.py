@@ -126,6 +126,9 @@ class HandoffCloseBody(Model):
         default=None,
         description="The member of staff who reports the result, never a patient. A person's own token says it.",
     )
+    take_over: Public[bool | None] = Field(
+        default=None, description="true: close it also if another person has it in hand. For people only."
+    )
     expires_at: Public[Time | None] = Field(
         default=None, description="The command expires if it has not begun by this time; default: never."
     )
@@ -158,4 +161,5 @@ class HandoffClose(HandoffCloseBody, ShownCommand):
     def _sentence(self, caller: str) -> str:
         detail = self.result.public_reason() or self.result.reported()
         result = f"{self.result.type}{in_parentheses(detail)}"
-        return self._sent(caller, f" for handoff {self.handoff_id}: {result}", reported=self.reported_by)
+        place = ", also if another person has it in hand" if self.take_over else ""
+        return self._sent(caller, f" for handoff {self.handoff_id}: {result}{place}", reported=self.reported_by)

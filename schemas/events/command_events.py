@@ -94,6 +94,9 @@ class CommandFinished(_CommandEvent):
     reason: Public[Slug | None] = Field(default=None, description="Why it was not applied, or names no handoff.")
     advice: Public[Advice | None] = Field(default=None, description="What to do, in one sentence.")
     handoff_id: Public[Id | None] = Field(default=None, description="The handoff that the command names or created.")
+    claimed_by: Public[Name | None] = Field(
+        default=None, description="For the reason `claimed_by_another`: the person who has the handoff, as a caller."
+    )
     would_send: Public[WouldSend | None] = Field(
         default=None, description="For the reason `writes_off`: the write that the shadow would have sent."
     )

@@ -75,6 +75,10 @@ class OutcomeReason(AdvisedSlug):
         "not_the_opener",
         "The caller may close only the handoffs that it opened; let the caller that opened it, or a person, close it.",
     )
+    CLAIMED_BY_ANOTHER = (
+        "claimed_by_another",
+        "Another person has the handoff in hand; ask them first, or send a new close with takeOver: true.",
+    )
     HANDOFF_EXPIRED = (
         "handoff_expired",
         "Collate ended the handoff before this close; reconciliation finds the result of the operator's work.",

@@ -173,6 +173,12 @@ async def test_two_people_and_one_authorization(gateway, sign_in):
     await expect(hers.get_by_text("sam.ng has this handoff in hand")).to_be_visible()
     # She is not led in by mistake: her button says what it does now.
     await expect(hers.get_by_role("button", name="Take over from sam.ng")).to_be_visible()
+    # She ends his handoff only if she says so.
+    await jo.go(hers, f"/authorizations/{authorization}/work")
+    await expect(hers.get_by_label("I submitted it")).to_be_hidden()
+    await hers.get_by_text("Report in place of sam.ng").click()
+    await report_submitted(hers)
+    await expect(hers.get_by_text("Your report was accepted at")).to_be_visible()
 
 
 MESSAGE = "Use the group login; call 555-0100 for the code (PHI)."

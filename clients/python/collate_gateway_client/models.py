@@ -739,6 +739,8 @@ class HandoffClose(TypedDict):
     """The result; its `type` selects the other fields."""
     reportedBy: NotRequired[str | None]
     """The member of staff who reports the result, never a patient. A person's own token says it."""
+    takeOver: NotRequired[bool | None]
+    """true: close it also if another person has it in hand. For people only."""
     expiresAt: NotRequired[str | None]
     """The command expires if it has not begun by this time; default: never."""
     metadata: NotRequired[Metadata | None]
@@ -828,6 +830,8 @@ class CommandFinished(TypedDict):
     """What to do, in one sentence."""
     handoffId: NotRequired[str]
     """The handoff that the command names or created."""
+    claimedBy: NotRequired[str]
+    """For the reason `claimed_by_another`: the person who has the handoff, as a caller."""
     wouldSend: NotRequired[WouldSend]
     """For the reason `writes_off`: the write that the shadow would have sent."""
     version: NotRequired[int]
@@ -1386,6 +1390,8 @@ class HandoffCloseBody(TypedDict):
     """The result; its `type` selects the other fields."""
     reportedBy: NotRequired[str | None]
     """The member of staff who reports the result, never a patient. A person's own token says it."""
+    takeOver: NotRequired[bool | None]
+    """true: close it also if another person has it in hand. For people only."""
     expiresAt: NotRequired[str | None]
     """The command expires if it has not begun by this time; default: never."""
     metadata: NotRequired[Metadata | None]

@@ -488,6 +488,8 @@ export interface components {
             advice?: string;
             /** @description The handoff that the command names or created. */
             handoffId?: string;
+            /** @description For the reason `claimed_by_another`: the person who has the handoff, as a caller. */
+            claimedBy?: string;
             /** @description For the reason `writes_off`: the write that the shadow would have sent. */
             wouldSend?: components["schemas"]["CommandFinished.WouldSend"];
             /** @description Collate's version of the authorization that shows this fact. */
@@ -2058,6 +2060,8 @@ export interface components {
             result: components["schemas"]["CloseResult"];
             /** @description The member of staff who reports the result, never a patient. A person's own token says it. */
             reportedBy?: string | null;
+            /** @description true: close it also if another person has it in hand. For people only. */
+            takeOver?: boolean | null;
             /**
              * Format: date-time
              * @description The command expires if it has not begun by this time; default: never.
@@ -2087,6 +2091,8 @@ export interface components {
             result: components["schemas"]["CloseResult"];
             /** @description The member of staff who reports the result, never a patient. A person's own token says it. */
             reportedBy?: string | null;
+            /** @description true: close it also if another person has it in hand. For people only. */
+            takeOver?: boolean | null;
             /**
              * Format: date-time
              * @description The command expires if it has not begun by this time; default: never.

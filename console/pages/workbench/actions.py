@@ -53,6 +53,8 @@ async def report(request: Request) -> Response:
         return await _again(request, key, missing=result.field, report=typed)
     handoff_id = handoff_of(form)
     body: models.HandoffCloseBody = {"result": result, "reportedBy": person.name_for_api}
+    if typed.takes_over and person.is_named_by_token:  # a service claims nothing
+        body["takeOver"] = True
     call = operations.close_handoff(authorization_id, handoff_id, body, key)
     outcome = await console_of(request).api.send(person, call, wait=WAIT_SECONDS)
     return await _answered(request, outcome, key, typed, handoff_id=handoff_id)

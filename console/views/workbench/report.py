@@ -18,6 +18,7 @@ class TypedReport:
     reference: str = ""
     notes: str = ""
     why: str = ""
+    takes_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ def typed_report(form: Mapping[str, str]) -> TypedReport:
         reference=form.get("reference", "").strip(),
         notes=form.get("notes", "").strip(),
         why=form.get("why", "").strip(),
+        takes_over=form.get("take_over") == "yes",
     )
 
 

@@ -139,6 +139,11 @@ CLOSE: Final = (
         lambda d: d.is_of_another and not d.is_closed,
         OutcomeReason.NOT_THE_OPENER,
     ),
+    Row(
+        "open, another person has it in hand, and the close of a person does not say takeOver (before its first write)",
+        lambda d: d.is_claimed_by_another and not d.is_closed,
+        OutcomeReason.CLAIMED_BY_ANOTHER,
+    ),
     Row("the handoff is closing", lambda d: d.is_closing, WaitReason.CLOSING),
     Row("closed by us with the same report", lambda d: d.is_closed and d.has_same_report, AlreadyDone),
     Row(

@@ -9,6 +9,7 @@ from consumers.authorization.state import AuthorizationState, Closer, Handoff
 from schemas.collate.authorization import PriorAuthorization, Status, requires_handoff, snapshot_refusal
 from schemas.collate.handoff import HandoffState, ManualHandoff
 from schemas.commands import REPORT_OF, CallerCommand, HandoffClose, HandoffRequest
+from schemas.events.reasons import OutcomeReason
 from schemas.events.wait_reasons import OFFERED_SECONDS, STALE_READ_SECONDS
 
 
@@ -24,6 +25,7 @@ class DecisionInput:
         handoff: the handoff that a close names, or the open handoff for a request; None if Collate shows none.
         handoff_id: the id of that handoff, also if it could not be read.
         only_opener: the caller, if it may close only the handoffs that it opened.
+        person: the caller, if it is a person and no write of the command may have been sent.
     """
 
     payload: CallerCommand
@@ -33,6 +35,7 @@ class DecisionInput:
     handoff: ManualHandoff | None
     handoff_id: str | None
     only_opener: str | None = None
+    person: str | None = None
 
     @classmethod
     def of(
@@ -43,18 +46,19 @@ class DecisionInput:
         *,
         waited_seconds: float,
         only_opener: str | None = None,
+        person: str | None = None,
     ) -> "DecisionInput":
         """Derive the input of a decision."""
         if isinstance(observation, MissingAuthorization):
             named = payload.handoff_id if isinstance(payload, HandoffClose) else None
-            return cls(payload, None, state, waited_seconds, None, named, only_opener)
+            return cls(payload, None, state, waited_seconds, None, named, only_opener, person)
         authorization = observation.authorization
         if isinstance(payload, HandoffClose):
             handoff_id: str | None = payload.handoff_id
         else:
             handoff_id = authorization.active_handoff_id or _still_open(observation, state)
         handoff = observation.handoff(handoff_id)
-        return cls(payload, authorization, state, waited_seconds, handoff, handoff_id, only_opener)
+        return cls(payload, authorization, state, waited_seconds, handoff, handoff_id, only_opener, person)
 
     @property
     def may_be_stale(self) -> bool:
@@ -157,6 +161,18 @@ class DecisionInput:
         """Whether the caller may close only its own handoffs, and no command of it opened this one, or may have."""
         opener = self.stored.opener if self.stored is not None else None
         return self.only_opener is not None and (opener is None or opener.caller != self.only_opener)
+
+    @property
+    def is_claimed_by_another(self) -> bool:
+        """Whether another person has the handoff in hand, and the close does not say that it is theirs."""
+        claim = self.stored.claim if self.stored is not None else None
+        takes_over = isinstance(self.payload, HandoffClose) and self.payload.take_over
+        return self.person is not None and claim is not None and claim.caller != self.person and not takes_over
+
+    def claimed_by(self, reason: OutcomeReason) -> str | None:
+        """Return the caller that has the handoff in hand, if that is the reason of a rejection."""
+        claim = self.stored.claim if self.stored is not None else None
+        return claim.caller if claim is not None and reason is OutcomeReason.CLAIMED_BY_ANOTHER else None
 
     @property
     def is_closing(self) -> bool:

@@ -13,8 +13,9 @@ from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.names import with_names
 from gateway.ingress.commands.command_log import acceptance_time
 from runtime.http_server.problem import Fault
-from schemas.commands import AuthorizationWatch, Command, HandoffRequest
+from schemas.commands import AuthorizationWatch, Command, HandoffClose, HandoffRequest
 
+ONLY_PEOPLE_CLAIM: Final = "expected no such field from a service: only people claim handoffs"
 _MOST_AHEAD: Final = timedelta(days=366)
 
 
@@ -35,10 +36,16 @@ class AcceptedCommand:
     ) -> "AcceptedCommand":
         """Return the command of a caller. `under` is the JSON pointer of its data.
 
-        Raises NamesAnotherPerson, NotPermitted, and InvalidCommand, also for a due date that is too far ahead.
+        Raises NamesAnotherPerson, NotPermitted, and InvalidCommand, also for a due date too far ahead and for a
+        service's take-over.
         """
         now = acceptance_time()
         named = with_names(caller, data, under)
+        if caller.person is None and isinstance(named, HandoffClose) and named.take_over is not None:
+            raise InvalidCommand(
+                "Correct the fields named in `errors`. The command was not accepted.",
+                faults=(Fault(ONLY_PEOPLE_CLAIM, pointer=f"{under}/takeOver"),),
+            )
         due_at = named.due_at if isinstance(named, HandoffRequest | AuthorizationWatch) else None
         if due_at is not None and due_at - now > _MOST_AHEAD:
             raise InvalidCommand(

@@ -4,17 +4,20 @@ Invariants: a receipt is returned only for a command that is in the topic. A wai
 command takes its place among the caller's unfinished commands before it: its outcome may come before the confirmation.
 """
 
+import asyncio
 import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 
-from gateway.ingress.api_http.api_problems import KeyReused, TooManyUnfinished, TooManyUnknown
+from gateway.ingress.api_http.api_problems import AlreadyClaimed, KeyReused, TooManyUnfinished, TooManyUnknown
 from gateway.ingress.api_http.context import context_of
 from gateway.ingress.api_http.request import traceparent, wait_seconds
 from gateway.ingress.commands.accepted_command import AcceptedCommand
+from gateway.ingress.commands.claims import CLAIM_SECONDS, ClaimReader, ClaimsUnknown
 from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
@@ -23,9 +26,11 @@ from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
 from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
 from runtime.metrics import IngressMetrics
+from schemas.callers import person_of
 from schemas.commands import HandoffClose
 from schemas.records import RecordedCommand
 from schemas.sealing import Keys
+from schemas.times import format_time
 
 # The time for the response after the last second of waiting.
 RESPONSE_MARGIN_SECONDS = 2.0
@@ -44,6 +49,7 @@ class CommandService:
         *,
         keys: Keys,
         unknown: UnknownCounts,
+        claims: ClaimReader,
         has_read_model: bool,
     ) -> None:
         """`has_read_model`: receipts have a position, because an endpoint serves the command's status.
@@ -57,13 +63,14 @@ class CommandService:
         self._unknown = unknown
         self._metrics = metrics
         self._keys = keys
+        self._claims = claims
         self._has_read_model = has_read_model
 
     async def accept(self, request: Request, command: AcceptedCommand) -> CommandReceipt:
         """Append the command of a request, and wait for its outcome as the client prefers and while it is there.
 
-        Raises KeyReused, TooManyUnfinished, TooManyUnknown, and an Unavailable problem if the command is not known to
-        be in the topic.
+        Raises AlreadyClaimed, KeyReused, TooManyUnfinished, TooManyUnknown, and an Unavailable problem if the command
+        is not known to be in the topic.
         """
         context = context_of(request.scope)
         context.log_fields["command_id"] = command.command_id
@@ -95,6 +102,7 @@ class CommandService:
             self._metrics.replays.inc()
             log_fields["replayed"] = True
             return self._receipt(command, remembered, is_replay=True)
+        await self._require_claim(command)
         record = self._commands.serialize(
             RecordedCommand(
                 id=command.command_id,
@@ -127,6 +135,29 @@ class CommandService:
     def pace(self, caller: str) -> CallerPace:
         """Return how many commands of the caller are unfinished, and how quickly they end."""
         return self._unfinished.pace(caller, time.monotonic())
+
+    async def _require_claim(self, command: AcceptedCommand) -> None:
+        """Raise AlreadyClaimed for a person's close of a handoff that another person is known to have in hand.
+
+        The worker decides. So a claim that cannot be read soon stops no report.
+        """
+        close = command.data
+        if not isinstance(close, HandoffClose) or close.take_over or person_of(command.caller) is None:
+            return
+        with suppress(ClaimsUnknown, TimeoutError):
+            async with asyncio.timeout(CLAIM_SECONDS):
+                known = await self._claims.open_handoff(command.authorization_id, close.handoff_id, command.caller)
+            claim = known.claim if known is not None else None
+            if claim is not None and claim.caller != command.caller:
+                raise AlreadyClaimed(
+                    "The report was not accepted: another person has the handoff in hand. Ask them first, or send "
+                    "`takeOver: true` with a new Idempotency-Key to report in their place.",
+                    members={
+                        "handoffId": close.handoff_id,
+                        "claimedBy": claim.by,
+                        "claimedSince": format_time(claim.since),
+                    },
+                )
 
     def _require_room(self, command: AcceptedCommand, partition: int) -> None:
         """Raise TooManyUnknown if too many unknown authorizations count to the caller."""

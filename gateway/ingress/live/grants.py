@@ -21,8 +21,8 @@ from adapters.collate.call_policy.calls import Priority
 from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
 from adapters.http_connection.cause import Cause
+from gateway.ingress.commands.claims import CLAIM_SECONDS, ClaimReader, ClaimsUnknown, NoClaims
 from gateway.ingress.live.audit import AccessRecord
-from gateway.ingress.live.claims import ClaimReader, ClaimsUnknown, NoClaims
 from gateway.ingress.live.outcomes import (
     ClaimCheckFailed,
     ClaimedByAnother,
@@ -53,8 +53,6 @@ FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 2.5
 # The operator may be able to do something about these.
 _WITH_MESSAGE = (NoAccess.HANDOFF_NOT_ACTIVE_YET, NoAccess.ACCESS_NOT_AVAILABLE)
-# A person waits, so a claim that cannot be read by then is unknown. With the event loop's own delay it stays below 2 s.
-CLAIM_SECONDS = 1.5
 # A timer may expire some milliseconds early, and the budget would then defer the call.
 _MARGIN_SECONDS = 0.05
 

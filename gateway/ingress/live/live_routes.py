@@ -26,6 +26,7 @@ from gateway.ingress.api_http.request import path_id, read_body, read_json
 from gateway.ingress.api_http.responses import ModelResponse
 from gateway.ingress.auth.names import operator_in_query, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.commands.accepted_command import ONLY_PEOPLE_CLAIM
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
@@ -46,7 +47,6 @@ from schemas.enums import ReadContent
 from schemas.times import format_time
 
 Model = TypeVar("Model")
-_FOR_PEOPLE = "expected no such field from a service: only people claim handoffs"
 
 
 class LiveCalls:
@@ -81,7 +81,7 @@ class LiveCalls:
         retry_key = None if key is None else read_key(key)
         body, operator = parse_with_operator(caller, AccessGrantBody, await read_json(request))
         of_people = {"/takeOver": body.take_over, "/claimCheck": body.claim_check}
-        faults = tuple(Fault(_FOR_PEOPLE, pointer=name) for name, value in of_people.items() if value is not None)
+        faults = tuple(Fault(ONLY_PEOPLE_CLAIM, pointer=name) for name, value in of_people.items() if value is not None)
         if faults and caller.person is None:
             raise InvalidCommand("Correct the fields named in `errors`. Nothing was done.", faults=faults)
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id, "operator": operator}

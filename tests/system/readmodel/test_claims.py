@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.postgres.reader import ReadModelReader
-from gateway.ingress.live.claims import ClaimsUnknown
+from gateway.ingress.commands.claims import ClaimsUnknown
 from gateway.ingress.live.grants import CLAIM_SECONDS, GrantRequest, Grants
 from gateway.ingress.live.outcomes import ClaimCheckFailed
 from gateway.ingress.read_model import ReadModelClaims

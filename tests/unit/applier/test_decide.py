@@ -15,7 +15,7 @@ from consumers.applier.decision.decide import (
 from consumers.applier.decision.decision_input import DecisionInput
 from consumers.authorization.facts import Observed
 from consumers.authorization.observation import MissingAuthorization
-from consumers.authorization.state import NEW, AuthorizationState, Closer, CommandRef, Handoff, Known
+from consumers.authorization.state import NEW, AuthorizationState, Claim, Closer, CommandRef, Handoff, Known
 from docs_build.decisions import combinations
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
@@ -212,6 +212,27 @@ def test_a_service_with_its_own_handoffs_closes_only_what_it_opened(stored, call
     limited = DecisionInput.of(close(), observation, state, waited_seconds=0.0, only_opener=caller)
     assert decide(anyone) == Write("mh_1")
     assert decide(limited) == expected
+
+
+CLAIMED = known_handoff(claim=Claim(caller="people:jo", since=1.0))
+
+
+@pytest.mark.parametrize(
+    ("stored", "person", "takes_over", "expected"),
+    [
+        (CLAIMED, "people:sam", None, Reject(OutcomeReason.CLAIMED_BY_ANOTHER, "mh_1")),
+        (CLAIMED, "people:sam", True, Write("mh_1")),
+        (CLAIMED, "people:jo", None, Write("mh_1")),
+        (CLAIMED, None, None, Write("mh_1")),
+        (known_handoff(), "people:sam", None, Write("mh_1")),
+    ],
+    ids=["another's", "asked for", "their own", "a service, or a write was sent", "unclaimed"],
+)
+def test_a_person_ends_a_colleagues_handoff_only_if_they_say_so(stored, person, takes_over, expected):
+    state = AuthorizationState(floor=5, known=Known(version=5, status="processing"), active=stored)
+    observation = Observed(authorization(pointer="mh_1"), (handoff(),))
+    command = HandoffClose(handoff_id="mh_1", result=SUBMITTED, take_over=takes_over)
+    assert decide(DecisionInput.of(command, observation, state, waited_seconds=0.0, person=person)) == expected
 
 
 def test_an_ended_handoff_answers_as_for_everybody():

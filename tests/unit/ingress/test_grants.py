@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from adapters.collate.answers import Ambiguous, Answered, NotSent, Refused
 from adapters.collate.operations import Operation
 from adapters.http_connection.cause import Cause
-from gateway.ingress.live.claims import ClaimsUnknown
+from gateway.ingress.commands.claims import ClaimsUnknown
 from gateway.ingress.live.grants import MAX_ATTEMPTS, MAX_MINTS, GrantRequest, Grants
 from gateway.ingress.live.outcomes import (
     ClaimCheckFailed,

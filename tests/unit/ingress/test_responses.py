@@ -9,6 +9,7 @@ from schemas.events import CommandFinished
 ABSENT_IN_THE_EXAMPLE = {
     "reason": "writes_off",
     "advice": "Nothing was sent.",
+    "claimedBy": "people:jo.miller",
     "wouldSend": {"operation": "create", "version": 23},
     "redrive": 1,
     "decision": {"requestedBy": "jo.miller", "assertedBy": "caller", "caller": "desk", "reason": "caller_asked"},

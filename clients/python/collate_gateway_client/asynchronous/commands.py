@@ -78,6 +78,7 @@ class AsyncCommands:
         result: CloseResult,
         *,
         reported_by: str | None = ...,
+        take_over: bool | None = ...,
         expires_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
@@ -91,6 +92,7 @@ class AsyncCommands:
         result: CloseResult,
         *,
         reported_by: str | None = ...,
+        take_over: bool | None = ...,
         expires_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
@@ -103,6 +105,7 @@ class AsyncCommands:
         result: CloseResult,
         *,
         reported_by: str | None = None,
+        take_over: bool | None = None,
         expires_at: Times = None,
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
@@ -112,6 +115,7 @@ class AsyncCommands:
         body = {
             "result": result,
             "reportedBy": reported_by,
+            "takeOver": take_over,
             "expiresAt": time_text(expires_at),
             "metadata": metadata,
         }

@@ -79,6 +79,7 @@ class Commands:
         result: CloseResult,
         *,
         reported_by: str | None = ...,
+        take_over: bool | None = ...,
         expires_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
@@ -92,6 +93,7 @@ class Commands:
         result: CloseResult,
         *,
         reported_by: str | None = ...,
+        take_over: bool | None = ...,
         expires_at: Times = ...,
         metadata: Mapping[str, str] | None = ...,
         key: str | None = ...,
@@ -104,6 +106,7 @@ class Commands:
         result: CloseResult,
         *,
         reported_by: str | None = None,
+        take_over: bool | None = None,
         expires_at: Times = None,
         metadata: Mapping[str, str] | None = None,
         key: str | None = None,
@@ -113,6 +116,7 @@ class Commands:
         body = {
             "result": result,
             "reportedBy": reported_by,
+            "takeOver": take_over,
             "expiresAt": time_text(expires_at),
             "metadata": metadata,
         }

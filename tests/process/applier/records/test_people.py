@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas.commands import EmptyRecentCommands, HandoffRequest, RecordAccess, ReleaseHandoff
-from schemas.enums import ClaimCheck, DecisionReason, EventType
+from schemas.commands import Completed, EmptyRecentCommands, HandoffClose, HandoffRequest, RecordAccess, ReleaseHandoff
+from schemas.enums import ClaimCheck, DecisionReason, EventType, ReportedOutcome
 
 PERSON, SERVICE = "people:jo.miller", "intake"
 
@@ -101,3 +101,19 @@ async def test_a_person_claims_releases_and_takes_over_a_handoff_in_the_order_of
     (released,) = queue.events(EventType.HANDOFF_RELEASED)
     assert released.data.caller == other
     assert queue.public_record().active_handoff.claim is None
+
+
+async def test_a_person_who_ends_a_colleagues_handoff_unasked_is_rejected_with_the_holder(make_queue):
+    queue = make_queue()
+    await queue.apply(HandoffRequest(), caller=PERSON)
+    (opened,) = queue.events(EventType.HANDOFF_OPENED)
+
+    async def close(**fields):
+        result = Completed(reported_outcome=ReportedOutcome.SUBMITTED)
+        command = HandoffClose(handoff_id=opened.data.handoff_id, result=result, **fields)
+        await queue.apply(command, caller="people:sam.lee")
+        finished = queue.events(EventType.COMMAND_FINISHED)[-1].data
+        return finished.outcome, finished.reason, finished.claimed_by
+
+    assert await close() == ("rejected", "claimed_by_another", PERSON)
+    assert await close(take_over=True) == ("applied", None, None)

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.ingress.auth.callers import new_key
-from gateway.ingress.live.claims import NoClaims
+from gateway.ingress.commands.claims import NoClaims
 from schemas.cloudevents import to_http
 from tests.process.ingress.test_commands import event
 from tests.unit.ingress.test_grants import active_handoff

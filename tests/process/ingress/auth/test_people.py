@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.ingress.live.claims import ClaimsUnknown, NoClaims
+from gateway.ingress.commands.claims import ClaimsUnknown, NoClaims
 from local.issuer import LocalIssuer
 from schemas.authorization import HandoffClaim
 from schemas.commands import ReleaseHandoff
@@ -340,6 +340,7 @@ async def test_a_log_line_names_the_person_and_never_the_token(lines, ingress):
 
 
 GRANTS = "/v1/authorizations/{}/handoffs/active/access-grants"
+CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
 RELEASE = "/v1/authorizations/auth_1/handoffs/mhand_1/release"
 
 
@@ -409,6 +410,22 @@ class TestClaims:
         refused = await ingress.post(GRANTS.format(authorization), {"operator": "op-7", "claimCheck": "required"})
         assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/claimCheck")
         assert (await ingress.post(RELEASE)).status == 403
+
+    async def test_a_persons_close_of_anothers_handoff_is_409_unless_it_takes_over(self, ingress, kafka, claimed_by):
+        claimed_by.append("people:sam.lee")
+        report = {"result": {"type": "revoked", "reason": "Not wanted."}}
+        reply = await ingress.post(CLOSE, report, key="k-1")
+        assert (reply.status, slug(reply), reply.json["claimedBy"]) == (409, "handoff-claimed", "sam.lee")
+        assert kafka.commands == []
+        assert (await ingress.post(CLOSE, report | {"takeOver": True}, key="k-2")).status == 202
+        assert kafka.read()[0].data.take_over is True
+        claimed_by[:] = [None]
+        assert (await ingress.post(CLOSE, report, key="k-3")).status == 202, "the worker decides"
+        claimed_by[:] = ["people:sam.lee"]
+        ingress.key = ingress.service_key
+        assert (await ingress.post(CLOSE, report, key="k-4")).status == 202, "a service as before"
+        refused = await ingress.post(CLOSE, report | {"takeOver": True}, key="k-5")
+        assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/takeOver")
 
     async def test_a_release_is_on_the_topic_before_the_response(self, ingress, kafka):
         assert (await ingress.post(RELEASE)).status == 202

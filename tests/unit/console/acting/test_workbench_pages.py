@@ -621,6 +621,21 @@ class TestInHand:
         assert "sam.lee has this handoff in hand" in page.text
         assert "Take over from sam.lee" in page.text
         assert "Give it back" not in page.text
+        before, _, form = page.text.partition("<summary>Report in place of sam.lee</summary>")
+        assert before.rstrip().endswith('<details id="in-place">')
+        assert 'name="take_over" value="yes"' in form
+
+    @pytest.mark.parametrize(("asked", "sent"), [({}, False), ({"take_over": "yes"}, True)])
+    async def test_a_report_in_anothers_place_is_sent_only_by_the_form_that_says_so(self, page_of, asked, sent):
+        answer = await page_of(f"{HERE}/report", TestReporting.TYPED | asked, **{"POST /close": REPORTED})
+        (close,) = answer.api.sent("/close")
+        assert ("takeOver" in json.loads(close.content)) is sent
+        refusal = problem(409, "handoff-claimed", claimedBy="sam.lee", claimedSince=CLAIM["since"])
+        page = await page_of(
+            f"{HERE}/report", TestReporting.TYPED | asked, **with_handoff(claim=CLAIM), **{"POST /close": refusal}
+        )
+        assert (page.status_code, '<details id="in-place" open>' in page.text) == (409, True)
+        assert 'value="R-1"' in page.text
 
     async def test_ones_own_handoff_can_be_given_back(self, page_of):
         own = CLAIM | {"by": "jo.miller", "caller": "people:jo.miller"}

@@ -1,8 +1,11 @@
 """Who opened a handoff, and who has it in hand: asked before a link into it (docs/decisions/0013-claims.md)."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from schemas.authorization import ActiveHandoff
+
+# A person waits, so a claim that cannot be read by then is unknown. With the event loop's own delay it stays below 2 s.
+CLAIM_SECONDS: Final = 1.5
 
 
 class ClaimsUnknown(Exception):
