@@ -708,4 +708,5 @@ async def test_an_opening_says_after_ten_seconds_why_it_waits(page_of, age, more
     answers = {"GET /commands": {"commands": [sent | more]}, "GET /overview": known}
     page = (await page_of(**answers)).text
     assert said in " ".join(re.sub(r"<[^>]+>", "", page).split())
+    assert page.count("No worker runs") == bool(overview_has), "once"
     assert ("This takes a few seconds" in page) == (age <= 10)
