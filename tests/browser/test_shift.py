@@ -66,7 +66,7 @@ async def test_a_shift_of_three_people_loses_no_case(gateway, sign_in):
     page = await ada.visit("/work")
     await open_row(page, page.get_by_label("Who has it").get_by_role("option", name=re.compile("sam.ng")))
     await page.get_by_label("Who has it").select_option(label="sam.ng (1)")
-    await page.get_by_role("button", name="Filter").click()
+    await page.get_by_role("button", name="Show", exact=True).click()
     await page.get_by_role("row").get_by_role("link", name=taken_over).click()
     await enter(page, "Take over from sam.ng and get into the session")
     await expect(his.get_by_text("ada.all has this handoff in hand")).to_be_visible()

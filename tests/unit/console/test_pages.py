@@ -167,7 +167,7 @@ async def test_chosen_metadata_is_a_column_and_a_filter_and_a_payer_has_its_name
     }
     for part in (
         '<th scope="col">Case number</th><th scope="col">Team</th>',
-        '<td data-label="Case number">c-7</td><td data-label="Team" class="none"></td>',
+        '<td data-label="Case number" class="nowrap">c-7</td><td data-label="Team" class="none"></td>',
         '<input name="metadata.case" value="c-7"',
         '<option value="payer_example">Example Health</option>',
         '<span title="payer_example">Example Health</span>',
