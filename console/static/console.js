@@ -167,8 +167,10 @@
     part.replaceChildren(...fresh.childNodes);
     showTimes(part);
   };
-  // Under pointer or focus nothing moves: known rows change in their place, new rows wait for a click.
+  // Under pointer or focus nothing moves: known rows and the line that leads change in their place, new rows wait for a click.
   const hold = (part, fresh) => {
+    const lead = fresh.querySelector("[data-lead]");
+    if (lead) part.querySelector("[data-lead]")?.replaceWith(lead.cloneNode(true));
     const state = stateOf(part), before = keysOf(part), after = keysOf(fresh);
     const added = [...after.keys()].filter((key) => !before.has(key)).length;
     const changed = after.size !== before.size || before.size === 0;

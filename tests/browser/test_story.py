@@ -152,12 +152,14 @@ async def test_the_story_by_keyboard_alone(gateway, sign_in):
     await expect(page.get_by_text("truth agrees with the report")).to_be_visible()
 
 
-async def test_two_people_and_one_authorization(gateway, sign_in):
+async def test_two_people_and_one_authorization(gateway, sign_in, eventually):
     authorization = gateway.create("two")
     jo, sam = await sign_in("jo.miller"), await sign_in("sam.ng")
     hers = await jo.visit(f"/authorizations/{authorization}/work")
     await hers.get_by_role("button", name="Open the handoff").click()
     await expect(hers.get_by_role("button", name="Get into the session")).to_be_visible()
+    # Her focus stays on the button: nothing that she could press moves under it.
+    await (await get_into_session(hers)).close()
     mine = await jo.visit("/work?tab=mine")
     await open_row(mine, mine.get_by_role("row").filter(has_text=authorization))
     his = await sam.visit("/work?tab=open")
@@ -170,8 +172,10 @@ async def test_two_people_and_one_authorization(gateway, sign_in):
         await his.get_by_role("button", name="Take over from jo.miller").click()
     portal = await opened.value
     assert portal.url.startswith(gateway.collate_url)
-    await expect(hers.get_by_text("sam.ng has this handoff in hand")).to_be_visible()
+    await eventually(lambda: "sam.ng" in gateway.call("GET", f"/v1/authorizations/{authorization}").text)
+    await expect(hers.get_by_text("sam.ng has this handoff in hand")).to_be_visible(timeout=2_000)
     # She is not led in by mistake: her button says what it does now.
+    await hers.get_by_role("heading", level=1).click()
     await expect(hers.get_by_role("button", name="Take over from sam.ng")).to_be_visible()
     # She ends his handoff only if she says so.
     await jo.go(hers, f"/authorizations/{authorization}/work")
