@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
 
 from local.processes.run import Run, until_interrupted
 
-SERVE_KAFKA = [Path(sys.executable).with_name("gateway"), "local", "kafka"]
+SERVE_KAFKA = [sys.executable, "-m", "local", "kafka"]
 
 
 def start_kafka():
