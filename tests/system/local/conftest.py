@@ -8,6 +8,7 @@ import pytest
 def temporary(tmp_path, monkeypatch):
     """The only directory in which this process and its children create temporary files."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TEST_DATA", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path
 
