@@ -41,7 +41,7 @@ class LiveHandoffDetails(HandoffNow):
     final_submit_capable: Public[bool] = Field(description="Whether the operator can submit in the session.")
     activated_at: Public[Time | None] = Field(default=None, description="When the handoff became active.")
     closed_at: Public[Time | None] = Field(default=None, description="When the handoff was closed.")
-    has_message: Public[bool] = Field(
+    message_available: Public[bool] = Field(
         description="Whether Collate has a message for the operator, also with `message=omit`."
     )
     message: Phi[str | None] = Field(

@@ -1535,7 +1535,7 @@ class LiveHandoffDetails(TypedDict):
     """When the handoff became active."""
     closedAt: NotRequired[str]
     """When the handoff was closed."""
-    hasMessage: bool
+    messageAvailable: bool
     """Whether Collate has a message for the operator, also with `message=omit`."""
     message: NotRequired[str]
     """Collate's message for the operator; absent with `message=omit`."""

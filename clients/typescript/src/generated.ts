@@ -2418,7 +2418,8 @@ export interface components {
          *         "state": "active",
          *         "version": 2,
          *         "accessAvailable": true,
-         *         "finalSubmitCapable": true
+         *         "finalSubmitCapable": true,
+         *         "messageAvailable": true
          *       }
          *     }
          */
@@ -2483,7 +2484,7 @@ export interface components {
              */
             closedAt?: string;
             /** @description Whether Collate has a message for the operator, also with `message=omit`. */
-            hasMessage: boolean;
+            messageAvailable: boolean;
             /** @description Collate's message for the operator; absent with `message=omit`. */
             message?: string;
         };

@@ -74,7 +74,7 @@ async def find_message(
         if not isinstance(answer, Answer):
             return CollateMessage(failure=answer)
         live = answer.body
-    return CollateMessage(known=state, is_unread=live.get("handoff", {}).get("hasMessage", False))
+    return CollateMessage(known=state, is_unread=live.get("handoff", {}).get("messageAvailable", False))
 
 
 def _state_of(bench: Workbench, handoff: HandoffInHand) -> str:

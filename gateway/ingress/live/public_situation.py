@@ -39,7 +39,7 @@ def live_handoff(found: Situation, *, with_message: bool) -> LiveHandoff:
             final_submit_capable=handoff is not None and handoff.final_submit_capable,
             activated_at=handoff.activated_at if handoff else None,
             closed_at=handoff.closed_at if handoff else None,
-            has_message=handoff is not None and bool(handoff.message),
+            message_available=handoff is not None and bool(handoff.message),
             message=handoff.message if handoff and with_message else None,
         )
     return LiveHandoff(

@@ -230,7 +230,11 @@ async def test_without_a_record_no_message_is_returned_and_without_the_message_n
     calls = len(reads_of(collate))
     assert ((await now(ingress, authorization)).status, len(reads_of(collate))) == (503, calls)
     reply = await now(ingress, authorization, query="?message=omit")
-    assert (reply.status, reply.json["handoff"]["state"], reply.json["handoff"]["hasMessage"]) == (200, "active", True)
+    assert (reply.status, reply.json["handoff"]["state"], reply.json["handoff"]["messageAvailable"]) == (
+        200,
+        "active",
+        True,
+    )
     assert b"Pat Roe" not in reply.body
 
 

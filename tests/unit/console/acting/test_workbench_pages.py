@@ -63,7 +63,7 @@ def live_of(record, at="2026-11-26T03:13:58Z", **changes):
     live |= {"at": at, "isHandoffOpen": active is not None}
     if active is not None:
         live["handoff"] = {name: value for name, value in active.items() if name not in {"claim", "openedAt"}}
-        live["handoff"]["hasMessage"] = False
+        live["handoff"]["messageAvailable"] = False
     return live | changes
 
 
@@ -306,7 +306,7 @@ async def test_a_handoff_without_a_readable_id_offers_no_second_one(page_of):
 def told(request):
     """Return the live read of a handoff with a message."""
     message = {} if request.url.params.get("message") == "omit" else {"message": "Ask <Pat>"}
-    return LIVE_OPEN | {"handoff": ACTIVE | {"hasMessage": True} | message}
+    return LIVE_OPEN | {"handoff": ACTIVE | {"messageAvailable": True} | message}
 
 
 TOLD = {"GET /active": told}
