@@ -245,7 +245,7 @@ OPERATIONS: Final = (
     _read(
         id="listAuthorizations",
         path="/v1/authorizations",
-        summary="The work list: authorizations that need work, by due date, then the longest wait first.",
+        summary="The work list: authorizations that need work, the most urgent first unless `order` says another.",
         query=queries.AuthorizationsQuery,
         answers={200: lists.AuthorizationList},
     ),

@@ -166,7 +166,7 @@ class ListAuthorizationsQuery(TypedDict, total=False):
 
 
 def list_authorizations(query: ListAuthorizationsQuery | None = None) -> Call[models.AuthorizationList]:
-    """The work list: authorizations that need work, by due date, then the longest wait first."""
+    """The work list: authorizations that need work, the most urgent first unless `order` says another."""
     return read(path_of("authorizations"), query)
 
 

@@ -179,10 +179,11 @@ export class Gateway {
     return this.#pages(pathOf("authorizations", authorizationId, "timeline"), "entries", options);
   }
 
-  /** Iterate over the authorizations that need work, by due date, then the longest wait first. */
+  /** Iterate over the authorizations that need work, the most urgent first unless `order` says another. */
   authorizations(
     options: PageOptions & {
-      needs?: "person" | "handoff" | "contradicted";
+      needs?: "person" | "handoff" | "open" | "at_risk" | "overdue" | "contradicted";
+      order?: "urgent" | "due" | "wait" | "payer";
       payer?: string;
       claimedBy?: string;
       caller?: string;

@@ -70,7 +70,8 @@ class Reads:
     def authorizations(
         self,
         *,
-        needs: Literal["person", "handoff", "contradicted"] | None = None,
+        needs: models.Needs | None = None,
+        order: models.WorkOrder | None = None,
         payer: str | None = None,
         claimed_by: str | None = None,
         caller: str | None = None,
@@ -79,11 +80,12 @@ class Reads:
         before: Times = None,
         limit: int | None = None,
     ) -> Iterator[models.WorkItem]:
-        """Iterate over the authorizations that need work, by due date, then the longest wait first."""
+        """Iterate over the authorizations that need work, the most urgent first unless `order` says another."""
         return self._pages(
             operations.list_authorizations(
                 {
                     "needs": needs,
+                    "order": order,
                     "payer": payer,
                     "claimedBy": claimed_by,
                     "caller": caller,
