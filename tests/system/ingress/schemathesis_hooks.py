@@ -53,9 +53,9 @@ def _complete_for_a_service(case):
     """A service names the operator and who accepted a snapshot, and claims no handoff; no schema says so."""
     data = case.body.get("data") if isinstance(case.body, dict) and "specversion" in case.body else case.body
     if isinstance(data, dict):
+        data.pop("takeOver", None)
         if case.operation.path.endswith(NAMES_AN_OPERATOR):
             data["operator"] = data.get("operator") or "op-7"
-            data.pop("takeOver", None)
             data.pop("claimCheck", None)
         if data.get("acceptedReviewSnapshotId") is None:
             data.pop("acceptedBy", None)
