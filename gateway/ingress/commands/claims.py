@@ -1,4 +1,7 @@
-"""Who opened a handoff, and who has it in hand: asked before a link into it (docs/decisions/0013-claims.md)."""
+"""Who opened a handoff, and who has it in hand: asked before a link, and before a person's close.
+
+The source of the rule is docs/decisions/0013-claims.md.
+"""
 
 from typing import Final, Protocol
 
