@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import create_engine, pool
 
@@ -28,11 +27,6 @@ _BEFORE_THE_FIRST_RELEASE = "0001"
 
 class _Connection(ClosedAttempts, psycopg.Connection[Any]):
     """A connection for Alembic, which is synchronous."""
-
-
-def scripts_of_migrations() -> ScriptDirectory:
-    """Return the migrations."""
-    return ScriptDirectory.from_config(_config(None))
 
 
 def migrate(settings: ReadModelSettings, schema: str | None = None) -> tuple[str | None, str]:

@@ -2,10 +2,12 @@
 
 import json
 from datetime import UTC, datetime
+from importlib import resources
 
 import pytest
+from alembic.script import ScriptDirectory
 
-from adapters.postgres.migrate import as_sql, scripts_of_migrations
+from adapters.postgres.migrate import as_sql
 from adapters.postgres.rows import HandoffRow
 from adapters.postgres.schema_version import HEAD, problem_of
 from adapters.postgres.serializers import handoff_status
@@ -13,6 +15,8 @@ from schemas.commands import COMMANDS, Completed, HandoffClose, Redrive, Revoked
 from schemas.enums import ReportedOutcome
 from schemas.events import EVENTS
 from schemas.public_fields import public_json
+
+SCRIPTS = ScriptDirectory(resources.files("adapters.postgres") / "migrations")
 
 
 def test_a_handoff_has_its_people_from_its_events():
@@ -62,11 +66,11 @@ def test_the_public_part_is_json_of_the_message(model):
 
 
 def test_head_is_the_newest_migration():
-    assert scripts_of_migrations().get_current_head() == HEAD
+    assert SCRIPTS.get_current_head() == HEAD
 
 
 def test_each_migration_states_the_oldest_reader_that_still_works():
-    scripts = list(scripts_of_migrations().walk_revisions())
+    scripts = list(SCRIPTS.walk_revisions())
     revisions = {script.revision for script in scripts}
     for script in scripts:
         assert script.module.oldest_reader in revisions
@@ -95,5 +99,5 @@ def test_the_migrations_can_be_printed_as_sql():
     printed = as_sql()
     for table in ("progress", "heartbeat", "commands", "handoffs", "authorizations", "timeline", "schema_version"):
         assert f"CREATE TABLE {table}" in printed
-    oldest_reader = scripts_of_migrations().get_revision("head").module.oldest_reader
+    oldest_reader = SCRIPTS.get_revision("head").module.oldest_reader
     assert f"INSERT INTO schema_reader VALUES ('{oldest_reader}')" in printed
