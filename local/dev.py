@@ -56,7 +56,7 @@ def run(port: int | None = None) -> int:
 
 def write_environment(stack: LocalStack) -> Path:
     """Write `env.sh` beside the logs and return its path."""
-    processes = {one.name: one for one in _programs(stack)}
+    processes = {program.name: program for program in _programs(stack)}
     path = stack.ingress.log.parent / "env.sh"
     path.touch(mode=0o600)
     path.write_text(
@@ -136,7 +136,7 @@ def sign_in_link(stack: LocalStack) -> str:
 
 def _programs(stack: LocalStack) -> tuple[Program, ...]:
     optional = (stack.deliverer, stack.console)
-    return (stack.ingress, stack.worker, stack.projector, *(one for one in optional if one is not None))
+    return (stack.ingress, stack.worker, stack.projector, *(program for program in optional if program is not None))
 
 
 def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, ...]:
@@ -180,8 +180,8 @@ def _parts(stack: LocalStack) -> tuple[Part, ...]:
         Part("Apache Kafka", lambda: stack.cluster.is_running(0), again, restart_kafka),
         Part("PostgreSQL", stack.database.is_running, again, stack.database.start),
         *(
-            Part(one.name, lambda one=one: one.process.poll() is None, f"Its log is {one.log}.")  # type: ignore[misc]
-            for one in _programs(stack)
+            Part(program.name, lambda program=program: program.process.poll() is None, f"Its log is {program.log}.")  # type: ignore[misc]
+            for program in _programs(stack)
         ),
     )
 

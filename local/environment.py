@@ -43,23 +43,23 @@ def main(name: str) -> None:
         import venv  # noqa: F401, PLC0415
     except ImportError:
         fail("This Python lacks the venv module.", f"Debian, Ubuntu: apt-get install python{version()}-venv")
-    stale = [one for one in SETS if not is_installed(one)]
+    stale = [packages for packages in SETS if not is_installed(packages)]
     if name not in stale:
         return
     print(f"Installing the packages to {PURPOSES[name]} into .venv with Python {version()}, once", flush=True)
     if not has_this_python():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
         stale = list(SETS)
-    for one in stale:
-        marker(one).unlink(missing_ok=True)
-    for one in up_to(name):
-        if one in stale:
-            for file in SETS[one]:
-                install(file, IF_UNAVAILABLE.get(file, ""), caches=one != "run")
+    for packages in stale:
+        marker(packages).unlink(missing_ok=True)
+    for packages in up_to(name):
+        if packages in stale:
+            for file in SETS[packages]:
+                install(file, IF_UNAVAILABLE.get(file, ""), caches=packages != "run")
     local = [word for project in PROJECTS for word in ("--editable", str(project))]
     subprocess.run((*PIP, "--quiet", "--no-build-isolation", *local), check=True)
-    for one in up_to(name):
-        marker(one).write_text(digest(one))
+    for packages in up_to(name):
+        marker(packages).write_text(digest(packages))
 
 
 def up_to(name: str) -> list[str]:
@@ -82,7 +82,7 @@ def digest(name: str) -> str:
     """Return a digest of what an installed set depends on."""
     import tomllib  # noqa: PLC0415 - Python 3.10 has none, and must be able to say that it is too old
 
-    files = [ROOT / "requirements" / file for one in up_to(name) for file in SETS[one]]
+    files = [ROOT / "requirements" / file for packages in up_to(name) for file in SETS[packages]]
     found = hashlib.sha256(f"{version()} {sys.base_prefix}".encode())
     for file in files:
         found.update(file.read_bytes())

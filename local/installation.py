@@ -244,7 +244,7 @@ def new_caller(name: str, permissions: Sequence[str] = PERMISSIONS) -> tuple[str
     """Return the key of a new caller, and its entry in the callers file."""
     key_id = secrets.token_hex(4)
     key = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
-    listed = ", ".join(f'"{one}"' for one in permissions)
+    listed = ", ".join(f'"{permission}"' for permission in permissions)
     return key, (
         f'[[caller]]\nname = "{name}"\npermissions = [{listed}]\n'
         f'[[caller.key]]\nid = "{key_id}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'

@@ -25,7 +25,7 @@ async def drop_next(settings: ReadModelSettings) -> None:
 async def swap(settings: ReadModelSettings) -> None:
     """Rename the next schema to the name in use, and drop the old one. Every session sees one of the two."""
     name = settings.schema_name
-    current, following, old = (sql.Identifier(one) for one in (name, next_of(name), name + _OLD))
+    current, following, old = (sql.Identifier(schema) for schema in (name, next_of(name), name + _OLD))
     rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
     async with connected(settings, name, "projector rebuild", statement_seconds=_SWAP_SECONDS) as connection:
         async with connection.transaction():

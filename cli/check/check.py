@@ -45,7 +45,7 @@ def check(
     results = results_of(process, offline=offline)
     code = exit_code(results)
     if as_json:
-        checks = [{"check": each.subject, "state": each.state.lower(), "detail": each.detail} for each in results]
+        checks = [{"check": row.subject, "state": row.state.lower(), "detail": row.detail} for row in results]
         print_json({"ok": code == Exit.OK, "code": int(code), "checks": checks}, indent=2)
     else:
         for result in results:

@@ -123,8 +123,8 @@ def _report(findings: Findings, settings: CollateSettings, *, as_json: bool) -> 
     differing = [name for name, value in findings.settings.items() if current[name] != value]
     if as_json:
         shown = [
-            {"section": one.section, "question": one.question, "reading": one.reading, "problem": one.is_problem}
-            for one in findings.found
+            {"section": row.section, "question": row.question, "reading": row.reading, "problem": row.is_problem}
+            for row in findings.found
         ]
         settings_shown = {
             name: {"choose": value, "current": current[name]} for name, value in findings.settings.items()
@@ -132,9 +132,9 @@ def _report(findings: Findings, settings: CollateSettings, *, as_json: bool) -> 
         print_json({"findings": shown, "settings": settings_shown})
         return differing
     table = Table("§", "question", "reading", box=None, pad_edge=False, header_style="bold")
-    for one in findings.found:
-        reading = Text(f"{one.reading}  ← the gateway cannot work with this" if one.is_problem else one.reading)
-        table.add_row(one.section, one.question, reading, style="red" if one.is_problem else "")
+    for row in findings.found:
+        reading = Text(f"{row.reading}  ← the gateway cannot work with this" if row.is_problem else row.reading)
+        table.add_row(row.section, row.question, reading, style="red" if row.is_problem else "")
     out = console()
     out.print(table)
     for name, value in findings.settings.items():

@@ -49,8 +49,8 @@ class _Run:
         self._gateway = gateway
         self._filters = seen.filters
         self._report = report
-        self._redrives = {one["commandId"]: one["redrive"] for one in seen.dead_letters}
-        self._unreported = {one["commandId"]: one for one in seen.dead_letters}
+        self._redrives = {letter["commandId"]: letter["redrive"] for letter in seen.dead_letters}
+        self._unreported = {letter["commandId"]: letter for letter in seen.dead_letters}
         self._changes = 0
         self.rejected = 0
         self._next: models.DeadLetterDecisions = {
@@ -89,9 +89,9 @@ class _Run:
             return 0
         for command_id in answer["decided"]:
             self._report_once(command_id, "accepted")
-        for one in answer["notDecided"]:
-            problem = one["problem"]
-            self.rejected += self._report_once(one["commandId"], "refused", _PROBLEMS.get(problem, problem), problem)
+        for kept in answer["notDecided"]:
+            problem = kept["problem"]
+            self.rejected += self._report_once(kept["commandId"], "refused", _PROBLEMS.get(problem, problem), problem)
         self._continue(answer["remaining"], answer["digest"], answer.get("next"))
         return len(answer["decided"])
 
@@ -102,14 +102,14 @@ class _Run:
         """Continue with what is left, also with decided ones that have not ended: a repeat is the same decision."""
         self._changes += 1
         now = read_matching(self._gateway, self._filters)
-        is_known = all(self._redrives.get(one["commandId"]) == one["redrive"] for one in now.dead_letters)
+        is_known = all(self._redrives.get(letter["commandId"]) == letter["redrive"] for letter in now.dead_letters)
         if not is_known or self._changes > _MOST_CHANGES:
             sent = f"{self.done} of {len(self._redrives)} decisions were sent, no other"
             raise RequestRejected(
                 _CHANGED, f"409: dead letters match now that were not listed. {sent}. List them again, then decide"
             )
-        left = {one["commandId"] for one in now.dead_letters}
-        for command_id in [one for one in self._unreported if one not in left]:
+        left = {letter["commandId"] for letter in now.dead_letters}
+        for command_id in [listed for listed in self._unreported if listed not in left]:
             self._report_once(command_id, "ended", "it is no dead letter any more")
         self._continue(len(now.dead_letters), now.digest)
 

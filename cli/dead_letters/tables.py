@@ -80,7 +80,7 @@ def details(dead_letter: models.DeadLetterDetail, original: models.DeadLetterOri
 
 def forecast_table(forecasts: Iterable[DryRunResult]) -> Table:
     """Lay out the forecasts of a dry run."""
-    rows = ((one["commandId"], one["verdict"], _shown(one.get("atCollate")), one["says"]) for one in forecasts)
+    rows = ((row["commandId"], row["verdict"], _shown(row.get("atCollate")), row["says"]) for row in forecasts)
     return table_of(("command", "verdict", "at Collate", "description"), rows, {"command"})
 
 

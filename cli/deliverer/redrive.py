@@ -127,8 +127,8 @@ def _report(name: str, result: "RedriveResult", lines: list[RedrivenLine], *, as
         print_json({"subscription": name, **counts, "stopped": stopped, "events": lines})
     else:
         typer.echo(f"{result.delivered} delivered, {result.skipped} skipped.")
-        for one in stopped:
-            typer.echo(f"Stopped at {one['position']}: {one['result']}.", err=True)
+        for partition in stopped:
+            typer.echo(f"Stopped at {partition['position']}: {partition['result']}.", err=True)
     raise typer.Exit(Exit.FAILED if stopped or result.skipped else Exit.OK)
 
 

@@ -68,5 +68,5 @@ def _print(name: str, running: list[int], result: Resumed) -> None:
         )
     for number in running if result["resumed"] else []:
         typer.echo(f"Partition {number} was not stopped in this process.", err=True)
-    for one in result["stopped"]:
-        typer.echo(f"{one['partition']} is still stopped: {one['detail']}", err=True)
+    for partition in result["stopped"]:
+        typer.echo(f"{partition['partition']} is still stopped: {partition['detail']}", err=True)

@@ -27,7 +27,7 @@ async def rebuild(
         await await_no_members(cluster, settings.worker, report)
         found = await find_all(cluster, topics)
         partitions = settings.topics.partitions
-        if any(one.partitions < partitions for one in found.values()):
+        if any(description.partitions < partitions for description in found.values()):
             raise RebuildRefused("a topic has too few partitions: see `gateway topics plan`")
         topic_id = found[topics.commands.name].id
         committed = await cluster.committed_offsets(group, topics.commands.name, partitions)

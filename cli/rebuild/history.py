@@ -144,7 +144,7 @@ class History:
                 grant = GrantRecorded(event.handoff_id, event.operator, event.caller, until, cause or "")
                 self.state, _ = reduce(self.state, grant, at)
             case RecentCommandsEmptied(of_caller=of_caller):
-                self.recent = [one for one in self.recent if of_caller not in {None, one.caller}]
+                self.recent = [command for command in self.recent if of_caller not in {None, command.caller}]
             case _:
                 pass
         if cause is not None:

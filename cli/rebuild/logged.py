@@ -84,12 +84,12 @@ def logged(task: Task, partition: int, offset: int) -> LoggedCommand:
 
 def first_unended(commands: Sequence[LoggedCommand], history: History) -> LoggedCommand | None:
     """Return the first command of the log that has not ended: the only one that may have written."""
-    return next((one for one in commands if not one.is_own and not _has_end(one, history)), None)
+    return next((command for command in commands if not command.is_own and not _has_end(command, history)), None)
 
 
 def ended(commands: Sequence[LoggedCommand], history: History) -> list[bool]:
     """Return for each command of one authorization, in the order of the log, whether it has ended."""
-    proven = [_has_end(one, history) for one in commands]
+    proven = [_has_end(command, history) for command in commands]
     seen: set[tuple[str, int]] = set()
     last = -1
     for place, one in enumerate(commands):

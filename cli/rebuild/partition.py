@@ -183,7 +183,7 @@ async def progress_records(kafka: KafkaSettings, topic: str, extents: Mapping[in
 
 
 async def _records(known: RebuildInput, role: str, number: int) -> AsyncIterator[TopicRecord]:
-    topic = next(one for one in known.topics if one.role == role)
+    topic = next(topic for topic in known.topics if topic.role == role)
     extents = {number: known.extents[role][number]}
     async for _, record in read_partitions(known.kafka, topic.name, extents):
         yield record

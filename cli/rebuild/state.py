@@ -141,7 +141,7 @@ def _active(
             had_decision=record.decision_seen,
         )
     closed_by = history.closes.get(shown.id)
-    closer = next((one.closer for one in commands if one.command_id == closed_by and one.closer is not None), None)
+    closer = next((sent.closer for sent in commands if sent.command_id == closed_by and sent.closer is not None), None)
     claim = shown.claim
     return before.replace(
         state=shown.state,
@@ -208,10 +208,10 @@ def _with_ends(
     """Add the dead letters, and the commands that ended within a day before `now`."""
     digests: dict[str, bytes] = {}
     records: dict[tuple[str, int], str] = {}
-    for one in commands:
-        if one.digest:
-            digests.setdefault(one.command_id, one.digest)
-        records.setdefault((one.command_id, one.redrive), one.record_id)
+    for command in commands:
+        if command.digest:
+            digests.setdefault(command.command_id, command.digest)
+        records.setdefault((command.command_id, command.redrive), command.record_id)
     for end in history.recent:
         if recent_commands.is_kept(end.at, now):
             record_id = records.get((end.command_id, end.redrive), end.command_id)

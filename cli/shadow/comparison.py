@@ -162,7 +162,7 @@ def _act(act: HandoffOpened | HandoffClosed) -> str:
 def counts(comparisons: Iterable[Comparison]) -> dict[tuple[str, str], dict[Verdict, int]]:
     """Count the verdicts by caller and payer, in alphabetical order."""
     found: dict[tuple[str, str], dict[Verdict, int]] = {}
-    for one in comparisons:
-        row = found.setdefault((one.caller, one.payer or "unknown"), dict.fromkeys(Verdict, 0))
-        row[one.verdict] += 1
+    for comparison in comparisons:
+        row = found.setdefault((comparison.caller, comparison.payer or "unknown"), dict.fromkeys(Verdict, 0))
+        row[comparison.verdict] += 1
     return dict(sorted(found.items()))

@@ -129,14 +129,14 @@ def report(
     if html is not None:
         html.write_text(render(found, title))
     if as_json:
-        print_json({"within": within, "commands": [_shown(one) for one in found]}, indent=2)
+        print_json({"within": within, "commands": [_shown(comparison) for comparison in found]}, indent=2)
     else:
         rows = [(caller, payer, *map(str, of.values())) for (caller, payer), of in counts(found).items()]
         console().print(table_of(("caller", "payer", *WORDS.values()), rows))
-        different = [one for one in found if one.verdict is Verdict.DIFFERENT]
-        for one in different[:_SHOWN]:
-            decided = f"{one.decided}, then {one.followed}"
-            typer.echo(escaped(f"{format_time(one.at)} {one.authorization_id} by {one.caller}: {decided}"))
+        different = [case for case in found if case.verdict is Verdict.DIFFERENT]
+        for case in different[:_SHOWN]:
+            decided = f"{case.decided}, then {case.followed}"
+            typer.echo(escaped(f"{format_time(case.at)} {case.authorization_id} by {case.caller}: {decided}"))
         if len(different) > _SHOWN:
             typer.echo(f"and {len(different) - _SHOWN} more that differ: see --json or --html")
     if reader.is_cut or reader.unreadable:

@@ -22,9 +22,9 @@ def render(comparisons: Sequence[Comparison], title: str) -> str:
     """Return the page."""
     rows = [(caller, payer, *map(str, of.values())) for (caller, payer), of in counts(comparisons).items()]
     differences = [
-        (format_time(one.at), one.authorization_id, one.caller, one.payer or "unknown", one.decided, one.followed)
-        for one in comparisons
-        if one.verdict is Verdict.DIFFERENT
+        (format_time(case.at), case.authorization_id, case.caller, case.payer or "unknown", case.decided, case.followed)
+        for case in comparisons
+        if case.verdict is Verdict.DIFFERENT
     ]
     return "\n".join(
         (
@@ -40,5 +40,5 @@ def render(comparisons: Sequence[Comparison], title: str) -> str:
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     cells = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(one)}</td>" for one in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"

@@ -73,7 +73,7 @@ def read_processes(admins: list[str]) -> list[ProcessState]:
     """Read the admin ports, each as URL or NAME=URL, in parallel: one that hangs takes its whole time limit."""
     if not admins:
         return []
-    names, urls = [one.rpartition("=")[0] for one in admins], [one.rpartition("=")[2] for one in admins]
+    names, urls = [admin.rpartition("=")[0] for admin in admins], [admin.rpartition("=")[2] for admin in admins]
     with ThreadPoolExecutor(len(urls)) as pool:
         return list(pool.map(read_process, urls, names))
 
@@ -96,7 +96,7 @@ def read_process(url: str, name: str = "") -> ProcessState:
             "breakers": _breakers(samples),
         }
         if "subscriptions" in report:
-            found["subscriptions"] = [_without_partitions(one) for one in report["subscriptions"]]
+            found["subscriptions"] = [_without_partitions(subscription) for subscription in report["subscriptions"]]
         return _worker(found, report["partitions"], samples) if "partitions" in report else found
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         return {"url": url, "process": name, "problem": reason_of(error)}

@@ -44,10 +44,10 @@ def page(seen: Seen, width: int, problem: str = "") -> Group:
             parts.append(_readiness(process))
             if "partitions" not in process:  # a worker's are below its table
                 parts += _held(process)
-        if subscriptions := [one for process in seen.processes for one in process.get("subscriptions", ())]:
+        if subscriptions := [row for process in seen.processes for row in process.get("subscriptions", ())]:
             parts += ["", _title("Webhooks"), SUBSCRIPTIONS.layout(subscriptions, "", width)]
             if width >= WIDE:
-                parts += [Text(f"  {one['name']}: {one['detail']}", "red") for one in subscriptions if one["detail"]]
+                parts += [Text(f"  {row['name']}: {row['detail']}", "red") for row in subscriptions if row["detail"]]
         parts.append("")
     if seen.overview is not None:
         parts += _overview(seen.overview, width)
@@ -235,7 +235,7 @@ def _problem(worker: ProcessState) -> Text:
 
 def _held(process: ProcessState) -> list[Text]:
     """Return what holds work at a process."""
-    lines = [f"partition {one['partition']} is stopped: {one['detail']}" for one in process.get("stopped", ())]
+    lines = [f"partition {row['partition']} is stopped: {row['detail']}" for row in process.get("stopped", ())]
     if paused := process.get("paused"):
         lines.append(f"partition {', '.join(map(str, paused))} is paused: too many unfinished records")
     lines += [

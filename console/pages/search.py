@@ -51,7 +51,7 @@ async def search(request: Request) -> Response:
         ),
         asyncio.gather(*(ask(call) for call in questions.commands)),
     )
-    found = search_of(text, command, authorization, at_payer, [one for one in lists if one is not None], ids=ids)
+    found = search_of(text, command, authorization, at_payer, [found for found in lists if found is not None], ids=ids)
     found = replace(found, problems=tuple(problems.values()), may_be_authorization=is_id(text))
     if found.only_page is not None:
         return RedirectResponse(found.only_page, 303)

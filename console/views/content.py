@@ -99,12 +99,12 @@ def content(value: object) -> Content | None:
     if value is None or value in ({}, []):
         return None
     if is_object(value):
-        if all(is_single(each) for each in value.values()):
-            return ShownFacts(tuple((field_name(name), single(each)) for name, each in value.items()))
+        if all(is_single(item) for item in value.values()):
+            return ShownFacts(tuple((field_name(name), single(item)) for name, item in value.items()))
         return ShownTree(nodes(value))
-    if is_list(value) and not all(is_single(each) for each in value):
+    if is_list(value) and not all(is_single(item) for item in value):
         return grid(value) or ShownTree(nodes(value))
-    return ShownLines(tuple(single(each) for each in (value if is_list(value) else [value])))
+    return ShownLines(tuple(single(item) for item in (value if is_list(value) else [value])))
 
 
 def grid(values: list[object]) -> ShownGrid | None:
@@ -169,10 +169,10 @@ def _node(name: str, value: object, depth: int) -> ShownNode:
 
 
 def _fits_cell(value: object) -> bool:
-    return is_single(value) or (is_list(value) and all(is_single(each) for each in value))
+    return is_single(value) or (is_list(value) and all(is_single(item) for item in value))
 
 
 def _cell(value: object) -> ShownValue:
     if is_list(value) and value:
-        return ShownValue(", ".join(single(each).text for each in value))
+        return ShownValue(", ".join(single(item).text for item in value))
     return single(value)

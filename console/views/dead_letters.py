@@ -137,15 +137,15 @@ def bulk_plan(
         chosen: what the next request decides about.
     """
     made = list(forecasts)
-    counted = Counter((each.kind, each.reason) for each in made if each is not None)
-    example = {(each.kind, each.reason): each for each in reversed(made) if each is not None}
+    counted = Counter((forecast.kind, forecast.reason) for forecast in made if forecast is not None)
+    example = {(forecast.kind, forecast.reason): forecast for forecast in reversed(made) if forecast is not None}
     return BulkPlan(
         filters=filters,
         chosen=chosen,
         causes=causes_of(listed),
         forecast=tuple(VerdictCount(example[key], count) for key, count in counted.most_common()),
         forecast_of=len(made),
-        unknown=sum(each is None for each in made),
+        unknown=sum(forecast is None for forecast in made),
     )
 
 

@@ -124,10 +124,10 @@ def _findings(view: OverviewView, now: datetime) -> tuple[OverviewFinding, ...]:
                 FindingKind.DEAD_LETTERS, Tone.WARN, view.dead_letters, since=since, anchor=guide.DEAD_LETTERS
             )
         )
-    slow = [one for one in view.overview["oldest"] if _is_slow(one, now) and _reason(one) in {None, *_ORDINARY}]
+    slow = [row for row in view.overview["oldest"] if _is_slow(row, now) and _reason(row) in {None, *_ORDINARY}]
     if slow and has_worker:
         reason, since = _reason(slow[0]), slow[0].get("acceptedAt")
-        is_one = len({one["authorizationId"] for one in slow}) == 1
+        is_one = len({row["authorizationId"] for row in slow}) == 1
         anchor = guide.anchor_of(reason) if reason or is_one else guide.SEVERAL_LATE
         found.append(OverviewFinding(FindingKind.COMMANDS_SLOW, Tone.WARN, len(slow), reason, since, anchor))
     if full := view.overview.get("fullCallers"):

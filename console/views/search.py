@@ -52,10 +52,10 @@ class SearchView:
         """The page of the only thing that was found, if it is one."""
         if self.problems or self.payer or self.is_more:
             return None
-        pages = [f"/authorizations/{one}" for one in self.authorizations]
-        pages += [f"/authorizations/{one}/work" for one in self.cases]
-        others = (one["commandId"] for one in self.commands if one.get("authorizationId") not in self.cases)
-        pages += [f"/commands/{one}" for one in (*others, *self.command_ids)]
+        pages = [f"/authorizations/{hit}" for hit in self.authorizations]
+        pages += [f"/authorizations/{hit}/work" for hit in self.cases]
+        others = (command["commandId"] for command in self.commands if command.get("authorizationId") not in self.cases)
+        pages += [f"/commands/{hit}" for hit in (*others, *self.command_ids)]
         return pages[0] if len(pages) == 1 else None
 
 
@@ -90,22 +90,22 @@ def search_of(
     """Return what the calls found; None for a call that found nothing."""
     found = {} if command is None else {command["commandId"]: command}
     for listed in lists:
-        found |= {one["commandId"]: one for one in listed["commands"]}
+        found |= {command["commandId"]: command for command in listed["commands"]}
     # The whole id comes first: others may begin with it.
     listed_ids = [] if authorization is None else [authorization["authorizationId"]]
-    listed_ids += [] if ids is None else [one for one in ids["authorizations"] if one not in listed_ids]
+    listed_ids += [] if ids is None else [hit for hit in ids["authorizations"] if hit not in listed_ids]
     cases: dict[str, None] = {}  # a set that keeps the order
     for listed in lists:
-        cases |= {one["authorizationId"]: None for one in listed["commands"] if "authorizationId" in one}
+        cases |= {command["authorizationId"]: None for command in listed["commands"] if "authorizationId" in command}
     return SearchView(
         text=text,
         is_readable=True,
         authorizations=tuple(listed_ids),
         payer=text if at_payer is not None and at_payer["authorizations"] else None,
         # The page of an authorization has its commands in its timeline.
-        commands=tuple(one for one in found.values() if one.get("authorizationId") not in listed_ids),
-        command_ids=() if ids is None else tuple(one for one in ids["commands"] if one not in found),
-        cases=tuple(one for one in cases if one not in {text, *listed_ids}),
+        commands=tuple(command for command in found.values() if command.get("authorizationId") not in listed_ids),
+        command_ids=() if ids is None else tuple(hit for hit in ids["commands"] if hit not in found),
+        cases=tuple(hit for hit in cases if hit not in {text, *listed_ids}),
         is_more=any(listed.get("next") is not None for listed in lists),
     )
 

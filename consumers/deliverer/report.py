@@ -26,9 +26,11 @@ def report_subscription(running: "SubscriptionEngine") -> "SubscriptionState":
             unfinished += key_queues.records
             for reason, count in key_queues.waits().items():
                 waiting[reason.value] = waiting.get(reason.value, 0) + count
-    oldest = [at for one in partitions.values() if (at := oldest_unfinished(one)) is not None]
+    oldest = [at for partition in partitions.values() if (at := oldest_unfinished(partition)) is not None]
     halted = [f"partition {number}: {one.detail}" for number, one in sorted(partitions.items()) if one.is_stopped]
-    not_running = sum(one.status is not PartitionStatus.RUNNING or one.is_stopped for one in partitions.values())
+    not_running = sum(
+        partition.status is not PartitionStatus.RUNNING or partition.is_stopped for partition in partitions.values()
+    )
     state, detail = _state(running, waiting, not_running, halted)
     now, answer, numbers = time.time(), running.handler.last_answer, running.numbers
     return {
@@ -38,7 +40,7 @@ def report_subscription(running: "SubscriptionEngine") -> "SubscriptionState":
         "detail": detail,
         "oldestSeconds": round(max(0.0, now - min(oldest)), 1) if oldest else 0.0,
         "unfinished": unfinished,
-        "lag": sum(lag(one) or 0 for one in partitions.values()),
+        "lag": sum(lag(partition) or 0 for partition in partitions.values()),
         "waiting": waiting,
         "partitionsNotRunning": not_running,
         "lastAnswer": None

@@ -89,6 +89,6 @@ def _combined(name: str, reports: Sequence[SubscriptionState]) -> WebhookSubscri
         last_answer=None
         if last is None
         else LastDelivery(result=last["result"], status=last["status"], ago_seconds=last["agoSeconds"]),
-        delivered=sum(one["delivered"] for one in reports),
-        dead_letters=sum(one["deadLetters"] for one in reports),
+        delivered=sum(report["delivered"] for report in reports),
+        dead_letters=sum(report["deadLetters"] for report in reports),
     )

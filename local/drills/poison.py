@@ -56,7 +56,8 @@ class Poison:
 
         async def is_finished() -> bool:
             return any(
-                one.kind == "command.finished" and one.data["commandId"] == command for one in scene.listener.events
+                event.kind == "command.finished" and event.data["commandId"] == command
+                for event in scene.listener.events
             )
 
         await operator.mends("redrive the command", lambda: operator.types(*redrive), is_finished)

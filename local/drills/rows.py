@@ -25,4 +25,4 @@ def read_rows(conninfo: str) -> Rows:
 def missing_rows(before: Rows, after: Rows, without: Collection[str]) -> list[str]:
     """Return the rows of before that are not there after, but for those that name one of these authorizations."""
     missing = [(table, row) for table, rows in before.items() for row in sorted(set(rows) - set(after[table]))]
-    return [f"{table}: {row}" for table, row in missing if not any(f'"{one}"' in row for one in without)]
+    return [f"{table}: {row}" for table, row in missing if not any(f'"{changed}"' in row for changed in without)]

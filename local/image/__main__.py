@@ -45,7 +45,7 @@ def build(base: str | None, tag: str, target: Path) -> None:
     (target / "image-licences.md").write_text(contents.licences(listed))
     buildah.save(name, target / "image.tar")
     buildah.remove_dangling()
-    sources = {source: sum(one.source == source for one in listed) for source in ("pypi", "deb")}
+    sources = {source: sum(package.source == source for package in listed) for source in ("pypi", "deb")}
     print(f"{name}: {size / 1e6:.0f} MB, without pip")
     print(f"{sources['pypi']} Python and {sources['deb']} Debian packages: {target}/image-sbom.json, image-licences.md")
     print(f"{target}/image.tar: for `docker load` or `ctr images import`")

@@ -63,7 +63,7 @@ class Buildah:
 
     def build(self, context: Path, name: str, *, base: str, is_local: bool, arguments: dict[str, str]) -> None:
         """Build the context's Dockerfile. A base that is not local is pulled."""
-        options = [word for one in arguments.items() for word in ("--build-arg", "=".join(one))]
+        options = [word for argument in arguments.items() for word in ("--build-arg", "=".join(argument))]
         self.run(
             "bud",
             "--pull-never" if is_local else "--pull",

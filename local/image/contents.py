@@ -62,13 +62,13 @@ def bill(name: str, version: str, listed: list[Package]) -> dict[str, Any]:
         "components": [
             {
                 "type": "library",
-                "bom-ref": one.purl,
-                "name": one.name,
-                "version": one.version,
-                "licenses": [{"license": {"name": one.licence}}],
-                "purl": one.purl,
+                "bom-ref": found.purl,
+                "name": found.name,
+                "version": found.version,
+                "licenses": [{"license": {"name": found.licence}}],
+                "purl": found.purl,
             }
-            for one in listed
+            for found in listed
         ],
     }
     return with_vendored(content, read_lock())
@@ -76,7 +76,7 @@ def bill(name: str, version: str, listed: list[Package]) -> dict[str, Any]:
 
 def licences(listed: list[Package]) -> str:
     """Return a table of the licences, for `dist/licences.md`."""
-    rows = "".join(f"| {one.source} | {one.name} | {one.version} | {one.licence} |\n" for one in listed)
+    rows = "".join(f"| {found.source} | {found.name} | {found.version} | {found.licence} |\n" for found in listed)
     return (
         "# Licences of the image\n\nMade by `make image` from the image's files.\n\n"
         f"| source | package | version | licence |\n|---|---|---|---|\n{rows}"
@@ -86,13 +86,13 @@ def licences(listed: list[Package]) -> str:
 def size_in_bytes(root: Path) -> int:
     """Return the size of all files. Hard links count once."""
     stats = (path.lstat() for path in root.rglob("*"))
-    return sum({(one.st_dev, one.st_ino): one.st_size for one in stats}.values())
+    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in stats}.values())
 
 
 def _python(root: Path) -> Iterator[Package]:
     (place,) = root.glob(SITE_PACKAGES)
-    for one in distributions(path=[str(place)]):
-        yield Package("pypi", one.name, one.version, licence_of(one))
+    for distribution in distributions(path=[str(place)]):
+        yield Package("pypi", distribution.name, distribution.version, licence_of(distribution))
 
 
 def _debian(root: Path) -> Iterator[Package]:
@@ -121,9 +121,11 @@ def licence_of(found: Distribution) -> str:
     metadata = cast("Message", found.metadata)
     if expression := metadata.get("License-Expression"):
         return str(expression)
-    classifiers = [one for one in metadata.get_all("Classifier") or () if one.startswith("License :: OSI Approved :: ")]
+    classifiers = [
+        trove for trove in metadata.get_all("Classifier") or () if trove.startswith("License :: OSI Approved :: ")
+    ]
     if classifiers:
-        return ", ".join(sorted(one.rpartition(" :: ")[2] for one in classifiers))
+        return ", ".join(sorted(trove.rpartition(" :: ")[2] for trove in classifiers))
     # Some packages put the whole licence text into this field; its first line is the name.
     return str(metadata.get("License") or "unknown").splitlines()[0]
 
@@ -131,4 +133,4 @@ def licence_of(found: Distribution) -> str:
 def debian_licence(text: str) -> str:
     """Return the licences that a copyright file names, or those whose full texts it points at."""
     named = _LICENCE.findall(text) or _COMMON.findall(text)
-    return ", ".join(sorted({one.strip() for one in named})) or "see /usr/share/doc"
+    return ", ".join(sorted({licence.strip() for licence in named})) or "see /usr/share/doc"

@@ -18,6 +18,6 @@ def require(verb: str, programs: Mapping[str, str], *, others: Sequence[str] = (
         lines.append("- root, because it mounts file systems and changes to other users")
     if missing:
         lines.append(f"- programs of Debian 12: apt-get install --no-install-recommends {' '.join(missing)}")
-    lines += [f"- {one}" for one in others]
+    lines += [f"- {sentence}" for sentence in others]
     if lines:
         raise NotPossible("\n".join([f"`{verb}` cannot run here. It needs:", *lines]))

@@ -26,14 +26,14 @@ def make_lock(lock: Path = LOCK) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         context = MavenContext(repo_cache=Path(scratch), local_repos=[], timeout=30)
         wanted = [
-            context.create_dependency(replace(one, scope="compile")) for one in Endpoint.parse(WANTED).coordinates
+            context.create_dependency(replace(jar, scope="compile")) for jar in Endpoint.parse(WANTED).coordinates
         ]
         inputs, transitive = context.resolver.resolve(wanted)
         alone = [
-            context.create_dependency(one) for text in WITHOUT_DEPENDENCIES for one in Endpoint.parse(text).coordinates
+            context.create_dependency(jar) for text in WITHOUT_DEPENDENCIES for jar in Endpoint.parse(text).coordinates
         ]
-        needed = [one for one in (*inputs, *transitive) if one.scope in {"compile", "runtime"}]
-        jars = [_pin(one) for one in (*needed, *alone)]
+        needed = [jar for jar in (*inputs, *transitive) if jar.scope in {"compile", "runtime"}]
+        jars = [_pin(jar) for jar in (*needed, *alone)]
     lock.write_text(tomli_w.dumps({"jar": [asdict(jar) for jar in jars]}))
 
 

@@ -72,7 +72,7 @@ async def kubernetes(
                 await asyncio.to_thread(node.start)
 
         async def load_images() -> None:
-            archives = {one.archive for one in artifacts}
+            archives = {artifact.archive for artifact in artifacts}
             async with asyncio.TaskGroup() as loads:
                 for node in started:
                     loads.create_task(asyncio.to_thread(node.start_containers, archives))
@@ -105,7 +105,7 @@ def _await_node(tools: Tools, name: str) -> None:
     while time.monotonic() < deadline:
         try:
             conditions = json.loads(tools.run("kubectl", "get", "node", name, "--output", "json"))["status"]
-            ready = next(one for one in conditions.get("conditions", []) if one["type"] == "Ready")
+            ready = next(condition for condition in conditions.get("conditions", []) if condition["type"] == "Ready")
             if ready["status"] == "True":
                 return
             seen = ready["message"]
@@ -118,6 +118,6 @@ def _await_node(tools: Tools, name: str) -> None:
 def _unmount(directory: Path) -> None:
     """Unmount the pods' file systems. Their processes end with the sandbox, and would keep the directory until then."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    below = [one for one in mounts if one.startswith(f"{directory}/")]
+    below = [mount for mount in mounts if mount.startswith(f"{directory}/")]
     if below:
         subprocess.run(["umount", "--lazy", *reversed(below)], check=False, capture_output=True)

@@ -94,7 +94,7 @@ class Deployment:
     def history(self) -> list[tuple[int, str]]:
         """Run `helm history`; return each revision with its status, oldest first."""
         with self._tools.helm() as helm:
-            return [(int(one["revision"]), str(one["status"])) for one in helm.history(RELEASE)]
+            return [(int(release["revision"]), str(release["status"])) for release in helm.history(RELEASE)]
 
     def roll_back(self, revision: int, *, seconds: int = 600) -> None:
         """Run `helm rollback` to a revision."""

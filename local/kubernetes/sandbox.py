@@ -151,7 +151,7 @@ def _control_groups(name: str) -> Iterator[None]:
         yield
     finally:
         deadline = time.monotonic() + _REMOVED_WITHIN_SECONDS
-        while time.monotonic() < deadline and [one for one in roots if remove_group(one / name)]:
+        while time.monotonic() < deadline and [root for root in roots if remove_group(root / name)]:
             time.sleep(0.1)
 
 
@@ -169,7 +169,7 @@ def hierarchies() -> list[Path]:
     """Return the root of each hierarchy of control groups: one of version 2, or several of version 1."""
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS]
-    return [one for one in CGROUPS.iterdir() if one.is_dir() and (one / "cgroup.procs").exists()]
+    return [group for group in CGROUPS.iterdir() if group.is_dir() and (group / "cgroup.procs").exists()]
 
 
 def remove_group(group: Path) -> bool:

@@ -64,8 +64,8 @@ def main() -> int:
     try:
         asyncio.run(show(nodes=options.nodes, keep=options.keep))
     except* LocalError as failed:
-        for one in failed.exceptions:
-            print(one, file=sys.stderr)
+        for error in failed.exceptions:
+            print(error, file=sys.stderr)
         code = FAILED
     except* KeyboardInterrupt:
         code = INTERRUPTED

@@ -55,8 +55,8 @@ class Tools:
     def wanted_pods(self) -> int:
         """Return how many pods the Deployments and StatefulSets want."""
         kinds = ("deployments", "statefulsets")
-        owners = [one for kind in kinds for one in self._get(f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind}")["items"]]
-        return sum(one["spec"]["replicas"] for one in owners)
+        owners = [item for kind in kinds for item in self._get(f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind}")["items"]]
+        return sum(item["spec"]["replicas"] for item in owners)
 
     def service_address(self, name: str) -> str:
         """Return the address of a Service inside the cluster."""

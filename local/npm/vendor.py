@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code."""
     parser = argparse.ArgumentParser(prog="make assets", description=__doc__)
     parser.add_argument("upgrade", nargs="*", metavar="PACKAGE@VERSION", help="take this version and pin it")
-    upgrades = dict(one.rsplit("@", 1) for one in parser.parse_args(arguments).upgrade)
+    upgrades = dict(upgrade.rsplit("@", 1) for upgrade in parser.parse_args(arguments).upgrade)
     lock = read_lock()
     if unknown := upgrades.keys() - {package.name for package in lock.packages}:
         parser.error(f"{LOCK.name} has no package {', '.join(sorted(unknown))}")

@@ -157,7 +157,9 @@ class Scene:
         found: list[Event] = []
 
         async def arrived() -> bool:
-            found.extend(one for one in self.listener.events if one.kind == kind and data.items() <= one.data.items())
+            found.extend(
+                seen for seen in self.listener.events if seen.kind == kind and data.items() <= seen.data.items()
+            )
             return bool(found)
 
         await self.until(arrived, within_seconds, f"an event {kind}")
@@ -177,7 +179,7 @@ class Scene:
         evidence, broken = await self.judge.judge(within_seconds, log)
         if self.setup.is_shadow:
             broken += find_broken_by_shadow(evidence, ((call.method, call.path) for call in self.sim.ledger.calls))
-        broken += [BrokenPromise("a caller got an unexpected response", one) for one in self.callers.unexpected]
+        broken += [BrokenPromise("a caller got an unexpected response", text) for text in self.callers.unexpected]
         for name, program in self.programs.items():
             if (code := program.process.poll()) is not None:
                 self.unexpected_ends.append(f"{name} with exit code {code}")

@@ -85,7 +85,7 @@ class _Soak:
             await asyncio.gather(faults, return_exceptions=True)
             await scene.end_load(load, LAST_CASES_SECONDS)
             evidence, broken = await scene.verdict(JUDGED_WITHIN_SECONDS)
-            log.verdict([f"{one.rule}: {one.where}" for one in broken], scene.counts(evidence))
+            log.verdict([f"{promise.rule}: {promise.where}" for promise in broken], scene.counts(evidence))
             if is_interrupted:
                 raise asyncio.CancelledError
             faults.result()
@@ -95,10 +95,10 @@ class _Soak:
         shown = 0.0
         while (at := time.monotonic() - began) < self._seconds and not any(task.done() for task in others):
             callers = scene.callers
-            new = [one for one in callers.ended if one not in self._seen and one in callers.accepted]
+            new = [ended for ended in callers.ended if ended not in self._seen and ended in callers.accepted]
             self._seen.update(new)
             values = await asyncio.to_thread(measure, scene)
-            latencies = [callers.ended[one] - callers.accepted[one] for one in new]
+            latencies = [callers.ended[ended] - callers.accepted[ended] for ended in new]
             log.sample(
                 Sample(at, values, len(callers.accepted), len(callers.ended), len(callers.authorizations), latencies)
             )

@@ -56,7 +56,7 @@ def growth_problems(session: Session) -> list[str]:
         if series.name.startswith(("table", "topic")):
             part = series.after(warm_up_of(session.seconds))
             commands = Series("commands", "commands", tuple((at, ended[at]) for at, _ in part.points))
-            found += [one for one in [grows_per_command(part, commands)] if one is not None]
+            found += [growth for growth in [grows_per_command(part, commands)] if growth is not None]
     return found
 
 
@@ -73,7 +73,7 @@ def problems_of(sessions: Sequence[Session]) -> list[str]:
     """Return every reason for which a soak fails."""
     found = []
     for number, session in enumerate(sessions, start=1):
-        found += [f"session {number}: {one}" for one in [*(session.broken or ()), *growth_problems(session)]]
+        found += [f"session {number}: {problem}" for problem in [*(session.broken or ()), *growth_problems(session)]]
     return found
 
 
@@ -96,14 +96,14 @@ def render(sessions: Sequence[Session], wanted_hours: float) -> str:
 def _verdict(problems: list[str], unjudged: list[int], sessions: Sequence[Session]) -> str:
     left = f" Interrupted before the verdict, not judged: session {', '.join(map(str, unjudged))}." if unjudged else ""
     if problems:
-        items = "".join(f"<li>{html.escape(one)}</li>" for one in problems[:50])
+        items = "".join(f"<li>{html.escape(problem)}</li>" for problem in problems[:50])
         return f"<p class=bad>{len(problems)} problem(s).{left}</p><ul class=bad>{items}</ul>"
     return f"<p class=good>Every judged promise was kept.{left} {growth_sentence(sessions)}</p>"
 
 
 def growth_sentence(sessions: Sequence[Session]) -> str:
     """Say what is known about growth where no series is known to grow."""
-    growths = [one for session in sessions for one in growths_of(session)]
+    growths = [growth for session in sessions for growth in growths_of(session)]
     if any(growth.trend is Trend.UNCLEAR for _, growth in growths):
         names = sorted({part.name for part, growth in growths if growth.trend is Trend.UNCLEAR})
         return f"Whether these grow after the warm-up is unclear: {', '.join(names)}."
@@ -175,8 +175,8 @@ def _chart(series: Series, seconds: float) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{html.escape(one)}</th>" for one in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(one)}</td>" for one in row) + "</tr>" for row in rows)
+    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{cells}</tr>{body}</table>"
 
 

@@ -103,9 +103,9 @@ def _overview(row: Row, history: list[MinuteCounts] | None) -> Overview:
         at=datetime.now(UTC),
         unfinished=row["unfinished"],
         waiting=row["waiting"],
-        oldest=[unfinished_command(one) for one in row["oldest"]],
-        dead_letters=[unfinished_command(one) for one in row["dead_letters"]],
-        full_callers=[full_caller(one) for one in row["full_callers"]],
+        oldest=[unfinished_command(item) for item in row["oldest"]],
+        dead_letters=[unfinished_command(item) for item in row["dead_letters"]],
+        full_callers=[full_caller(item) for item in row["full_callers"]],
         last_minute=Rates(
             accepted=row["accepted"], finished=row["finished"], events=row["events"], attempts=row["attempts"]
         ),
@@ -118,7 +118,7 @@ def _overview(row: Row, history: list[MinuteCounts] | None) -> Overview:
             overdue=row["overdue"],
             closed_today=row["closed_today"],
             agreed_today=row["agreed_today"],
-            claims=[Claimant(**one) for one in row["claims"]],
+            claims=[Claimant(**item) for item in row["claims"]],
         ),
         history=history,
         projector=Projector(at=row["heartbeat_at"], behind=row["lag"]),

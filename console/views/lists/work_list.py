@@ -110,7 +110,7 @@ def filter_of(query: Mapping[str, str]) -> WorkFilter:
         },
         cursor=query.get("cursor") or None,
         days_back=1 if query.get("days") == "2" else 0,
-        order=next((one for one in ORDERS if one == order), "urgent"),
+        order=next((known for known in ORDERS if known == order), "urgent"),
     )
 
 

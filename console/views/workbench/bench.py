@@ -118,7 +118,7 @@ def workbench(
 
 def _slow_request(commands: Sequence[models.CommandStatus], now: datetime) -> models.CommandStatus | None:
     """Return the oldest request that has not ended within SLOW_SECONDS. `commands` begin with the newest."""
-    requests = [one for one in commands if "acceptedAt" in one and is_unfinished(one, CommandType.HANDOFF_REQUEST)]
+    requests = [sent for sent in commands if "acceptedAt" in sent and is_unfinished(sent, CommandType.HANDOFF_REQUEST)]
     oldest = requests[-1] if requests else None
     return oldest if oldest and seconds_between(oldest["acceptedAt"], now) > SLOW_SECONDS else None
 

@@ -110,7 +110,7 @@ def _read_items(items: object, rows: list[tuple[ShownValue | None, ...]], depth:
         answers = item.get("answer", [])
         if not is_list(answers):
             return False
-        texts = [text for each in answers if (text := _answer_text(each)) is not None]
+        texts = [text for answer in answers if (text := _answer_text(answer)) is not None]
         if len(texts) != len(answers):
             return False
         rows.append(
@@ -134,7 +134,7 @@ def _answer_text(answer: object) -> str | None:
         return None
     if is_single(value):
         return single(value).text
-    if is_object(value) and all(is_single(each) for each in value.values()):
+    if is_object(value) and all(is_single(item) for item in value.values()):
         return ", ".join(f"{field_name(name)} {single(each).text}" for name, each in value.items())
     return None
 

@@ -43,7 +43,7 @@ class AuthorizationSpec:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], organization: str) -> Self:
         """Parse the control API's JSON. Raises ValueError if a field, state or truth is unknown."""
-        known = {_camel(one.name): one.name for one in fields(cls)}
+        known = {_camel(field.name): field.name for field in fields(cls)}
         if unknown := sorted(set(value) - set(known)):
             raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
         values = {"organization": organization} | {known[name]: item for name, item in value.items()}
