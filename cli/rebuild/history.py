@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from consumers.applier.dead_letters import UNREAD, opened
-from consumers.applier.reasons import REFUSALS
 from consumers.authorization.facts import GrantRecorded
 from consumers.authorization.handoffs import reconciled
 from consumers.authorization.reducer import Reduction, reduce
@@ -27,6 +26,7 @@ from schemas.events import (
     VersionFloorLowered,
 )
 from schemas.events.reasons import OutcomeReason
+from schemas.promises.ends import REFUSALS
 from schemas.records import PublishedEvent
 
 

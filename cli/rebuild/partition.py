@@ -14,7 +14,6 @@ from cli.rebuild.logged import LoggedCommand, ended, first_unended, logged
 from cli.rebuild.state import rebuilt
 from cli.rebuild.stopped import RebuildRefused
 from consumers.applier.task import read
-from consumers.authorization.recent_commands import KEPT_SECONDS
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import Output, Record
 from consumers.engine.core.offset_tracker import WINDOW, Committed, OffsetTracker
@@ -23,6 +22,7 @@ from consumers.engine.state_store import state_record
 from consumers.watcher.cadence import delete_at, is_unknown
 from runtime.settings import KafkaSettings
 from schemas.authorization import AuthorizationRecord
+from schemas.promises.ends import KEPT_SECONDS
 from schemas.records import UnreadableRecord, read_authorization, read_event
 from schemas.sealing import Keys
 from schemas.topics import Topics

@@ -6,7 +6,6 @@ from typing import Final
 
 from cli.rebuild.history import Ended, History
 from cli.rebuild.logged import LoggedCommand, first_unended
-from consumers.applier.reasons import REFUSALS
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.recent_commands import CommandEnd, digest_prefix
 from consumers.authorization.state import (
@@ -27,6 +26,7 @@ from schemas.authorization import ActiveHandoff, AuthorizationRecord, LastHandof
 from schemas.commands import OPERATION_OF
 from schemas.enums import ClosedBy
 from schemas.events.reasons import OutcomeReason
+from schemas.promises.ends import REFUSALS
 
 # Of a command whose record is gone: a repeat of it is a key conflict, and is not applied.
 _NO_DIGEST: Final = b"\x00" * 32

@@ -4,9 +4,6 @@ from typing import Final
 
 from schemas.events.reasons import OutcomeReason
 
-# Of a record that is rejected before its first step: they end nothing of the command itself.
-REFUSALS: Final = frozenset({OutcomeReason.NOT_DEAD_LETTERED, OutcomeReason.TOO_MANY_COMMANDS})
-
 # From the reasons of the error router (adapters/collate/errors.py) for a final refusal.
 _REJECTIONS: Final = {
     "forbidden": OutcomeReason.FORBIDDEN,

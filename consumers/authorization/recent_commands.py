@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from schemas.promises.ends import KEPT_SECONDS
+
 MOST: Final = 1024
 # Of more than 1,024 callers with one id each, none loses its id below this bound.
 _MOST_IN_ALL: Final = 2 * MOST
-KEPT_SECONDS: Final = 24 * 3600.0
 _SIZE: Final = 24
 _TEXT: Final = 32  # of one entry: 24 bytes are 32 characters without padding
 _DIGEST: Final = 4

@@ -27,6 +27,7 @@ from consumers.authorization.state import DEAD_LETTER_SECONDS, AuthorizationStat
 from runtime.settings import WatchSettings
 from schemas.collate.authorization import Status
 from schemas.collate.handoff import HandoffState
+from schemas.promises.ends import KEPT_SECONDS
 
 # The random share added to or subtracted from each step, so that reads are spread over time.
 JITTER = 0.1
@@ -170,12 +171,12 @@ def delete_at(state: AuthorizationState, after_seconds: float) -> float | None:
     """
     ends = [dead_letter.at + DEAD_LETTER_SECONDS for dead_letter in state.dead_letters.values()]
     if (last := recent_commands.last_at(state.recent_commands)) is not None:
-        ends.append(last + recent_commands.KEPT_SECONDS + _APPEND_SECONDS)
+        ends.append(last + KEPT_SECONDS + _APPEND_SECONDS)
     if is_unknown(state) and state.last_event_at:
         # Not every event leaves an id, and a subscriber knows a new life by the time since the last event.
-        ends.append(state.last_event_at + recent_commands.KEPT_SECONDS)
+        ends.append(state.last_event_at + KEPT_SECONDS)
     if state.waiting is not None:
-        ends.append(state.waiting.until + recent_commands.KEPT_SECONDS)
+        ends.append(state.waiting.until + KEPT_SECONDS)
     if state.watch is not None:
         ends.append(state.watch.moved_at)
     if state.settled_at is not None:

@@ -1,6 +1,6 @@
 """Checks of a run of the gateway: its commands and events, compared with the effects at Collate.
 
-The checks are pure: they read the values of `recorded`, and use `history.check`.
+Pure. What the topics alone show is checked by the rules of the product (`schemas.promises`).
 """
 
 from collections import Counter, defaultdict
@@ -9,24 +9,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from local.judge import history
 from local.judge.effects import effects_of
-from local.judge.recorded import ENDS, CollateEffect, Evidence, LoggedEvent, Truth
+from local.judge.recorded import CollateEffect, Evidence, Truth
 from schemas.identity import request_id
+from schemas.promises.partition import SeenPartition
+from schemas.promises.seen import SeenEvent
 
 # The timestamps of records are in milliseconds.
 CLOCK_SECONDS: Final = 0.002
 # A replica of the simulated Collate is at most this late.
 _REPLICA_SECONDS: Final = 2.0
-# Records of reads, and operators' decisions: they have no end of their own.
-_WITHOUT_END: Final = {
-    "handoff.record_access",
-    "authorization.record_read",
-    "authorization.empty_recent_commands",
-    "authorization.lower_version_floor",
-    "command.redrive",
-    "command.discard",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +32,8 @@ class BrokenPromise:
 def find_broken_promises(run: Evidence) -> list[BrokenPromise]:
     """Return all broken promises. The list is empty if the run kept its promises."""
     return [
-        *_history(run),
-        *_ids(run),
-        *_times(run),
-        *_decisions(run),
+        *_topics(run),
+        *_causes(run),
         *_promises(run),
         *_effects(run),
         *_requests(run),
@@ -59,60 +49,30 @@ def leaked_secrets(run: Evidence) -> list[BrokenPromise]:
     return [BrokenPromise("a secret was published or logged", leak) for leak in run.leaks]
 
 
-def _history(run: Evidence) -> Iterator[BrokenPromise]:
-    """Each command has one end, in the order of the topic. Events have sequence numbers without gaps."""
-    first = {command.id: command for command in reversed(run.commands)}
-    commands = {id_: command for id_, command in first.items() if command.type not in _WITHOUT_END}
-    inputs = [
-        history.Input(command.id, command.authorization_id)
-        for command in dict.fromkeys(first[command.id] for command in run.commands)
-        if command.id in commands
-    ]
-    outputs = [
-        history.Output(
-            event.authorization_id,
-            event.sequence,
-            None if event.cause in first and event.cause not in commands else event.cause,
-            # A redrive ends a command a second time, after later commands: `_decisions` checks these ends.
-            is_outcome=event.kind in ENDS and not event.data.get("decision"),
-            at=event.at,
-        )
-        for event in run.events
-    ]
-    for found in history.check(history.History(inputs, outputs, {}), lambda *_: None):
-        yield BrokenPromise(found.rule.value, f"{found.key}: {found.detail}")
-
-
-def _ids(run: Evidence) -> Iterator[BrokenPromise]:
-    """No two events have the same id: `source` and `id` identify a CloudEvent."""
-    for id_, count in Counter(event.id for event in run.events if event.id is not None).items():
-        if count > 1:
-            yield BrokenPromise("an event's id was used again", f"{id_}: {count} events")
-
-
-def _times(run: Evidence) -> Iterator[BrokenPromise]:
-    """No event is earlier than the event before it: a timeline is sorted by time."""
-    last: dict[str, float] = {}
+def _topics(run: Evidence) -> Iterator[BrokenPromise]:
+    """What the topics alone show: the rules of `gateway check promises`."""
+    seen = SeenPartition(is_whole=True)
     for event in run.events:
-        if event.time < last.get(event.authorization_id, 0.0):
-            yield BrokenPromise("an event is earlier than the one before", f"{event.authorization_id} {event.sequence}")
-        last[event.authorization_id] = event.time
+        seen.see_event(event)
+    for command in run.commands:
+        seen.see_command(command)
+    seen.lost_ends()
+    for found in seen.violations:
+        where = f"{found.authorization_id}: {found.topic} {found.offset}, {found.detail}"
+        yield BrokenPromise(found.rule.value, where)
 
 
-def _decisions(run: Evidence) -> Iterator[BrokenPromise]:
-    """An operator's decision ends only an open dead letter, and a discard only the number that its record names."""
-    is_open: set[str] = set()
+def _causes(run: Evidence) -> Iterator[BrokenPromise]:
+    """Every cause is a command, and a discard ends only the number that its record names."""
     recorded = {command.id for command in run.commands}
     for event in run.events:
-        if event.kind not in ENDS:
-            continue
-        command = event.data["commandId"]
-        if event.data.get("decision") and command not in is_open:
-            yield BrokenPromise("a decision ended a command that was no open dead letter", command)
-        is_discard = event.data.get("decision") and event.data.get("outcome") == "discarded"
-        if is_discard and request_id("discard", command, event.data.get("redrive", 0)) not in recorded:
+        if event.cause is not None and event.cause not in recorded:
+            where = f"{event.authorization_id} {event.sequence}"
+            yield BrokenPromise("an event names a command that does not exist", where)
+        command, is_discard = event.data.get("commandId", ""), event.data.get("outcome") == "discarded"
+        is_decided = is_discard and event.data.get("decision")
+        if is_decided and request_id("discard", command, event.data.get("redrive", 0)) not in recorded:
             yield BrokenPromise("a discard ended a number that its operator did not see", command)
-        (is_open.add if event.kind == "command.dead_lettered" else is_open.discard)(command)
 
 
 def _promises(run: Evidence) -> Iterator[BrokenPromise]:
@@ -219,7 +179,7 @@ def _payer_truth(run: Evidence) -> Iterator[BrokenPromise]:
             yield BrokenPromise("payer truth was published that Collate did not show", where)
 
 
-def _truth_in(event: LoggedEvent) -> Truth | None:
+def _truth_in(event: SeenEvent) -> Truth | None:
     data = event.data
     match event.kind:
         case "authorization.changed":

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,10 @@ from local.collate.ledger import Call
 from local.collate.model.effect import Effect
 from local.collate.simulation import Simulation
 from local.collate.web import wire
-from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
+from local.judge.recorded import CollateEffect, CollateRequest, Evidence, Truth
 from local.judge.whole_topic import read_topic
-from schemas.cloudevents import from_kafka
 from schemas.dead_letter import DeadLetter
-from schemas.enums import PREFIX
+from schemas.promises.seen import SeenCommand, SeenEvent, logged_command, logged_event
 from schemas.records import UnreadableRecord, read_authorization, read_command, read_dead_letter
 from schemas.sealing import Keys
 from schemas.topics import catalogue
@@ -119,31 +119,18 @@ def find_leaks(logs: Path | None, run: Evidence, secrets: list[str]) -> list[str
     return found
 
 
-def kind_of(type_: str) -> str:
-    """Return a type without prefix and version."""
-    return type_.removeprefix(PREFIX).rpartition(".")[0]
-
-
-def _command(record: ConsumerRecord, keys: Keys) -> LoggedCommand:
-    envelope = from_kafka(record.headers, record.value)
+def _command(record: ConsumerRecord, keys: Keys) -> SeenCommand:
     read = read_command(record.headers, record.value, keys)
     # Each record of one command with PHI has another value.
-    body = record.value if isinstance(read, UnreadableRecord) else read.data.to_json()
-    return LoggedCommand(envelope.id, envelope.subject or "", kind_of(envelope.type), envelope.type.encode() + body)
+    body = record.value if isinstance(read, UnreadableRecord) else read.data.identity()
+    return replace(logged_command(record, record.partition), body=body)
 
 
-def _event(record: ConsumerRecord) -> LoggedEvent:
-    envelope = from_kafka(record.headers, record.value)
-    return LoggedEvent(
-        envelope.subject or "",
-        int(envelope.extensions["sequence"]),
-        kind_of(envelope.type),
-        envelope.extensions.get("causationid"),
-        record.timestamp / 1000,
-        json.loads(record.value),
-        envelope.id,
-        envelope.time.timestamp() if envelope.time is not None else 0.0,
-    )
+def _event(record: ConsumerRecord) -> SeenEvent:
+    event = logged_event(record)
+    if event is None:
+        raise TypeError(f"a record of `events` is no event: {record.partition} {record.offset}")
+    return event
 
 
 def _dead_letter(record: ConsumerRecord) -> tuple[str, str] | None:

@@ -85,8 +85,6 @@ class Violation:
 
 # The timestamps of outputs are in whole milliseconds.
 _CLOCK_SECONDS = 0.002
-# A day after the last end of a command, number 1 may begin a new life of the key.
-LIFE_SECONDS = 24 * 3600.0
 
 
 def check(
@@ -139,12 +137,9 @@ def _outcomes(key: str, inputs: Sequence[Input], outputs: Sequence[Output]) -> l
 
 
 def _sequence(key: str, outputs: Sequence[Output]) -> list[Violation]:
-    before, at = 0, 0.0
-    for output in outputs:
-        expected = 1 if output.sequence == 1 and output.at - at >= LIFE_SECONDS else before + 1
+    for expected, output in enumerate(outputs, 1):
         if output.sequence != expected:  # later numbers are wrong for the same reason
             return [Violation(Rule.SEQUENCE, key, f"expected {expected}, found {output.sequence}")]
-        before, at = expected, output.at
     return []
 
 

@@ -6,34 +6,12 @@ seconds of one clock.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
+
+from schemas.promises.seen import SeenCommand, SeenEvent
 
 # The events that end a command.
 ENDS: Final = ("command.finished", "command.dead_lettered")
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedCommand:
-    """A record on `commands`. The records of an authorization are in the order of the topic."""
-
-    id: str
-    authorization_id: str
-    type: str
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
-    """A record on `events`, in the order of the topic. `at` is its timestamp, `time` the event's."""
-
-    authorization_id: str
-    sequence: int
-    kind: str
-    cause: str | None = None
-    at: float = 0.0
-    data: Mapping[str, Any] = field(default_factory=dict)
-    id: str | None = None
-    time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +50,8 @@ class Truth:
 class Evidence:
     """The evidence of a run, after all commands have ended."""
 
-    commands: Sequence[LoggedCommand]
-    events: Sequence[LoggedEvent]
+    commands: Sequence[SeenCommand]
+    events: Sequence[SeenEvent]
     effects: Sequence[CollateEffect]
     requests: Sequence[CollateRequest] = ()
     accepted: frozenset[str] = frozenset()  # ids of the commands with a 202 or 200 response

@@ -1,9 +1,9 @@
 """The sentences of reasons name bounds of the worker, which schemas cannot import."""
 
 from consumers.authorization.recent_callers import MOST_ACCEPTED
-from consumers.authorization.recent_commands import KEPT_SECONDS
 from consumers.authorization.retry_policy import MOST_WRITES
 from schemas.events.reasons import DeadLetterCause, OutcomeReason
+from schemas.promises.ends import KEPT_SECONDS
 
 
 def test_sentences_name_the_bounds_of_the_worker():

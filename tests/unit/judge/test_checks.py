@@ -6,7 +6,7 @@ import pytest
 
 from adapters.collate.operations import Operation, write_key
 from local.judge.checks import find_broken_promises
-from local.judge.recorded import CollateEffect, CollateRequest, Evidence, LoggedCommand, LoggedEvent, Truth
+from local.judge.recorded import CollateEffect, CollateRequest, Evidence, SeenCommand, SeenEvent, Truth
 from schemas.identity import request_id
 
 OPEN, CLOSE, WATCH, DEAD = (f"{number}0000000-0000-4000-8000-000000000000" for number in range(1, 5))
@@ -20,32 +20,35 @@ PAYER = {"status": "waiting_on_payer", "receiptSeen": True, "decisionSeen": Fals
 
 
 def finished(command, outcome="applied", effect="ours", handoff="mhand_1"):
-    return {"commandId": command, "outcome": outcome, "effect": effect} | ({"handoffId": handoff} if handoff else {})
+    return {"commandId": command, "caller": "intake", "outcome": outcome, "effect": effect} | (
+        {"handoffId": handoff} if handoff else {}
+    )
 
 
 EVENTS = [
-    LoggedEvent("a", 1, "authorization.changed", None, 5.0, {"to": "requires_action", "receiptSeen": False,
+    SeenEvent("a", 1, "authorization.changed", None, 5.0, {"to": "requires_action", "receiptSeen": False,
                                                       "decisionSeen": False, "version": 3}),
-    LoggedEvent("a", 2, "command.finished", WATCH, 5.1, finished(WATCH, effect="none", handoff=None)),
-    LoggedEvent("a", 3, "handoff.opened", OPEN, 11.0, {"handoffId": "mhand_1"}),
-    LoggedEvent("a", 4, "command.finished", OPEN, 11.0, finished(OPEN)),
-    LoggedEvent("a", 5, "command.key_conflict", OPEN, 12.0, {"commandId": OPEN}),
-    LoggedEvent("a", 6, "handoff.access_granted", "grant-1", 13.0, {"operator": "op-1"}),
-    LoggedEvent("a", 7, "command.finished", CLOSE, 21.5, finished(CLOSE)),
-    LoggedEvent("a", 8, "handoff.closed", CLOSE, 21.5, {"handoffId": "mhand_1", "result": "completed_reported",
-                                               "by": "us"}),
-    LoggedEvent("a", 9, "handoff.reconciled", None, 23.0, {"handoffId": "mhand_1", "payer": PAYER, "version": 6}),
-    LoggedEvent("b", 1, "command.dead_lettered", DEAD, 40.0, {"commandId": DEAD, "cause": "outcome_unknown"}),
+    SeenEvent("a", 2, "command.finished", WATCH, 5.1, finished(WATCH, effect="none", handoff=None)),
+    SeenEvent("a", 3, "handoff.opened", OPEN, 11.0, {"handoffId": "mhand_1"}),
+    SeenEvent("a", 4, "command.finished", OPEN, 11.0, finished(OPEN)),
+    SeenEvent("a", 5, "command.key_conflict", OPEN, 12.0, {"commandId": OPEN, "caller": "intake"}),
+    SeenEvent("a", 6, "handoff.access_granted", "grant-1", 13.0, {"operator": "op-1", "caller": "intake"}),
+    SeenEvent("a", 7, "command.finished", CLOSE, 21.5, finished(CLOSE)),
+    SeenEvent("a", 8, "handoff.closed", CLOSE, 21.5, {"handoffId": "mhand_1", "result": "completed_reported",
+                                               "by": "us", "caller": "intake"}),
+    SeenEvent("a", 9, "handoff.reconciled", None, 23.0, {"handoffId": "mhand_1", "payer": PAYER, "version": 6}),
+    SeenEvent("b", 1, "command.dead_lettered", DEAD, 40.0, {"commandId": DEAD, "caller": "intake",
+                                                            "cause": "outcome_unknown"}),
 ]  # fmt: skip
 GOOD = Evidence(
     commands=[
-        LoggedCommand(WATCH, "a", "authorization.watch"),
-        LoggedCommand(OPEN, "a", "handoff.request", b"{}"),
-        LoggedCommand(OPEN, "a", "handoff.request", b"{}"),
-        LoggedCommand(OPEN, "a", "handoff.request", b"other"),
-        LoggedCommand("grant-1", "a", "handoff.record_access"),
-        LoggedCommand(CLOSE, "a", "handoff.close"),
-        LoggedCommand(DEAD, "b", "handoff.request"),
+        SeenCommand(WATCH, "a", "authorization.watch"),
+        SeenCommand(OPEN, "a", "handoff.request", b"{}"),
+        SeenCommand(OPEN, "a", "handoff.request", b"{}"),
+        SeenCommand(OPEN, "a", "handoff.request", b"other"),
+        SeenCommand("grant-1", "a", "handoff.record_access"),
+        SeenCommand(CLOSE, "a", "handoff.close"),
+        SeenCommand(DEAD, "b", "handoff.request"),
     ],
     events=EVENTS,
     effects=[
@@ -149,18 +152,18 @@ def test_without_keys_an_effect_belongs_to_the_command_whose_outcome_names_it(ef
 
 
 PLANTED = {
-    "an input has no outcome": {"events": without(7)},
-    "an input has more than one outcome": {
-        "events": [*EVENTS, LoggedEvent("a", 10, "command.finished", CLOSE, 24.0, finished(CLOSE))]
+    "a finished command has no end": {"events": without(7)},
+    "a command ended twice": {
+        "events": [*EVENTS, SeenEvent("a", 10, "command.finished", CLOSE, 24.0, finished(CLOSE))]
     },
-    "an output names an input that does not exist": {
-        "events": [*EVENTS, LoggedEvent("a", 10, "handoff.opened", "nobody", 24.0)]
+    "an event names a command that does not exist": {
+        "events": [*EVENTS, SeenEvent("a", 10, "handoff.opened", "nobody", 24.0)]
     },
-    "the outcomes of a key are not in the order of its inputs": {
+    "the ends of an authorization's commands are not in the order of the commands": {
         "commands": [GOOD.commands[5], *GOOD.commands[:5], GOOD.commands[6]]
     },
-    "the outputs of a key are not numbered without gaps": {
-        "events": [*EVENTS, LoggedEvent("a", 11, "handoff.at_risk", None, 24.0)]
+    "the events of an authorization are not numbered without gaps": {
+        "events": [*EVENTS, SeenEvent("a", 11, "handoff.at_risk", None, 24.0)]
     },
     "an accepted command is not in the topic": {"accepted": GOOD.accepted | {"lost"}},
     "an access grant has no event": {"granted": frozenset({"op-1", "op-2"})},
@@ -230,22 +233,22 @@ def test_ours_without_an_effect_is_found():
 
 def decided(sequence, kind, **data):
     decision = {"requestedBy": "op-7", "reason": "collate_recovered", "ticket": None}
-    return LoggedEvent("auth_1", sequence, kind, "c1", 1.0, {"commandId": "c1", "decision": decision, **data})
+    end = {"commandId": "c1", "caller": "intake", "decision": decision, **data}
+    return SeenEvent("auth_1", sequence, kind, "c1", 1.0, end)
 
 
 def test_a_redrive_may_end_a_dead_letter_after_later_commands():
-    commands = [LoggedCommand(one, "auth_1", "authorization.watch") for one in ("c1", "c2")]
-    dead = LoggedEvent("auth_1", 1, "command.dead_lettered", "c1", 1.0, {"commandId": "c1", "cause": "too_old"})
-    later = LoggedEvent(
-        "auth_1", 2, "command.finished", "c2", 1.0, {"commandId": "c2", "outcome": "applied", "effect": "none"}
-    )
-    again = decided(3, "command.finished", outcome="applied", effect="none")
-    redrive = LoggedCommand("r1", "auth_1", "command.redrive")
+    commands = [SeenCommand(one, "auth_1", "authorization.watch") for one in ("c1", "c2")]
+    letter = {"commandId": "c1", "caller": "intake", "cause": "too_old"}
+    dead = SeenEvent("auth_1", 1, "command.dead_lettered", "c1", 1.0, letter)
+    later = SeenEvent("auth_1", 2, "command.finished", "c2", 1.0, finished("c2", effect="none", handoff=None))
+    again = decided(3, "command.finished", outcome="applied", effect="none", redrive=1)
+    redrive = SeenCommand("r1", "auth_1", "command.redrive", redrives=("c1", 1))
     run = Evidence([*commands, redrive], [dead, later, again], [], dead_letters={"c1": "too_old"})
     assert find_broken_promises(run) == []
     twice = Evidence(
         [*commands, redrive],
-        [dead, later, again, decided(4, "command.finished", outcome="applied", effect="none")],
+        [dead, later, again, decided(4, "command.finished", outcome="applied", effect="none", redrive=2)],
         [],
         dead_letters={"c1": "too_old"},
     )
@@ -255,13 +258,11 @@ def test_a_redrive_may_end_a_dead_letter_after_later_commands():
 
 
 def test_a_discard_of_another_number_is_found():
-    command = LoggedCommand("c1", "auth_1", "authorization.watch")
-    dead = {"commandId": "c1", "cause": "too_old"}
-    letters = [
-        LoggedEvent("auth_1", one, "command.dead_lettered", "c1", 1.0, dead | {"redrive": one}) for one in (1, 2)
-    ]
+    command = SeenCommand("c1", "auth_1", "authorization.watch")
+    dead = {"commandId": "c1", "caller": "intake", "cause": "too_old"}
+    letters = [SeenEvent("auth_1", one, "command.dead_lettered", "c1", 1.0, dead | {"redrive": one}) for one in (1, 2)]
     ended = decided(3, "command.finished", outcome="discarded", effect="unknown", redrive=2)
     for number, rules in ((2, []), (1, ["a discard ended a number that its operator did not see"])):
-        records = [command, LoggedCommand(request_id("discard", "c1", number), "auth_1", "command.discard")]
+        records = [command, SeenCommand(request_id("discard", "c1", number), "auth_1", "command.discard")]
         found = find_broken_promises(Evidence(records, [*letters, ended], [], dead_letters={"c1": "too_old"}))
         assert [one.rule for one in found if "discard" in one.rule] == rules

@@ -48,13 +48,6 @@ def test_a_good_history_has_no_violations():
     assert check(replace(good(), effects=None), replay) == []
 
 
-def test_number_1_begins_a_new_life_only_a_day_after_the_last_output():
-    outputs = [Output("a", number, None, is_outcome=False, at=at) for number, at in ((1, 0.0), (2, 5.0), (1, 86_405.0))]
-    assert check(History((), outputs, {}), lambda *_: None) == []
-    outputs[2] = replace(outputs[2], at=86_404.0)
-    assert {one.rule for one in check(History((), outputs, {}), lambda *_: None)} == {Rule.SEQUENCE}
-
-
 OUTCOME_OF_A1 = 5
 
 

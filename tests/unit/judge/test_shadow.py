@@ -1,6 +1,6 @@
 import pytest
 
-from local.judge.recorded import CollateEffect, Evidence, LoggedEvent
+from local.judge.recorded import CollateEffect, Evidence, SeenEvent
 from local.judge.shadow import find_broken_by_shadow
 
 OFF = {
@@ -13,7 +13,7 @@ OFF = {
 
 
 def broken(*ends, effects=(), calls=(), dead_letters=None):
-    events = [LoggedEvent("auth_1", number, "command.finished", data=end) for number, end in enumerate(ends, 1)]
+    events = [SeenEvent("auth_1", number, "command.finished", data=end) for number, end in enumerate(ends, 1)]
     run = Evidence(commands=(), events=events, effects=effects, dead_letters=dead_letters or {})
     return [found.rule for found in find_broken_by_shadow(run, calls)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.collate.operations import Operation, write_key
 from local.judge import suspicions
-from local.judge.recorded import CollateEffect, Evidence, LoggedCommand
+from local.judge.recorded import CollateEffect, Evidence, SeenCommand
 
 COMMAND = "10000000-0000-4000-8000-000000000000"
 
@@ -37,6 +37,6 @@ def suspected(event=suspicions.EVENT):
     ],
 )
 def test_a_suspicion_is_explained_by_the_effects_between_the_two_versions(effects, explanation):
-    run = Evidence([LoggedCommand(COMMAND, "a", "handoff.request")], [], effects)
+    run = Evidence([SeenCommand(COMMAND, "a", "handoff.request")], [], effects)
     lines = ["not json", suspected("command.finished"), suspected()]
     assert suspicions.explain(lines, run) == {explanation: 1}

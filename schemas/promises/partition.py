@@ -1,0 +1,177 @@
+"""What the topics of one partition show, and the promises that it breaks. Pure; the caller reads in the right order.
+
+Owns one `SeenAuthorization` for each authorization with events in the span. docs/decisions/0029-promises-check.md.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from schemas.enums import CommandType, full_type
+from schemas.promises.authorization import ACTS, OWN, SeenAuthorization
+from schemas.promises.confidential import has_secret
+from schemas.promises.ends import END_OF, End
+from schemas.promises.seen import SeenCommand, SeenEvent
+from schemas.promises.violations import PromiseRule, Violation
+
+MOST_VIOLATIONS: Final = 1_000
+MOST_UNEXPLAINED: Final = 10_000
+_COMPARED: Final = 1 << 62
+
+Part = tuple[int, int, int]
+
+
+class NewestTransaction(NamedTuple):
+    """The highest number of a transaction that a topic shows, and where; `begin`: the first offset that was read."""
+
+    number: int
+    offset: int
+    begin: int
+
+
+class SeenRecord(NamedTuple):
+    """The newest record on `authorizations`; `sequence` is None for a tombstone."""
+
+    sequence: int | None
+    offset: int
+
+
+@dataclass(slots=True)
+class SeenPartition:
+    """One partition.
+
+    Attributes:
+        is_whole: the span has all of `commands` and `events`, so the order of ends can be compared.
+        violations: at most 1,000; `found` counts all, by rule.
+        examined: how many records or ends were compared, by promise.
+        not_examined: how many were not, by the reason.
+        unexplained: the finished commands without an end in the span: a repeat has an earlier one.
+    """
+
+    is_whole: bool = False
+    violations: list[Violation] = field(default_factory=list)
+    found: Counter[PromiseRule] = field(default_factory=Counter)
+    examined: Counter[str] = field(default_factory=Counter)
+    not_examined: Counter[str] = field(default_factory=Counter)
+    unexplained: dict[tuple[str, int], SeenCommand] = field(default_factory=dict)
+    _authorizations: dict[str, SeenAuthorization] = field(default_factory=lambda: defaultdict(SeenAuthorization))
+    _records: dict[str, SeenRecord] = field(default_factory=dict)
+    _first_records: dict[str, SeenRecord] = field(default_factory=dict)
+
+    def add(self, rule: PromiseRule, authorization_id: str, topic: str, offset: int, detail: str = "") -> None:
+        """Add a violation."""
+        self.found[rule] += 1
+        if len(self.violations) < MOST_VIOLATIONS:
+            self.violations.append(Violation(rule, authorization_id, topic, offset, detail))
+
+    def see_value(self, topic: str, authorization_id: str, offset: int, value: bytes | None) -> None:
+        """Look for the form of a secret in a record of any topic."""
+        self.examined["7"] += 1
+        if value is not None and has_secret(value):
+            self.add(PromiseRule.SECRET, authorization_id, topic, offset)
+
+    def see_record(self, authorization_id: str, sequence: int | None, offset: int) -> None:
+        """Take the next record on `authorizations`."""
+        before = self._records.get(authorization_id)
+        if before is not None and None not in {before.sequence, sequence} and sequence <= before.sequence:  # type: ignore[operator]  # not None
+            detail = f"number {sequence} after {before.sequence}"
+            self.add(PromiseRule.RECORD_BEHIND, authorization_id, "authorizations", offset, detail)
+        self._records[authorization_id] = SeenRecord(sequence, offset)
+
+    def records_read(self) -> None:
+        """Note that the events that come now were read after the records so far."""
+        self._first_records = dict(self._records)
+
+    def see_event(self, event: SeenEvent) -> None:
+        """Take the next event."""
+        self.examined["4"] += 1
+        if event.kind == "command.finished":
+            self.examined["3"] += 1
+        for rule, detail in self._authorizations[event.authorization_id].see(event):
+            self.add(rule, event.authorization_id, "events", event.offset, detail)
+        self.examined["9"] += event.kind in ACTS
+
+    def compare_records(self) -> None:
+        """Compare the records with the last events. The records after `records_read` were read after the events."""
+        for id_, seen in self._authorizations.items():
+            if seen.last is None:
+                continue
+            number, _, offset = seen.last
+            first, newest = self._first_records.get(id_), self._records.get(id_)
+            if first is not None and first.sequence is not None and first.sequence > number:
+                self.add(
+                    PromiseRule.RECORD_AHEAD, id_, "authorizations", first.offset, f"{first.sequence}, events {number}"
+                )
+            if newest is None and seen.is_known:
+                self.add(PromiseRule.RECORD_BEHIND, id_, "events", offset, f"no record, events {number}")
+            elif newest is not None and newest.sequence is not None and newest.sequence < number:
+                self.add(
+                    PromiseRule.RECORD_BEHIND,
+                    id_,
+                    "authorizations",
+                    newest.offset,
+                    f"{newest.sequence}, events {number}",
+                )
+
+    def see_command(self, command: SeenCommand) -> None:
+        """Take the next command that the progress calls finished, after all events."""
+        id_, seen = command.authorization_id, self._authorizations.get(command.authorization_id)
+        if command.has_clear_text:
+            self.add(PromiseRule.CLEAR_TEXT, id_, "commands", command.offset, command.type)
+        end = END_OF.get(CommandType(full_type(command.type)), End.OF_COMMAND)
+        if end is End.MAYBE_NONE:
+            return
+        self.examined["5"] += 1
+        key = command.redrives or (command.id, OWN if end is End.OWN_EVENT else 0)
+        # A record that cannot be used is a dead letter instead.
+        found = seen and (seen.ends.get(key) or seen.ends.get((command.id, 0)))
+        if seen is not None and found:
+            if self.is_whole and key == (command.id, 0):
+                self._in_order(command, seen)
+        elif seen is not None and seen.has_dropped:
+            self.not_examined["commands of authorizations with more than 1,024 ends"] += 1
+        elif len(self.unexplained) < MOST_UNEXPLAINED:
+            self.unexplained.setdefault(key, command)
+        else:
+            self.not_examined["commands without an end in the span, above 10,000"] += 1
+
+    def _in_order(self, command: SeenCommand, seen: SeenAuthorization) -> None:
+        place, *times = seen.ends[command.id, 0]
+        if place < seen.furthest:
+            self.add(PromiseRule.ORDER, command.authorization_id, "commands", command.offset, command.id)
+        seen.furthest = max(seen.furthest, place if place < _COMPARED else 0)
+        seen.ends[command.id, 0] = _COMPARED, times[0], times[1]  # a repeat comes after commands that ended later
+
+    def see_earlier(self, event: SeenEvent) -> None:
+        """Take an event from before the span, or a dead letter: it explains the repeats of its command."""
+        command = event.data.get("commandId")
+        for key in ((command, int(event.data.get("redrive") or 0)), (event.cause, OWN), (command, OWN)):
+            self.unexplained.pop(key, None)  # type: ignore[arg-type]  # an absent id is no key
+
+    def lost_ends(self) -> None:
+        """Add a violation for each command that nothing explains."""
+        for command in self.unexplained.values():
+            is_read = full_type(command.type) == CommandType.AUTHORIZATION_RECORD_READ
+            rule = PromiseRule.UNRECORDED_READ if is_read else PromiseRule.LOST_END
+            self.add(rule, command.authorization_id, "commands", command.offset, command.id)
+        self.unexplained.clear()
+
+
+def torn(
+    number: int, parts: Mapping[str, Part], newest: Mapping[str, NewestTransaction], last_number: int
+) -> Iterator[tuple[str, int, str]]:
+    """Yield the topic, the offset and the detail of each half of a torn transaction.
+
+    Args:
+        number: of the transaction that wrote the progress that was read first.
+        parts: of this progress (`ProgressRecord`), by the same names as `newest`.
+        newest: what each topic showed when it was read after this progress.
+        last_number: of the progress that was read after these topics.
+    """
+    for topic, shown in newest.items():
+        begin, _, lasting = parts.get(topic, (0, 0, 0))
+        if shown.number > last_number:
+            yield topic, shown.offset, f"transaction {shown.number}, state {last_number}"
+        elif lasting and shown.begin <= begin and shown.number < number:
+            yield topic, begin, f"transaction {number} of state is missing"
