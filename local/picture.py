@@ -1,9 +1,9 @@
 """An SVG of a console's output, for the README. It loads no font, so it looks the same everywhere."""
 
 import re
+from inspect import signature
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
@@ -11,7 +11,8 @@ from rich.terminal_theme import DIMMED_MONOKAI
 WIDTH = 120
 _FETCHED_FONTS = re.compile(r"@font-face \{\{.*?\n    \}\}\s*", re.DOTALL)
 _FONTS = "font-family: Fira Code, DejaVu Sans Mono, Menlo, Consolas, monospace;"
-_FORMAT = _FETCHED_FONTS.sub("", CONSOLE_SVG_FORMAT).replace("font-family: Fira Code, monospace;", _FONTS)
+_OF_RICH = signature(Console.export_svg).parameters["code_format"].default
+_FORMAT = _FETCHED_FONTS.sub("", _OF_RICH).replace("font-family: Fira Code, monospace;", _FONTS)
 
 
 def recording_console() -> Console:
