@@ -1,5 +1,8 @@
 import os
+import re
 import tracemalloc
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -290,6 +293,17 @@ def test_a_record_that_passes_resets_the_tries_of_a_waiting_queue():
     assert (queue.tries, queue.failures, queue.records[0].offset) == (0, 0, 1)
 
 
+# The bounds that the decision states, in places: of an urgent record, and of another.
+URGENT, OTHER = re.findall(
+    r"at most ([^,.]+) · S", (Path(__file__).parents[4] / "docs/decisions/0022-turns.md").read_text()
+)
+PYTHON = str.maketrans({"·": "*", "−": "-", "/": "//", "⌊": "(", "⌋": ")"})
+
+
+def places(formula, senders):
+    return eval(formula.translate(PYTHON), {"N": senders})
+
+
 SENDERS = 12
 ARRIVALS = st.lists(
     st.tuples(
@@ -329,9 +343,7 @@ def test_the_next_ready_command_of_a_sender_starts_within_a_place_of_each_sender
             continue
         turn = turn_by_key(queue.records[0])
         waited = now - max(min(ready[turn].values()), last_place.get(turn, 0.0))
-        assert waited <= (senders + 1 + (senders - 1) // 8 if turn.is_urgent else 9 * (senders + 1))
-        if senders <= 8:
-            assert waited <= (1 if turn.is_urgent else 9) * (senders + 1)
+        assert waited <= places(URGENT if turn.is_urgent else OTHER, senders)
         del ready[turn][queue.key]
         last_place[turn] = now
         now += 1.0
@@ -341,6 +353,22 @@ def test_the_next_ready_command_of_a_sender_starts_within_a_place_of_each_sender
             waits[queue.key] = None
             key_queues.retry(queue, now + wait, WaitReason.BUDGET)
             returning.append((now + wait, queue.key))
+
+
+@pytest.mark.parametrize("senders", range(1, SENDERS + 1))
+def test_with_a_backlog_of_every_sender_the_longest_wait_of_an_urgent_record_is_the_bound(senders):
+    key_queues = KeyQueues(turn_of=turn_by_key)
+    for number in range(80 * senders):
+        for kind in (b"urgent", b"other"):
+            key_queues.add(record(b"%d-%s-%d" % (number % senders, kind, number), 0), 0.0)
+    places_of = {}
+    for place in range(50 * senders):
+        turn = key_queues.next_ready(0.0).turn
+        places_of.setdefault(turn, []).append(place)
+    longest = {turn: max(b - a for a, b in pairwise(found)) for turn, found in places_of.items()}
+    assert {wait for turn, wait in longest.items() if turn.is_urgent} == {places(URGENT, senders)}
+    assert {wait for turn, wait in longest.items() if not turn.is_urgent} == {9 * senders}
+    assert 9 * senders < places(OTHER, senders)
 
 
 def test_a_record_goes_before_a_timer_that_is_ready():
