@@ -33,7 +33,7 @@ such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
 """
 PROCESSES: Final = ("ingress", "worker", "projector", "deliverer", "console")
 _EACH: Final = f"PROCESS: {', '.join(PROCESSES)}; jobs and topics where it fits"
-_TABLE: Final = "| value | default | meaning |\n| --- | --- | --- |\n"
+_TABLE: Final = "| value | default | meaning |\n|---|---|---|\n"
 _SETTINGS: Final = (
     "Settings of the gateway by section and name: [configuration](../../docs/configuration.md), in lower case."
 )

@@ -9,7 +9,8 @@ END: Final = "<!-- End -->\n"
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table."""
-    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *rows))
+    first, *others = (f"| {' | '.join(row)} |\n" for row in (head, *rows))
+    return "".join((first, f"|{'---|' * len(head)}\n", *others))
 
 
 def put_into(page: str, part: str) -> str:
