@@ -8,6 +8,7 @@ from typing import Final
 
 from docs_build import (
     cadence_page,
+    chart_inventory,
     chart_readme,
     chart_schema,
     collate_errors,
@@ -48,6 +49,7 @@ def pages(root: Path) -> dict[str, str]:
         "docs/capacity.md": formulas.part(),
         "docs/operations.md": faults.part(),
         "docs/architecture.md": promises.part(),
+        "docs/compliance.md": chart_inventory.part(),
     }.items():
         found[path] = put_into((root / path).read_text(encoding="utf-8"), part)
     published = publish.rendered()
