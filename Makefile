@@ -84,7 +84,7 @@ chaos-engine: test-packages ## Kill the engine's workers and brokers, then check
 mutants: test-packages ## Plant small faults and report those that unit and process tests miss: ARGS="--seed 7 --count 300"
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-docs: dev-packages ## Write all generated files: schemas/published, pages and tables in docs/, the chart's schema
+docs: dev-packages ## Write all generated files: schemas/published, tables in docs/, the chart's schema; ARGS=--site: the site, dist/site
 	$(BIN)/python -m docs_build $(ARGS)
 
 client-packages: dev-packages ## Write the TypeScript client's types again, check both clients and build them into dist/
@@ -130,7 +130,7 @@ requirements: dev-packages ## Pin pyproject.toml's dependencies again; ARGS=--up
 	$(COMPILE) pyproject.toml --no-emit-package collate-gateway-client --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
 	$(LISTED) build-system requires | $(COMPILE) - --output-file requirements/build.txt
 	$(LISTED) project optional-dependencies clients | $(COMPILE) - --output-file requirements/clients.txt
-	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser dev; do \
+	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser docs dev; do \
 	  $(LISTED) project optional-dependencies $$one | $(COMPILE) - $$earlier --output-file requirements/$$one.txt || exit 1; \
 	  earlier="$$earlier --constraint requirements/$$one.txt"; \
 	done

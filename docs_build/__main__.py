@@ -84,12 +84,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m docs_build", description=__doc__)
     parser.add_argument("--check", action="store_true", help="list the stale files; exit 1 if there is one")
-    if not parser.parse_args(arguments).check:
+    parser.add_argument(
+        "--site", nargs="?", type=Path, const=ROOT / "dist/site", help="build the site of the documents: dist/site"
+    )
+    given = parser.parse_args(arguments)
+    if given.site:
+        return _site(given.site)
+    if not given.check:
         write()
         return 0
     found = stale()
     print("".join(f"{path}: stale, run `make docs`\n" for path in found), end="")  # noqa: T201 -- the command's output
     return 1 if found else 0
+
+
+def _site(target: Path) -> int:
+    from docs_build.site import build  # noqa: PLC0415 -- the other files need no Sphinx
+
+    try:
+        build.build(ROOT, target)
+    except build.SiteFailed as failure:
+        print(failure, end="")  # noqa: T201 -- the command's output
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

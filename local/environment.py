@@ -21,7 +21,7 @@ SHOW_EVERY = 20  # packages, without a terminal
 # The pinned packages of each set. A set contains those before it.
 SETS = {
     "run": ("runtime.txt", "local.txt", "java.txt", "postgres.txt"),
-    "test": ("test.txt", "browser.txt"),
+    "test": ("test.txt", "browser.txt", "docs.txt"),
     "dev": ("dev.txt",),
 }
 PURPOSES = {"run": "run the gateway", "test": "test it", "dev": "work on it"}

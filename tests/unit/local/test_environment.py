@@ -13,7 +13,7 @@ from local import environment
 
 ROOT = Path(__file__).parents[3]
 RUN = ["runtime.txt", "local.txt", "java.txt", "postgres.txt"]
-TEST, DEV = ["test.txt", "browser.txt"], ["dev.txt"]
+TEST, DEV = ["test.txt", "browser.txt", "docs.txt"], ["dev.txt"]
 OF_VERBS = {
     "run": ("demo", "dev", "drill", "soak"),
     "test": ("test", "unit", "chaos"),
