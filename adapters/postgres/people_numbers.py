@@ -1,6 +1,6 @@
-"""What waits for people now: the authorizations that wait, the open handoffs, and those of them that are at risk.
+"""What waits for people now: authorizations, open handoffs, those at risk; and the payers that turn people away.
 
-Each statement reads a partial index, so its cost grows with what is open, not with the read model.
+Each statement reads an index, so its cost grows with what is open or ended lately, not with the read model.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+
+from adapters.postgres.turned_away import TURNED_AWAY
 
 AGES: Final = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day"}
 LONGER: Final = "longer"
@@ -29,18 +31,22 @@ WHERE h.risk IS NOT NULL
 """
 """The open handoffs at risk, as the rest of a SELECT after its FROM; `AND` may follow."""
 _AT_RISK: Final = f"SELECT h.risk AS risk, count(*) AS n FROM {AT_RISK} GROUP BY 1"  # noqa: S608 - constants
-STATEMENTS: Final = (_WAITING, _OPEN, _AT_RISK)
+STATEMENTS: Final = (_WAITING, _OPEN, _AT_RISK, TURNED_AWAY)
 
 
 @dataclass(slots=True)
 class PeopleNumbers:
-    """Authorizations that wait for a person, by age and by payer (None: unknown); open handoffs, by risk."""
+    """Authorizations that wait for a person, by age and by payer (None: unknown); open handoffs, by risk.
+
+    `turned_away`: the handoffs in a row that ended for a reason that the next person meets too, by payer.
+    """
 
     waiting: dict[str, int] = field(default_factory=dict)
     waiting_payers: dict[str | None, int] = field(default_factory=dict)
     oldest_seconds: float = 0.0
     handoffs_open: int = 0
     handoffs_at_risk: dict[str, int] = field(default_factory=dict)
+    turned_away: dict[str, int] = field(default_factory=dict)
 
 
 async def people_numbers(connection: AsyncConnection[Any]) -> PeopleNumbers:
@@ -57,4 +63,6 @@ async def people_numbers(connection: AsyncConnection[Any]) -> PeopleNumbers:
             found.handoffs_open = row["n"]
         await cursor.execute(_AT_RISK)
         found.handoffs_at_risk = {row["risk"]: row["n"] for row in await cursor.fetchall()}
+        await cursor.execute(TURNED_AWAY)
+        found.turned_away = {row["payer_id"]: row["handoffs"] for row in await cursor.fetchall()}
     return found

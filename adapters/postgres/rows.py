@@ -64,6 +64,7 @@ class HandoffRow:
     agreement: str | None = None
     metadata: str | None = None
     collate_closed_at: datetime | None = None
+    payer_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from schemas.api.reads import (
     LastGrant,
     Risk,
     TimelineEntry,
+    TurnedAway,
     UnfinishedCommand,
     WaitsFor,
 )
@@ -81,6 +82,13 @@ def full_caller(row: Row) -> FullCaller:
         rejected=row["rejected"],
         last_at=parse_time(row["last_at"]),
     )
+
+
+def turned_away(row: Row) -> TurnedAway:
+    """Return a payer that turns people away. Times are text, because the row comes from a JSON aggregate."""
+    submitted_at = row["last_submitted_at"]
+    times = {"since": parse_time(row["since"]), "last_submitted_at": submitted_at and parse_time(submitted_at)}
+    return TurnedAway(**{**row, **times})
 
 
 def _waits_for(row: Row) -> WaitsFor | None:

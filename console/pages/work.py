@@ -36,6 +36,7 @@ from console.views.lists.work_list import (
     filter_of,
     since_of,
     troubles_call,
+    turned_away,
 )
 from schemas.api.queries import METADATA
 from schemas.fields.scalars import is_id
@@ -58,9 +59,18 @@ class WorkPage:
     counts: Mapping[str, int] = field(default_factory=dict)
     claims: Sequence[models.Claimant] = ()
     own: Sequence[models.Trouble] | None = ()
+    turned_away: Sequence[models.TurnedAway] = ()
     work: WorkView | None = None
     problem: Failure | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFirst:
+    """The part above the list: the payers that turn people away, and the person's own handoffs in trouble."""
+
+    turned_away: tuple[models.TurnedAway, ...]
+    own: tuple[models.Trouble, ...] | None
 
 
 async def work(request: Request) -> Response:
@@ -84,6 +94,7 @@ async def work(request: Request) -> Response:
         counts=counts,
         claims=[] if overview is None else overview["work"]["claims"],
         own=own,
+        turned_away=turned_away(overview),
         work=list_,
         problem=None if isinstance(outcome, Answer) else outcome,
         columns=columns_of(console_of(request).settings, filter_, list_),
@@ -93,8 +104,8 @@ async def work(request: Request) -> Response:
 
 
 async def own(request: Request) -> Response:
-    """GET /work/own: the part of the list with the person's own handoffs in trouble."""
-    page = await _own(request)
+    """GET /work/own: the part above the list."""
+    page = WorkFirst(turned_away(await read_overview(request)), await _own(request))
     return respond(request, "work_own.html", "work_own.html", page, etag=etag_of(page))
 
 

@@ -227,7 +227,7 @@ def _apply_to_handoff(row: HandoffRow, event: Event, time: datetime) -> None:
         case HandoffOpened():
             row.opened_at = event.opened_at or time
             row.access_available, row.final_submit_capable = event.access_available, event.final_submit_capable
-            row.metadata = _metadata(event.metadata)
+            row.metadata, row.payer_id = _metadata(event.metadata), event.payer_id
         case HandoffAccessGranted():
             row.grants += 1
             row.operator, row.grant_expires_at = event.operator, event.expires_at

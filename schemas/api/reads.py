@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import Field, JsonValue
 
 from schemas.authorization import AuthorizationRecord, HandoffClaim
+from schemas.commands import TURNING_AWAY
 from schemas.enums import AssertedBy
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
@@ -276,6 +277,26 @@ MOST_CLAIMANTS: Final = 100
 """The overview names at most so many people."""
 
 
+LEAST_TURNED_AWAY: Final = 3
+"""So many handoffs in a row must have ended for the same reason."""
+MOST_TURNED_AWAY: Final = 20
+"""The overview names at most so many payers."""
+
+
+class TurnedAway(OpenModel):
+    """A payer at which the last handoffs ended for a reason that the next person meets too, as people reported."""
+
+    payer_id: Public[Id] = Field(description="The payer's id.")
+    reason: Public[Slug] = Field(description=f"What all of them reported: {', '.join(TURNING_AWAY)}.")
+    handoffs: Public[int] = Field(
+        description=f"The handoffs in a row that ended so in the last two hours, at least {LEAST_TURNED_AWAY}."
+    )
+    since: Public[Time] = Field(description="When the first of them ended.")
+    last_submitted_at: Public[Time | None] = Field(
+        default=None, description="The last reported submission at this payer; absent without one."
+    )
+
+
 class PeopleWork(OpenModel):
     """The numbers of the work lists."""
 
@@ -292,6 +313,11 @@ class PeopleWork(OpenModel):
     agreed_today: Public[int] = Field(description="Those of them whose report agrees with the payer's truth.")
     claims: Public[list[Claimant]] = Field(
         description=f"Who has open handoffs in hand, by name; at most {MOST_CLAIMANTS} people."
+    )
+    turned_away: Public[list[TurnedAway]] = Field(
+        default_factory=list,
+        description="The payers that turn people away, the one with the most handoffs first; at most "
+        f"{MOST_TURNED_AWAY}. The first reported submission there ends it.",
     )
 
 

@@ -13,6 +13,7 @@ from schemas.commands.close import (
     OPERATION_OF,
     REPORT_OF,
     RESULT_OF,
+    TURNING_AWAY,
     UNABLE_REASONS,
     CloseResult,
     Completed,

@@ -1,5 +1,6 @@
 """The close of a handoff, and its results."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
@@ -65,16 +66,17 @@ class Completed(CloseAction):
         return CloseReport(self.reported_outcome.value)
 
 
-UNABLE_REASONS: Final = (
-    "channel_blocked",
-    "missing_information",
-    "credential_or_mfa_issue",
-    "channel_outage",
-    "operator_abandoned_case",
-    "wrong_route",
-    "other",
-)
-"""Collate's words for why a handoff could not be completed."""
+UNABLE_REASONS: Final[Mapping[str, bool]] = {
+    "channel_blocked": True,
+    "missing_information": False,
+    "credential_or_mfa_issue": True,
+    "channel_outage": True,
+    "operator_abandoned_case": False,
+    "wrong_route": False,
+    "other": False,
+}
+"""Collate's words for why a handoff could not be completed, and whether the next person at the payer meets the same."""
+TURNING_AWAY: Final = tuple(reason for reason, is_met_again in UNABLE_REASONS.items() if is_met_again)
 
 
 class UnableToComplete(CloseAction):

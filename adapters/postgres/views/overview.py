@@ -8,7 +8,8 @@ from psycopg import AsyncConnection
 
 from adapters.postgres.queries import fetch_all, fetch_one
 from adapters.postgres.rows import Rank
-from adapters.postgres.serializers import full_caller, unfinished_command
+from adapters.postgres.serializers import full_caller, turned_away, unfinished_command
+from adapters.postgres.turned_away import TURNED_AWAY
 from adapters.postgres.views.work import ON_LIST, count_of
 from schemas.api.lists import Needs
 from schemas.api.reads import (
@@ -66,6 +67,7 @@ SELECT
     (SELECT coalesce(json_agg(c), '[]') FROM (
         SELECT claimed_by AS caller, min(record->'activeHandoff'->'claim'->>'by') AS by, count(*) AS handoffs
         FROM authorizations WHERE claimed_by IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {MOST_CLAIMANTS}) c) AS claims,
+    (SELECT coalesce(json_agg(t), '[]') FROM ({TURNED_AWAY}) t) AS turned_away,
     (SELECT at FROM heartbeat) AS heartbeat_at,
     (SELECT behind FROM heartbeat) AS lag
 """  # noqa: S608 - all parts are constants
@@ -119,6 +121,7 @@ def _overview(row: Row, history: list[MinuteCounts] | None) -> Overview:
             closed_today=row["closed_today"],
             agreed_today=row["agreed_today"],
             claims=[Claimant(**item) for item in row["claims"]],
+            turned_away=[turned_away(item) for item in row["turned_away"]],
         ),
         history=history,
         projector=Projector(at=row["heartbeat_at"], behind=row["lag"]),

@@ -1642,6 +1642,21 @@ class Rates(TypedDict):
     """Recorded calls to Collate for commands."""
 
 
+class TurnedAway(TypedDict):
+    """A payer at which the last handoffs ended for a reason that the next person meets too, as people reported."""
+
+    payerId: str
+    """The payer's id."""
+    reason: str
+    """What all of them reported: channel_blocked, credential_or_mfa_issue, channel_outage."""
+    handoffs: int
+    """The handoffs in a row that ended so in the last two hours, at least 3."""
+    since: str
+    """When the first of them ended."""
+    lastSubmittedAt: NotRequired[str]
+    """The last reported submission at this payer; absent without one."""
+
+
 class PeopleWork(TypedDict):
     """The numbers of the work lists."""
 
@@ -1661,6 +1676,8 @@ class PeopleWork(TypedDict):
     """Those of them whose report agrees with the payer's truth."""
     claims: list[Claimant]
     """Who has open handoffs in hand, by name; at most 100 people."""
+    turnedAway: NotRequired[list[TurnedAway]]
+    """The payers that turn people away, the one with the most handoffs first; at most 20. The first reported submission there ends it."""
 
 
 class Projector(TypedDict):

@@ -2604,6 +2604,15 @@ export interface components {
          *             "by": "jo.miller",
          *             "handoffs": 2
          *           }
+         *         ],
+         *         "turnedAway": [
+         *           {
+         *             "payerId": "payer_example",
+         *             "reason": "credential_or_mfa_issue",
+         *             "handoffs": 3,
+         *             "since": "2026-06-02T14:02:00Z",
+         *             "lastSubmittedAt": "2026-06-02T11:50:00Z"
+         *           }
          *         ]
          *       },
          *       "projector": {
@@ -2694,6 +2703,8 @@ export interface components {
             agreedToday: number;
             /** @description Who has open handoffs in hand, by name; at most 100 people. */
             claims: components["schemas"]["Claimant"][];
+            /** @description The payers that turn people away, the one with the most handoffs first; at most 20. The first reported submission there ends it. */
+            turnedAway?: components["schemas"]["TurnedAway"][];
         };
         /**
          * ProblemDetails
@@ -3003,6 +3014,28 @@ export interface components {
         TroubleList: {
             /** @description Those at risk, then those that ended, then those contradicted. */
             troubles: components["schemas"]["Trouble"][];
+        };
+        /**
+         * TurnedAway
+         * @description A payer at which the last handoffs ended for a reason that the next person meets too, as people reported.
+         */
+        TurnedAway: {
+            /** @description The payer's id. */
+            payerId: string;
+            /** @description What all of them reported: channel_blocked, credential_or_mfa_issue, channel_outage. */
+            reason: string;
+            /** @description The handoffs in a row that ended so in the last two hours, at least 3. */
+            handoffs: number;
+            /**
+             * Format: date-time
+             * @description When the first of them ended.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description The last reported submission at this payer; absent without one.
+             */
+            lastSubmittedAt?: string;
         };
         /**
          * UnableToComplete

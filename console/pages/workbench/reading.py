@@ -20,10 +20,11 @@ from console.pages.workbench.confirmation import OVER, Confirmation, confirmatio
 from console.pages.workbench.message import CollateMessage, find_message, read_message
 from console.sign_in.own_click import require_own_click
 from console.sign_in.step_up import go_if_demanded
-from console.updates import etag_of, read_freshness
+from console.updates import etag_of, read_freshness, read_overview
 from console.views.authorization import claimant_of
 from console.views.freshness import Freshness, FreshnessState
 from console.views.json_values import document_of
+from console.views.lists.work_list import turned_away
 from console.views.workbench.bench import HandoffInHand, Workbench, workbench
 from console.views.workbench.report import TypedReport
 from console.views.workbench.snapshot import ShownSnapshot, shown_snapshot
@@ -66,13 +67,14 @@ class WorkbenchPage:
     report: TypedReport = field(default_factory=TypedReport)
     has_moved: bool = False
     is_next: bool = False
+    turned_away: tuple[models.TurnedAway, ...] = ()
 
     @property
     def etag(self) -> str:
         """The ETag of the part that updates."""
         is_whole = (self.partial is None, self.live_failure is None, self.message.failure is None)
         shown = (self.bench, self.failure, self.has_moved, self.is_unwatched, self.message.is_unread, is_whole)
-        return self.message.marked(etag_of(*shown, self.freshness.mark))
+        return self.message.marked(etag_of(*shown, self.turned_away, self.freshness.mark))
 
 
 def authorization_of(request: Request) -> str:
@@ -171,6 +173,7 @@ async def read_workbench(
         problem=problem,
         missing=missing,
         report=report or TypedReport(),
+        turned_away=await _turned_away(request, bench),
     )
     if bench is None:
         return page
@@ -200,6 +203,14 @@ def _since(own: Confirmation | None, record: Outcome[models.AuthorizationStatus]
     if isinstance(record, Answer):
         times.append(record.body["updatedAt"])
     return {"since": max(times, key=parse_time)} if times else {}
+
+
+async def _turned_away(request: Request, bench: Workbench | None) -> tuple[models.TurnedAway, ...]:
+    """Return that the payer turns people away, for a page that offers to open a handoff."""
+    if bench is None or bench.step not in OFFERS:
+        return ()
+    payer = bench.authorization.get("payerId")
+    return tuple(turned for turned in turned_away(await read_overview(request)) if turned["payerId"] == payer)
 
 
 def failure_of(outcome: Outcome[object]) -> Failure | None:

@@ -96,6 +96,11 @@ def counts_of(overview: models.Overview | None, me: str) -> dict[str, int]:
     }
 
 
+def turned_away(overview: models.Overview | None) -> tuple[models.TurnedAway, ...]:
+    """Return the payers that turn people away; none without an overview."""
+    return () if overview is None else tuple(overview["work"].get("turnedAway", ()))
+
+
 def filter_of(query: Mapping[str, str]) -> WorkFilter:
     """Return the filter of a page's address; an unknown tab is the first one."""
     word, order = query.get("tab", ""), query.get("order")

@@ -163,6 +163,7 @@ TABLE = {
             "`gateway work` lists them": "work.person work.overdue work.contradicted work.waitingSince work.atRisk "
             "work.closedToday work.agreedToday "
             "work.claims.by work.claims.caller work.claims.handoffs",
+            "pages for people show it": "work.turnedAway",
             "--admin URL of a deliverer shows them as they are now": "webhooks",
             OF_STATUS: "oldest.waiting.until oldest.waiting.lastCalls deadLetters.waiting.until "
             "deadLetters.waiting.lastCalls",

@@ -78,6 +78,15 @@ def overview(**fields: Any) -> Json:
     } | fields
 
 
+TURNED_AWAY = {
+    "payerId": "payer_example",
+    "reason": "credential_or_mfa_issue",
+    "handoffs": 4,
+    "since": ago(minutes=50),
+    "lastSubmittedAt": ago(hours=3),
+}
+
+
 def overview_in_trouble() -> Json:
     return overview(
         unfinished={"accepted": 2, "waiting": 41, "dead_lettered": 2},

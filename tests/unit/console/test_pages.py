@@ -6,11 +6,13 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
+from console.page import TEMPLATES
 from console.updates import FRESH_SECONDS, OverviewReader
 from console.views.lists.command_list import filters_of
 from console.views.lists.work_list import ROWS
 from docs_build.faults import FAULTS
 from schemas.api.reads import SILENT_SECONDS
+from schemas.commands import TURNING_AWAY
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, problem, scripted, unavailable
 from tests.unit.console.app import browser, console_app, console_settings
@@ -293,6 +295,35 @@ async def test_a_persons_own_handoffs_in_trouble_are_on_top():
         ("ended", "lost"),
         ("contradicted", "wrong"),
     ]
+
+
+async def test_a_payer_that_turns_people_away_is_above_the_list_until_it_ends():
+    outage = {"payerId": "p9", "reason": "channel_outage", "handoffs": 3, "since": ago(minutes=9)}
+    work = answers.overview()["work"] | {"turnedAway": [answers.TURNED_AWAY, outage]}
+    etags = []
+    for path in ("/work", "/work/own"):
+        page = await get(scripted({"/v1/overview": answers.overview(work=work)}), path)
+        etags.append(page.headers.get("etag"))
+        said = re.sub(r"\s+", " ", re.sub("<[^>]*>", "", page.text))
+        assert (
+            "People report that they do not get in at payer_example: the last 4 handoffs there could not be completed "
+            "because of a login or second factor, the first at"
+        ) in said
+        assert "The last reported submission there: 00:14:00." in said
+        assert "at p9: the last 3 handoffs there could not be completed because the portal is down" in said
+        assert "No submission there was reported." in said
+        assert "the gateway has not checked it, and blocks nothing" in said
+    page = await get(scripted({"/v1/overview": answers.overview()}), "/work/own")
+    assert "People report" not in page.text
+    assert page.headers["etag"] != etags[1], "an open page takes the end"
+    for slug in ("no-read-model", "read-model-unavailable"):
+        api = scripted({"/v1/overview": lambda _, slug=slug: answers.problem(503, slug, "-", "-")})
+        assert "People report" not in (await get(api, "/work")).text
+
+
+def test_each_reason_that_turns_people_away_has_its_words():
+    words = (TEMPLATES / "reasons.html").read_text().partition("TURNING_AWAY = {")[2].partition("}")[0]
+    assert tuple(re.findall(r'"(\w+)": "', words)) == TURNING_AWAY
 
 
 @pytest.mark.parametrize(("slug", "is_said"), [("read-model-unavailable", True), ("no-read-model", False)])

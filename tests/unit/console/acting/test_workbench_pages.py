@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from console.person import SignInWay
 from console.sign_in.sealing import Sealer
 from console.sign_in.sessions import Sessions, new_session
-from tests.unit.console.answers import overview
+from tests.unit.console.answers import TURNED_AWAY, overview
 from tests.unit.console.app import NOW, STAFF, browser, console_app, console_settings, me
 
 pytestmark = pytest.mark.virtual_time
@@ -150,6 +150,35 @@ async def test_a_review_shows_the_snapshot_whole_and_escaped(page_of):
     assert page.text.index("Not verified.") < page.text.index("MRI")
     assert "deep" in page.text
     assert "Accept rev_90 and open the handoff" in page.text
+
+
+@pytest.mark.parametrize(
+    ("payer", "more", "is_said"),
+    [
+        ("payer_example", {}, True),
+        ("payer_example", {"coversReviewSnapshotId": None}, True),
+        ("payer_other", {}, False),
+        (None, {}, False),
+        ("payer_example", {"activeHandoff": ACTIVE}, False),
+        ("payer_example", {"status": "processing", "nextAction": None}, False),
+    ],
+)
+async def test_a_payer_that_turns_people_away_is_said_before_the_opening(page_of, payer, more, is_said):
+    record = {name: value for name, value in (RECORD | {"payerId": payer} | more).items() if value is not None}
+    dead = overview(
+        at=NOW_TEXT,
+        projector={"at": NOW_TEXT, "behind": 0},
+        work=overview()["work"] | {"turnedAway": [TURNED_AWAY]},
+    )
+    page = await page_of(**{"GET /auth_1": record, "GET /overview": dead})
+    assert ("People report that they do not get in" in page.text) is is_said
+    assert len(page.api.sent("/overview")) == 1
+    if is_said:
+        assert page.text.index("People report") < page.text.index("pen the handoff</button>")
+        update = await page_of(f"{HERE}?mark=review.rev_90.", headers={"hx-request": "true"}, **{"GET /auth_1": record})
+        assert "People report" not in update.text
+        etag = page.text.partition('data-etag="')[2].partition('" ')[0].replace("&#34;", '"')
+        assert update.headers["etag"] != etag, "an open page takes the end"
 
 
 async def test_only_the_workbench_lets_a_form_lead_to_collate(page_of):

@@ -1,0 +1,165 @@
+"""The payers that turn people away, from events that the projector folds, on a real PostgreSQL without Kafka."""
+
+import asyncio
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters.postgres.database import connected
+from adapters.postgres.migrate import migrate
+from adapters.postgres.people_numbers import people_numbers
+from adapters.postgres.rows import RowKeys
+from adapters.postgres.store import Store
+from adapters.postgres.turned_away import MOST_TURNED_AWAY, TURNED_AWAY
+from adapters.postgres.views.overview import overview
+from consumers.projector.fold import fold
+from consumers.projector.parsing import EventRecord
+from runtime.settings import ReadModelSettings
+from schemas.commands import TURNING_AWAY, UNABLE_REASONS
+from schemas.enums import AssertedBy, ClosedBy, CloseReport
+from schemas.events import HandoffClosed, HandoffOpened
+from schemas.records import publish
+
+LOGIN, OUTAGE = "credential_or_mfa_issue", "channel_outage"
+SUBMITTED = "submitted"
+
+
+@dataclass(frozen=True)
+class End:
+    """A handoff that ended. `what` is a reason, a reported outcome, or None for an end without a report."""
+
+    minutes_ago: float
+    what: str | None = LOGIN
+    by: str | None = "jo"
+    payer: str | None = "payer_a"
+    caller: str | None = None
+
+
+def told(*ends):
+    """The same report by persons in turns, the last one `ends` minutes ago."""
+    return [End(minutes, by="jo" if number % 2 else "sam") for number, minutes in enumerate(ends)]
+
+
+@pytest.fixture
+async def read(postgres, tmp_path):
+    """Write ends of handoffs as the projector does; return what the overview and the metrics say, by payer."""
+    dsn = tmp_path / "dsn"
+    dsn.write_text(postgres)
+    settings = ReadModelSettings(dsn_file=dsn)
+    await asyncio.to_thread(migrate, settings)
+    async with connected(settings, settings.schema_name, "check database", statement_seconds=10) as connection:
+        store, written = Store(connection), 0
+        await store.positions({("events", 0): "id"})
+
+        async def read(*ends):
+            nonlocal written
+            now = datetime.now(UTC)
+            items = []
+            for end in ends:
+                written += 1
+                name = f"auth_{written}"
+                at = now - timedelta(minutes=end.minutes_ago)
+                events = [
+                    HandoffOpened(
+                        handoff_id="mh", access_available=True, final_submit_capable=True, payer_id=end.payer
+                    ),
+                    closed(end),
+                ]
+                items += [
+                    EventRecord(publish(event, authorization_id=name, sequence=number, life=1, time=at))
+                    for number, event in enumerate(events, 1)
+                ]
+            moved = {("events", 0): (written - len(ends), written)}
+            await store.write(moved, RowKeys(), lambda rows: fold(rows, items))
+            found = (await overview(connection)).work.turned_away
+            counted = (await people_numbers(connection)).turned_away
+            assert counted == {one.payer_id: one.handoffs for one in found}
+
+            def ago(at):
+                return None if at is None else round((now - at).total_seconds() / 60)
+
+            return {
+                one.payer_id: (one.reason, one.handoffs, ago(one.since), ago(one.last_submitted_at)) for one in found
+            }
+
+        read.connection = connection
+        yield read
+
+
+def closed(end):
+    _, what, by, _, caller = astuple(end)
+    is_reason = what not in {*CloseReport, None}
+    return HandoffClosed(
+        handoff_id="mh",
+        result={None: "expired", SUBMITTED: "completed_reported"}.get(what, "unable_to_complete"),
+        by=ClosedBy.EXPIRY if what is None else ClosedBy.US,
+        reported=CloseReport.UNABLE_TO_COMPLETE if is_reason else what and CloseReport(what),
+        reason=what if is_reason else None,
+        caller=caller or f"people:{by}",
+        reported_by=by,
+        asserted_by=AssertedBy.CALLER if caller else AssertedBy.PERSON,
+    )
+
+
+async def test_three_reports_of_two_persons_within_two_hours_are_seen_until_the_first_submission(read):
+    assert await read(End(300, SUBMITTED), *told(90, 60)) == {}
+    assert await read(*told(30)) == {"payer_a": (LOGIN, 3, 90, 300)}
+    assert await read(*told(20), End(10, by="kim")) == {"payer_a": (LOGIN, 5, 90, 300)}
+    assert await read(End(5, SUBMITTED)) == {}
+    assert await read(*told(4, 3)) == {}
+    assert await read(*told(2)) == {"payer_a": (LOGIN, 3, 4, 5)}, "only what was reported since then counts"
+
+
+@pytest.mark.parametrize(
+    ("ends", "is_seen"),
+    [
+        ([End(3), End(2), End(1)], False),
+        ([End(3), *told(2, 1, 0.5)], True),
+        # The third person back is another one, but the last three are of one.
+        ([End(4, by="sam"), End(3), End(2), End(1)], False),
+        (told(121, 2, 1), False),
+        (told(119, 2, 1), True),
+        # Another reason, or a report of another kind, among the last three.
+        ([*told(4, 3), End(2, OUTAGE), End(1)], False),
+        ([*told(4, 3), End(2, "decision_observed"), End(1, by="sam")], False),
+        ([End(4, OUTAGE), *told(3, 2, 1)], True),
+        # An end without a report says nothing about the payer.
+        ([*told(4, 3), End(2, None), *told(1)], True),
+        ([End(number, by="jo" if number % 2 else "sam", payer=None) for number in (3, 2, 1)], False),
+        ([End(3), End(2, by="sam"), End(1, by="sam", payer="payer_b")], False),
+        # A service: each name that it states is a person, and without a name it is one itself.
+        ([End(3, by=None, caller="desk"), End(2, by=None, caller="desk"), End(1, by=None, caller="desk")], False),
+        ([End(3, by="op-7", caller="desk"), End(2, by="op-8", caller="desk"), End(1, by="op-8", caller="desk")], True),
+        ([End(3, caller="desk"), End(2), End(1, caller="portal")], False),
+    ],
+)
+async def test_a_payer_is_seen_only_if_the_next_person_would_meet_the_same(read, ends, is_seen):
+    assert bool(await read(*ends)) is is_seen
+
+
+@pytest.mark.parametrize("reason", [*UNABLE_REASONS, "a_newer_reason"])
+async def test_only_the_reasons_of_the_table_count(read, reason):
+    ends = [End(minutes, reason, by) for minutes, by in ((3, "jo"), (2, "sam"), (1, "jo"))]
+    assert bool(await read(*ends)) is (reason in TURNING_AWAY)
+    assert {reason for reason, is_met_again in UNABLE_REASONS.items() if is_met_again} == set(TURNING_AWAY)
+    assert "other" not in TURNING_AWAY
+
+
+async def test_each_payer_is_judged_alone_and_at_most_twenty_are_named(read):
+    many = [
+        End(minutes, by=by, payer=f"payer_{number}")
+        for number in range(MOST_TURNED_AWAY + 1)
+        for minutes, by in ((3, "jo"), (2, "sam"), (1, "jo"))
+    ]
+    found = await read(*many, End(0.5, by="sam", payer="payer_20"), End(0.2, SUBMITTED, payer="payer_3"))
+    assert len(found) == MOST_TURNED_AWAY
+    assert "payer_3" not in found
+    assert next(iter(found)) == "payer_20", "the most handoffs first"
+
+
+async def test_the_last_two_hours_and_the_last_submission_are_read_by_their_indexes(read):
+    await read.connection.execute("SET enable_seqscan = off")
+    plan = str(await (await read.connection.execute(f"EXPLAIN {TURNED_AWAY}")).fetchall())
+    for index in ("handoffs_closed", "handoffs_submitted", "timeline_pkey"):
+        assert index in plan
