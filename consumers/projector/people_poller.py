@@ -5,7 +5,10 @@ Each projector shows the same numbers, so a rule takes their maximum. While the 
 
 import asyncio
 from collections import Counter
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
+
+from prometheus_client import Gauge
 
 from adapters.postgres.database import DatabaseAway, NotMigrated, connected
 from adapters.postgres.people_numbers import AGES, LONGER, PeopleNumbers, people_numbers
@@ -46,11 +49,8 @@ class PeoplePoller:
         metrics = self._metrics
         for age in (*AGES, LONGER):
             metrics.waiting.labels(age).set(numbers.waiting.get(age, 0))
-        by_payer = Counter[str]()
-        for payer, count in numbers.waiting_payers.items():
-            by_payer[self._payers.of(payer)] += count
-        for label in self._payers.every:
-            metrics.waiting_payers.labels(label).set(by_payer[label])
+        self._show_by_payer(metrics.waiting_payers, numbers.waiting_payers)
+        self._show_by_payer(metrics.turned_away, numbers.turned_away)
         metrics.waiting_oldest_seconds.set(numbers.oldest_seconds)
         metrics.handoffs_open.set(numbers.handoffs_open)
         risks = dict.fromkeys((*(risk.value for risk in RiskReason), _OTHER_RISK), 0)
@@ -58,3 +58,10 @@ class PeoplePoller:
             risks[risk if risk in risks else _OTHER_RISK] += count
         for risk, count in risks.items():
             metrics.handoffs_at_risk.labels(risk).set(count)
+
+    def _show_by_payer(self, gauge: Gauge, counts: Mapping[Any, int]) -> None:
+        by_payer = Counter[str]()
+        for payer, count in counts.items():
+            by_payer[self._payers.of(payer)] += count
+        for label in self._payers.every:
+            gauge.labels(label).set(by_payer[label])

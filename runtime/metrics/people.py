@@ -56,6 +56,12 @@ class PeopleMetrics(MetricGroup):
     )
     handoffs_open = gauge("handoffs_open", "Open handoffs.")
     handoffs_at_risk = gauge("handoffs_at_risk", "Open handoffs at risk, by the latest reason.", ("risk",))
+    turned_away = gauge(
+        "people_turned_away",
+        "Handoffs in a row that people ended for a reason that the next person meets too, by payer (as set, other); 0 "
+        "without.",
+        ("payer",),
+    )
     stage_seconds = histogram(
         "handoff_stage_seconds",
         "Times of handoffs, by stage (need_to_open, open_to_close, close_to_truth) and payer. The truth is there "

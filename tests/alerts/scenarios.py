@@ -261,6 +261,16 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         119,
         121,
     ),
+    Scenario(
+        "CollateGatewayPayerTurnsPeopleAway",
+        {
+            sample("people_turned_away", 'payer="payer_a"', "projector-0"): gauge(3),
+            sample("people_turned_away", 'payer="other"', "projector-0"): lambda _: 5.0,  # never fires
+        },
+        BEGINS + 1,
+        119,
+        121,
+    ),
     Scenario("CollateGatewayAbsent", GONE, BEGINS + 6, 119, 121),
     Scenario("CollateGatewayProcessMissing", GONE, BEGINS + 11, 119, 121),
     Scenario("CollateGatewayProcessSilent", SILENT, BEGINS + 6, 119, 121),

@@ -45,6 +45,7 @@ ELSEWHERE = {
     "database_connections": "the reader sets every part with each probe of the database",
     "people_waiting": "the projector's poller shows every age",
     "people_waiting_payers": "the poller shows every payer of the settings",
+    "people_turned_away": "the poller shows every payer of the settings",
     "handoffs_at_risk": "the poller shows every risk",
     "handoff_stage_seconds": "the worker shows every stage and payer of the settings",
     "handoff_agreements": "the worker shows every verdict and payer of the settings",

@@ -19,14 +19,16 @@ def test_every_series_has_a_value_and_goes_back_to_zero():
             [value("people_waiting_payers", payer=payer) for payer in ("payer_a", "other", "unknown")],
             [value("handoffs_at_risk", risk=risk) for risk in ("grant_expired", "not_entered", "other")],
             (value("people_waiting_oldest_seconds"), value("handoffs_open")),
+            [value("people_turned_away", payer=payer) for payer in ("payer_a", "other", "unknown")],
         )
 
-    zeros = [0] * 5, [0] * 3, [0] * 3, (0, 0)
+    zeros = [0] * 5, [0] * 3, [0] * 3, (0, 0), [0] * 3
     assert shown() == zeros
     waiting = {"15m": 2, "longer": 3}
     payers = {"payer_a": 1, "payer_b": 2, "payer_c": 1, None: 1}
-    poller.show(PeopleNumbers(waiting, payers, 90_000.0, 7, {"grant_expired": 2, "a_new_reason": 1}))
-    assert shown() == ([2, 0, 0, 0, 3], [1, 3, 1], [2, 0, 1], (90_000.0, 7))
-    assert value("people_waiting_payers", payer="payer_b") is None
+    turned_away = {"payer_a": 4, "payer_b": 3, "payer_c": 5}
+    poller.show(PeopleNumbers(waiting, payers, 90_000.0, 7, {"grant_expired": 2, "a_new_reason": 1}, turned_away))
+    assert shown() == ([2, 0, 0, 0, 3], [1, 3, 1], [2, 0, 1], (90_000.0, 7), [4, 8, 0])
+    assert value("people_waiting_payers", payer="payer_b") is value("people_turned_away", payer="payer_b") is None
     poller.show(PeopleNumbers())
     assert shown() == zeros
