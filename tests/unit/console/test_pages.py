@@ -311,8 +311,8 @@ async def test_a_payer_that_turns_people_away_is_above_the_list_until_it_ends():
         ) in said
         assert "The last reported submission there: 00:14:00." in said
         assert "at p9: the last 3 handoffs there could not be completed because the portal is down" in said
-        assert "No submission there was reported." in said
-        assert "the gateway has not checked it, and blocks nothing" in said
+        assert "No submission there is on record." in said
+        assert "The gateway has not checked it, and blocks nothing" in said
     page = await get(scripted({"/v1/overview": answers.overview()}), "/work/own")
     assert "People report" not in page.text
     assert page.headers["etag"] != etags[1], "an open page takes the end"
