@@ -25,6 +25,7 @@ from schemas.commands import CALLER_COMMANDS, AuthorizationWatch, CallerCommand,
 from schemas.events.reasons import OutcomeReason
 from schemas.events.wait_reasons import STALE_READ_SECONDS
 from schemas.identity import canonical_json
+from schemas.sentences import in_words
 from schemas.times import parse_time
 
 # The default: no answer of the API tells the worker's setting.
@@ -59,7 +60,7 @@ def forecast(
     )
     decision_input = DecisionInput.of(payload, observation, AuthorizationState(), waited_seconds=STALE_READ_SECONDS)
     row = deciding_row(decision_input)
-    decided = _decided(decision_of(row, decision_input), row.when)
+    decided = _decided(decision_of(row, decision_input), in_words(row.when))
     return _after_writes(dead_letter, decided, now)
 
 
@@ -92,7 +93,7 @@ def _decided(decision: Write | AlreadyDone | Watch | Reject | RereadLater, when:
         case Watch():
             return Forecast("write", "The authorization would be watched; nothing would be sent to Collate.")
         case Reject(reason):
-            return Forecast(f"rejected:{reason.value}", f"The command would be rejected: {when}. {reason.advice}")
+            return Forecast(f"rejected:{reason.value}", f"The command would be rejected: {when}. {reason.for_people}")
         case RereadLater(reason):
             return Forecast(f"waiting:{reason.value}", f"The command would wait: {when}. {reason.advice}")
 

@@ -201,7 +201,7 @@ def _show_timeline(console: Console, stack: LocalStack) -> None:
     """Show the timeline as the CLI prints it."""
     console.print(f"\n[bold]The same history later[/]  [dim]gateway timeline {AUTHORIZATION}[/]\n")
     columns = console.width if console.is_terminal else None
-    output = stack.cli_output("timeline", AUTHORIZATION, until="ended as already_done", columns=columns)
+    output = stack.cli_output("timeline", AUTHORIZATION, until="ended as already done", columns=columns)
     console.print(output, markup=False)
 
 

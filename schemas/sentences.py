@@ -15,6 +15,11 @@ def bounded(sentence: str) -> str:
     return " ".join(sentence.split())[:_MAX_LENGTH]
 
 
+def in_words(name: str) -> str:
+    """Return a name of a program as words: `handoff close` of `handoff.close`."""
+    return name.replace("_", " ").replace(".", " ")
+
+
 def moment(time: datetime) -> str:
     """Return a time without fractions of a second."""
     return format_time(time.replace(microsecond=0))
@@ -43,7 +48,7 @@ def seen(*, receipt: bool, decision: bool) -> str:
 
 def in_parentheses(text: str | None) -> str:
     """Return a text in parentheses, if there is one."""
-    return f" ({text})" if text else ""
+    return f" ({in_words(text)})" if text else ""
 
 
 def people(*, requested: str | None = None, accepted: str | None = None, reported: str | None = None) -> str:

@@ -7,8 +7,9 @@ from typing import Final
 
 from console.api import models
 from console.forecast import Forecast
-from console.views.content import Content, ShownFacts, content, single
+from console.views.content import Content, ShownFacts, content, field_name, single
 from schemas.enums import CommandType
+from schemas.sentences import in_words
 
 FILTERS: Final = ("cause", "command", "caller", "authorizationId", "since")
 MOST_DECISIONS: Final = 20
@@ -154,5 +155,7 @@ _NOT_SHOWN: Final = frozenset({"commandId", "at", "authorizationId", "handoff"})
 
 def _situation(situation: models.DeadLetterSituation) -> ShownFacts:
     facts = {name: value for name, value in situation.items() if name not in _NOT_SHOWN}
-    facts |= {f"handoff {name}": value for name, value in situation.get("handoff", {}).items()}
-    return ShownFacts(tuple((name, single(value)) for name, value in facts.items() if value is not None))
+    facts |= {f"handoff_{name}": value for name, value in situation.get("handoff", {}).items()}
+    is_word = {"status", "nextAction", "resolution", "outcome", "handoff_state", "reviewSnapshotStatus"}
+    shown = {name: in_words(str(value)) if name in is_word else value for name, value in facts.items()}
+    return ShownFacts(tuple((field_name(name), single(value)) for name, value in shown.items() if value is not None))

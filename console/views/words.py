@@ -8,6 +8,8 @@ from console.api import models
 from console.views.problem_words import faulty_fields, problem_words
 from runtime.admin.answers import PASSING, SubscriptionCondition
 from schemas.enums import short_type
+from schemas.events.reasons import for_people
+from schemas.sentences import in_words
 
 
 class Tone(StrEnum):
@@ -25,10 +27,10 @@ def reason_of(command: models.CommandStatus) -> str | None:
     return (waiting and waiting["reason"]) or command.get("reason")
 
 
-def advice_of(command: models.CommandStatus) -> str | None:
-    """Return the sentence about the reason of a command."""
+def advice_of(command: models.CommandStatus) -> str:
+    """Return the sentence for people about the reason of a command."""
     waiting = command.get("waiting")
-    return (waiting and waiting.get("advice")) or command.get("advice")
+    return for_people((waiting and waiting.get("advice")) or command.get("advice"))
 
 
 def webhook_tone(state: str) -> Tone:
@@ -48,6 +50,8 @@ WORDS: Final[Mapping[str, Callable[..., Any]]] = {
     "short_type": short_type,
     "reason_of": reason_of,
     "advice_of": advice_of,
+    "for_people": for_people,
+    "in_words": in_words,
     "webhook_tone": webhook_tone,
     "delivery": delivery,
     "problem_words": problem_words,

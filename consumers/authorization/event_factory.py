@@ -27,12 +27,10 @@ from schemas.events import (
 
 _NOBODY: Final = CommandRef(command_id="")
 _ADVICE: Final = {
-    RiskReason.NOT_ENTERED: "No operator has received access yet: request an access grant, or close the handoff.",
-    RiskReason.GRANT_EXPIRING: "The operator's last access grant expires soon: request a new one if work continues.",
-    RiskReason.GRANT_EXPIRED: "The operator's last access grant has expired: request a new grant, or close the "
-    "handoff.",
-    RiskReason.ABANDONMENT: "Collate is expected to end the handoff at `endsAt`: request a new grant, or close the "
-    "handoff.",
+    RiskReason.NOT_ENTERED: "No operator has received access yet: get access, or close the handoff.",
+    RiskReason.GRANT_EXPIRING: "The operator's last link expires soon: get a new one if work continues.",
+    RiskReason.GRANT_EXPIRED: "The operator's last link has expired: get a new one, or close the handoff.",
+    RiskReason.ABANDONMENT: "Collate is expected to end the handoff soon: get a new link, or close it.",
     RiskReason.OPEN_TOO_LONG: "The handoff has been open for a long time: close it as soon as the operator has "
     "finished.",
 }

@@ -14,7 +14,7 @@ from schemas.fields.scalars import Id, KnownOnly, Slug
 from schemas.fields.visible_text import Notes, Reference, SentName, Why
 from schemas.identity import canonical_json
 from schemas.model import Example, Model, Phi, Public
-from schemas.sentences import in_parentheses
+from schemas.sentences import in_parentheses, in_words
 from schemas.times import Time
 
 
@@ -162,6 +162,6 @@ class HandoffClose(HandoffCloseBody, ShownCommand):
 
     def _sentence(self, caller: str) -> str:
         detail = self.result.public_reason() or self.result.reported()
-        result = f"{self.result.type}{in_parentheses(detail)}"
+        result = f"{in_words(self.result.type)}{in_parentheses(detail)}"
         place = ", also if another person has it in hand" if self.take_over else ""
         return self._sent(caller, f" for handoff {self.handoff_id}: {result}{place}", reported=self.reported_by)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from schemas.callers import person_of
 from schemas.enums import CommandType, short_type
 from schemas.model import Message
-from schemas.sentences import bounded, people
+from schemas.sentences import bounded, in_words, people
 
 
 class Command(Message):
@@ -32,4 +32,4 @@ class ShownCommand(Command):
     def _sent(self, caller: str, what: str, **names: str | None) -> str:
         """Say that the caller sent the command. A person's own name is that of the caller."""
         staff = people(**names) if person_of(caller) is None else ""
-        return f"{caller} sent {short_type(self.TYPE)}{what}{staff}."
+        return f"{caller} sent the {in_words(short_type(self.TYPE))}{what}{staff}."

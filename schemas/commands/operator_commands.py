@@ -9,7 +9,7 @@ from schemas.enums import CommandType, DecisionReason
 from schemas.fields.scalars import CommandId, Name, Ticket
 from schemas.fields.visible_text import Why
 from schemas.model import Example, Model, Phi, Public
-from schemas.sentences import through
+from schemas.sentences import in_words, through
 from schemas.times import Time
 
 
@@ -128,4 +128,4 @@ class LowerVersionFloor(Command):
 
 def _why(decision: Redrive | Discard, caller: str) -> str:
     ticket = f", ticket {decision.ticket}" if decision.ticket else ""
-    return f"{through(caller)}: {decision.reason}{ticket}."
+    return f"{through(caller)}: {in_words(decision.reason)}{ticket}."

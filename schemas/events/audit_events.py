@@ -9,7 +9,7 @@ from schemas.events.event import ASSERTED_BY, Event
 from schemas.fields.scalars import CommandId, Id, Name
 from schemas.model import Example, Public
 from schemas.operator_decision import OperatorDecision
-from schemas.sentences import through
+from schemas.sentences import in_words, through
 
 
 class RecentCommandsEmptied(Event):
@@ -89,11 +89,11 @@ class ContentRead(Event):
 
     def _sentence(self) -> str:
         named = self.review_snapshot_id or self.of_command
-        content = self.content.replace("_", " ") + (f" {named}" if named else "")
+        content = in_words(self.content) + (f" {named}" if named else "")
         if self.operator is None:
             return f"{self.caller} read the {content}."
         return f"{self.operator} read the {content}{through(self.caller)}."
 
 
 def _asked(decision: OperatorDecision, caller: str) -> str:
-    return f"at the request of {decision.requested_by}{through(caller)}: {decision.reason}"
+    return f"at the request of {decision.requested_by}{through(caller)}: {in_words(decision.reason)}"

@@ -9,7 +9,7 @@ from schemas.events.event import PAYER_ID, VERSION, Event, PayerTruth, verdict
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Id, Slug, Word
 from schemas.model import Example, Public
-from schemas.sentences import at_version, in_parentheses, moment, seen
+from schemas.sentences import at_version, in_parentheses, in_words, moment, seen
 from schemas.times import Time
 
 
@@ -39,9 +39,9 @@ class AuthorizationChanged(Event):
         if self.from_status == self.to_status:
             change = "has changed and is still"
         else:
-            change = f"changed from {self.from_status} to" if self.from_status else "is"
+            change = f"changed from {in_words(self.from_status)} to" if self.from_status else "is"
         proofs = seen(receipt=self.receipt_seen, decision=self.decision_seen)
-        status = f"{self.to_status}{in_parentheses(self.outcome)}{proofs}"
+        status = f"{in_words(self.to_status)}{in_parentheses(self.outcome)}{proofs}"
         return f"The authorization {change} {status}{at_version(self.version)}."
 
 
@@ -72,7 +72,7 @@ class AuthorizationActionRequired(Event):
         snapshot = self.covers_review_snapshot_id
         covers = f"; review snapshot {snapshot} first" if snapshot else ""
         payer = f"; payer {self.payer_id}" if self.payer_id else ""
-        return f"Collate waits for a person: {self.action}{covers}{payer}{at_version(self.version)}."
+        return f"Collate waits for a person: {in_words(self.action)}{covers}{payer}{at_version(self.version)}."
 
 
 class AuthorizationOverdue(Event):
@@ -96,7 +96,7 @@ class AuthorizationOverdue(Event):
     )
 
     def _sentence(self) -> str:
-        return f"Overdue: due at {moment(self.due_at)}, and still {self.status}{at_version(self.version)}."
+        return f"Overdue: due at {moment(self.due_at)}, and still {in_words(self.status)}{at_version(self.version)}."
 
 
 class AuthorizationSettled(Event):
@@ -150,4 +150,4 @@ class AuthorizationWatchEnded(Event):
     version: Public[int | None] = VERSION
 
     def _sentence(self) -> str:
-        return f"The watch ended ({self.reason}). The last known status is {self.status}."
+        return f"The watch ended ({in_words(self.reason)}). The last known status is {in_words(self.status)}."

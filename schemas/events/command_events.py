@@ -7,11 +7,12 @@ from pydantic import Field
 from schemas.attempts import MOST_ATTEMPTS, Attempt
 from schemas.enums import AssertedBy, CommandType, Effect, EventType, Outcome, short_type
 from schemas.events.event import ACCEPTED_BY, ASSERTED_BY, METADATA, REPORTED_BY, REQUESTED_BY, VERSION, Event
+from schemas.events.reasons import for_people
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Advice, CommandId, Id, Name, Slug, Word
 from schemas.model import Example, Model, Public
 from schemas.operator_decision import OperatorDecision
-from schemas.sentences import moment
+from schemas.sentences import in_words, moment
 from schemas.times import Time
 
 _REDRIVE = Field(default=None, ge=1, description="The redrive's number; absent for the first execution.")
@@ -40,7 +41,7 @@ class _CommandEvent(Event):
     caller: Public[Name] = Field(description="The caller that sent the command.")
 
     def _run(self, redrive: int | None) -> str:
-        return short_type(self.command) + (f" (redrive {redrive})" if redrive else "")
+        return f"The {in_words(short_type(self.command))}" + (f" (redrive {redrive})" if redrive else "")
 
 
 class WouldSend(Model):
@@ -118,8 +119,9 @@ class CommandFinished(_CommandEvent):
 
     def _sentence(self) -> str:
         handoff = f", handoff {self.handoff_id}" if self.handoff_id else ""
-        reason = f": {self.reason}. {self.advice or ''}" if self.reason else "."
-        return f"{self._run(self.redrive)} ended as {self.outcome}{_EFFECTS.get(self.effect, '')}{handoff}{reason}"
+        reason = f": {in_words(self.reason)}. {for_people(self.advice)}" if self.reason else "."
+        ended = f"{self._run(self.redrive)} ended as {in_words(self.outcome)}"
+        return f"{ended}{_EFFECTS.get(self.effect, '')}{handoff}{reason}"
 
 
 class CommandWaiting(_CommandEvent):
@@ -149,7 +151,7 @@ class CommandWaiting(_CommandEvent):
 
     def _sentence(self) -> str:
         until = f" Next try at {moment(self.until)}." if self.until else ""
-        return f"{self._run(None)} waits: {self.advice or self.reason}{until}"
+        return f"{self._run(None)} waits: {self.advice or in_words(self.reason)}{until}"
 
 
 class CommandDeadLettered(_CommandEvent):
@@ -179,7 +181,7 @@ class CommandDeadLettered(_CommandEvent):
     digest: Public[Word | None] = _DIGEST
 
     def _sentence(self) -> str:
-        return f"{self._run(self.redrive)} became a dead letter ({self.cause}). {self.advice or ''}"
+        return f"{self._run(self.redrive)} became a dead letter ({in_words(self.cause)}). {for_people(self.advice)}"
 
 
 class CommandKeyConflict(_CommandEvent):

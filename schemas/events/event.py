@@ -8,7 +8,7 @@ from pydantic import Field
 from schemas.enums import Agreement, CloseReport, EventType
 from schemas.fields.scalars import Word
 from schemas.model import Message, Model, Public
-from schemas.sentences import bounded, in_parentheses, seen
+from schemas.sentences import bounded, in_parentheses, in_words, seen
 
 METADATA = Field(default=None, description="The metadata of the command.")
 VERSION = Field(default=None, description="Collate's version of the authorization that shows this fact.")
@@ -46,17 +46,18 @@ class PayerTruth(Model):
     def words(self) -> str:
         """Describe the payer's truth inside a sentence."""
         proofs = seen(receipt=self.receipt_seen, decision=self.decision_seen)
-        return f"the authorization is {self.status}{in_parentheses(self.outcome)}{proofs}"
+        return f"the authorization is {in_words(self.status)}{in_parentheses(self.outcome)}{proofs}"
 
 
 def verdict(agreement: Agreement, reported: CloseReport | None) -> str:
     """Return the sentence that compares a report with the payer's truth."""
+    report = in_words(reported or "unknown")
     match agreement:
         case Agreement.AGREES:
-            return f"The report ({reported}) agrees with the payer's truth."
+            return f"The report ({report}) agrees with the payer's truth."
         case Agreement.CONTRADICTS:
-            return f"The report ({reported}) contradicts the payer's truth."
+            return f"The report ({report}) contradicts the payer's truth."
         case Agreement.NO_REPORT:
             return "There is no report to compare."
         case _:
-            return f"Whether the report ({reported or 'unknown'}) agrees is undetermined."
+            return f"Whether the report ({report}) agrees is undetermined."

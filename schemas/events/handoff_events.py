@@ -21,7 +21,7 @@ from schemas.events.event import (
 from schemas.fields.metadata import Metadata
 from schemas.fields.scalars import Advice, Id, Name, Slug, Word
 from schemas.model import Example, Public
-from schemas.sentences import at_version, moment, people, through
+from schemas.sentences import at_version, in_words, moment, people, through
 from schemas.times import Time
 
 _HANDOFF = Field(description="Collate's id of the handoff.")
@@ -105,9 +105,9 @@ class HandoffClosed(Event):
 
     def _sentence(self) -> str:
         person = f" by {self.reported_by}" if self.reported_by else ""
-        reported = f"; reported: {self.reported}{person}" if self.reported else ""
+        reported = f"; reported: {in_words(self.reported)}{person}" if self.reported else ""
         closed = f" at {moment(self.closed_at)}" if self.closed_at else ""
-        how = f"{self.result}, by {_ENDERS.get(self.by, self.by)}{reported}"
+        how = f"{in_words(self.result)}, by {_ENDERS.get(self.by, self.by)}{reported}"
         return f"Handoff {self.handoff_id} is closed{closed}: {how}{at_version(self.version)}."
 
 
@@ -238,7 +238,7 @@ class HandoffAtRisk(Event):
     EXAMPLE: ClassVar[Example] = {
         "handoffId": "mhand_55",
         "reason": "grant_expired",
-        "advice": "The operator's last access grant has expired: request a new grant, or close the handoff.",
+        "advice": "The operator's last link has expired: get a new one, or close the handoff.",
         "endsAt": "2026-06-02T14:30:00Z",
         "version": 24,
     }
@@ -258,4 +258,4 @@ class HandoffAtRisk(Event):
 
     def _sentence(self) -> str:
         ends = f" The handoff may end at {moment(self.ends_at)}." if self.ends_at else ""
-        return f"Handoff {self.handoff_id} is at risk ({self.reason}). {self.advice or ''}{ends}"
+        return f"Handoff {self.handoff_id} is at risk ({in_words(self.reason)}). {self.advice or ''}{ends}"

@@ -4,19 +4,20 @@ Slugs are published: an existing slug keeps its meaning. The sentences give advi
 """
 
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 
 class AdvisedSlug(StrEnum):
-    """A slug with a sentence of advice."""
+    """A slug with a sentence of advice, and the same for people where the first names fields or events."""
 
     advice: str
+    for_people: str
 
-    def __new__(cls, slug: str, advice: str) -> Self:
+    def __new__(cls, slug: str, advice: str, for_people: str = "") -> Self:
         """Return a member whose value is the slug."""
         member = str.__new__(cls, slug)
         member._value_ = slug
-        member.advice = advice
+        member.advice, member.for_people = advice, for_people or advice
         return member
 
 
@@ -38,10 +39,12 @@ class OutcomeReason(AdvisedSlug):
     AUTHORIZATION_PROCESSING = (
         "authorization_processing",
         "Collate processes the authorization; send a new request after authorization.action_required for a handoff.",
+        "Collate works on the authorization; wait until Collate asks for a person again.",
     )
     WAITING_ON_PAYER = (
         "waiting_on_payer",
         "The payer has the authorization; send a new request after authorization.action_required for a handoff.",
+        "The payer has the authorization; wait until Collate asks for a person again.",
     )
     ACTION_IS_NOT_A_HANDOFF = (
         "action_is_not_a_handoff",
@@ -54,6 +57,7 @@ class OutcomeReason(AdvisedSlug):
     NO_ACTION_NAMED = (
         "no_action_named",
         "Collate requires an action but does not name it; send a new request after authorization.action_required.",
+        "Collate asks for an action but does not name it; wait until Collate asks for a person again.",
     )
     STATUS_UNKNOWN = (
         "status_unknown",
@@ -62,14 +66,17 @@ class OutcomeReason(AdvisedSlug):
     REVIEW_SNAPSHOT_REQUIRED = (
         "review_snapshot_required",
         "Let a reviewer accept the review snapshot, then send its id as acceptedReviewSnapshotId.",
+        "Read the review snapshot and accept it first.",
     )
     REVIEW_SNAPSHOT_STALE = (
         "review_snapshot_stale",
         "The accepted review snapshot is not the current one; let a reviewer accept the current one, then send its id.",
+        "The snapshot changed after it was accepted; read the current one and accept it.",
     )
     HANDOFF_NOT_FOUND = (
         "handoff_not_found",
         "The authorization has no such handoff; use the id from handoff.opened or from the outcome of the request.",
+        "The authorization has no such handoff; its workbench shows the present one.",
     )
     NOT_THE_OPENER = (
         "not_the_opener",
@@ -78,6 +85,7 @@ class OutcomeReason(AdvisedSlug):
     CLAIMED_BY_ANOTHER = (
         "claimed_by_another",
         "Another person has the handoff in hand; ask them first, or send a new close with takeOver: true.",
+        "Another person has the handoff in hand; ask them first, or report in their place.",
     )
     HANDOFF_EXPIRED = (
         "handoff_expired",
@@ -142,6 +150,7 @@ class OutcomeReason(AdvisedSlug):
     WRITES_OFF = (
         "writes_off",
         "This gateway is a shadow: it sends no write to Collate; the event's `wouldSend` has the write left out.",
+        "This installation only looks on: it sends nothing to Collate.",
     )
     NOT_DEAD_LETTERED = (
         "not_dead_lettered",
@@ -171,6 +180,7 @@ class DeadLetterCause(AdvisedSlug):
     TOO_OLD = (
         "too_old",
         "The command reached its maximum age; see its last command.waiting, then redrive or discard.",
+        "The command reached its maximum age; see in the timeline why it waited, then redrive or discard.",
     )
     HANDLER_FAILED = (
         "handler_failed",
@@ -188,3 +198,11 @@ class DeadLetterCause(AdvisedSlug):
         "forbidden",
         "Collate denies access now, but an earlier attempt may have had an effect; check the authorization in Collate.",
     )
+
+
+_FOR_PEOPLE: Final[dict[str, str]] = {each.advice: each.for_people for each in (*OutcomeReason, *DeadLetterCause)}
+
+
+def for_people(advice: str | None) -> str:
+    """Return the sentence for people of an advice; an advice of another version is shown as it is."""
+    return _FOR_PEOPLE.get(advice or "", advice or "")

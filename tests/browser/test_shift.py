@@ -123,14 +123,14 @@ async def test_an_operators_night_goes_from_a_number_to_its_commands_and_to_a_de
     assert await overflow(page) <= 0
     assert await axe_violations(page) == []
     await picture(page, "night-commands-phone")
-    await row.get_by_role("link", name="handoff.request").click()
+    await row.get_by_role("link", name="handoff request").click()
     await page.wait_for_url(f"**/commands/{command}")
     await expect(page.get_by_role("main")).to_contain_text("Waits:")
     gateway.http.delete(f"{gateway.collate_url}/_sim/faults/{fault['id']}").raise_for_status()
     await expect(page.get_by_role("main")).to_contain_text("Done")
     # A dead letter of the list leads to its decision.
     await kim.go(page, f"/commands?status=dead_lettered&authorizationId={dead}")
-    await page.get_by_role("row").get_by_role("link", name="handoff.request").click()
+    await page.get_by_role("row").get_by_role("link", name="handoff request").click()
     await page.wait_for_url(f"**/dead-letters/{letter}")
     await page.get_by_label("Reason").select_option(index=1)
     await page.get_by_role("button", name="Redrive").click()

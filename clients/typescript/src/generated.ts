@@ -241,7 +241,7 @@ export interface components {
          * @example {
          *       "handoffId": "mhand_55",
          *       "reason": "grant_expired",
-         *       "advice": "The operator's last access grant has expired: request a new grant, or close the handoff.",
+         *       "advice": "The operator's last link has expired: get a new one, or close the handoff.",
          *       "endsAt": "2026-06-02T14:30:00Z",
          *       "version": 24
          *     }

@@ -49,7 +49,7 @@ class Workbench:
     """What the workbench shows. `as_of` is about Collate's state. `commands` are those that have not ended.
 
     `known_as_of` is about what Collate does not say: who has the handoff in hand, commands, links. None: unknown.
-    `slow` is the request whose handoff should be open by now.
+    `slow` is the request whose handoff should be open by now. `is_reviewed`: a person has accepted the snapshot.
     """
 
     authorization: ShownAuthorization
@@ -59,11 +59,20 @@ class Workbench:
     handoff: HandoffInHand | None
     commands: tuple[models.CommandStatus, ...]
     slow: models.CommandStatus | None = None
+    is_reviewed: bool = False
 
     @property
     def place(self) -> int:
         """The number of the step in the row of steps."""
         return place_of(self.step)
+
+    @property
+    def done(self) -> frozenset[int]:
+        """The numbers of the steps that are done: no review without a snapshot, no report if Collate ended it."""
+        last = self.authorization.get("lastHandoff")
+        is_reported = self.step is WorkStep.CLOSING or (last is not None and last.get("by") == "us")
+        is_done = {1: self.is_reviewed, 4: is_reported}
+        return frozenset(step for step in range(1, self.place) if is_done.get(step, True))
 
     @property
     def is_for_reader(self) -> bool:
@@ -105,6 +114,7 @@ def workbench(
         now: the time.
     """
     active, step = found.authorization.get("activeHandoff"), step_of(found, commands)
+    of_handoff = active or found.authorization.get("lastHandoff")
     return Workbench(
         authorization=found.authorization,
         as_of=found.as_of,
@@ -113,7 +123,16 @@ def workbench(
         handoff=None if active is None else _in_hand(active, timeline, person, now),
         commands=tuple(command for command in commands if command["status"] != "finished"),
         slow=_slow_request(commands, now) if step is WorkStep.OPENING else None,
+        is_reviewed=found.authorization.get("coversReviewSnapshotId") is not None
+        if step is WorkStep.OPENING
+        else any("acceptedBy" in entry["data"] for entry in _entries_of(of_handoff, timeline)),
     )
+
+
+def _entries_of(
+    handoff: models.ActiveHandoff | models.LastHandoff | None, timeline: Sequence[models.TimelineEntry]
+) -> list[models.TimelineEntry]:
+    return [entry for entry in timeline if handoff and entry["data"].get("handoffId") == handoff["id"]]
 
 
 def _slow_request(commands: Sequence[models.CommandStatus], now: datetime) -> models.CommandStatus | None:
@@ -126,7 +145,7 @@ def _slow_request(commands: Sequence[models.CommandStatus], now: datetime) -> mo
 def _in_hand(
     active: models.ActiveHandoff, timeline: Sequence[models.TimelineEntry], person: str, now: datetime
 ) -> HandoffInHand:
-    events = [entry for entry in timeline if entry["data"].get("handoffId") == active["id"]]
+    events = _entries_of(active, timeline)
     kinds = [entry["kind"] for entry in events]
     opened, granted, at_risk = (
         kinds.index(kind) if kind in kinds else None

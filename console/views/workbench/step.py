@@ -48,7 +48,7 @@ _PLACE: Final = {
     WorkStep.OPEN: 2,
     WorkStep.OPENING: 2,
     WorkStep.SESSION: 3,
-    WorkStep.CLOSING: 4,
+    WorkStep.CLOSING: 5,
     WorkStep.TRUTH: 5,
 }
 

@@ -140,7 +140,7 @@ CLOSE: Final = (
         OutcomeReason.NOT_THE_OPENER,
     ),
     Row(
-        "open, another person has it in hand, and the close of a person does not say takeOver (before its first write)",
+        "open, another person has it in hand, and the close of a person does not take over (before its first write)",
         lambda d: d.is_claimed_by_another and not d.is_closed,
         OutcomeReason.CLAIMED_BY_ANOTHER,
     ),

@@ -125,7 +125,7 @@ async def test_the_timeline_of_a_handoff_is_readable(gateway, collate, eventuall
         handoff = opened.json()["handoffId"]
         await eventually(lambda: f"Handoff {handoff} is open" in watched.text, within=20)
         assert await asyncio.to_thread(watched.ctrl_c) == 0
-        assert watched.text.count("scheduling sent handoff.request.") == 1
+        assert watched.text.count("scheduling sent the handoff request.") == 1
         assert "Traceback" not in watched.text
 
     at = f"/v1/authorizations/{AUTHORIZATION}"
@@ -159,7 +159,7 @@ async def test_the_timeline_of_a_handoff_is_readable(gateway, collate, eventuall
 
     shown = await gateway.cli("timeline", AUTHORIZATION)
     assert shown.returncode == 0, shown.stderr
-    assert "scheduling sent handoff.request." in shown.stdout
+    assert "scheduling sent the handoff request." in shown.stdout
     assert f"Handoff {handoff} is open" in shown.stdout
     as_json = await gateway.cli("timeline", AUTHORIZATION, "--json")
     assert [json.loads(line) for line in as_json.stdout.splitlines()] == page["entries"]

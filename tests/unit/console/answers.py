@@ -256,15 +256,15 @@ def timeline() -> Json:
     close, request = COMMAND, COMMAND.replace("0a5d6a3c", "2d822592")
     entries = [
         entry(17, "authorization.settled", "Settled: completed (approved).", agreement="contradicts"),
-        entry(13, "command.finished", "handoff.close ended as applied.", close, outcome="applied"),
+        entry(13, "command.finished", "The handoff close ended as applied.", close, outcome="applied"),
         entry(None, "attempt", "Called complete (write 1): succeeded (200), 40 ms.", close, result="answered"),
         entry(None, "attempt", "Called complete (write 1): no definite response.", close, result="ambiguous"),
-        entry(None, "command.accepted", "people:jo.miller sent handoff.close for handoff mhand_55.", close),
+        entry(None, "command.accepted", "people:jo.miller sent the handoff close for handoff mhand_55.", close),
         entry(10, "handoff.access_granted", f"jo.miller received access until {ago(minutes=-5)}."),
-        entry(8, "handoff.at_risk", f"Handoff mhand_55 is at risk (not_entered). It may end at {ago(minutes=-3)}."),
-        entry(7, "command.finished", "handoff.request ended as applied.", request, outcome="applied"),
+        entry(8, "handoff.at_risk", f"Handoff mhand_55 is at risk (not entered). It may end at {ago(minutes=-3)}."),
+        entry(7, "command.finished", "The handoff request ended as applied.", request, outcome="applied"),
         entry(None, "attempt", "Called create (write 1): succeeded (200), 2 ms.", request, result="answered"),
-        entry(2, "authorization.action_required", "Collate waits for a person: complete_payer_interaction."),
+        entry(2, "authorization.action_required", "Collate waits for a person: complete payer interaction."),
         entry(None, "attempt", "Called get-authorization: succeeded (200), 91 ms.", "lost", result="answered"),
     ]
     minutes = [2, 3, 3, 4, 5, 9, 11, 14, 14, 31, 300]

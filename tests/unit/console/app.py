@@ -16,6 +16,7 @@ from console.middleware import page_recorder
 from console.page import PageContent, read_content
 from runtime.metrics import Metrics
 from runtime.settings import ConsoleProcessSettings
+from tests.unit.console.program_words import program_words
 
 ORIGIN = "http://127.0.0.1:8090"
 NOW = datetime(2026, 11, 26, 3, 14, tzinfo=UTC)
@@ -59,4 +60,13 @@ def browser(app: Starlette, **headers: str) -> httpx.AsyncClient:
         transport=httpx.ASGITransport(app, raise_app_exceptions=True),
         base_url=ORIGIN,
         headers={"authorization": "Bearer token", "sec-fetch-site": "same-origin"} | headers,
+        event_hooks={"response": [_is_for_people]},
     )
+
+
+async def _is_for_people(response: httpx.Response) -> None:
+    """Check each page that any test shows: no state of it has a word for programs."""
+    if response.headers.get("content-type", "").startswith("text/html"):
+        await response.aread()
+        found = program_words(response.text)
+        assert not found, f"{response.request.url} has words for programs: {found}"

@@ -188,3 +188,28 @@ def test_the_record_is_as_of_a_time_at_which_it_was_certainly_true(freshness, at
 def test_the_report_offers_each_result_and_each_reason_of_collate():
     offered = set(re.findall(r'^ +\("(\w+)", "', (TEMPLATES / "workbench" / "report.html").read_text(), re.MULTILINE))
     assert offered == {*ReportedOutcome, *UNABLE_REASONS}
+
+
+OPENED = entry("handoff.opened", requestedBy="jo.miller")
+REVIEWED = entry("handoff.opened", requestedBy="jo.miller", acceptedBy="jo.miller")
+CLOSING = CLEAR | {"activeHandoff": ACTIVE | {"state": "closing"}}
+ENDED = CLEAR | {"status": "waiting_on_payer"}
+
+
+@pytest.mark.parametrize(
+    ("authorization", "commands", "timeline", "done"),
+    [
+        (NEEDED, [], [], set()),
+        ({**NEEDED, "coversReviewSnapshotId": None}, [], [REVIEWED], set()),
+        (NEEDED, [command()], [], {1}),
+        (CLEAR | {"activeHandoff": ACTIVE}, [], [REVIEWED], {1, 2}),
+        (CLEAR | {"activeHandoff": ACTIVE}, [], [OPENED], {2}),
+        (CLEAR | {"activeHandoff": ACTIVE | {"id": "mhand_56"}}, [], [REVIEWED], {2}),
+        (CLOSING, [], [OPENED], {2, 3, 4}),
+        (ENDED | {"lastHandoff": LAST | {"by": "us"}}, [], [REVIEWED], {1, 2, 3, 4}),
+        (ENDED | {"lastHandoff": LAST | {"by": "expiry", "reported": None}}, [], [OPENED], {2, 3}),
+    ],
+)
+def test_only_a_step_that_a_person_did_is_done(authorization, commands, timeline, done):
+    found = {name: value for name, value in authorization.items() if value is not None}
+    assert bench(found, commands, timeline).done == done
