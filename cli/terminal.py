@@ -53,20 +53,25 @@ def fail(code: Exit, message: str, verb: str = "gateway") -> NoReturn:
     raise typer.Exit(code)
 
 
-def run_with_kafka(kafka: KafkaSettings, work: Coroutine[object, None, Result], verb: str = "gateway") -> Result:
-    """Return the result of the work; end the program with 69 if Kafka is unreachable."""
+def run_with_kafka(
+    kafka: KafkaSettings,
+    work: Coroutine[object, None, Result],
+    verb: str = "gateway",
+    code: Exit = Exit.UNAVAILABLE,
+) -> Result:
+    """Return the result of the work; end the program with the code if Kafka is unreachable."""
     from adapters.kafka.clients import KafkaFailure, sentence_of  # noqa: PLC0415 - imported by the verbs that need it
     from adapters.kafka.cluster import KafkaAway, TopicRequestRejected  # noqa: PLC0415 - as above
 
     try:
         return asyncio.run(work)
     except KafkaAway as away:
-        fail(Exit.UNAVAILABLE, f"Kafka at {away}; run the same command again", verb)
+        fail(code, f"Kafka at {away}; run the same command again", verb)
     except TopicRequestRejected as rejected:
-        fail(Exit.UNAVAILABLE, str(rejected), verb)
+        fail(code, str(rejected), verb)
     except KafkaFailure as failure:
         reason = f"{','.join(kafka.bootstrap)}: {sentence_of(failure)}"
-        fail(Exit.UNAVAILABLE, f"Kafka at {reason}; run the same command again", verb)
+        fail(code, f"Kafka at {reason}; run the same command again", verb)
 
 
 def print_json(value: object, indent: int | None = None) -> None:

@@ -19,10 +19,16 @@ _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command(rich_help_panel="Installation")(check)
+    from cli.check.promises import promises  # noqa: PLC0415 - its modules
+
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(check)
+    group.command()(promises)
+    app.add_typer(group, name="check", rich_help_panel="Installation")
 
 
 def check(
+    context: typer.Context,
     process: Annotated[
         Literal["ingress", "worker", "projector", "deliverer", "console", "topics"] | None,
         typer.Option("--for", help="Also check the requirements and permissions of this process."),
@@ -42,6 +48,8 @@ def check(
       77  one of them rejects the credentials, or a permission is missing
       78  settings, files, topics, tables or the clock are wrong
     """
+    if context.invoked_subcommand is not None:
+        return
     results = results_of(process, offline=offline)
     code = exit_code(results)
     if as_json:

@@ -57,7 +57,7 @@ def _topics(run: Evidence) -> Iterator[BrokenPromise]:
     for command in run.commands:
         seen.see_command(command)
     seen.lost_ends()
-    for found in seen.violations:
+    for found in seen.findings.violations:
         where = f"{found.authorization_id}: {found.topic} {found.offset}, {found.detail}"
         yield BrokenPromise(found.rule.value, where)
 

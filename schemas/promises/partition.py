@@ -3,7 +3,7 @@
 Owns one `SeenAuthorization` for each authorization with events in the span. docs/decisions/0029-promises-check.md.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -13,9 +13,8 @@ from schemas.promises.authorization import ACTS, OWN, SeenAuthorization
 from schemas.promises.confidential import has_secret
 from schemas.promises.ends import END_OF, End
 from schemas.promises.seen import SeenCommand, SeenEvent
-from schemas.promises.violations import PromiseRule, Violation
+from schemas.promises.violations import PartitionFindings, PromiseRule
 
-MOST_VIOLATIONS: Final = 1_000
 MOST_UNEXPLAINED: Final = 10_000
 _COMPARED: Final = 1 << 62
 
@@ -26,6 +25,7 @@ class NewestTransaction(NamedTuple):
     """The highest number of a transaction that a topic shows, and where; `begin`: the first offset that was read."""
 
     number: int
+    authorization_id: str
     offset: int
     begin: int
 
@@ -43,40 +43,29 @@ class SeenPartition:
 
     Attributes:
         is_whole: the span has all of `commands` and `events`, so the order of ends can be compared.
-        violations: at most 1,000; `found` counts all, by rule.
-        examined: how many records or ends were compared, by promise.
-        not_examined: how many were not, by the reason.
+        findings: the violations so far.
         unexplained: the finished commands without an end in the span: a repeat has an earlier one.
     """
 
     is_whole: bool = False
-    violations: list[Violation] = field(default_factory=list)
-    found: Counter[PromiseRule] = field(default_factory=Counter)
-    examined: Counter[str] = field(default_factory=Counter)
-    not_examined: Counter[str] = field(default_factory=Counter)
+    findings: PartitionFindings = field(default_factory=PartitionFindings)
     unexplained: dict[tuple[str, int], SeenCommand] = field(default_factory=dict)
     _authorizations: dict[str, SeenAuthorization] = field(default_factory=lambda: defaultdict(SeenAuthorization))
     _records: dict[str, SeenRecord] = field(default_factory=dict)
     _first_records: dict[str, SeenRecord] = field(default_factory=dict)
 
-    def add(self, rule: PromiseRule, authorization_id: str, topic: str, offset: int, detail: str = "") -> None:
-        """Add a violation."""
-        self.found[rule] += 1
-        if len(self.violations) < MOST_VIOLATIONS:
-            self.violations.append(Violation(rule, authorization_id, topic, offset, detail))
-
     def see_value(self, topic: str, authorization_id: str, offset: int, value: bytes | None) -> None:
         """Look for the form of a secret in a record of any topic."""
-        self.examined["7"] += 1
+        self.findings.examined["7"] += 1
         if value is not None and has_secret(value):
-            self.add(PromiseRule.SECRET, authorization_id, topic, offset)
+            self.findings.add(PromiseRule.SECRET, authorization_id, topic, offset)
 
     def see_record(self, authorization_id: str, sequence: int | None, offset: int) -> None:
         """Take the next record on `authorizations`."""
         before = self._records.get(authorization_id)
         if before is not None and None not in {before.sequence, sequence} and sequence <= before.sequence:  # type: ignore[operator]  # not None
             detail = f"number {sequence} after {before.sequence}"
-            self.add(PromiseRule.RECORD_BEHIND, authorization_id, "authorizations", offset, detail)
+            self.findings.add(PromiseRule.RECORD_BEHIND, authorization_id, "authorizations", offset, detail)
         self._records[authorization_id] = SeenRecord(sequence, offset)
 
     def records_read(self) -> None:
@@ -85,12 +74,12 @@ class SeenPartition:
 
     def see_event(self, event: SeenEvent) -> None:
         """Take the next event."""
-        self.examined["4"] += 1
+        self.findings.examined["4"] += 1
         if event.kind == "command.finished":
-            self.examined["3"] += 1
+            self.findings.examined["3"] += 1
         for rule, detail in self._authorizations[event.authorization_id].see(event):
-            self.add(rule, event.authorization_id, "events", event.offset, detail)
-        self.examined["9"] += event.kind in ACTS
+            self.findings.add(rule, event.authorization_id, "events", event.offset, detail)
+        self.findings.examined["9"] += event.kind in ACTS
 
     def compare_records(self) -> None:
         """Compare the records with the last events. The records after `records_read` were read after the events."""
@@ -100,13 +89,13 @@ class SeenPartition:
             number, _, offset = seen.last
             first, newest = self._first_records.get(id_), self._records.get(id_)
             if first is not None and first.sequence is not None and first.sequence > number:
-                self.add(
+                self.findings.add(
                     PromiseRule.RECORD_AHEAD, id_, "authorizations", first.offset, f"{first.sequence}, events {number}"
                 )
             if newest is None and seen.is_known:
-                self.add(PromiseRule.RECORD_BEHIND, id_, "events", offset, f"no record, events {number}")
+                self.findings.add(PromiseRule.RECORD_BEHIND, id_, "events", offset, f"no record, events {number}")
             elif newest is not None and newest.sequence is not None and newest.sequence < number:
-                self.add(
+                self.findings.add(
                     PromiseRule.RECORD_BEHIND,
                     id_,
                     "authorizations",
@@ -114,15 +103,15 @@ class SeenPartition:
                     f"{newest.sequence}, events {number}",
                 )
 
-    def see_command(self, command: SeenCommand) -> None:
-        """Take the next command that the progress calls finished, after all events."""
+    def see_command(self, command: SeenCommand, *, is_finished: bool = True) -> None:
+        """Take the next command, after all events. `is_finished`: the progress says so, so it must have its end."""
         id_, seen = command.authorization_id, self._authorizations.get(command.authorization_id)
         if command.has_clear_text:
-            self.add(PromiseRule.CLEAR_TEXT, id_, "commands", command.offset, command.type)
+            self.findings.add(PromiseRule.CLEAR_TEXT, id_, "commands", command.offset, command.type)
         end = END_OF.get(CommandType(full_type(command.type)), End.OF_COMMAND)
-        if end is End.MAYBE_NONE:
+        if end is End.MAYBE_NONE or not is_finished:
             return
-        self.examined["5"] += 1
+        self.findings.examined["5"] += 1
         key = command.redrives or (command.id, OWN if end is End.OWN_EVENT else 0)
         # A record that cannot be used is a dead letter instead.
         found = seen and (seen.ends.get(key) or seen.ends.get((command.id, 0)))
@@ -130,16 +119,16 @@ class SeenPartition:
             if self.is_whole and key == (command.id, 0):
                 self._in_order(command, seen)
         elif seen is not None and seen.has_dropped:
-            self.not_examined["commands of authorizations with more than 1,024 ends"] += 1
+            self.findings.not_examined["commands of authorizations with more than 1,024 ends"] += 1
         elif len(self.unexplained) < MOST_UNEXPLAINED:
             self.unexplained.setdefault(key, command)
         else:
-            self.not_examined["commands without an end in the span, above 10,000"] += 1
+            self.findings.not_examined["commands without an end in the span, above 10,000"] += 1
 
     def _in_order(self, command: SeenCommand, seen: SeenAuthorization) -> None:
         place, *times = seen.ends[command.id, 0]
         if place < seen.furthest:
-            self.add(PromiseRule.ORDER, command.authorization_id, "commands", command.offset, command.id)
+            self.findings.add(PromiseRule.ORDER, command.authorization_id, "commands", command.offset, command.id)
         seen.furthest = max(seen.furthest, place if place < _COMPARED else 0)
         seen.ends[command.id, 0] = _COMPARED, times[0], times[1]  # a repeat comes after commands that ended later
 
@@ -154,14 +143,14 @@ class SeenPartition:
         for command in self.unexplained.values():
             is_read = full_type(command.type) == CommandType.AUTHORIZATION_RECORD_READ
             rule = PromiseRule.UNRECORDED_READ if is_read else PromiseRule.LOST_END
-            self.add(rule, command.authorization_id, "commands", command.offset, command.id)
+            self.findings.add(rule, command.authorization_id, "commands", command.offset, command.id)
         self.unexplained.clear()
 
 
 def torn(
     number: int, parts: Mapping[str, Part], newest: Mapping[str, NewestTransaction], last_number: int
-) -> Iterator[tuple[str, int, str]]:
-    """Yield the topic, the offset and the detail of each half of a torn transaction.
+) -> Iterator[tuple[str, str, int, str]]:
+    """Yield the authorization, the topic, the offset and the detail of each half of a torn transaction.
 
     Args:
         number: of the transaction that wrote the progress that was read first.
@@ -172,6 +161,6 @@ def torn(
     for topic, shown in newest.items():
         begin, _, lasting = parts.get(topic, (0, 0, 0))
         if shown.number > last_number:
-            yield topic, shown.offset, f"transaction {shown.number}, state {last_number}"
+            yield shown.authorization_id, topic, shown.offset, f"transaction {shown.number}, state {last_number}"
         elif lasting and shown.begin <= begin and shown.number < number:
-            yield topic, begin, f"transaction {number} of state is missing"
+            yield "", topic, begin, f"transaction {number} of state is missing"

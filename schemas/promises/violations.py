@@ -1,8 +1,11 @@
 """The rules that the topics can show broken, and where one is broken."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
+
+MOST_VIOLATIONS: Final = 1_000
 
 
 class PromiseRule(StrEnum):
@@ -50,3 +53,25 @@ class Violation:
     topic: str
     offset: int
     detail: str = ""
+
+
+@dataclass(slots=True)
+class PartitionFindings:
+    """What a pass over one partition found.
+
+    Attributes:
+        violations: at most 1,000; `found` counts all, by rule.
+        examined: how many records or ends were compared, by promise.
+        not_examined: how many were not, by the reason.
+    """
+
+    violations: list[Violation] = field(default_factory=list)
+    found: Counter[PromiseRule] = field(default_factory=Counter)
+    examined: Counter[str] = field(default_factory=Counter)
+    not_examined: Counter[str] = field(default_factory=Counter)
+
+    def add(self, rule: PromiseRule, authorization_id: str, topic: str, offset: int, detail: str = "") -> None:
+        """Add a violation."""
+        self.found[rule] += 1
+        if len(self.violations) < MOST_VIOLATIONS:
+            self.violations.append(Violation(rule, authorization_id, topic, offset, detail))

@@ -177,7 +177,7 @@ class Story:
         for event in self.events[:cut]:
             found.see_earlier(event)
         found.lost_ends()
-        return found
+        return found.findings
 
 
 STEPS = [name for name, value in vars(Story).items() if callable(value) and not name.startswith("_")]
@@ -280,7 +280,7 @@ def test_a_record_is_compared_with_the_events_before_and_after_it(before, after,
     if after is not None:
         found.see_record(AUTHORIZATION, after, 2)
     found.compare_records()
-    assert set(found.found) == ({rule} if rule else set())
+    assert set(found.findings.found) == ({rule} if rule else set())
 
 
 def test_a_new_life_needs_a_day_and_its_record_a_tombstone():
@@ -291,7 +291,7 @@ def test_a_new_life_needs_a_day_and_its_record_a_tombstone():
         found = SeenPartition()
         for sequence in (9, None, 1) if tombstone else (9, 1):
             found.see_record(AUTHORIZATION, sequence, 0)
-        assert set(found.found) == rules
+        assert set(found.findings.found) == rules
 
 
 PARTS = {"state": (5, 2, 2), "events": (40, 1, 1), "authorizations": (30, 1, 0)}
@@ -300,17 +300,17 @@ PARTS = {"state": (5, 2, 2), "events": (40, 1, 1), "authorizations": (30, 1, 0)}
 @pytest.mark.parametrize(
     ("newest", "last", "halves"),
     [
-        ({"events": NewestTransaction(8, 41, 0)}, 8, []),
-        ({"events": NewestTransaction(9, 44, 0)}, 9, []),
-        ({"events": NewestTransaction(9, 44, 0)}, 8, ["events"]),
-        ({"events": NewestTransaction(7, 39, 0)}, 8, ["events"]),
-        ({"events": NewestTransaction(0, 0, 41)}, 8, []),  # retention took its place
-        ({"authorizations": NewestTransaction(7, 39, 0)}, 8, []),  # compaction may take a tombstone
-        ({"dead_letters": NewestTransaction(0, 0, 0)}, 8, []),  # no part of it
+        ({"events": NewestTransaction(8, AUTHORIZATION, 41, 0)}, 8, []),
+        ({"events": NewestTransaction(9, AUTHORIZATION, 44, 0)}, 9, []),
+        ({"events": NewestTransaction(9, AUTHORIZATION, 44, 0)}, 8, ["events"]),
+        ({"events": NewestTransaction(7, AUTHORIZATION, 39, 0)}, 8, ["events"]),
+        ({"events": NewestTransaction(0, AUTHORIZATION, 0, 41)}, 8, []),  # retention took its place
+        ({"authorizations": NewestTransaction(7, AUTHORIZATION, 39, 0)}, 8, []),  # compaction may take a tombstone
+        ({"dead_letters": NewestTransaction(0, AUTHORIZATION, 0, 0)}, 8, []),  # no part of it
     ],
 )
 def test_only_a_transaction_that_a_topic_must_show_and_lacks_is_torn(newest, last, halves):
-    assert [topic for topic, *_ in torn(8, PARTS, newest, last)] == halves
+    assert [topic for _, topic, *_ in torn(8, PARTS, newest, last)] == halves
 
 
 def test_every_command_has_its_end_in_the_table():
@@ -360,4 +360,4 @@ def test_a_report_without_encryption_is_clear_text(sealed, is_clear):
 def test_the_form_of_a_secret_is_found(value):
     found = SeenPartition()
     found.see_value("events", AUTHORIZATION, 3, value)
-    assert set(found.found) == {PromiseRule.SECRET}
+    assert set(found.findings.found) == {PromiseRule.SECRET}
