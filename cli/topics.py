@@ -82,6 +82,9 @@ def acls(
         str, typer.Option(help="Kafka principal of the deliverer, if the subscriptions file is set.")
     ] = "User:gateway-deliverer",
     topics: Annotated[str, typer.Option(help="Kafka principal of `gateway topics apply`.")] = "User:gateway-topics",
+    promises: Annotated[
+        str | None, typer.Option(help="Kafka principal of `gateway check promises`, if it runs by itself.")
+    ] = None,
 ) -> None:
     """Print commands of kafka-acls.sh that grant each process exactly the permissions that it needs.
 
@@ -94,6 +97,7 @@ def acls(
         "projector": projector,
         **({"deliverer": deliverer} if settings.deliverer.subscriptions_file else {}),
         "topics": topics,
+        **({"promises": promises} if promises else {}),
     }
     prefix = settings.topics.prefix
     groups = {"deliverer": settings.deliverer.group}

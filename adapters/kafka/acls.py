@@ -12,7 +12,7 @@ from typing import Literal
 
 from schemas.topics import Topics, subscription_prefix
 
-Process = Literal["ingress", "worker", "projector", "deliverer", "topics"]
+Process = Literal["ingress", "worker", "projector", "deliverer", "topics", "promises"]
 Resource = Literal["topic", "group", "transactional-id", "cluster"]
 
 
@@ -100,6 +100,8 @@ def required_access(process: Process, topics: Topics, prefix: str, group: str) -
         case "topics":
             own = frozenset({AclOperation.CREATE, AclOperation.DESCRIBE, check, AclOperation.ALTER_CONFIGS})
             return (ResourceAccess("topic", prefix, own, is_prefix=True, why="`gateway topics plan` and `apply`"),)
+        case "promises":
+            return tuple(_topic(topic.name, read, why="`gateway check promises`") for topic in topics)
 
 
 def optional_access(process: Process) -> tuple[ResourceAccess, ...]:

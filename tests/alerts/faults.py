@@ -6,7 +6,7 @@ A fault lasts from BEGINS to ENDS. Minutes; None means no sample. Pure data.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.alerts.scenarios import BEGINS, DAY, RELEASE, Values, gauge, late, sample
+from tests.alerts.scenarios import BEGINS, DAY, RELEASE, Values, cron_job, every_hour, gauge, late, sample
 
 ENDS: Final = 46
 PODS: Final = {
@@ -64,7 +64,7 @@ def healthy() -> dict[str, Values]:
         series[sample("database_connections_allowed", "", pod)] = _always(40)
     for pod in ("ingress-0", "ingress-1", "worker-0", "worker-1"):
         series[sample("collate_breakers", 'reason="rate_limited", calls="all"', pod)] = _always(0)
-    return series
+    return series | cron_job(every_hour, _always(0))
 
 
 def without(*pods: str) -> dict[str, Values]:

@@ -137,6 +137,22 @@ def credential(life_seconds: float, left_seconds: float) -> dict[str, Values]:
     }
 
 
+def cron_job(last_success: Values, created: Values) -> dict[str, Values]:
+    """Return what kube-state-metrics says of the CronJob that checks the promises."""
+    of = '{namespace="payers", cronjob="prod-gateway-promises"}'
+    return {f"kube_cronjob_status_last_successful_time{of}": last_success, f"kube_cronjob_created{of}": created}
+
+
+def every_hour(minute: int) -> float:
+    """Return when the last run succeeded, in an installation whose runs succeed."""
+    return 3_600.0 * (minute // 60)
+
+
+def missing_until_120(minute: int) -> float | None:
+    """Return the time of a CronJob that is deleted at BEGINS and comes back at minute 120."""
+    return None if BEGINS <= minute < 120 else 60.0 * minute
+
+
 LOOP: Final = {
     sample("loop_delay_seconds_bucket", 'le="0.25"'): counter(0, before=60),
     sample("loop_delay_seconds_bucket", 'le="0.5"'): counter(60, before=60),
@@ -282,6 +298,21 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         140,
     ),
     Scenario("CollateGatewayKafkaAway", {sample("kafka_away"): gauge(1)}, BEGINS + 3, 119, 121),
+    # The run of minute 60 fails; that of minute 120 succeeds.
+    Scenario(
+        "CollateGatewayPromisesNotChecked",
+        cron_job(lambda minute: 7_200.0 if minute >= 120 else 0.0, lambda _: 0.0),
+        96,
+        119,
+        121,
+    ),
+    Scenario(
+        "CollateGatewayPromisesNotChecked",
+        cron_job(missing_until_120, missing_until_120),
+        BEGINS + 11,
+        119,
+        121,
+    ),
     Scenario("CollateGatewayTopicGrew", {sample("surplus_partitions"): gauge(4)}, BEGINS + 6, 119, 121),
     Scenario(
         "CollateGatewayDatabaseAway", {sample("database_away", "", "projector-0"): gauge(1)}, BEGINS + 6, 119, 121

@@ -70,8 +70,11 @@ class Rendered:
         for one in self.objects:
             if one["kind"] == "Pod":
                 yield one, one["metadata"]["labels"], one["spec"]
-            elif "template" in one.get("spec", {}):
-                template = one["spec"]["template"]
+            elif (
+                template := (one["spec"]["jobTemplate"] if one["kind"] == "CronJob" else one)
+                .get("spec", {})
+                .get("template")
+            ):
                 yield one, template["metadata"]["labels"], template["spec"]
 
     def environment(self, component):

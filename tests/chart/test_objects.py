@@ -72,6 +72,7 @@ def test_the_gateway_accepts_the_environment(rendered, tmp_path, monkeypatch):
         "deliverer": runtime_settings.load_deliverer_settings,
         "console": runtime_settings.load_console_settings,
         "topics": runtime_settings.load_cluster_settings,
+        "promises": runtime_settings.load_cluster_settings,
         "migrate": lambda environ: runtime_settings.load_process_settings(environ, "migrate"),
     }
     for owner, labels, spec in rendered.pods():

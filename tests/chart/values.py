@@ -17,6 +17,7 @@ OIDC = {
 }
 EVERYTHING = {
     "projector": {"enabled": True},
+    "promises": {"enabled": True},
     "deliverer": {"enabled": True},
     "console": {"enabled": True, "expose": EXPOSED},
     "settings": {"console": OIDC | {"session_origins": ["https://sessions.example.com"]}},
@@ -94,6 +95,7 @@ VALUES = {
             "ttlSecondsAfterFinished": 600,
         },
         "projector": {"enabled": True},
+        "promises": {"enabled": True},
         "extraObjects": [
             {
                 "apiVersion": "v1",

@@ -61,7 +61,7 @@ def proxied(proxied_brokers, killed_clients_are_collected):
 
 
 PASSWORD = "right-password"
-USERS = ("gateway", "ingress", "worker", "projector", "deliverer", "topics", "stranger")
+USERS = ("gateway", "ingress", "worker", "projector", "deliverer", "topics", "promises", "stranger")
 IN_THE_DOCUMENTS = ("gateway-ingress", "gateway-worker", "gateway-projector", "gateway-topics")
 
 

@@ -94,6 +94,7 @@ replicas: {{ (index .root.Values .component).replicas }}
   "deliverer" (append $common "deliverer")
   "console" (list "environment" "log" "admin" "console")
   "topics" (without $common "admin")
+  "promises" (without $common "admin")
 -}}
 {{- $sections := index $reads .component -}}
 {{- $shared := .root.Values.settings -}}
@@ -153,7 +154,7 @@ replicas: {{ (index .root.Values .component).replicas }}
 {{- if has .component (list "ingress" "worker" "deliverer" "console") -}}
 {{- $_ := set $found (printf "GATEWAY_%s__STOP_DEADLINE" (upper .component)) (printf "%ds" (int (index $values .component).stopSeconds)) -}}
 {{- end -}}
-{{- if ne .component "topics" -}}{{- $_ := set $found "GATEWAY_ADMIN__PORT" "9090" -}}{{- end -}}
+{{- if not (has .component (list "topics" "promises")) -}}{{- $_ := set $found "GATEWAY_ADMIN__PORT" "9090" -}}{{- end -}}
 {{- range $setting, $key := include "gateway.secretFiles" . | fromJson -}}
 {{- $_ := set $found $setting (printf "/etc/gateway/secrets/%s" $key) -}}
 {{- end -}}

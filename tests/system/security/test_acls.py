@@ -1,5 +1,7 @@
 """Least privilege on a broker with an authorizer: each process gets enough access, and no more."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import (
@@ -9,9 +11,10 @@ from aiokafka.errors import (
 )
 
 from adapters.kafka.acls import AclOperation, ResourceAccess
-from adapters.kafka.clients import bounded_stop, connection
+from adapters.kafka.clients import KafkaFailure, bounded_stop, connection
 from adapters.kafka.cluster import open_cluster
 from cli.check.kafka import check_kafka
+from cli.check.promise_reader import find_violations
 from local.processes.patience import within
 from runtime.settings import ClusterSettings, TopicSettings
 from schemas.topics import catalogue, subscription_topics
@@ -159,3 +162,19 @@ async def join(settings, topic, group):
             await consumer.getone()
     finally:
         await bounded_stop(consumer)
+
+
+async def test_the_check_of_the_promises_needs_to_read_the_five_topics(administrator, to_secured, access_of, prefix):
+    await administrator.create_topics(prefix)
+    settings = ClusterSettings(
+        environment="test",
+        kafka=to_secured("SASL_SSL", user="promises"),
+        topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
+    )
+    since = datetime.now(UTC) - timedelta(hours=1)
+    await administrator.allow("promises", *access_of("promises"))
+    (found,) = await find_violations(settings, since)
+    assert not found.violations
+    await administrator.revoke("promises", access_of("promises")[0])
+    with pytest.raises(KafkaFailure):
+        await find_violations(settings, since)

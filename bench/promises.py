@@ -1,0 +1,116 @@
+"""`python -m bench.promises`: seconds and memory of one pass of `gateway check promises` over made-up topics.
+
+Stories of `local.sample_records` are copied under other ids. The pass runs in a process of its own.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.topics import apply, compare, wanted_topics
+from bench.harness import append, options, show
+from bench.installed import PARTITIONS, record_of
+from consumers.engine.core.offset_tracker import Committed
+from consumers.engine.core.progress import PROGRESS_KEY, encode
+from local.installation import GATEWAY
+from local.kafka.nodes import Cluster
+from local.sample_records import SampleRecord, sample_records
+from runtime.settings import KafkaSettings, TopicSettings
+from schemas.cloudevents.sequence import sequence_text
+from schemas.topics import Topics, catalogue
+
+_STORIES = 500
+
+
+def copies(
+    stories: list[list[SampleRecord]], authorizations: int, turns: int, topic: str
+) -> Iterator[dict[str, object]]:
+    """Yield the records of a topic: each authorization has its story `turns` times, with numbers that go on."""
+    for turn in range(turns):
+        for number in range(authorizations):
+            story = [record for record in stories[number % len(stories)] if record.topic == topic]
+            for place, record in enumerate(story, turn * len(story) + 1):
+                headers = record.headers
+                if topic == "events" and turns > 1:
+                    sequence = {"ce_sequence": sequence_text(place).encode(), "ce_id": b"%d-%d" % (number, place)}
+                    headers = tuple((dict(headers) | sequence).items())
+                yield record_of(f"auth_{number}", record.value, headers, PARTITIONS)
+
+
+async def fill(kafka: KafkaSettings, topics: Topics, settings: TopicSettings, given: argparse.Namespace) -> int:
+    """Write the topics, and a progress that calls every command finished. Return the number of events."""
+    wanted = wanted_topics(topics, settings)
+    async with open_cluster(kafka) as cluster:
+        await apply(cluster, wanted, compare(wanted, {}))
+        topic_id = (await cluster.find_topics([topics.commands.name]))[topics.commands.name].id
+    by_id: dict[str, list[SampleRecord]] = {}
+    for record in sample_records(_STORIES):
+        by_id.setdefault(record.authorization_id, []).append(record)
+    # An operator's decisions in these stories are not those of a real history.
+    stories = [one for one in by_id.values() if not any(b"decision" in (record.value or b"") for record in one)]
+    events = 0
+    for topic in ("events", "commands", "authorizations"):
+        records = list(copies(stories, given.authorizations, given.turns if topic == "events" else 1, topic))
+        events = events or len(records)
+        await append(kafka.bootstrap[0], getattr(topics, topic).name, records)
+    progress = encode(Committed(1 << 40, ""), topic_id)
+    one_each = [{"value": progress, "key": PROGRESS_KEY, "partition": number} for number in range(PARTITIONS)]
+    await append(kafka.bootstrap[0], topics.state.name, one_each)
+    return events
+
+
+def measured(environ: dict[str, str]) -> tuple[float, float, float, dict[str, object]]:
+    """Return the seconds, the processor seconds and the MiB of a pass, and its output."""
+    began = time.perf_counter()
+    command = [str(GATEWAY), "check", "promises", "--since", "365d", "--json"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as process:
+        output = process.stdout.read() if process.stdout else b""
+        _, _, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, json.loads(output)
+
+
+async def _main(given: argparse.Namespace) -> None:
+    with Cluster(long_lived=True) as cluster:
+        prefix = "bench-"
+        kafka = KafkaSettings(bootstrap=(cluster.bootstrap,))
+        settings = TopicSettings(prefix=prefix, partitions=PARTITIONS, replication=1, min_insync=1)
+        events = await fill(kafka, catalogue(prefix), settings, given)
+        environ = os.environ | {
+            "GATEWAY_ENVIRONMENT": "bench",
+            "GATEWAY_KAFKA__BOOTSTRAP": cluster.bootstrap,
+            "GATEWAY_TOPICS__PREFIX": prefix,
+            "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
+        }
+        seconds, processor, mib, output = await asyncio.to_thread(measured, environ)
+    show(
+        "gateway check promises",
+        ("events", "authorizations", "seconds", "processor seconds", "MiB", "output"),
+        [
+            (
+                f"{events:,}",
+                f"{given.authorizations:,}",
+                f"{seconds:.1f}",
+                f"{processor:.1f}",
+                f"{mib:.0f}",
+                json.dumps(output)[:400],
+            )
+        ],
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(
+        _main(
+            options(
+                __doc__,
+                authorizations=(20_000, "authorizations with a story each"),
+                turns=(1, "how often each story's events come, one after another"),
+            )
+        )
+    )
