@@ -283,7 +283,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             sample("people_turned_away", 'payer="payer_a"', "projector-0"): gauge(3),
             sample("people_turned_away", 'payer="other"', "projector-0"): lambda _: 5.0,  # never fires
         },
-        BEGINS + 1,
+        BEGINS + 3,
         119,
         121,
     ),
