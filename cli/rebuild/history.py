@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from consumers.applier.dead_letters import UNREAD, opened
 from consumers.authorization.facts import GrantRecorded
 from consumers.authorization.handoffs import reconciled
-from consumers.authorization.reducer import Reduction, reduce
+from consumers.authorization.reducer import reduce
+from consumers.authorization.reduction import Reduction
 from consumers.authorization.state import NEW, AuthorizationState, Claim, Closer, CommandRef, Handoff, OpenDeadLetter
 from schemas.commands import OPERATION_OF
 from schemas.enums import ClosedBy, Effect, Outcome

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from consumers.authorization.event_factory import at, public_record
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
-from consumers.authorization.reducer import PendingEvent
+from consumers.authorization.reduction import PendingEvent
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import Output
 from schemas.dead_letter import DeadLetter, DeadLetterEnded

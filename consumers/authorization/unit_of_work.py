@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from consumers.authorization import recent_callers, recent_commands
 from consumers.authorization.facts import Observed
-from consumers.authorization.reducer import PendingEvent, reduce
+from consumers.authorization.reducer import reduce
+from consumers.authorization.reduction import PendingEvent
 from consumers.authorization.state import (
     DEAD_LETTER_SECONDS,
     MOST_DEAD_LETTERS,

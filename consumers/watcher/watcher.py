@@ -23,7 +23,7 @@ from consumers.authorization import event_factory
 from consumers.authorization.facts import TimePassed
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.observation import MissingAuthorization, ReadFailed, observe
-from consumers.authorization.reducer import next_event_at
+from consumers.authorization.passing_time import next_event_at
 from consumers.authorization.retry_policy import MOST_OBSERVATION_FAILURES, UNREADABLE_STATE_SECONDS
 from consumers.authorization.state import AuthorizationState, Missing, StateUnreadable
 from consumers.authorization.unit_of_work import UnitOfWork

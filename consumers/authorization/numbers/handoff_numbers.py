@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from consumers.authorization.handoffs import open_since
-from consumers.authorization.reducer import PendingEvent
+from consumers.authorization.reduction import PendingEvent
 from consumers.authorization.state import AuthorizationState, Handoff
 from runtime.metrics import HandoffStage, PayerLabels, PeopleMetrics, VerdictWhen
 from schemas.collate.authorization import requires_handoff

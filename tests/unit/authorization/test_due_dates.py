@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from consumers.authorization.facts import DueStated, Observed, TimePassed, VersionFloorSet
 from consumers.authorization.handoffs import NEVER, RiskRules
-from consumers.authorization.reducer import next_event_at, reduce
+from consumers.authorization.passing_time import next_event_at
+from consumers.authorization.reducer import reduce
 from consumers.authorization.state import NEW, AuthorizationState, CommandRef
 from schemas.collate.authorization import PriorAuthorization
 from schemas.events import AuthorizationOverdue, AuthorizationSettled

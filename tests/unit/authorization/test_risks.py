@@ -6,7 +6,8 @@ import pytest
 
 from consumers.authorization.facts import GrantRecorded, Observed, TimePassed
 from consumers.authorization.handoffs import RiskRules
-from consumers.authorization.reducer import next_event_at, reduce
+from consumers.authorization.passing_time import next_event_at
+from consumers.authorization.reducer import reduce
 from consumers.authorization.state import NEW, AuthorizationState
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
