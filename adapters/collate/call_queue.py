@@ -8,8 +8,8 @@ from typing import Final
 
 from adapters.collate.answers import Deferred
 from adapters.collate.call_policy.breaker import Breaker, BreakerState
-from adapters.collate.call_policy.budget import Budget, Hold, Ticket, WaitingCall
-from adapters.collate.call_policy.calls import Call, CallSignal, Priority
+from adapters.collate.call_policy.budget import Budget, Ticket, WaitingCall
+from adapters.collate.call_policy.calls import Call, CallSignal, Hold, Priority
 from runtime.logs import get_log
 from runtime.metrics import CollateMetrics
 from schemas.events.wait_reasons import HoldReason
@@ -47,7 +47,7 @@ class CallQueue:
         self._wake: asyncio.TimerHandle | None = None
         self._waited = {priority: metrics.budget_wait_seconds.labels(priority.name.lower()) for priority in Priority}
         self._changes = metrics.breaker_changes
-        self._states = [BreakerState.CLOSED] * len(budget.breakers)
+        self._states = [BreakerState.CLOSED] * len(budget.breakers.all)
         self._log = get_log()
         _show(budget, metrics, monotonic)
 
@@ -75,11 +75,11 @@ class CallQueue:
 
     def suspends(self, call: Call) -> bool:
         """Return whether the 401 or 403 of this call may be caused by our API key."""
-        return self.budget.suspends(self._monotonic(), call)
+        return self.budget.breakers.suspends(self._monotonic(), call)
 
     def key_changed(self) -> None:
         """Try the new key immediately."""
-        self.budget.key_changed(self._monotonic())
+        self.budget.breakers.key_changed(self._monotonic())
 
     def close(self) -> None:
         """Defer all waiting calls."""
@@ -124,7 +124,7 @@ class CallQueue:
             self._wake = asyncio.get_running_loop().call_later(wait, self._serve)
 
     def _log_changes(self) -> None:
-        for number, breaker in enumerate(self.budget.breakers):
+        for number, breaker in enumerate(self.budget.breakers.all):
             if breaker.state is self._states[number]:
                 continue
             self._states[number] = breaker.state
@@ -145,9 +145,9 @@ def _show(budget: Budget, metrics: CollateMetrics, monotonic: Callable[[], float
         metrics.budget_in_flight.labels(name).set_function(partial(budget.in_flight.__getitem__, priority))
         metrics.budget_waiting.labels(name).set_function(partial(budget.waiting, priority))
     metrics.budget_limit.set_function(lambda: budget.throttle.limit(monotonic()))
-    metrics.breaker_open.set_function(lambda: max(breaker.state for breaker in budget.faults))
-    metrics.credentials_refused.set_function(lambda: budget.key.state is not BreakerState.CLOSED)
-    for breaker in budget.breakers:
+    metrics.breaker_open.set_function(lambda: max(breaker.state for breaker in budget.breakers.faults))
+    metrics.credentials_refused.set_function(lambda: budget.breakers.key.state is not BreakerState.CLOSED)
+    for breaker in budget.breakers.all:
         metrics.breakers.labels(_SHOWN[breaker.reason][0], breaker.calls).set_function(partial(_state_of, breaker))
 
 

@@ -74,13 +74,15 @@ class CollateReader:
     @property
     def trouble(self) -> HoldReason | None:
         """The reason that defers calls now, for health; None if there is none."""
-        return HoldReason.CREDENTIALS if self._key.key is None and self._has_called else self._queue.budget.trouble
+        if self._key.key is None and self._has_called:
+            return HoldReason.CREDENTIALS
+        return self._queue.budget.breakers.trouble
 
     @property
     def is_away(self) -> bool:
         """Whether calls are deferred now because Collate does not answer."""
         now = time.monotonic()
-        return any(breaker.retry_at(now) is not None for breaker in self._queue.budget.faults)
+        return any(breaker.retry_at(now) is not None for breaker in self._queue.budget.breakers.faults)
 
     async def get_authorization(
         self, authorization_id: str, *, priority: Priority = Priority.COMMAND, caller: str = ""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from adapters.collate.call_policy.breaker import Breaker, BreakerConfig, BreakerState, Evidence
-from adapters.collate.call_policy.calls import Call, CallSignal, Priority
+from adapters.collate.call_policy.breaker import Breaker
+from adapters.collate.call_policy.breakers import Breakers
+from adapters.collate.call_policy.calls import Call, CallSignal, Hold, Priority
 from adapters.collate.call_policy.throttle import Throttle
 from runtime.turns import OTHERS_EVERY, Turns
 from schemas.events.wait_reasons import HoldReason
@@ -17,36 +18,11 @@ COMMAND_WAIT_SECONDS: Final = 5.0
 _LIVE_REMEMBERED_SECONDS: Final = 60.0
 _LEFT_TO_COMMANDS: Final = 0.25
 _OBSERVATION_EVERY: Final = 10
-_LONGEST_RETRY_AFTER_SECONDS: Final = 60.0
 _SHORTEST_HOLD_SECONDS: Final = 0.01
 _LONGEST_HOLD_SECONDS: Final = 10.0
-# More authorizations than have calls at a time; above this number the first one is forgotten.
-_MOST_ASKED: Final = 4_096
-# A breaker for faults stays open for at most this many times `open_seconds`.
-_LONGEST_OPEN: Final = 6
-# A 403 concerns only its authorization if Collate accepted a call for another authorization within this time.
-_FRESH_SECONDS: Final = 30.0
 # A deferred observation only sets its timer again. One of an open handoff gets a token of a small budget too in this
 # time, for which the handoff's commands wait behind it.
 _WAIT_SECONDS: Final = {Priority.OBSERVATION: 2.0, Priority.IDLE: 0.05}
-
-_GOOD, _BAD, _NOTHING = Evidence
-# What each signal shows about the key, the permissions, Collate's health and the rate.
-_SHOWN: Final = {
-    CallSignal.ANSWERED: (_GOOD, _GOOD, _GOOD, _GOOD),
-    CallSignal.KEY_REFUSED: (_BAD, _NOTHING, _GOOD, _GOOD),
-    CallSignal.FORBIDDEN: (_GOOD, _BAD, _GOOD, _GOOD),
-    CallSignal.LIMITED: (_GOOD, _NOTHING, _GOOD, _BAD),
-    CallSignal.FAILED: (_NOTHING, _NOTHING, _BAD, _NOTHING),
-    # A 2xx in a shape that the gateway does not know: neither Collate's failure nor the proof that it works.
-    CallSignal.UNREADABLE: (_GOOD, _GOOD, _NOTHING, _GOOD),
-}
-# A fault whose answer has a Retry-After is a limit too: Collate asks all calls to wait.
-_FAILED_WITH_WAIT: Final = (_NOTHING, _NOTHING, _BAD, _BAD)
-
-_KEY: Final = BreakerConfig(threshold=1, first_seconds=5.0, longest_seconds=15.0)
-_FORBIDDEN: Final = BreakerConfig(threshold=2, first_seconds=5.0, longest_seconds=60.0)
-_LIMITED: Final = BreakerConfig(threshold=3, first_seconds=1.0, longest_seconds=_LONGEST_RETRY_AFTER_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +47,6 @@ class Ticket:
     probes: tuple[Breaker, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """No permission before `until` (monotonic seconds). `for_slot`: earlier if another call ends earlier."""
-
-    until: float
-    reason: HoldReason
-    for_slot: bool = False
-
-
 @dataclass(eq=False, slots=True)
 class WaitingCall:
     """A call that waits for its turn, at most until `until`."""
@@ -95,21 +62,12 @@ class Budget:
         self._bounds = bounds
         self._chance = chance
         self.throttle = Throttle(bounds.per_second, bounds.concurrency, bounds.ramp_seconds, now)
-        faults = BreakerConfig(bounds.failures, bounds.open_seconds, _LONGEST_OPEN * bounds.open_seconds, to_close=3)
-        kinds = ("reads", "writes")
-        self.key = Breaker(HoldReason.CREDENTIALS, "all", _KEY, chance)
-        self.forbidden = tuple(Breaker(HoldReason.FORBIDDEN, kind, _FORBIDDEN, chance) for kind in kinds)
-        self.faults = tuple(Breaker(HoldReason.BREAKER, kind, faults, chance) for kind in kinds)
-        self.limited = Breaker(HoldReason.RATE_LIMITED, "all", _LIMITED, chance)
-        # The most serious trouble first.
-        self.breakers = (self.key, *self.forbidden, *self.faults, self.limited)
-        self._gates = tuple((self.key, self.forbidden[i], self.faults[i], self.limited) for i in (False, True))
+        self.breakers = Breakers(bounds.failures, bounds.open_seconds, chance)
         self.in_flight = dict.fromkeys(Priority, 0)
         self.wake_at = float("inf")
         self._by_caller: Counter[str] = Counter()  # calls in flight
         self._lines: dict[Priority, Turns[WaitingCall]] = {priority: Turns() for priority in Priority}
         self._waiting = 0
-        self._asked: dict[str, float] = {}  # until when Collate wants no call for an authorization
         self._live_at = float("-inf")
         self._since_observation = self._since_other_command = self._since_idle = 0
         self._last_deferred_until = now
@@ -166,12 +124,8 @@ class Budget:
         """Return a ticket, or why and until when the call must wait; calls that wait do not count here."""
         if call.priority is Priority.LIVE:
             self._live_at = now
-        gates = self._gates[call.writes]
-        for breaker in gates:
-            if breaker.state is not BreakerState.CLOSED and (until := breaker.retry_at(now)) is not None:
-                return Hold(until, breaker.reason)
-        if (asked_until := self._asked.get(call.subject, now)) > now:
-            return Hold(asked_until, HoldReason.RATE_LIMITED)
+        if (hold := self.breakers.hold(now, call)) is not None:
+            return hold
         reserved = self._reserved(now, call.priority)
         token_in = self.throttle.wait(now, reserved)
         if token_in > 0:
@@ -181,7 +135,7 @@ class Budget:
         if not has_slot or (call.priority is Priority.LIVE and self._has_its_half(call.caller, limit)):
             return Hold(now + self._seconds / limit, HoldReason.BUDGET, for_slot=True)
         self._begin(now, call)
-        return Ticket(call, tuple(breaker for breaker in gates if breaker.enter(now)))
+        return Ticket(call, self.breakers.enter(now, call))
 
     def _begin(self, now: float, call: Call) -> None:
         self.throttle.take(now)
@@ -208,22 +162,17 @@ class Budget:
     ) -> None:
         """Count the end of a call. `seconds` is its duration, `retry_after` the wait that Collate requested."""
         self._end(ticket)
-        subject = ticket.call.subject
         # The durations of refusals and failed connections do not show how slow Collate is. A timeout does.
         if signal is CallSignal.ANSWERED or (signal is CallSignal.FAILED and seconds > self._seconds):
             self._seconds += 0.05 * (seconds - self._seconds)
-        has_wait = signal in {CallSignal.LIMITED, CallSignal.FAILED}
-        wait = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_SECONDS) if has_wait else 0.0
-        shown = _FAILED_WITH_WAIT if wait and signal is CallSignal.FAILED else _SHOWN[signal]
-        for breaker, evidence in zip(self._gates[ticket.call.writes], shown, strict=True):
-            if breaker.record(now, subject, evidence, probe=breaker in ticket.probes, at_least_seconds=wait):
-                self._recover(now, breaker)
-        if wait:
-            self._asked[subject] = max(now + wait, self._asked.pop(subject, now))
-            if len(self._asked) > _MOST_ASKED:
-                del self._asked[next(iter(self._asked))]
+        for closed in self.breakers.record(now, ticket.call, ticket.probes, signal, retry_after or 0.0):
+            self._last_deferred_until = now
+            if closed is self.breakers.limited:
+                self.throttle.cut(now)
+            else:
+                self.throttle.restart(now)
         # Refusals of two authorizations in a row show a limit for all calls, not for one authorization.
-        if signal is CallSignal.LIMITED and len(self.limited.failing) > 1:
+        if signal is CallSignal.LIMITED and len(self.breakers.limited.failing) > 1:
             self.throttle.cut(now)
 
     def abandon(self, ticket: Ticket) -> None:
@@ -232,40 +181,12 @@ class Budget:
         for breaker in ticket.probes:
             breaker.abandon()
 
-    def suspends(self, now: float, call: Call) -> bool:
-        """Return whether the 401 or 403 of this call may be caused by our API key.
-
-        A 403 concerns only its authorization if Collate accepted a call for another authorization lately, or if no
-        second authorization got a 403 within half a minute.
-        """
-        forbidden = self.forbidden[call.writes]
-        if self.key.state is not BreakerState.CLOSED or forbidden.state is not BreakerState.CLOSED:
-            return True
-        return now - forbidden.good_at >= _FRESH_SECONDS and now - forbidden.failing_since < _FRESH_SECONDS
-
-    @property
-    def trouble(self) -> HoldReason | None:
-        """The most serious reason that defers calls now; None if there is none."""
-        return next((breaker.reason for breaker in self.breakers if breaker.state is not BreakerState.CLOSED), None)
-
-    def key_changed(self, now: float) -> None:
-        """Try a new key immediately."""
-        for breaker in (self.key, *self.forbidden):
-            breaker.retry(now)
-
     def _end(self, ticket: Ticket) -> None:
         self.in_flight[ticket.call.priority] -= 1
         if caller := ticket.call.caller:
             self._by_caller[caller] -= 1
             if not self._by_caller[caller]:
                 del self._by_caller[caller]
-
-    def _recover(self, now: float, closed: Breaker) -> None:
-        self._last_deferred_until = now
-        if closed is self.limited:
-            self.throttle.cut(now)
-        else:
-            self.throttle.restart(now)
 
     # Turns
 

@@ -1,7 +1,9 @@
-"""A call to Collate, as the policy sees it: its priority, and what its end shows."""
+"""A call to Collate, as the policy sees it: its priority, why it waits, and what its end shows."""
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+
+from schemas.events.wait_reasons import HoldReason
 
 
 class Priority(IntEnum):
@@ -33,3 +35,12 @@ class Call:
     writes: bool
     subject: str
     caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """No permission before `until` (monotonic seconds). `for_slot`: earlier if another call ends earlier."""
+
+    until: float
+    reason: HoldReason
+    for_slot: bool = False

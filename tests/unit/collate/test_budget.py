@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.collate.call_policy.breaker import BreakerState
-from adapters.collate.call_policy.budget import Bounds, Budget, Hold, Ticket, WaitingCall
-from adapters.collate.call_policy.calls import Call, CallSignal, Priority
+from adapters.collate.call_policy.budget import Bounds, Budget, Ticket, WaitingCall
+from adapters.collate.call_policy.calls import Call, CallSignal, Hold, Priority
 from schemas.events.wait_reasons import HoldReason
 
 LIVE, URGENT, COMMAND, OBSERVATION, IDLE = Priority
@@ -66,7 +66,7 @@ def test_a_401_defers_all_calls_until_a_probe_succeeds():
 def test_a_new_key_is_tried_immediately():
     budget = make()
     go(budget, 0.0, CallSignal.KEY_REFUSED)
-    budget.key_changed(0.5)
+    budget.breakers.key_changed(0.5)
     go(budget, 0.5, CallSignal.ANSWERED)
     assert reason(budget, 0.5) is None
 
@@ -92,24 +92,24 @@ def test_a_403_concerns_one_authorization_if_collate_accepted_another_lately():
     budget = make()
     go(budget, 0.0, CallSignal.ANSWERED, "b")
     go(budget, 1.0, CallSignal.FORBIDDEN, "a")
-    assert not budget.suspends(1.0, call("a"))
+    assert not budget.breakers.suspends(1.0, call("a"))
 
 
 def test_a_first_403_is_in_doubt_for_half_a_minute():
     budget = make()
     go(budget, 0.0, CallSignal.FORBIDDEN, "a")
-    assert budget.suspends(0.0, call("a"))
+    assert budget.breakers.suspends(0.0, call("a"))
     go(budget, 29.0, CallSignal.FORBIDDEN, "a")
-    assert budget.suspends(29.0, call("a"))
+    assert budget.breakers.suspends(29.0, call("a"))
     go(budget, 31.0, CallSignal.FORBIDDEN, "a")
-    assert not budget.suspends(31.0, call("a"))
+    assert not budget.breakers.suspends(31.0, call("a"))
 
 
 def test_a_successful_read_shows_nothing_about_writes():
     budget = make()
     go(budget, 0.0, CallSignal.ANSWERED, "b", writes=False)
     go(budget, 1.0, CallSignal.FORBIDDEN, "a")
-    assert budget.suspends(1.0, call("a"))
+    assert budget.breakers.suspends(1.0, call("a"))
 
 
 # Faults and limits
@@ -139,7 +139,7 @@ def test_refusals_count_as_successes_for_the_fault_breaker():
         go(budget, 0.0, CallSignal.FAILED, subject)
     for now in (10.0, 10.1, 10.2):
         go(budget, now, CallSignal.FORBIDDEN, "a")
-    assert budget.faults[True].state is BreakerState.CLOSED
+    assert budget.breakers.faults[True].state is BreakerState.CLOSED
 
 
 def test_after_an_outage_calls_ramp_up_from_one_at_a_time():
@@ -375,7 +375,7 @@ def test_calls_in_flight_are_counted_correctly_and_every_deferral_ends(steps):
             ticket = budget.acquire(now, Call(COMMAND, writes, "z"))
             assert isinstance(ticket, Ticket)
             budget.release(now, ticket, CallSignal.ANSWERED, 0.01)
-    assert all(breaker.state is BreakerState.CLOSED for breaker in (budget.key, budget.limited, *budget.faults))
+    assert all(breaker.state is BreakerState.CLOSED for breaker in budget.breakers.all)
 
 
 # Answers in an unknown shape
@@ -385,7 +385,7 @@ def test_unreadable_answers_of_many_authorizations_open_no_breaker():
     budget = make(failures=3)
     for number in range(20):
         go(budget, number, CallSignal.UNREADABLE, f"a{number}", writes=False)
-    assert (budget.trouble, reason(budget, 20, "b", writes=False)) == (None, None)
+    assert (budget.breakers.trouble, reason(budget, 20, "b", writes=False)) == (None, None)
 
 
 def test_an_unreadable_answer_does_not_hide_failures_of_others():
