@@ -11,14 +11,15 @@ import helm_python
 
 from local.kubernetes.inside import NODE_ADDRESS
 from local.kubernetes.paths import Artifacts
-from local.kubernetes.receiver import NAME as RECEIVER
 from local.kubernetes.servers import USERS, Servers
 from local.kubernetes.tools import NAMESPACE, Tools
 from local.scene.settings import SETTINGS
+from local.subscriptions import subscription_toml
 
 RELEASE: Final = "gateway"
 IMAGE: Final = "localhost/collate-gateway"
 PARTITIONS: Final = 6
+_RECEIVER: Final = "receiver"
 PULL_REQUESTS: Final = {"cpu": "20m", "memory": "96Mi"}
 _LABELS: Final = ("enforce", "warn")
 _WATCH: Final = "GATEWAY_WATCH__"
@@ -47,6 +48,7 @@ class Deployment:
         self._tools.kubectl("create", "namespace", NAMESPACE)
         labels = [f"pod-security.kubernetes.io/{label}=restricted" for label in _LABELS]
         self._tools.kubectl("label", "namespace", NAMESPACE, *labels)
+        receiver = self._servers.receiver
         self.write_secret(
             "gateway-secrets",
             {
@@ -56,8 +58,13 @@ class Deployment:
                 "phi-keys": self.phi_keys,
                 "cookie-key": secrets.token_urlsafe(32),
                 "database-dsn": self._servers.dsn_of_pods,
-                "subscriptions.toml": self._servers.receiver.subscription(f"/etc/gateway/secrets/{RECEIVER}"),
-                RECEIVER: self._servers.receiver.secret,
+                "subscriptions.toml": subscription_toml(
+                    _RECEIVER,
+                    receiver.url,
+                    [f"/etc/gateway/secrets/{_RECEIVER}"],
+                    allowed_networks=[f"{NODE_ADDRESS}/32"],
+                ),
+                _RECEIVER: receiver.secret,
             },
         )
         self.write_secret("kafka-cluster-ca", {"ca.crt": self._servers.kafka.ca_file.read_text()})
@@ -134,7 +141,7 @@ class Deployment:
                 },
                 "console": {"public_url": "http://127.0.0.1:8090", "key_sign_in": True},
             },
-            "secrets": {"existingSecret": "gateway-secrets", "webhookFiles": [RECEIVER]},
+            "secrets": {"existingSecret": "gateway-secrets", "webhookFiles": [_RECEIVER]},
             "kafka": {"caExistingSecret": "kafka-cluster-ca", "files": {"ca": "ca.crt", "password": "password"}},
             "ingress": processes["ingress"],
             "worker": processes["worker"] | {"replicas": 2},

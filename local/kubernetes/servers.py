@@ -15,8 +15,9 @@ from local.collate.web.server import SimulatedCollate
 from local.kafka.administrator import administrator
 from local.kafka.secured import SecuredCluster
 from local.kubernetes.inside import NODE_ADDRESS, POD_NETWORK
-from local.kubernetes.receiver import WebhookReceiver
 from local.postgres import Postgres
+from local.subscriptions import new_secret
+from local.webhook_receiver import Receiver
 from runtime.settings import DelivererSettings, TopicSettings, WorkerSettings
 from schemas.topics import catalogue
 
@@ -42,7 +43,7 @@ class Servers:
         organization = "org_local"
         options = Options(profile=named(["v2"], readings), keys=dict.fromkeys(keys, organization), seed=7)
         self.collate = SimulatedCollate(options, host=NODE_ADDRESS)
-        self.receiver = WebhookReceiver(NODE_ADDRESS)
+        self.receiver = Receiver(new_secret(), host=NODE_ADDRESS)
         self._database_password = secrets.token_urlsafe(24)
 
     @property
@@ -67,13 +68,13 @@ class Servers:
             for user in USERS:
                 group = _GROUPS.get(user, WORKER_GROUP)
                 await kafka.allow(f"gateway-{user}", *required_access(user, catalogue(PREFIX), PREFIX, group))
-        self.receiver.start()
+        await self.receiver.start()
         await self.collate.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.collate.stop()
-        self.receiver.stop()
+        await self.receiver.stop()
         await asyncio.gather(asyncio.to_thread(self.database.close), asyncio.to_thread(self.kafka.close))
 
     def _create_user(self) -> None:

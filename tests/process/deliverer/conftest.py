@@ -12,11 +12,12 @@ from adapters.webhooks.resolver import Resolver
 from adapters.webhooks.target import read_target
 from adapters.webhooks.transport import WebhookTransport
 from consumers.deliverer.delivery import deliver, write_message
+from local.subscriptions import new_secret
+from local.webhook_receiver import Receiver
 from schemas.cloudevents import from_kafka
 from schemas.events import HandoffOpened
 from schemas.fields.signing_secret import read_secret
 from schemas.records import publish, source, write_event
-from tests.chaos.webhooks import Receiver, new_secret
 
 LOOPBACK = AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),))
 

@@ -11,7 +11,7 @@ import pytest
 from adapters.webhooks.addresses import AddressPolicy
 from consumers.deliverer.delivery import Delivered, NotDelivered, ReceiverGone
 from local.processes.patience import within
-from tests.chaos.webhooks import Reply, always
+from local.webhook_receiver import Reply, always
 
 CERTIFICATE = Path(__file__).parents[1] / "collate" / "localhost.pem"
 

@@ -3,7 +3,8 @@
 import pytest
 
 from local.installation import PARTITIONS
-from tests.chaos.webhooks import EventLog, Receiver, Webhooks
+from local.webhook_receiver import Receiver
+from tests.chaos.webhooks import EventLog, Webhooks
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from local.processes.run import Run
+from local.webhook_receiver import Reply, always
 from schemas.events import CommandFinished
-from tests.chaos.webhooks import Reply, always
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from local.installation import PARTITIONS, Installation
-from tests.chaos.webhooks import EventLog, Receiver, Reply, Webhooks, always
+from local.webhook_receiver import Receiver, Reply, always
+from tests.chaos.webhooks import EventLog, Webhooks
 
 KEYS = 24
 GARBAGE = b"HTTP/1.1 banana\r\n\r\n"

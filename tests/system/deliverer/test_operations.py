@@ -7,8 +7,10 @@ import httpx
 from aiokafka import AIOKafkaProducer
 
 from consumers.deliverer.stored_stop import read_stop, write_stop
+from local.subscriptions import new_secret
+from local.webhook_receiver import Receiver, Reply, always
 from runtime.settings import KafkaSettings
-from tests.chaos.webhooks import Receiver, Reply, always, new_secret, write_atomically
+from tests.chaos.webhooks import write_atomically
 from tests.preloaded import run_gateway
 from tests.process.deliverer.conftest import event_record
 

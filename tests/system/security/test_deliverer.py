@@ -6,9 +6,10 @@ from adapters.kafka.acls import required_access
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from local.installation import PARTITIONS, Installation
+from local.webhook_receiver import Receiver, Reply, always
 from runtime.settings import TopicSettings
 from schemas.topics import catalogue, subscription_topics
-from tests.chaos.webhooks import EventLog, Receiver, Reply, Webhooks, always
+from tests.chaos.webhooks import EventLog, Webhooks
 from tests.preloaded import run_gateway
 
 
