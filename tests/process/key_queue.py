@@ -34,6 +34,15 @@ from schemas.topics import catalogue
 TOPICS = catalogue("t.")
 SOURCE = "/collate-gateway/test"
 MOST_INVOCATIONS = 400
+PROFILES = [
+    "v2",
+    "v3",
+    "stores_errors",
+    "forgets_keys",
+    "fingerprints_if_match",
+    "ignores_preconditions",
+    "stale_replicas",
+]
 WRITES = (Operation.CREATE_HANDOFF, Operation.COMPLETE, Operation.UNABLE_TO_COMPLETE, Operation.REVOKE)
 
 

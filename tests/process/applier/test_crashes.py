@@ -11,17 +11,9 @@ from consumers.engine import PartitionLost, RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
 from tests.process.await_points import FAULTS, MOST_POINTS, send_operation
+from tests.process.key_queue import PROFILES
 
 CREATE = "/manual-handoffs$"
-PROFILES = [
-    "v2",
-    "v3",
-    "stores_errors",
-    "forgets_keys",
-    "fingerprints_if_match",
-    "ignores_preconditions",
-    "stale_replicas",
-]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

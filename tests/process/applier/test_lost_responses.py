@@ -5,20 +5,11 @@ import pytest
 from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
-from tests.process.key_queue import contract, opened
+from tests.process.key_queue import PROFILES, contract, opened
 
 CREATE = "/manual-handoffs$"
 CLOSE = "/complete$"
-PROFILES = [
-    ("v2",),
-    ("v3",),
-    ("stores_errors",),
-    ("forgets_keys",),
-    ("fingerprints_if_match",),
-    ("ignores_preconditions",),
-    ("stale_replicas",),
-]
-HONOURS_NO_KEY = {("v3",), ("forgets_keys",)}
+HONOURS_NO_KEY = {"v3", "forgets_keys"}
 LOST_ANSWERS = [
     {"do": "reset", "when": "after"},
     {"do": "hang", "when": "after"},
@@ -49,10 +40,10 @@ READINGS = [
 ]
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids="-".join)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", LOST_ANSWERS, ids=str)
 async def test_a_create_with_a_lost_response_has_one_effect(make_queue, hasty, profile, fault):
-    queue = make_queue(*profile)
+    queue = make_queue(profile)
     queue.sim.fault(method="POST", path=CREATE, count=1, **fault)
     command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
@@ -62,10 +53,10 @@ async def test_a_create_with_a_lost_response_has_one_effect(make_queue, hasty, p
     assert len(queue.events(EventType.HANDOFF_OPENED)) == 1
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids="-".join)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", LOST_ANSWERS, ids=str)
 async def test_a_close_with_a_lost_response_has_one_effect(make_queue, hasty, close, profile, fault):
-    queue = make_queue(*profile)
+    queue = make_queue(profile)
     handoff = await opened(queue)
     queue.sim.fault(method="POST", path=CLOSE, count=1, **fault)
     command = await queue.apply(close(handoff))
@@ -104,10 +95,10 @@ async def test_a_lost_response_under_every_reading_has_one_effect(
         assert outcome.effect == ("inferred" if reading.get("check_order") == "if_match_first" else "ours")
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids="-".join)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", NEVER_APPLIED, ids=str)
 async def test_a_create_that_did_not_arrive_is_resent(make_queue, hasty, profile, fault):
-    queue = make_queue(*profile)
+    queue = make_queue(profile)
     queue.sim.fault(method="POST", path=CREATE, count=1, **fault)
     command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
@@ -115,11 +106,11 @@ async def test_a_create_that_did_not_arrive_is_resent(make_queue, hasty, profile
 
 
 @pytest.mark.parametrize("operation", ["create", "close"])
-@pytest.mark.parametrize("profile", [("v2",), ("v3",), ("forgets_keys",)], ids="-".join)
+@pytest.mark.parametrize("profile", ["v2", "v3", "forgets_keys"])
 async def test_a_write_that_is_applied_after_our_timeout_has_one_effect(
     make_queue, close, apply_late, profile, operation
 ):
-    queue = make_queue(*profile)
+    queue = make_queue(profile)
     handoff = await opened(queue) if operation == "close" else None
     data, path = (close(handoff), CLOSE) if handoff else (HandoffRequest(), CREATE)
     command = await apply_late(queue, data, path=path)

@@ -5,24 +5,15 @@ import pytest
 from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest
 from schemas.enums import EventType
-from tests.process.key_queue import contract, opened
+from tests.process.key_queue import PROFILES, contract, opened
 
 CREATE = "/manual-handoffs$"
 CLOSE = "/complete$"
-PROFILES = [
-    ("v2",),
-    ("v3",),
-    ("stores_errors",),
-    ("forgets_keys",),
-    ("fingerprints_if_match",),
-    ("ignores_preconditions",),
-    ("stale_replicas",),
-]
 
 
-@pytest.mark.parametrize("profile", PROFILES[:5], ids="-".join)
+@pytest.mark.parametrize("profile", PROFILES[:5])
 async def test_another_actor_moves_the_version_between_read_and_write(make_queue, profile):
-    queue = make_queue(*profile)
+    queue = make_queue(profile)
     queue.sim.fault("act", method="POST", path=CREATE, count=2, actor={"do": "edit"})
     command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
@@ -99,11 +90,11 @@ async def test_an_opening_that_another_actor_closed_is_dead_lettered(make_queue)
 
 
 @pytest.mark.parametrize(("raises", "decided"), [(True, True), (False, False)])
-@pytest.mark.parametrize("profile", PROFILES[:3], ids="-".join)
+@pytest.mark.parametrize("profile", PROFILES[:3])
 async def test_one_change_after_a_lost_create_decides_it_if_handoffs_raise_the_version(
     make_queue, hasty, profile, raises, decided
 ):
-    queue = make_queue(*profile, readings={"check_order": "if_match_first"})
+    queue = make_queue(profile, readings={"check_order": "if_match_first"})
     queue.contract = contract(handoffs_raise_version=raises)
     queue.restart()
     holding = queue.sim.fault("hold", method="POST", path=CREATE, when="before", count=1)

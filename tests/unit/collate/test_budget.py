@@ -244,30 +244,22 @@ def test_commands_that_saturate_the_rate_leave_every_tenth_call_to_an_observatio
     assert served[OBSERVATION] == pytest.approx(served[COMMAND] / 9, rel=0.2)
 
 
-def test_waiting_commands_leave_every_tenth_turn_to_a_waiting_observation():
+@pytest.mark.parametrize(
+    ("other", "frequent", "turns_of_other"), [(OBSERVATION, COMMAND, [8, 18]), (COMMAND, URGENT, [8, 17])]
+)
+def test_waiting_calls_leave_every_tenth_turn_to_an_observation_and_every_ninth_to_another_command(
+    other, frequent, turns_of_other
+):
     budget = make(concurrency=1)
     ticket, turns = budget.acquire(100.0, call()), []
-    for priority, count in ((OBSERVATION, 2), (COMMAND, 30)):
-        for _ in range(count):
-            assert isinstance(budget.ask(100.0, Call(priority, False, "a")), WaitingCall)
-    while len(turns) < 20:
-        budget.release(100.0, ticket, CallSignal.ANSWERED, 0.01)
-        ((waiting, ticket),) = budget.serve(100.0)
-        turns.append(waiting.call.priority)
-    assert [number for number, priority in enumerate(turns) if priority is OBSERVATION] == [8, 18]
-
-
-def test_waiting_urgent_commands_leave_every_ninth_turn_to_another_command():
-    budget = make(concurrency=1)
-    ticket, turns = budget.acquire(100.0, call(priority=LIVE)), []
-    for priority, count in ((COMMAND, 3), (URGENT, 30)):
+    for priority, count in ((other, 3), (frequent, 30)):
         for _ in range(count):
             assert isinstance(budget.ask(100.0, Call(priority, False, "a", "caller")), WaitingCall)
     while len(turns) < 20:
         budget.release(100.0, ticket, CallSignal.ANSWERED, 0.01)
         ((waiting, ticket),) = budget.serve(100.0)
         turns.append(waiting.call.priority)
-    assert [number for number, priority in enumerate(turns) if priority is COMMAND] == [8, 17]
+    assert [number for number, priority in enumerate(turns) if priority is other] == turns_of_other
 
 
 def test_waiting_observations_of_open_handoffs_leave_every_ninth_turn_to_an_idle_authorization():
