@@ -4,15 +4,12 @@ All responses are JSON. An invalid request gets 400 with a `problem`. README.md 
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from local.collate.ledger import Call, effect_json, page
+from local.collate.ledger import effect_json
 from local.collate.model import actors
 from local.collate.model.creation import STATES, AuthorizationSpec
-from local.collate.model.effect import Effect
 from local.collate.profile import NAMED, named
 from local.collate.simulation import DEFAULT_ORGANIZATION, Simulation
 from local.collate.web import wire
@@ -82,51 +79,19 @@ def _switch(simulation: Simulation, outage: Outage, request: Request, body: dict
 def _ledger(simulation: Simulation, request: Request, rest: list[str]) -> Reply:
     simulation.now()
     ledger, query = simulation.ledger, request.parameters
-    limit, after = int(query.get("limit", _PAGE)), int(query.get("after", 0))
+    after, limit = int(query.get("after", 0)), int(query.get("limit", _PAGE))
     match request.method, rest:
         case "GET", ["calls"]:
-            calls = page(ledger.calls, _matching_calls(query, after), limit)
-            return json_reply(200, {"calls": [call.as_json() for call in calls]})
+            return json_reply(200, {"calls": [call.as_json() for call in ledger.calls if call.number > after][:limit]})
         case "GET", ["effects"]:
-            effects = page(ledger.effects, _matching_effects(query, after), limit)
-            return json_reply(200, {"effects": [effect_json(number, effect) for number, effect in effects]})
+            effects = [effect_json(number, effect) for number, effect in ledger.effects if number > after]
+            return json_reply(200, {"effects": effects[:limit]})
         case "GET", ["summary"]:
             return json_reply(200, ledger.summary())
-        case "GET", ["rates"]:
-            return json_reply(200, {"perSecond": {str(at): n for at, n in sorted(ledger.per_second.items())}})
         case "DELETE", []:
             ledger.clear()
             return json_reply(200, {"cleared": True})
-    return json_reply(404, {"problem": "ledger/calls, ledger/effects, ledger/summary or ledger/rates"})
-
-
-def _matching_calls(query: Mapping[str, str], after: int) -> Callable[[Call], bool]:
-    path = re.compile(query.get("path", ""))
-    exact = {name: query[name] for name in ("method", "key", "status", "ended", "code") if name in query}
-
-    def matches(call: Call) -> bool:
-        return (
-            call.number > after
-            and path.search(call.path) is not None
-            and all(str(getattr(call, name)) == value for name, value in exact.items())
-        )
-
-    return matches
-
-
-def _matching_effects(query: Mapping[str, str], after: int) -> Callable[[tuple[int, Effect]], bool]:
-    def matches(numbered: tuple[int, Effect]) -> bool:
-        number, effect = numbered
-        facts = {
-            "kind": effect.kind.value,
-            "authorization": effect.authorization_id,
-            "handoff": effect.handoff_id,
-            "key": effect.cause.key,
-            "by": effect.cause.by,
-        }
-        return number > after and all(facts[name] == query[name] for name in facts if name in query)
-
-    return matches
+    return json_reply(404, {"problem": "ledger/calls, ledger/effects or ledger/summary"})
 
 
 def _faults(simulation: Simulation, method: str, rest: list[str], body: dict[str, Any]) -> Reply:
@@ -145,11 +110,8 @@ def _faults(simulation: Simulation, method: str, rest: list[str], body: dict[str
 
 
 def _profile(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
-    match method:
-        case "PUT":
-            simulation.state.profile = named(body.get("named", ()), body.get("readings"))
-        case "PATCH":
-            simulation.change(**body)
+    if method == "PUT":
+        simulation.state.profile = named(body.get("named", ()), body.get("readings"))
     return json_reply(200, simulation.state.profile.as_json())
 
 

@@ -6,10 +6,8 @@ second of real time. It keeps digests and a few harmless fields of bodies, never
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from itertools import islice
 from typing import Any
 
 from local.collate.model.effect import Effect
@@ -112,11 +110,6 @@ class Ledger:
                 {"kind": kind, "key": key, "count": count} for (kind, key), count in by_key.items() if count > 1
             ],
         }
-
-
-def page(rows: Iterable[Any], matches: Callable[[Any], bool], limit: int) -> list[Any]:
-    """Return the first `limit` matching rows."""
-    return list(islice(filter(matches, rows), limit))
 
 
 def _route(path: str) -> str:

@@ -23,20 +23,24 @@ async def test_the_ledger_lists_calls_and_effects(control, caller, sim):
     [authorization] = sim.create()
     handoff = await caller.open(authorization, key="open-it")
     await caller.complete(authorization, handoff, key="close-it")
-    calls = (await control.get("/ledger/calls", params={"method": "POST"})).json()["calls"]
+    listed = (await control.get("/ledger/calls")).json()["calls"]
+    calls = [call for call in listed if call["method"] == "POST"]
     assert [call["key"] for call in calls] == ["open-it", "close-it"]
     assert calls[0]["ifMatch"] == '"3"'
     assert calls[1]["fields"] == {"reportedOutcome": "submitted"}
-    effects = (await control.get("/ledger/effects", params={"key": "close-it"})).json()["effects"]
-    assert [(effect["kind"], effect["handoffId"], effect["version"]) for effect in effects] == [
-        ("handoff_closing", handoff, 5)
-    ]
-    later = (await control.get("/ledger/effects", params={"after": effects[0]["number"]})).json()["effects"]
-    assert later == []
+    *_, before, last = (await control.get("/ledger/effects")).json()["effects"]
+    assert (last["kind"], last["key"], last["handoffId"], last["version"]) == (
+        "handoff_closing",
+        "close-it",
+        handoff,
+        5,
+    )
+    later = (await control.get("/ledger/effects", params={"after": before["number"]})).json()["effects"]
+    assert later == [last]
     summary = (await control.get("/ledger/summary")).json()
     assert summary["byKind"]["handoff_opened"] == 1
     assert summary["keysWithSeveralEffects"] == []
-    assert sum((await control.get("/ledger/rates")).json()["perSecond"].values()) == summary["calls"]
+    assert summary["calls"] == len(listed)
     await control.delete("/ledger")
     assert (await control.get("/ledger/calls")).json()["calls"] == []
 
@@ -45,8 +49,8 @@ async def test_reading_the_ledger_first_runs_due_transitions(control, caller, si
     [authorization] = sim.create()
     await caller.open(authorization)
     await control.post("/clock", json={"advanceSeconds": 900})
-    effects = (await control.get("/ledger/effects", params={"kind": "handoff_closed"})).json()["effects"]
-    assert [effect["details"]["result"] for effect in effects] == ["expired"]
+    effects = (await control.get("/ledger/effects")).json()["effects"]
+    assert [effect["details"]["result"] for effect in effects if effect["kind"] == "handoff_closed"] == ["expired"]
 
 
 async def test_the_ledger_never_contains_free_text_or_reference_numbers(control, caller, sim):
