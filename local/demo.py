@@ -6,7 +6,6 @@ read_committed subscriber reads them, and the payer's portal behind the grant's 
 
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from collate_gateway_client import AsyncGateway, GatewayError, completed
 from local.event_listener import Event, Listener, listening
 from local.failures import LocalError
 from local.picture import draw, recording_console
-from local.processes.run import until_interrupted
+from local.processes.run import interruptible
 from local.stack import STAFF, LocalStack, local_stack
 from local.story import Story, coloured, facts_of, shortened
 
@@ -33,7 +32,6 @@ MESSAGE = "The portal asks for the one-time code."
 WAITING = {"message": MESSAGE, "accessAvailable": False}
 # So that the walk does not wait for five minutes.
 SETTINGS = {"GATEWAY_WATCH__NOT_ENTERED_AFTER": "2s"}
-FAILED, INTERRUPTED = 1, 130
 PEOPLE_OF_RECORDS = ("operator", "requestedBy", "acceptedBy", "reportedBy", "assertedBy")
 
 
@@ -41,19 +39,13 @@ def run(picture: Path | None = None) -> int:
     """Run the demo, write a picture of it if requested, and return the exit code."""
     console = Console(highlight=False, soft_wrap=True) if picture is None else recording_console()
     console.print("\n[bold]A manual handoff, from the first command to the payer's decision[/]\n")
-    code = INTERRUPTED
-    with until_interrupted():
-        try:
-            with local_stack(console, collate=COLLATE, settings=SETTINGS) as stack:
-                asyncio.run(_play(console, stack, picture))
-            console.print(
-                "\nAll processes are stopped and all files are removed. `make dev` keeps everything running.\n"
-            )
-            code = 0
-        except LocalError as error:
-            print(error, file=sys.stderr)
-            code = FAILED
-    return code
+
+    def play() -> None:
+        with local_stack(console, collate=COLLATE, settings=SETTINGS) as stack:
+            asyncio.run(_play(console, stack, picture))
+        console.print("\nAll processes are stopped and all files are removed. `make dev` keeps everything running.\n")
+
+    return interruptible(play)
 
 
 async def _play(console: Console, stack: LocalStack, picture: Path | None) -> None:

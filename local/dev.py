@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from local.event_listener import Event, listening
-from local.failures import LocalError, StartFailed
-from local.installation import CALLER, GATEWAY, Program, http_here
+from local.failures import LocalError
+from local.installation import CALLER, GATEWAY, http_here
 from local.practice.environment_script import script
 from local.practice.part_watch import Part, PartWatch
 from local.processes.ports import hold, hold_or
@@ -43,7 +43,7 @@ def run(port: int | None = None) -> int:
     try:
         held = hold_or(PORT) if port is None else hold(port)
         pages = hold_or(CONSOLE_PORT)
-        with until_interrupted(), local_stack(console, port=held, console_port=pages, with_webhooks=True) as stack:
+        with until_interrupted(), local_stack(console, port=held, pages=pages) as stack:
             _prepare(stack)
             _introduce(console, stack, write_environment(stack))
             asyncio.run(_show_events(console, stack))
@@ -56,7 +56,7 @@ def run(port: int | None = None) -> int:
 
 def write_environment(stack: LocalStack) -> Path:
     """Write `env.sh` beside the logs and return its path."""
-    processes = {program.name: program for program in _programs(stack)}
+    processes = stack.programs
     path = stack.ingress.log.parent / "env.sh"
     path.touch(mode=0o600)
     path.write_text(
@@ -82,6 +82,7 @@ def _prepare(stack: LocalStack) -> None:
 
 def _introduce(console: Console, stack: LocalStack, environment: Path) -> None:
     installation, url = stack.installation, stack.ingress.url
+    pages = f"{stack.programs['console'].url}/developers"
     console.print()
     topics = catalogue(installation.prefix)
     for name, value in (
@@ -89,20 +90,16 @@ def _introduce(console: Console, stack: LocalStack, environment: Path) -> None:
         ("commands", f"{url}/v1/…"),
         (
             "contracts",
-            f"{url}/openapi.json  {url}/asyncapi.json  `gateway schemas show TYPE`"
-            + ("" if stack.console is None else f"  as pages: {stack.console.url}/developers"),
+            f"{url}/openapi.json  {url}/asyncapi.json  `gateway schemas show TYPE`  as pages: {pages}",
         ),
         (
             "health, metrics",
-            f"{stack.ingress.admin_url}/readyz (ingress)  {stack.worker.admin_url}/readyz (worker)",
+            "  ".join(f"{program.admin_url}/readyz ({name})" for name, program in stack.programs.items()),
         ),
         ("Collate", f"{stack.collate_url} (simulated; see local/collate/README.md for faults and its ledger)"),
         ("Kafka", stack.cluster.bootstrap),
         ("PostgreSQL", stack.database.conninfo),
-        (
-            "webhooks",
-            "" if stack.webhooks is None else f"{stack.webhooks.url} gets each event; see {stack.webhooks.file}",
-        ),
+        ("webhooks", stack.webhooks and f"{stack.webhooks.url} gets each event; see {stack.webhooks.file}"),
         ("topics", "  ".join(topic.name for topic in topics)),
         ("logs", str(stack.ingress.log.parent / "*.log")),
         ("API key", f"{installation.caller_key} (caller {CALLER}, with all permissions)"),
@@ -128,15 +125,9 @@ def _introduce(console: Console, stack: LocalStack, environment: Path) -> None:
 
 def sign_in_link(stack: LocalStack) -> str:
     """Return a link to the console that signs a person with all groups in, once."""
-    if stack.console is None:
-        raise StartFailed("the console does not run")
     token = stack.issuer.token(PERSON, list(PEOPLE))
-    return one_time_link(stack.installation.directory, stack.console.url, token, datetime.now(UTC))
-
-
-def _programs(stack: LocalStack) -> tuple[Program, ...]:
-    optional = (stack.deliverer, stack.console)
-    return (stack.ingress, stack.worker, stack.projector, *(program for program in optional if program is not None))
+    console = stack.programs["console"]
+    return one_time_link(stack.installation.directory, console.url, token, datetime.now(UTC))
 
 
 def commands_to_paste(url: str, key: str, authorization_id: str) -> tuple[str, ...]:
@@ -181,7 +172,7 @@ def _parts(stack: LocalStack) -> tuple[Part, ...]:
         Part("PostgreSQL", stack.database.is_running, again, stack.database.start),
         *(
             Part(program.name, lambda program=program: program.process.poll() is None, f"Its log is {program.log}.")  # type: ignore[misc]
-            for program in _programs(stack)
+            for program in stack.programs.values()
         ),
     )
 

@@ -34,26 +34,20 @@ PEOPLE = {
 
 @dataclass(frozen=True, slots=True)
 class LocalStack:
-    """The running servers and processes."""
+    """The running servers and processes. Only `make dev` has a deliverer, its webhooks and a console."""
 
     cluster: Cluster
     collate_url: str
-    installation: Installation
-    ingress: Program
-    worker: Program
     database: Postgres
-    projector: Program
     issuer: LocalIssuer
-    console: Program | None = None
-    deliverer: Program | None = None
-    webhooks: LocalWebhooks | None = None
+    installation: Installation
+    programs: dict[str, Program]
+    webhooks: LocalWebhooks | None
 
-    def require_running(self) -> None:
-        """Raise StartFailed, with the end of the log, if a server or process has ended."""
-        self.cluster.require_running()
-        self.database.require_running()
-        for program in (self.ingress, self.worker, self.projector):
-            program.require_running()
+    @property
+    def ingress(self) -> Program:
+        """The ingress."""
+        return self.programs["ingress"]
 
     def cli_output(self, *verb: str, until: str, columns: int | None = None) -> str:
         """Run `gateway VERB …` as the caller, until its output contains a text, and return the output.
@@ -74,11 +68,11 @@ class LocalStack:
             if until in done.stdout:
                 return done.stdout
             if patience.is_over:
-                raise failure("projector", f"{done.stderr}{done.stdout}", [self.ingress.log, self.projector.log])
+                raise self.failure(f"{done.stderr}{done.stdout}")
 
     def failure(self, why: str) -> StartFailed:
-        """Return an error with the ends of the logs of ingress and worker."""
-        return failure("gateway", why, [self.ingress.log, self.worker.log])
+        """Return an error with the ends of the processes' logs."""
+        return failure("gateway", why, [program.log for program in self.programs.values()])
 
 
 @contextmanager
@@ -88,12 +82,11 @@ def local_stack(
     collate: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
     port: HeldPort | None = None,
-    console_port: HeldPort | None = None,
-    with_webhooks: bool = False,
+    pages: HeldPort | None = None,
 ) -> Iterator[LocalStack]:
     """Start the stack and print each part when it is ready. Raises LocalError if a part could not start.
 
-    The pages for people run only at a `console_port`.
+    `pages` is the port of the console; with it, a deliverer and a receiver of webhooks run too.
     """
     with ExitStack() as exits:
         starts = exits.enter_context(Starts(lambda line: console.print(f"  {line}")))
@@ -118,43 +111,21 @@ def local_stack(
             people=issuer.callers_file_entry(PEOPLE),
             settings=settings,
         )
-        webhooks = start_receiver(run, installation) if with_webhooks else None
+        webhooks = None if pages is None else start_receiver(run, installation)
         starts.begin("topics")
         installation.apply_topics()
         starts.end("topics", "created")
-        starts.begin("ingress", "worker", "projector")
-        deliverer = None if webhooks is None else installation.start("deliverer")
-        seen = {} if deliverer is None else {"GATEWAY_DELIVERER__ADMIN_URLS": deliverer.admin_url}
-        ingress = installation.start("ingress", port=port.release() if port else None, settings=seen)
-        worker = installation.start("worker")
-        projector = installation.start("projector")
+        programs, seen = {}, {}
+        if webhooks is not None:
+            programs["deliverer"] = installation.start("deliverer")
+            seen = {"GATEWAY_DELIVERER__ADMIN_URLS": programs["deliverer"].admin_url}
+        programs["ingress"] = installation.start("ingress", port=port.release() if port else None, settings=seen)
+        programs |= {verb: installation.start(verb) for verb in ("worker", "projector")}
+        if pages is not None:
+            programs["console"] = installation.start_console(programs["ingress"], issuer.url, pages.release())
+        starts.begin(*programs)
         installation.migrate()
-        ingress.await_ready()
-        starts.end("ingress", ingress.url)
-        worker.await_ready()
-        starts.end("worker", f"health and metrics at {worker.admin_url}")
-        projector.await_ready()
-        starts.end("projector", "status and timelines")
-        if deliverer is not None and webhooks is not None:
-            starts.begin("deliverer")
-            deliverer.await_ready()
-            starts.end("deliverer", f"posts events to {webhooks.url}")
-        pages = None
-        if console_port is not None:
-            starts.begin("console")
-            pages = installation.start_console(ingress, issuer.url, console_port.release())
-            pages.await_ready()
-            starts.end("console", pages.url)
-        yield LocalStack(
-            cluster,
-            collate_url,
-            installation,
-            ingress,
-            worker,
-            database,
-            projector,
-            issuer,
-            pages,
-            deliverer,
-            webhooks,
-        )
+        for name, program in programs.items():
+            program.await_ready()
+            starts.end(name, program.url if name in {"ingress", "console"} else f"metrics at {program.admin_url}")
+        yield LocalStack(cluster, collate_url, database, issuer, installation, programs, webhooks)

@@ -15,10 +15,9 @@ from local.drills.catalogue import DRILLS, Drill
 from local.drills.drill import DrillOptions
 from local.drills.operator import Operator
 from local.drills.scene import DrillScene
-from local.failures import LocalError
 from local.judge.checks import BrokenPromise
 from local.picture import draw, recording_console
-from local.processes.run import until_interrupted
+from local.processes.run import interruptible
 from local.scene.scene import ON_CALL, open_scene
 from local.story import Story
 
@@ -27,7 +26,7 @@ JUDGED_WITHIN_SECONDS = 150.0
 BEFORE_SECONDS = 5.0
 AFTER_SECONDS = 5.0
 LAST_CASES_SECONDS = 15.0
-BROKEN, UNKNOWN, INTERRUPTED = 1, 2, 130
+BROKEN, UNKNOWN = 1, 2
 
 
 def list_drills() -> int:
@@ -46,13 +45,7 @@ def run(name: str, options: DrillOptions, picture: Path | None = None) -> int:
         return UNKNOWN
     console = Console(highlight=False, soft_wrap=True) if picture is None else recording_console()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # killed brokers are part of a drill
-    code = INTERRUPTED
-    with until_interrupted():
-        try:
-            code = BROKEN if asyncio.run(_run(drill, options, console)) else 0
-        except LocalError as error:
-            print(error, file=sys.stderr)
-            code = BROKEN
+    code = interruptible(lambda: BROKEN if asyncio.run(_run(drill, options, console)) else 0)
     if picture is not None:
         draw(console, picture, f"make drill ARGS={name}")
     return code

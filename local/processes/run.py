@@ -11,11 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
+from local.failures import exit_code
+
+INTERRUPTED: Final = 130
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
@@ -112,3 +115,10 @@ def until_interrupted() -> Iterator[None]:
     finally:
         for sig, handler in before.items():
             signal.signal(sig, handler)
+
+
+def interruptible(verb: Callable[[], int | None]) -> int:
+    """Run a verb that Ctrl-C, SIGTERM or SIGHUP may end; return its exit code, 130 after such an end."""
+    with until_interrupted():
+        return exit_code(verb)
+    return INTERRUPTED

@@ -6,14 +6,12 @@ session is judged on its own, and the page adds their hours.
 
 import asyncio
 import logging
-import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 
-from local.failures import LocalError
-from local.processes.run import until_interrupted
+from local.processes.run import interruptible
 from local.scene.scene import Scene, Setup, open_scene, progress
 from local.soak.faults import SoakFaults
 from local.soak.records import Sample, SessionLog, read_sessions
@@ -25,7 +23,7 @@ HOUR = 3_600.0
 JUDGED_WITHIN_SECONDS = 180.0
 LAST_CASES_SECONDS = 60.0
 PAGE = "soak.html"
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 
 def run(hours: float, directory: Path, seed: int, cases_per_second: float) -> int:
@@ -38,14 +36,8 @@ def run(hours: float, directory: Path, seed: int, cases_per_second: float) -> in
     code = 0
     if left > 0:
         console.print(f"\n[bold]Soak[/]: {left / HOUR:.2f} h left of {hours:g} h; the page: {directory / PAGE}\n")
-        code = INTERRUPTED
-        with until_interrupted():
-            try:
-                asyncio.run(_Soak(console, directory, left, seed, cases_per_second, hours).run())
-                code = 0
-            except LocalError as error:
-                print(error, file=sys.stderr)
-                code = FAILED
+        soak = _Soak(console, directory, left, seed, cases_per_second, hours)
+        code = interruptible(lambda: asyncio.run(soak.run()))
     sessions = read_sessions(directory)
     (directory / PAGE).write_text(render(sessions, hours))
     problems = problems_of(sessions)
