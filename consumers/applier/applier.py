@@ -87,12 +87,12 @@ class Applier:
         if run.work is None:
             if state.work is not None:
                 await self._dead_letter_lost_record(run.unit_of_work, invocation, state)
-            result = self._known(run)
+            result = self._result_of_repeat(run)
             if result is not None:
                 return result
         return await run.end(await take_steps(run))
 
-    def _known(self, run: CommandRun) -> Done | None:
+    def _result_of_repeat(self, run: CommandRun) -> Done | None:
         """Return the result for a command that has ended before; None for a command that must be applied."""
         task, invocation, unit_of_work = run.task, run.invocation, run.unit_of_work
         state = unit_of_work.state
@@ -112,9 +112,9 @@ class Applier:
             ):
                 return self._key_conflict(run)
             return unit_of_work.done(self._context.kept_timer(invocation, unit_of_work))
-        return self._bounded(run)
+        return self._result_over_share(run)
 
-    def _bounded(self, run: CommandRun) -> Done | None:
+    def _result_over_share(self, run: CommandRun) -> Done | None:
         """Return the result for a caller whose share of the recent commands is full; None for the others."""
         unit_of_work, task = run.unit_of_work, run.task
         recent = unit_of_work.recent_commands_of(task.caller)

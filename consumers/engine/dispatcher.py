@@ -157,9 +157,9 @@ class Dispatcher:
         self.progressed.set()
         self._cancel_timer()
 
-    async def closed(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait for all tasks. A task that ignores cancellation is abandoned: it cannot commit or start a call."""
-        abandoned = await self._tasks.closed()
+        abandoned = await self._tasks.wait_closed()
         if abandoned:
             log.error("engine.invocations_abandoned", invocations=len(abandoned))
         for task in abandoned:

@@ -74,7 +74,7 @@ class PartitionSession:
     async def close(self) -> None:
         """Close the dispatcher and wait for its last invocation: only then may another session use its keys."""
         self.dispatcher.close()
-        await self.dispatcher.closed()
+        await self.dispatcher.wait_closed()
 
     # Called by the consumer's reader.
 

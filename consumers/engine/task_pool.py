@@ -96,7 +96,7 @@ class TaskPool:
         for task in self._calls:
             task.cancel()
 
-    async def closed(self) -> list[asyncio.Task[None]]:
+    async def wait_closed(self) -> list[asyncio.Task[None]]:
         """Wait within a bound for the cancelled tasks; forget and return those that have not ended."""
         for remaining_tries in reversed(range(_CLOSING_TRIES)):
             if not self._calls:

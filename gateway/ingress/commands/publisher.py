@@ -102,7 +102,7 @@ class NotAppended:
 
 
 @dataclass(slots=True, eq=False)
-class _Generation:
+class _OpenProducer:
     """One producer and its sends in flight."""
 
     producer: Producer
@@ -133,7 +133,7 @@ class Publisher:
         self._deadline_seconds = deadline_seconds
         self._max_in_flight = max_in_flight
         self._on_state = on_state
-        self._current: _Generation | None = None
+        self._current: _OpenProducer | None = None
         self._is_reachable = False
         self._outage = Outage("kafka", log, is_on=True)
         self._is_stopping = False
@@ -150,18 +150,18 @@ class Publisher:
 
     async def append(self, partition: int, key: bytes, value: bytes, headers: Headers) -> Appended | NotAppended:
         """Write one record; return when it is written, or when the write has failed or may have failed."""
-        generation = self._current
-        if generation is None or not self.is_up:
+        opened = self._current
+        if opened is None or not self.is_up:
             return self._reject(AppendFailure.STOPPING if self._is_stopping else AppendFailure.AWAY)
         if self._in_flight >= self._max_in_flight:
             return self._reject(AppendFailure.FULL)
         if partition not in self._in_doubt:
-            return await self._send(generation, partition, key, value, headers)
+            return await self._send(opened, partition, key, value, headers)
         if self._in_doubt[partition]:
             return self._reject(AppendFailure.IN_DOUBT)
         self._in_doubt[partition] = True
         try:
-            result = await self._send(generation, partition, key, value, headers)
+            result = await self._send(opened, partition, key, value, headers)
         finally:
             self._in_doubt[partition] = False
         if isinstance(result, Appended):
@@ -169,43 +169,41 @@ class Publisher:
         return result
 
     async def _send(
-        self, generation: _Generation, partition: int, key: bytes, value: bytes, headers: Headers
+        self, opened: _OpenProducer, partition: int, key: bytes, value: bytes, headers: Headers
     ) -> Appended | NotAppended:
         self._in_flight += 1
-        generation.in_flight += 1
+        opened.in_flight += 1
         started = time.monotonic()
         deadline = self._deadlines.start(self._deadline_seconds)
         try:
             # The first await ends when the record is queued, the second when it is written.
-            queued = await generation.producer.send(
-                self._topic, value, key=key, partition=partition, headers=list(headers)
-            )
+            queued = await opened.producer.send(self._topic, value, key=key, partition=partition, headers=list(headers))
             written = await queued
         except asyncio.CancelledError:
             if not deadline.claim():
                 raise
-            return self._fail(generation, partition, AppendFailure.SLOW, "no confirmation within the publish deadline")
+            return self._fail(opened, partition, AppendFailure.SLOW, "no confirmation within the publish deadline")
         except KafkaFailure as error:
-            return self._fail(generation, partition, AppendFailure.FAILED, type(error).__name__)
+            return self._fail(opened, partition, AppendFailure.FAILED, type(error).__name__)
         finally:
             self._deadlines.end(deadline)
-            now = generation.used_at = time.monotonic()
+            now = opened.used_at = time.monotonic()
             self._in_flight -= 1
-            generation.in_flight -= 1
-            if generation.in_flight == 0:
-                generation.idle.set()
+            opened.in_flight -= 1
+            if opened.in_flight == 0:
+                opened.idle.set()
         self._metrics.publish_seconds.observe(now - started)
-        generation.written_at = now
+        opened.written_at = now
         return Appended(partition, written.offset)
 
     def _reject(self, reason: AppendFailure) -> NotAppended:
         self._metrics.shed.labels(reason).inc()
         return NotAppended(reason, 1.0 if reason is AppendFailure.FULL else 2.0, is_certain=True)
 
-    def _fail(self, generation: _Generation, partition: int, reason: AppendFailure, error: str) -> NotAppended:
+    def _fail(self, opened: _OpenProducer, partition: int, reason: AppendFailure, error: str) -> NotAppended:
         self._metrics.publish_failures.labels(reason).inc()
         self._in_doubt.setdefault(partition, False)
-        if generation is self._current and not self._broken.is_set():
+        if opened is self._current and not self._broken.is_set():
             log.warning("kafka.publish_failed", partition=partition, reason=str(reason), error=error)
             self._broken.set()
         return NotAppended(reason, 1.0, is_certain=False)
@@ -226,41 +224,41 @@ class Publisher:
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
 
-    async def _connect(self) -> _Generation | None:
+    async def _connect(self) -> _OpenProducer | None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 producer = await self._producers.connect()
         except KafkaFailure as error:
             log.warning("kafka.producer_failed", error=type(error).__name__)
             return None
-        return _Generation(producer, used_at=time.monotonic())
+        return _OpenProducer(producer, used_at=time.monotonic())
 
-    def _replace(self, generation: _Generation) -> None:
-        retired, self._current = self._current, generation
+    def _replace(self, opened: _OpenProducer) -> None:
+        retired, self._current = self._current, opened
         self._broken.clear()
         if retired is not None:
             self._metrics.producer_rebuilds.inc()
             self._retire(retired)
         self._set_reachable("")
 
-    async def _watch(self, generation: _Generation) -> float:
+    async def _watch(self, opened: _OpenProducer) -> float:
         """Wait until the producer must be replaced; return its age in seconds."""
         since = time.monotonic()
         while not self._broken.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_EVERY_SECONDS):
                     await self._broken.wait()
-            if time.monotonic() - generation.used_at > MAX_IDLE_SECONDS:
+            if time.monotonic() - opened.used_at > MAX_IDLE_SECONDS:
                 break
             # A recent write proves more than a probe, also when a busy broker responds late to probes.
-            if not self._broken.is_set() and time.monotonic() - generation.written_at > PROBE_EVERY_SECONDS:
-                await self._probe(generation)
+            if not self._broken.is_set() and time.monotonic() - opened.written_at > PROBE_EVERY_SECONDS:
+                await self._probe(opened)
         return time.monotonic() - since
 
-    async def _probe(self, generation: _Generation) -> None:
+    async def _probe(self, opened: _OpenProducer) -> None:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await self._producers.probe(generation.producer)
+                await self._producers.probe(opened.producer)
         except KafkaFailure as error:
             self._set_unreachable(f"{type(error).__name__} on a metadata request")
         else:
@@ -276,19 +274,19 @@ class Publisher:
         self._is_reachable = False
         self._on_state(False, detail)
 
-    def _retire(self, generation: _Generation) -> None:
-        task = asyncio.create_task(self._finish(generation, self._deadline_seconds), name="retire-producer")
+    def _retire(self, opened: _OpenProducer) -> None:
+        task = asyncio.create_task(self._finish(opened, self._deadline_seconds), name="retire-producer")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    async def _finish(self, generation: _Generation, seconds: float) -> None:
+    async def _finish(self, opened: _OpenProducer, seconds: float) -> None:
         """Wait until the sends in flight have ended, then stop the producer."""
-        if generation.in_flight:
-            generation.idle.clear()
+        if opened.in_flight:
+            opened.idle.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await generation.idle.wait()
-        await self._producers.drop(generation.producer)
+                    await opened.idle.wait()
+        await self._producers.drop(opened.producer)
 
     async def close(self) -> None:
         """Reject new records, wait for the sends in flight within the deadline, stop every producer."""

@@ -117,7 +117,7 @@ class CommandService:
         had_place = self._unfinished.holds(command.command_id)
         if outcome is None:
             if not had_place:  # a command that may be in the topic is not refused
-                self._require_room(command, record.partition)
+                self._require_known_ids(command, record.partition)
             self._take_place(command, record.partition)
         result = await self._commands.append(record)
         if isinstance(result, NotAppended):
@@ -159,7 +159,7 @@ class CommandService:
                     },
                 )
 
-    def _require_room(self, command: AcceptedCommand, partition: int) -> None:
+    def _require_known_ids(self, command: AcceptedCommand, partition: int) -> None:
         """Raise TooManyUnknown if too many unknown authorizations count to the caller."""
         is_close = isinstance(command.data, HandoffClose)
         if wait := self._unknown.wait(command.caller, partition, time.monotonic(), is_close=is_close):

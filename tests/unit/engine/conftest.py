@@ -104,7 +104,7 @@ async def harness():
     harness = Harness()
     yield harness
     harness.dispatcher.close()
-    await harness.dispatcher.closed()
+    await harness.dispatcher.wait_closed()
 
 
 @pytest.fixture

@@ -230,7 +230,7 @@ async def test_closing_cancels_invocations_and_waits_for_their_end(harness):
     harness.handler.record = record
     await harness.run(b"in a checkpoint", b"in a call")
     harness.dispatcher.close()
-    await harness.dispatcher.closed()
+    await harness.dispatcher.wait_closed()
     assert sorted(ended) == [b"in a call", b"in a checkpoint"]
     assert (harness.dispatcher.running, harness.limiter.used, harness.results.offsets) == (0, 0, [])
     await harness.run(b"late")
@@ -241,7 +241,7 @@ async def test_invocations_that_are_closed_before_their_first_step_release_their
     harness.add(b"a", b"b", b"c")
     assert harness.limiter.used == 3
     harness.dispatcher.close()
-    await harness.dispatcher.closed()
+    await harness.dispatcher.wait_closed()
     assert (harness.dispatcher.running, harness.limiter.used, harness.handler.seen) == (0, 0, [])
 
 
@@ -263,7 +263,7 @@ async def test_an_invocation_that_ignores_cancellation_queues_nothing(harness):
     harness.handler.record = record
     await harness.run(b"k")
     harness.dispatcher.close()
-    await harness.dispatcher.closed()
+    await harness.dispatcher.wait_closed()
     assert harness.results.pending == []
     assert harness.states.get(b"k") is None
 

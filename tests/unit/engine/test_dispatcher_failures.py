@@ -193,7 +193,7 @@ async def test_an_invocation_that_hangs_in_a_checkpoint_ends_with_its_partition(
     harness.dispatcher.cancel_overdue()
     await harness.rest()
     harness.dispatcher.close()
-    await asyncio.wait_for(harness.dispatcher.closed(), 1)
+    await asyncio.wait_for(harness.dispatcher.wait_closed(), 1)
 
 
 async def test_a_result_after_a_cancellation_counts_and_the_next_call_can_be_cancelled(harness):
@@ -294,7 +294,7 @@ async def test_closing_abandons_an_invocation_that_does_not_end_and_drops_its_re
     harness.handler.record = record
     await harness.run(b"k")
     harness.dispatcher.close()
-    await asyncio.wait_for(harness.dispatcher.closed(), 5)
+    await asyncio.wait_for(harness.dispatcher.wait_closed(), 5)
     assert ended == ["cancelled", "cancelled"]
     assert (harness.dispatcher.running, harness.limiter.used) == (0, 0)
     assert [entry["invocations"] for entry in logged if entry["event"] == "engine.invocations_abandoned"] == [1]
