@@ -18,12 +18,12 @@ DAY = 24 * 3600.0
 
 @dataclass
 class Invocation:
+    now: float
     key = b"auth_1"
-    now = NOW
 
 
-def unit_of_work(state=NEW):
-    return UnitOfWork(Invocation(), state, None, RiskRules(), caused_at=NOW)
+def unit_of_work(state=NEW, now=NOW):
+    return UnitOfWork(Invocation(now), state, None, RiskRules(), caused_at=NOW)
 
 
 def dead_letter(days):
@@ -53,8 +53,7 @@ def test_a_watch_is_prolonged_after_a_tenth_of_its_time(passed, until):
     work = unit_of_work()
     work.watch(100.0)
     assert work.starts_watch
-    later = unit_of_work(work.state)
-    later._invocation.now = NOW + passed * 100.0
+    later = unit_of_work(work.state, NOW + passed * 100.0)
     later.watch(100.0)
     assert later.state.watch.until == pytest.approx(NOW + until)
     assert not later.starts_watch
@@ -89,7 +88,7 @@ async def test_the_events_of_each_commit_are_counted_once():
                 say()
 
     writer = EventWriter(catalogue("t."), "/test", Numbers())
-    work = UnitOfWork(Committing(), NEW, writer, RiskRules(), caused_at=NOW)
+    work = UnitOfWork(Committing(NOW), NEW, writer, RiskRules(), caused_at=NOW)
     wire = {"id": "auth_1", "version": 1, "status": "requires_action"}
     work.apply(Observed(PriorAuthorization.model_validate(wire | {"nextAction": {"type": "x"}})))
     await work.checkpoint()
