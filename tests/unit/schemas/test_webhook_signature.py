@@ -1,7 +1,7 @@
 """Standard Webhooks, with the official library as the oracle in both directions."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from schemas.fields.signing_secret import SecretInvalid, read_secret
-from schemas.fields.webhook_signature import TOLERANCE_SECONDS, is_message_id, read_signature, sign
+from schemas.fields.webhook_signature import is_message_id, read_signature, sign
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -109,13 +109,10 @@ def test_any_secret_and_any_signature_suffices():
     assert check(headers("msg_1", old), b"body", SECRET) is None
 
 
-@pytest.mark.parametrize(
-    ("seconds", "is_right"), [(0, True), (TOLERANCE_SECONDS - 1, True), (TOLERANCE_SECONDS + 2, False)]
-)
-def test_a_timestamp_outside_the_tolerance_is_invalid(seconds, is_right):
-    for direction in (1, -1):
-        at = datetime.fromtimestamp(NOW.timestamp() + direction * seconds, UTC)
-        assert (check(signed(SECRET, "msg_1", "body", at), b"body", SECRET) is not None) == is_right
+@pytest.mark.parametrize(("seconds", "is_right"), [(-301, False), (-300, True), (0, True), (300, True), (301, False)])
+def test_a_signature_is_valid_for_five_minutes_around_its_time(seconds, is_right):
+    at = NOW + timedelta(seconds=seconds)
+    assert (check(signed(SECRET, "msg_1", "body", at), b"body", SECRET) is not None) is is_right
 
 
 @pytest.mark.parametrize("change", [
@@ -138,11 +135,23 @@ def test_malformed_or_missing_headers_are_invalid(change):
     assert check(missing, b"body", SECRET) is None
 
 
-def test_a_secret_is_read_with_and_without_its_prefix():
-    assert read_secret(SECRET) == read_secret(SECRET.removeprefix("whsec_") + "\n") == b"s" * 24
+@pytest.mark.parametrize("size", [24, 25, 64])
+def test_a_secret_of_24_bytes_or_more_is_read_with_and_without_its_prefix(size):
+    text = base64.b64encode(b"s" * size).decode()
+    assert read_secret(f" whsec_{text}\n") == read_secret(f"{text}\n") == b"s" * size
 
 
-@pytest.mark.parametrize("text", ["", "whsec_", "whsec_!!!", "whsec_" + base64.b64encode(b"short").decode()])
-def test_a_malformed_secret_is_rejected(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "whsec_" + base64.b64encode(b"s" * 23).decode(),
+        "whsec_" + "c3Nz" * 8 + "-_",
+        "whsec_c3N",
+        "whsec_!!!",
+        "",
+        "whsec_",
+    ],
+)
+def test_another_secret_is_refused(text):
     with pytest.raises(SecretInvalid):
         read_secret(text)
