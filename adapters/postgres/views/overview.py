@@ -37,7 +37,8 @@ GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MAX_UNFINISHED}
 OVERVIEW = f"""
 WITH unfinished AS (SELECT shown_status AS status, reason, count(*) AS n FROM commands
     WHERE status <> 'finished' GROUP BY 1, 2),
-today AS (SELECT agreement FROM handoffs WHERE closed_at >= date_trunc('day', now(), 'UTC')),
+today AS (SELECT count(*) AS closed, count(*) FILTER (WHERE agreement = '{Agreement.AGREES}') AS agreed
+    FROM handoffs WHERE closed_at >= date_trunc('day', now(), 'UTC')),
 last_minute AS (SELECT count(*) FILTER (WHERE rank = {Rank.EVENT:d}) AS events,
     count(*) FILTER (WHERE rank = {Rank.ATTEMPT:d}) AS attempts,
     count(*) FILTER (WHERE kind = 'command.finished') AS finished FROM timeline WHERE at > now() - interval '1 minute')
@@ -62,8 +63,8 @@ SELECT
     {count_of(Needs.AT_RISK)} AS at_risk,
     {count_of(Needs.OVERDUE)} AS overdue,
     {count_of(Needs.CONTRADICTED)} AS contradicted,
-    (SELECT count(*) FROM today) AS closed_today,
-    (SELECT count(*) FROM today WHERE agreement = '{Agreement.AGREES}') AS agreed_today,
+    (SELECT closed FROM today) AS closed_today,
+    (SELECT agreed FROM today) AS agreed_today,
     (SELECT coalesce(json_agg(c), '[]') FROM (
         SELECT claimed_by AS caller, min(record->'activeHandoff'->'claim'->>'by') AS by, count(*) AS handoffs
         FROM authorizations WHERE claimed_by IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {MOST_CLAIMANTS}) c) AS claims,
