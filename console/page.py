@@ -62,7 +62,7 @@ class PageFacts:
     """Facts of one page: its path, the installation, the time (UTC) and the request's id.
 
     `guide_url` is the address of docs/operations.md for readers; None if the setting is absent. `payers` are the names
-    of payers by id.
+    of payers by id. `fault` is the worst fault of the gateway, on a page whose view has none.
     """
 
     path: str
@@ -72,6 +72,7 @@ class PageFacts:
     request_id: str
     guide_url: str | None
     payers: Mapping[str, str]
+    fault: str | None
 
 
 class AnswerTemplates(Environment):
@@ -152,6 +153,7 @@ def render(
             exchange_of(request.scope).request_id,
             console.settings.guide_url,
             {payer.key: payer.label for payer in console.settings.payer_names},
+            getattr(request.state, "fault", None),
         ),
     }
     response = HTMLResponse(console.templates.get_template(template).render(context), status)

@@ -68,6 +68,11 @@ async def read_freshness(request: Request) -> Freshness:
     return freshness_of(await reader.read(request), reader.faults)
 
 
+async def read_fault(request: Request) -> None:
+    """Keep the worst fault of the gateway for a page whose view has no freshness."""
+    request.state.fault = (await read_freshness(request)).worst
+
+
 async def read_changed(request: Request, call: Call[T]) -> tuple[Outcome[T] | None, Freshness]:
     """Read from the API what a part shows. The outcome is None if the browser's part is up to date.
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from console.api import Answer, Call, Failure, GatewayProblem, NotAnswered
 from console.page import console_of, person_of, render
+from console.updates import read_fault
 from console.views.search import MOST_LENGTH, SearchView, questions_of, search_of
 from schemas.fields.scalars import is_id
 
@@ -32,6 +33,7 @@ async def search(request: Request) -> Response:
     questions = questions_of(text)
     if questions is None:
         return render(request, "search.html", _page(SearchView(text, is_readable=not text)))
+    await read_fault(request)
     api, person = console_of(request).api, person_of(request)
     problems: dict[str, Failure] = {}
 

@@ -41,7 +41,9 @@ from gateway.ingress.live.live_routes import LiveCalls
 from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
+from gateway.ingress.own_parts import OwnParts
 from gateway.ingress.tracing import TracedPublisher
+from gateway.ingress.webhooks import WebhookStates
 from runtime.http_client import HttpProxy
 from runtime.process import Process
 from runtime.settings import IngressSettings, Settings
@@ -212,18 +214,16 @@ def _bounds(settings: Settings, process: Process, callers: CallersFile) -> tuple
 def _reads(
     settings: Settings, process: Process, access: AccessControl, collate: CollateReader
 ) -> "tuple[Reads | NoReads, Lists | NoReads, ClaimReader, ReadModelReader | None]":
-    if settings.readmodel.dsn_file is None:
-        return NoReads(access), NoReads(access), NoClaims(), None
-    # An installation without a read model needs no database client.
-    from adapters.postgres.reader import ReadModelReader  # noqa: PLC0415 - optional dependency
-    from gateway.ingress.lists import Lists  # noqa: PLC0415 - optional dependency
-    from gateway.ingress.own_parts import OwnParts  # noqa: PLC0415 - only the read routes need it
-    from gateway.ingress.read_model import ReadModelClaims  # noqa: PLC0415 - optional dependency
-    from gateway.ingress.reads import Reads  # noqa: PLC0415 - optional dependency
-    from gateway.ingress.webhooks import WebhookStates  # noqa: PLC0415 - only the read routes need it
-
-    reader = ReadModelReader(settings.readmodel, process.metrics.readmodel, process.log)
     webhooks = WebhookStates(settings.deliverer.admin_urls)
     count_workers = partial(count_members, settings.kafka, settings.worker.group, _WORKERS_SECONDS)
     parts = OwnParts(process.health, collate, webhooks, count_workers)
+    if settings.readmodel.dsn_file is None:
+        return NoReads(access, parts), NoReads(access, parts), NoClaims(), None
+    # An installation without a read model needs no database client.
+    from adapters.postgres.reader import ReadModelReader  # noqa: PLC0415 - optional dependency
+    from gateway.ingress.lists import Lists  # noqa: PLC0415 - optional dependency
+    from gateway.ingress.read_model import ReadModelClaims  # noqa: PLC0415 - optional dependency
+    from gateway.ingress.reads import Reads  # noqa: PLC0415 - optional dependency
+
+    reader = ReadModelReader(settings.readmodel, process.metrics.readmodel, process.log)
     return Reads(access, reader, parts), Lists(access, reader), ReadModelClaims(reader), reader

@@ -19,7 +19,7 @@ from console.forms import Form, read_form
 from console.page import console_of, person_of
 from console.pages.dead_letters.decisions import OPERATE, REASONS, reason_of_form, text_of_form
 from console.pages.dead_letters.reading import address, filters_of, forecasts, selection_of
-from console.updates import respond, status_of
+from console.updates import read_fault, respond, status_of
 from console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenDeadLetters, bulk_plan
 
 ALL: Final = "/dead-letters/all"
@@ -121,6 +121,7 @@ async def _read(
     has_changed = fields.get("changed") == "yes"
     if not person.may(OPERATE) or (run.verb and fields.get("count") == "0"):
         return BulkPage(filters, run=run)
+    await read_fault(request)
     selection = _selection(fields, filters, console.now())
     continues = bool(fields.get("digest")) and problem is None
     query: operations.ListDeadLettersQuery = {**selection, "limit": MOST_DECISIONS}

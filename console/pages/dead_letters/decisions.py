@@ -27,7 +27,7 @@ from console.pages.dead_letters.reading import (
 )
 from console.sign_in.own_click import require_own_click
 from console.sign_in.step_up import go_if_demanded
-from console.updates import etag_of, respond, status_of
+from console.updates import etag_of, read_fault, respond, status_of
 from console.views.content import Content, content
 from console.views.dead_letters import (
     DeadLetterView,
@@ -111,6 +111,7 @@ async def show_list(request: Request) -> Response:
     page = DeadLetterListPage(filters, address("/dead-letters", filters, {"cursor": cursor}), is_first=not cursor)
     if not person.may(OPERATE):
         return respond(request, LIST, LIST_PART, page, 403)
+    await read_fault(request)
     call = operations.list_dead_letters({**selection_of(filters, now), "limit": ROWS, "cursor": cursor or None})
     outcome = await console_of(request).api.send(person, call)
     if not isinstance(outcome, Answer):
@@ -124,12 +125,13 @@ async def show_list(request: Request) -> Response:
         is_first=page.is_first,
         dead_letters=listed,
     )
-    etag = etag_of(listed["deadLetters"], listed["matching"], listed["leftOut"])
+    etag = etag_of(listed["deadLetters"], listed["matching"], listed["leftOut"], request.state.fault)
     return respond(request, LIST, LIST_PART, shown, etag=etag)
 
 
 async def show_one(request: Request) -> Response:
     """GET /dead-letters/{commandId}. `decided` names the decision that the person has just sent."""
+    await read_fault(request)
     decided, number = request.query_params.get("decided", ""), request.query_params.get("number", "")
     page = await _read(request, decided=decided if decided in {"redrive", "discard"} else "")
     page = replace(page, number=int(number) if _is_number(number) else 0)
@@ -152,6 +154,7 @@ async def reveal(request: Request) -> Response:
     if not person.may(OPERATE):
         return render(request, "dead_letters/reveal.html", RevealedDeadLetter(command_id), 403)
     require_own_click(request)
+    await read_fault(request)
     call = operations.read_dead_letter_original(command_id, {"operator": person.name_for_api})
     outcome = await console_of(request).api.send(person, call)
     go_if_demanded(request, outcome)

@@ -16,7 +16,7 @@ from console.pages.workbench.reading import (
 )
 from console.sign_in.own_click import require_own_click
 from console.sign_in.step_up import go_if_demanded
-from console.updates import respond, status_of
+from console.updates import read_fault, respond, status_of
 from console.views.workbench.evidence import shown_evidence
 from console.views.workbench.step import TYPED
 
@@ -53,6 +53,7 @@ async def evidence(request: Request) -> Response:
     if not person.may("authorization:evidence"):
         return render(request, "workbench/evidence.html", (authorization_id, None, None), 403)
     require_own_click(request)
+    await read_fault(request)
     call = operations.read_payer_evidence(authorization_id, {"operator": person.name_for_api})
     outcome = await console_of(request).api.send(person, call)
     go_if_demanded(request, outcome)

@@ -25,11 +25,16 @@ async def test_without_a_read_model_an_authenticated_caller_gets_404(ingress, pa
     with ingress.callers_file.open("a") as file:
         file.write(f'\n[[caller]]\nname = "watcher"\npermissions = ["authorization:watch"]\n{key.entry}')
     assert ingress.components.callers.reread_if_changed()
-    for known in (ingress.key, key.key):
+    ingress.process.health.set_away("kafka", "ConnectionError")
+    own = ingress.key
+    for known in (own, key.key):
         ingress.key = known
         reply = await ingress.get(path)
         assert reply.status == 404
         assert json.loads(reply.body)["type"] == "urn:collate-gateway:problem:no-read-model"
+
+        told = {"faults": ["kafka_away"]} if path == "/v1/overview" and known == own else {}
+        assert {name: value for name, value in json.loads(reply.body).items() if name == "faults"} == told
 
     stranger = await ingress.call("GET", path, headers={"authorization": "Bearer nobody"})
     assert stranger.status == 401

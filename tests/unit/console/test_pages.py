@@ -130,6 +130,44 @@ async def test_an_accepted_command_is_confirmed_although_the_read_model_is_away(
     assert says in page.text
 
 
+LISTED = {"deadLetters": [], "matching": 0, "leftOut": 0, "at": ago(), "digest": "0" * 32}
+
+
+@pytest.mark.parametrize(("slug", "status"), [("no-read-model", 404), ("read-model-unavailable", 503)])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *PAGES[:8],
+        "/authorizations/auth_7Q2M/work",
+        "/authorizations/auth_7Q2M/work/evidence",
+        "/dead-letters",
+        "/dead-letters/all",
+        f"/dead-letters/{COMMAND}",
+        f"/dead-letters/{COMMAND}/reveal",
+    ],
+)
+@pytest.mark.virtual_time
+async def test_a_page_says_what_does_not_work_also_without_the_read_model(path, slug, status):
+    refused = problem(status, slug, "T", "D", faults=["no_worker", "no_deliverer"])
+
+    def api(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/me":
+            return answers.who(request, [*answers.STAFF, "authorization:evidence", "operate"])
+        return httpx.Response(200, json=LISTED) if request.url.path == "/v1/dead-letters" else refused
+
+    page = await get(api, path)
+    assert page.text.count("No worker runs: commands are accepted, and wait.") == 1, page.text
+    for updates in (UPDATE,) * (path in {*UPDATING, "/dead-letters"}):
+        part = await get(api, path, **updates)
+        assert "No worker runs: commands are accepted, and wait." in part.text
+
+
+async def test_the_page_of_an_authorization_that_is_not_watched_says_what_does_not_work():
+    api = scripted({"/v1/overview": answers.overview(faults=["kafka_away"])})
+    page = await get(api, "/authorizations/auth_new/work")
+    assert page.text.index("Kafka is away") < page.text.index("The gateway does not watch this authorization yet")
+
+
 # Escaping and permissions
 async def test_a_text_of_the_api_cannot_become_markup():
     evil = "<img src=x onerror=alert(1)>"
