@@ -10,7 +10,7 @@ import typer
 
 from local import demo as demo_run
 from local import dev as dev_run
-from local import serve
+from local import environment, serve
 from local.drills import run as drill_run
 from local.drills.drill import DrillOptions
 from local.soak import run as soak_run
@@ -24,6 +24,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Run the gateway on this machine: real Kafka, real PostgreSQL, a simulated Collate, no Docker.",
 )
+
+
+@app.callback()
+def _main() -> None:
+    environment.hold()
 
 
 @app.command()

@@ -6,13 +6,10 @@ read_committed subscriber reads them, and the payer's portal behind the grant's 
 
 import asyncio
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from collate_gateway_client import AsyncGateway, GatewayError, completed
 from local.event_listener import Event, Listener, listening
@@ -20,7 +17,7 @@ from local.failures import LocalError
 from local.picture import draw, recording_console
 from local.processes.run import interruptible
 from local.stack import STAFF, LocalStack, local_stack
-from local.story import Story, coloured, facts_of, shortened
+from local.story import Story, coloured, shortened
 
 AUTHORIZATION = "auth_demo"
 OPERATOR = "jo.miller"
@@ -64,7 +61,9 @@ async def _play(console: Console, stack: LocalStack, picture: Path | None) -> No
             raise stack.failure(f"the demo stopped: {error}") from error
     if picture is not None:
         draw(console, picture, "make demo")
-    _show_events(console, listener.events)
+    sequences = sorted(event.sequence for event in listener.events)
+    if sequences != list(range(1, len(sequences) + 1)):
+        raise LocalError("The sequence has a gap or a duplicate.")
     _show_timeline(console, stack)
     _show_audit(console, stack)
 
@@ -174,24 +173,9 @@ class _Demo:
         return await self._listener.wait_for(kind, EVENT_WITHIN_SECONDS, **data)
 
 
-def _show_events(console: Console, events: Sequence[Event]) -> None:
-    table = Table(title="\nAll published events, in order", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    table.add_column("#", justify="right", style="dim")
-    for column in ("time", "event", "facts", "caused by"):
-        table.add_column(column, no_wrap=column != "facts", style="dim" if column == "time" else None)
-    ordered = sorted(events, key=lambda event: event.sequence)
-    for event in ordered:
-        at = f"{event.at:%H:%M:%S}" if event.at else ""
-        cause = f"{event.caused_by[:8]}…" if event.caused_by else "a read"
-        table.add_row(str(event.sequence), at, coloured(event.kind), facts_of(event), cause)
-    console.print(table)
-    if [event.sequence for event in ordered] != list(range(1, len(ordered) + 1)):
-        raise LocalError("The sequence has a gap or a duplicate.")
-
-
 def _show_timeline(console: Console, stack: LocalStack) -> None:
     """Show the timeline as the CLI prints it."""
-    console.print(f"\n[bold]The same history later[/]  [dim]gateway timeline {AUTHORIZATION}[/]\n")
+    console.print(f"\n[bold]The whole history[/]  [dim]gateway timeline {AUTHORIZATION}[/]\n")
     columns = console.width if console.is_terminal else None
     output = stack.cli_output("timeline", AUTHORIZATION, until="ended as already done", columns=columns)
     console.print(output, markup=False)
@@ -203,5 +187,5 @@ def _show_audit(console: Console, stack: LocalStack) -> None:
     lines = stack.cli_output("audit", "export", "--authorization", AUTHORIZATION, until="handoff.closed").splitlines()
     for record in map(json.loads, lines[:-2]):  # the last lines are the span and the digest
         names = {name: record[name] for name in PEOPLE_OF_RECORDS if name in record}
-        who = ", ".join(f"{name} {value}" for name, value in names.items()) or "no person"
+        who = ", ".join(f"{name} {value}" for name, value in names.items()) or record.get("by", "no person")
         console.print(f"  {coloured(shortened(record['event']))} [dim]{record['caller']}: {who}[/]")

@@ -25,7 +25,7 @@ from local.sign_in_link import one_time_link
 from local.stack import PEOPLE, STAFF, LocalStack, local_stack
 from schemas.topics import catalogue
 
-AUTHORIZATIONS = ("auth_one", "auth_two", "auth_three")
+AUTHORIZATIONS = ("auth_one", "auth_two", "auth_three", "auth_four")
 DECISION_SECONDS = 20.0
 PORT = 8080
 CONSOLE_PORT = 8090
@@ -64,6 +64,7 @@ def write_environment(stack: LocalStack) -> Path:
             stack.installation.environ,
             url=stack.ingress.url,
             key=stack.installation.caller_key,
+            authorization=AUTHORIZATIONS[-1],
             admin_urls={name: program.admin_url for name, program in processes.items()},
             start_lines={name: one.start_line for name, one in processes.items()},
             pids={"kafka": stack.cluster.pid(0)} | {name: one.process.pid for name, one in processes.items()},
@@ -199,6 +200,8 @@ async def _show_events(console: Console, stack: LocalStack) -> None:
                 await listener.take(CHECK_EVERY_SECONDS)
                 if pressed.is_set():
                     pressed.clear()
+                    for part in watch.startable:
+                        say(f"{part.name} is starting.", "yellow")
                     try:
                         for part in await asyncio.to_thread(watch.start_again):
                             say(f"{part.name} runs again.", "green")

@@ -4,7 +4,9 @@ This file runs before any package is installed, on any Python 3. It uses the sta
 an old Python cannot parse: an old Python must be able to print that it is too old.
 """
 
+import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +50,7 @@ def main(name: str) -> None:
         return
     print(f"Installing the packages to {PURPOSES[name]} into .venv with Python {version()}, once", flush=True)
     if not has_this_python():
+        refuse_if_held()
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
         stale = list(SETS)
     for packages in stale:
@@ -60,6 +63,24 @@ def main(name: str) -> None:
     subprocess.run((*PIP, "--quiet", "--no-build-isolation", *local), check=True)
     for packages in up_to(name):
         marker(packages).write_text(digest(packages))
+
+
+def hold() -> None:
+    """Keep others from removing this .venv while the process lives, such as `make dev`."""
+    fcntl.flock(os.open(sys.prefix, os.O_RDONLY), fcntl.LOCK_SH)
+
+
+def refuse_if_held() -> None:
+    """Exit if a process holds .venv, which is about to be removed because it is of another Python."""
+    if not VENV.exists():
+        return
+    try:
+        fcntl.flock(os.open(VENV, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(
+            f"A program such as `make dev` runs from .venv, which is of another Python than this {version()}.",
+            "End that program first, or name its Python: make PYTHON=… ",
+        )
 
 
 def up_to(name: str) -> list[str]:

@@ -29,6 +29,8 @@ FACTS = {
     "payerId": "of",
 }
 
+_YES_NO = {"True": "yes", "False": "no"}
+
 
 class Story:
     """Tells what happens. A step names an actor and the action; notes are its details."""
@@ -72,7 +74,9 @@ def facts_of(event: Event) -> str:
     """Return the most important facts of an event."""
     data = {**event.data, **event.data.get("payer", {})}
     return ", ".join(
-        f"{word} {shortened(str(data[name]))}".strip() for name, word in FACTS.items() if data.get(name) is not None
+        f"{word} {shortened(_YES_NO.get(str(data[name]), str(data[name])))}".strip()
+        for name, word in FACTS.items()
+        if data.get(name) is not None
     )
 
 

@@ -19,6 +19,7 @@ def script(
     *,
     url: str,
     key: str,
+    authorization: str,
     admin_urls: Mapping[str, str],
     pids: Mapping[str, int],
     start_lines: Mapping[str, str],
@@ -26,13 +27,14 @@ def script(
 ) -> str:
     """Return the script. `admin_urls`, `pids` and `start_lines` are those of the processes, by name.
 
-    It exports no port of theirs, so that another process can start in the shell. Its function `restart_help` prints how
-    to start each again.
+    The programs of the documents act on `authorization`. The script exports no port of the processes, so that another
+    process can start in the shell. Its function `restart_help` prints how to start each again.
     """
     variables = {name: value for name, value in sorted(settings.items()) if name.startswith(KEPT)}
     variables |= {
         "COLLATE_GATEWAY_URL": url,
         "COLLATE_GATEWAY_KEY": key,
+        "AUTHORIZATION": authorization,
         "COLLATE_GATEWAY_OPERATOR": "practice",
         "COLLATE_GATEWAY_ADMIN": " ".join(f"{name}={url}" for name, url in admin_urls.items()),
     }

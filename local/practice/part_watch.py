@@ -27,9 +27,14 @@ class PartWatch:
         self._ended |= {part.name: part for part in found}
         return found
 
+    @property
+    def startable(self) -> list[Part]:
+        """The ended parts that can be started."""
+        return [part for part in self._ended.values() if part.start_again is not None]
+
     def start_again(self) -> list[Part]:
         """Start the ended parts that can be started, and return them."""
-        started = [part for part in self._ended.values() if part.start_again is not None]
+        started = self.startable
         for part in started:
             if part.start_again is not None:
                 part.start_again()

@@ -6,14 +6,17 @@ import subprocess
 import sys
 from collections import defaultdict
 from functools import cache
+from pathlib import Path
 
 import click
+import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
 from bench.__main__ import BENCHMARKS
 from cli.app import app
+from local.practice.environment_script import script
 from runtime.environ import setting_paths, variable_name
 from runtime.exits import Exit
 from runtime.metrics import Metrics
@@ -218,3 +221,17 @@ def test_data_protection_names_every_phi_field_of_a_command():
 def test_operations_names_every_reason_to_wait_cause_of_a_dead_letter_and_reason_of_a_decision():
     page = PAGES["docs/operations.md"]
     assert [word for word in (*WaitReason, *DeadLetterCause, *DecisionReason) if f"`{word}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if "env.sh" in page])
+def test_env_sh_sets_each_variable_of_a_page_that_tells_to_read_it(name):
+    parts = dict.fromkeys(("kafka", "ingress", "worker", "projector", "deliverer", "console"), "1")
+    made = script(
+        {}, url="", key="", authorization="", admin_urls=parts, pids=parts, start_lines=parts, bin_path=Path("bin")
+    )
+    page, names = PAGES[name], r"[A-Z][A-Z_]+"
+    used = set(re.findall(rf"\$({names})", page)) | set(re.findall(rf"environ\[\"({names})", page))
+    for taken in re.findall(r"const \{(.*)\} = process\.env", page):
+        used |= set(re.findall(names, taken))
+    assert used
+    assert used - {"HOME", "PATH"} <= set(re.findall(rf"^export ({names})=", made, re.MULTILINE))

@@ -5,10 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from local.processes.patience import slowness
 
 PICTURE = Path(__file__).parents[3] / "docs" / "images" / "demo.svg"
 RIG = (sys.executable, "-m", "local")
@@ -41,15 +44,18 @@ def test_the_demo_shows_all_events_and_leaves_nothing(temporary, processes_in, t
     done = subprocess.run([*RIG, "demo", "--screenshot", drawn], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    table = done.stdout.partition("All published events, in order")[2]
-    places = [table.index(kind) for kind in EVENTS]
+    told, _, later = done.stdout.partition("gateway timeline auth_demo")
+    events = "".join(line for line in told.splitlines(keepends=True) if "event ◀" in line)
+    places = [events.index(kind) for kind in EVENTS]
     assert places == sorted(places)
-    assert table.count("agreement agrees") == 2
-    printed = done.stdout.partition("gateway timeline auth_demo")[2]
+    assert events.count("agreement agrees") == 2
+    printed, _, audit = later.partition("gateway audit export")
     assert len(timeline(printed)) > 15
-    assert "needs complete_payer_interaction, of payer_example" in table
+    assert "needs complete_payer_interaction, of payer_example" in events
     assert "one-time code" in done.stdout
-    assert "one-time code" not in table + printed, "Collate's message for the operator is in no event"
+    assert "one-time code" not in events + later, "Collate's message for the operator is in no event"
+    assert re.search(r"handoff\.claimed +people:jo\.miller: jo\.miller", audit), "who claimed it"
+    assert "no person" not in "".join(line for line in audit.splitlines() if "people:" in line)
     assert "rag_" not in done.stdout  # a grant's id is as secret as its link
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
@@ -129,7 +135,10 @@ def test_dev_prints_working_commands_and_ends_on_ctrl_c(dev, temporary, processe
     assert "Apache Kafka has ended; everything else runs on." in ended
     dev.stdin.write("\n")
     dev.stdin.flush()
-    # A library's line about the broker would come before this one.
+    pressed_at = time.monotonic()
+    # A library's line about the broker would come before these.
+    assert "Apache Kafka is starting." in dev.stdout.readline()
+    assert time.monotonic() - pressed_at < 2 * slowness()
     assert "Apache Kafka runs again." in dev.stdout.readline()
     dev.send_signal(signal.SIGINT)
     output, _ = dev.communicate()

@@ -120,6 +120,22 @@ print(json.dumps(sorted({package for module in modules for package in found.get(
     assert imported - pinned - OPTIONAL - {"collate-gateway", "collate-gateway-client"} == set()
 
 
+def test_a_program_that_runs_from_venv_keeps_it(monkeypatch, pip, checkout):
+    monkeypatch.setattr(environment, "has_this_python", lambda: False)
+    program = f"import sys; sys.prefix = {str(checkout / '.venv')!r}; from local.environment import hold; hold()"
+    program += "; print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(SystemExit, match=r"(?s)`make dev` runs from \.venv.*End that program first"):
+            environment.main("run")
+    assert (checkout / ".venv" / "bin" / "python").exists()
+    assert pip.called() == []
+    monkeypatch.setattr(environment.subprocess, "run", lambda *args, **options: None)  # neither venv nor pip
+    assert installed_by(pip, "run") == RUN
+
+
 def test_the_error_of_an_old_python_names_the_required_version(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 10, 1))
 

@@ -30,8 +30,9 @@ def test_each_end_is_reported_once_and_a_part_that_starts_again_can_end_again():
     running.update(kafka=False, worker=False)
     assert watch.newly_ended() == [kafka, worker]
     assert watch.newly_ended() == []
+    assert watch.startable == [kafka]
     assert watch.start_again() == [kafka]
-    assert watch.newly_ended() == []
+    assert watch.newly_ended() == watch.startable == []
     running["kafka"] = False
     assert watch.newly_ended() == [kafka]
 
