@@ -154,7 +154,9 @@ def _faults(view: OverviewView) -> list[OverviewFinding]:
     if view.freshness.state is FreshnessState.SILENT:
         place = next((place for place, one in enumerate(found) if one.reason == PartFault.DELIVERER), len(found))
         since = view.freshness.reported_at
-        found.insert(place, OverviewFinding(FindingKind.READ_MODEL, Tone.BAD, since=since, anchor=guide.PROCESS_GONE))
+        # Without Kafka the projector has nothing to read, so its process is not gone.
+        anchor = None if PartFault.KAFKA in view.freshness.faults else guide.PROCESS_GONE
+        found.insert(place, OverviewFinding(FindingKind.READ_MODEL, Tone.BAD, since=since, anchor=anchor))
     return found
 
 

@@ -410,7 +410,7 @@ async def test_an_update_without_change_is_304_until_the_read_model_falls_behind
         overview |= {"faults": ["kafka_away"]}
         app.state.overview = OverviewReader()
         away = await client.get("/work", headers=UPDATE | {"if-none-match": late.headers["etag"]})
-        assert "Kafka is away: new commands are refused, and accepted ones wait." in away.text
+        assert "Kafka is away: commands and sessions are refused, and accepted commands wait." in away.text
         assert "accepted as usual" not in away.text
 
 

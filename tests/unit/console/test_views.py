@@ -76,7 +76,7 @@ STUCK = [answers.command(number, status="accepted", acceptedAt=ago(seconds=130))
         ({"faults": ["no_worker"], "waiting": {"breaker": 1}, "oldest": STUCK}, [("no_worker", "a-process-is-gone")]),
         (
             {"faults": ["kafka_away", "no_deliverer"], "projector": LATE_PROJECTOR, "oldest": STUCK},
-            [("kafka_away", "kafka-is-away"), (None, "a-process-is-gone"), ("no_deliverer", "a-process-is-gone")],
+            [("kafka_away", "kafka-is-away"), (None, None), ("no_deliverer", "a-process-is-gone")],
         ),
         ({"faults": ["collate_away"]}, [("collate_away", "collate-is-down")]),
         ({"faults": ["collate_away"], "waiting": {"breaker": 2}}, [("breaker", "collate-is-down")]),

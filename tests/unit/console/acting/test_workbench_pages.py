@@ -725,7 +725,7 @@ async def test_a_session_that_ended_keeps_a_report_and_leads_an_entry_back_to_th
     ("age", "more", "overview_has", "said"),
     [
         (10, {}, {"faults": ["no_worker"]}, "The handoff is being opened"),
-        (11, {}, {"faults": ["no_worker"]}, "is not open after 11 s: No worker runs: commands are accepted, and wait"),
+        (11, {}, {"faults": ["no_worker"]}, "is not open after 11 s. No worker runs: commands are accepted, and wait"),
         (11, {"status": "waiting", "waiting": {"reason": "breaker"}}, {}, "after 11 s: Collate does not answer"),
         (11, {}, {}, "after 11 s: the gateway has not said why yet"),
     ],
