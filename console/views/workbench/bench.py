@@ -75,11 +75,6 @@ class Workbench:
         return frozenset(step for step in range(1, self.place) if is_done.get(step, True))
 
     @property
-    def is_for_reader(self) -> bool:
-        """Whether a handoff is open that no other person has in hand."""
-        return self.handoff is not None and not self.handoff.is_of_another
-
-    @property
     def dead_letters(self) -> tuple[models.CommandStatus, ...]:
         """The commands that wait for an operator."""
         return tuple(command for command in self.commands if command["status"] == "dead_lettered")

@@ -25,6 +25,7 @@ from gateway.ingress.auth.callers import new_key
 from gateway.ingress.auth.callers_file import CallersFile
 from gateway.ingress.components import Components, KafkaSources
 from local.collate.simulation import DEFAULT_KEY
+from local.installation import PERMISSIONS
 from local.issuer import LocalIssuer
 from local.processes.patience import within
 from runtime.health import Health
@@ -339,17 +340,7 @@ async def ingress(
     monkeypatch.setattr("gateway.ingress.app.BODY_SECONDS", body_seconds)
     key = new_key()
     callers_file = tmp_path / "callers.toml"
-    everything = [
-        "handoff:request",
-        "handoff:close",
-        "handoff:grant",
-        "authorization:watch",
-        "authorization:read",
-        "authorization:review",
-        "authorization:evidence",
-        "operate",
-    ]
-    callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = {json.dumps(everything)}\n{key.entry}')
+    callers_file.write_text(f'[[caller]]\nname = "desk"\npermissions = {json.dumps(PERMISSIONS)}\n{key.entry}')
     (tmp_path / "collate.key").write_text(DEFAULT_KEY)
     settings = load_settings(
         {
