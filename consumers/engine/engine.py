@@ -28,12 +28,12 @@ from consumers.engine import lag, topic_watch
 from consumers.engine.context import EngineContext
 from consumers.engine.core.broker_contact import BrokerContact
 from consumers.engine.core.concurrency import ConcurrencyLimiter
+from consumers.engine.gauges import set_gauges
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.membership import GroupMembership, trusted_seconds
 from consumers.engine.loop_lag import LoopLag
 from consumers.engine.partition import Partition
 from consumers.engine.progress_copy import ProgressCopier
-from consumers.engine.status import set_gauges
 from runtime.clocks import steady
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Engine:
             for partition in self.partitions.values():
                 if partition.session is not None:
                     partition.session.dispatcher.cancel_overdue()
-            set_gauges(self, self._metrics)
+            set_gauges(self.partitions, self.settings.wait_reasons, self._metrics)
 
     def _note_contact(self, consumer: AIOKafkaConsumer, membership: GroupMembership) -> None:
         now = steady()

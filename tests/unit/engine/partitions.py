@@ -16,6 +16,7 @@ from consumers.engine.core.partition_lifecycle import PartitionEvent
 from consumers.engine.core.progress import encode
 from consumers.engine.dispatcher import Dispatcher
 from consumers.engine.engine import Engine
+from consumers.engine.gauges import set_gauges
 from consumers.engine.interface import PartitionLost
 from consumers.engine.kafka.membership import Generation
 from consumers.engine.loop_lag import LoopLag
@@ -23,7 +24,6 @@ from consumers.engine.partition import Partition
 from consumers.engine.settings import EngineSettings
 from consumers.engine.startup import StartedPartition
 from consumers.engine.state_store import StateStore
-from consumers.engine.status import set_gauges
 from runtime.metrics import EngineMetrics
 
 SOURCE, STATE = TopicPartition("commands", 0), TopicPartition("state", 0)
@@ -161,7 +161,7 @@ class RunningPartition:
         await self.partition._discard(None)
 
     def metric(self, name, **labels):
-        set_gauges(self.engine, self.engine._metrics)
+        set_gauges(self.engine.partitions, self.engine.settings.wait_reasons, self.engine._metrics)
         return self.registry.get_sample_value(f"collate_gateway_{name}", labels)
 
     async def close(self):

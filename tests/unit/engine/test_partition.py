@@ -13,12 +13,12 @@ from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecor
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.core.progress import encode
 from consumers.engine.engine import Engine
+from consumers.engine.gauges import set_gauges
 from consumers.engine.interface import Done, Failure, Output, Record, RetryAt
 from consumers.engine.kafka import clients
 from consumers.engine.kafka.membership import Generation
 from consumers.engine.startup import NotAMember
 from consumers.engine.state_store import StateStore
-from consumers.engine.status import set_gauges
 from runtime.clocks import steady
 from runtime.metrics import EngineMetrics
 from schemas.events.wait_reasons import WaitReason
@@ -169,7 +169,7 @@ async def test_the_gauge_of_waiting_key_queues_goes_down_again(partition, harnes
     engine.partitions[0] = partition
 
     def waiting():
-        set_gauges(engine, engine._metrics)
+        set_gauges(engine.partitions, engine.settings.wait_reasons, engine._metrics)
         labels = {"partition": "0", "reason": "rate_limited"}
         return registry.get_sample_value("collate_gateway_key_queues_waiting", labels)
 
