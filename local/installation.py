@@ -256,18 +256,18 @@ def http_here() -> httpx.Client:
     return httpx.Client(trust_env=False, timeout=30.0)
 
 
-def start_collate(run: Run, *arguments: str, within_seconds: float = READY_WITHIN_SECONDS) -> str:
+def start_collate(run: Run, *arguments: str) -> str:
     """Start the simulated Collate in its own process and return its URL."""
     (port,) = free_ports(1)
     log = run.directory / "collate.log"
     process = run.spawn([sys.executable, "-m", "local.collate", "--port", str(port), *arguments], log=log)
-    url, patience = f"http://127.0.0.1:{port}", Patience(within_seconds)
+    url, patience = f"http://127.0.0.1:{port}", Patience(READY_WITHIN_SECONDS)
     with http_here() as http:
         while not _is_healthy(http, f"{url}/health"):
             if (code := process.poll()) is not None:
                 raise failure("collate", f"it ended with exit code {code}", [log])
             if patience.is_over:
-                raise StartFailed(f"The simulated Collate does not respond after {within_seconds:.0f} s.")
+                raise StartFailed(f"The simulated Collate does not respond after {READY_WITHIN_SECONDS:.0f} s.")
             time.sleep(patience.pause)
     return url
 

@@ -6,7 +6,7 @@ Subscriptions share only the event loop, so a slow or dead receiver delays no ot
 import asyncio
 import random
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -30,9 +30,6 @@ from runtime.metrics import DelivererMetrics, Metrics
 from runtime.settings import DelivererProcessSettings
 from schemas.topics import SubscriptionTopics, catalogue, subscription_topics
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 # No caller waits for a commit: a longer pause means fewer transactions, and more repeated deliveries after a crash.
 _COMMIT_PAUSE_SECONDS: Final = 0.2
 _INVOCATION_SECONDS: Final = 180.0
@@ -52,13 +49,10 @@ class SubscriptionEngine:
         settings: DelivererProcessSettings,
         metrics: DelivererMetrics,
         log: Log,
-        *,
-        make_resolver: "Callable[[], Resolver]" = Resolver,
     ) -> None:
         self._settings = settings
         self._log = log
         self._stop = asyncio.Event()
-        self._make_resolver = make_resolver
         self._transport = self._connect(subscription)
         self._retiring: set[asyncio.Task[None]] = set()
         self.topics = subscription_topics(settings.topics.prefix, subscription.name)
@@ -165,7 +159,7 @@ class SubscriptionEngine:
             subscription.limits,
             subscription.policy,
             ca_file=subscription.ca_file,
-            resolver=self._make_resolver(),
+            resolver=Resolver(),
         )
 
     async def _deliver(self, message: WebhookMessage, now: float) -> Outcome:

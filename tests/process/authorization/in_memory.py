@@ -91,12 +91,12 @@ class Wire(CollateTransport):
 class InMemoryKeyQueue(KeyQueue):
     """A key queue without sockets: its steps are plain calls."""
 
-    def __init__(self, sim, key_file, authorization_id, *, bounds=PLENTY, **more):
+    def __init__(self, sim, key_file, authorization_id, **more):
         wire = Wire(sim)
 
         def connect(queue):
             clock, metrics = sim.clock.now, queue.metrics.collate
-            calls = CallQueue(Budget(bounds, queue.now(), queue.chance), metrics, monotonic=clock)
+            calls = CallQueue(Budget(PLENTY, queue.now(), queue.chance), metrics, monotonic=clock)
             return CollateClient(wire, ApiKey(key_file), calls, metrics, unix=clock)
 
         super().__init__(sim, connect, authorization_id, advance=wire.advance, **more)

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 from adapters.collate.call_policy.throttle import Throttle
 
 
-def served(throttle, start, seconds, *, reserved=0.0):
+def served(throttle, start, seconds):
     """Take as much as possible for some seconds."""
     now, count = start, 0
     while True:
-        wait = throttle.wait(now, reserved)
+        wait = throttle.wait(now, 0.0)
         if now + wait > start + seconds:
             return count
         now += wait
