@@ -18,6 +18,7 @@ from docs_build import (
     licences,
     promises,
     reference,
+    support,
 )
 from docs_build.capacity import formulas
 from docs_build.clients import models, operations, synchronous
@@ -50,6 +51,7 @@ def pages(root: Path) -> dict[str, str]:
         "docs/operations.md": faults.part(),
         "docs/architecture.md": promises.part(),
         "docs/compliance.md": chart_inventory.part(),
+        "docs/support.md": support.part(),
     }.items():
         found[path] = put_into((root / path).read_text(encoding="utf-8"), part)
     published = publish.rendered()

@@ -46,7 +46,7 @@ def _rendered() -> Iterator[_Object]:
         "tests": {"enabled": False},
         "kafka": {"files": {"ca": "ca.crt", "password": "password"}},
         "networkPolicy": named,
-        **{name: {"enabled": True} for name in ("projector", "deliverer", "console")},
+        **{name: {"enabled": True} for name in ("projector", "deliverer", "console", "promises")},
     }
     with helm_python.Chart.load(CHART) as chart:
         manifests = chart.render(values, name="gateway", namespace="gateway")
@@ -65,7 +65,8 @@ def _is_policy(one: _Object) -> bool:
 
 def _pods(objects: list[_Object]) -> Iterator[tuple[_Object, _Object]]:
     for one in objects:
-        template = one.get("spec", {}).get("template", {})
+        spec = one.get("spec", {})
+        template = spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
         if "containers" in template.get("spec", {}):
             yield one, template
 

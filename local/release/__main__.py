@@ -1,6 +1,6 @@
 """`make release`: build every artifact of this commit into dist/release, with checksums and provenance.
 
-Nothing is uploaded and nothing is signed: docs/before-you-publish.md says who does that, and how.
+Nothing is uploaded and nothing is signed: docs/changing.md says who does that, and how.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def release(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     """Build the artifacts and print them. Raises LocalError."""
     for path in build(options, arguments):
         print(f"  {path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(ROOT)}")
-    print("nothing is signed: docs/before-you-publish.md#sign-and-verify")
+    print("nothing is signed: docs/changing.md#sign-and-verify")
 
 
 def build(options: argparse.Namespace, arguments: Sequence[str]) -> list[Path]:

@@ -1,7 +1,7 @@
 """The provenance of a build: an in-toto statement with the predicate of SLSA 1.0.
 
 It says which commit and which pinned packages the artifacts were made from. It is not signed here: only the owner has
-the key (docs/before-you-publish.md).
+the key (docs/changing.md).
 """
 
 from __future__ import annotations

@@ -1,12 +1,27 @@
-"""A transaction that a stale coordinator tears, by Kafka's own programs alone: docs/stale-coordinator.md is the report.
+"""A report for Kafka: a stale coordinator tears a transaction. Kafka 4.4.0, KRaft, three combined nodes.
 
     python -m tests.chaos.stale_coordinator_jars
 
-Python only starts, freezes and kills processes. Kafka's ProducerPerformance writes and commits, the same program with
-the same transactional id aborts, and DumpLogSegments prints what is on the brokers' disks.
+reproduces it by Kafka's own programs alone; Python only starts, freezes and kills processes. ProducerPerformance writes
+and commits, the same program with the same transactional id aborts, and DumpLogSegments shows the disks.
 
-The topic has three partitions: 0 is led by the transaction's coordinator C, 1 by another broker, and 2 has one replica,
-on C. The last record of the transaction goes to partition 2, so that the frozen followers do not delay the commit.
+1. A producer writes one transaction to partition 0, led by its coordinator C, and to partition 1, led by another broker
+   A. Its last record goes to partition 2, which has one replica, on C: so frozen followers do not delay the commit.
+2. The followers are frozen. `commitTransaction()` reaches C, which appends PrepareCommit to its log of
+   `__transaction_state`. No replica fetches it. C is killed, and the producer too. The followers continue.
+3. C starts again within `broker.session.timeout.ms` (45 s here). It loads its log to the end, not to the high
+   watermark, and sends commit markers with its old coordinator epoch. A accepts: it knows no newer epoch.
+4. C is killed again before it hears of its successor, and starts after its session. A producer with the same
+   transactional id calls `initTransactions()`: the successor aborts the transaction, which its log shows as ongoing.
+
+On disk, both with producer id 0: partition 0 has the records 0 and 1, then at 2 an ABORT of producer epoch 1 and
+coordinator epoch 1. Partition 1 has the records 0 and 1, then at 2 a COMMIT of producer epoch 1 and coordinator epoch
+0, and at 3 an ABORT of producer epoch 1 and coordinator epoch 1.
+
+The commit's marker has the next producer epoch: these are transactions of version 2 (KIP-890), which do not prevent it.
+A `read_committed` consumer sees the records of partition 1 and never those of partition 0. A coordinator that loaded
+only to the high watermark, or that sent markers only after its log was replicated, would not send these.
+docs/kafka-notes.md has the mechanism, decision 0027 what the gateway does about it.
 """
 
 import asyncio

@@ -78,5 +78,11 @@ def test_the_cookie_that_is_not_encrypted_has_what_the_page_says():
     assert f"`accepted` {SECONDS // 60} min" in row["kept"]
 
 
+def test_the_inventory_has_each_part_with_a_network_policy():
+    templates = (ROOT / "helm/gateway/templates/networkpolicies.yaml").read_text()
+    policies = set(re.findall(r'"component" "(\w+)" ', templates.partition("networkPolicy.enabled }}")[2]))
+    assert {row["part"] for row in rows(PAGE, "part", "runs as")} == policies - {"test"}
+
+
 def test_no_page_calls_itself_or_a_reader_compliant():
     assert [name for name, page in PAGES.items() if re.search(r"\bcompliant\b", page, re.IGNORECASE)] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local.release.provenance import Build, sha256, statement
 
-PAGE = Path(__file__).parents[3] / "docs" / "before-you-publish.md"
+PAGE = Path(__file__).parents[3] / "docs" / "changing.md"
 
 
 def test_a_statement_names_each_artifact_and_what_it_was_made_from_and_the_recipe_verifies_it(tmp_path):

@@ -1,0 +1,80 @@
+"""The made part of docs/support.md: the versions that our tests run, and the names and forms that a release freezes."""
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from cli.app import VERBS
+from docs_build.licences import IMAGE_PYTHON
+from docs_build.markdown import table
+from gateway.ingress.api_http.api_problems import every_problem
+from local.browser.chromium import LOCK as BROWSER
+from local.kafka.jarlock import WANTED
+from local.kubernetes.binaries import KUBERNETES
+from runtime.environ import setting_paths
+from runtime.metrics import Metrics
+from runtime.settings import Settings
+from schemas.api.operations import OPERATIONS
+from schemas.commands import COMMANDS
+from schemas.events import EVENTS
+from schemas.permissions import Permission
+from schemas.topics import Topics
+
+_CHART: Final = Path(__file__).parents[1] / "helm" / "gateway" / "Chart.yaml"
+
+
+def part() -> str:
+    """Return both tables with their headings."""
+    return f"## Versions\n\n{_versions()}\n## What a release freezes\n\n{_frozen()}"
+
+
+def _versions() -> str:
+    kafka = _found(r":([\d.]+)\+", WANTED)
+    browser = tomllib.loads(BROWSER.read_text(encoding="utf-8"))["chromium"]["version"]
+    oldest = _found(r'kubeVersion: ">=([\d.]+)\.0', _CHART.read_text(encoding="utf-8"))
+    return table(
+        ("part", "version", "what ran it"),
+        (
+            ("Python", ".".join(map(str, IMAGE_PYTHON)), "CI, Debian 12, x86-64"),
+            ("Apache Kafka", kafka, "CI, one and three brokers"),
+            ("PostgreSQL", "18", "CI"),
+            ("browser", f"Chromium {browser}", "CI, also without scripts"),
+            ("Kubernetes", f"{oldest}, newest known", "CI: the chart against their schemas"),
+            ("Kubernetes", KUBERNETES, "by hand: `make cluster-test`"),
+        ),
+    )
+
+
+def _frozen() -> str:
+    published = (
+        f"{len(OPERATIONS)} operations, {len(every_problem())} problem types, {len(Permission)} permissions, "
+        f"{len(COMMANDS)} types of commands, {len(EVENTS)} of events, {len(fields(Topics))} topics"
+    )
+    settings, metrics = list(setting_paths(Settings)), list(Metrics(CollectorRegistry()).described)
+    verbs = [verb for module in VERBS.values() for verb in module]
+    return table(
+        ("frozen", "listed in", "held by"),
+        (
+            (published, "`schemas/published`", "`tests/contract/test_published.py`, `make clients`"),
+            (
+                f"{len(settings)} settings with defaults, {len(metrics)} metrics with labels",
+                "[configuration](configuration.md), [metrics](metrics.md)",
+                "`tests/unit/runtime/test_stable_names.py`",
+            ),
+            ("ids of commands, keys for Collate", "golden values", "`tests/unit/schemas/test_identity.py`"),
+            ("records of `state`, tables", "private, read by the next version", "`tests/system/upgrade`"),
+            (f"{len(verbs)} verbs", "`gateway --help`", "`tests/contract/documents/test_documents.py`"),
+            ("values of the chart", "[its README](../helm/gateway/README.md)", "`tests/chart/test_values.py`"),
+        ),
+    )
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise ValueError(f"expected {pattern!r} in {text!r}")
+    return found[1]
