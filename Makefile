@@ -35,7 +35,7 @@ soak: run-packages ## Run a private local installation for hours, with faults: A
 install: dev-packages ## Build .venv with the packages of every verb; each verb installs its own if they are missing
 
 # Most tests wait for servers, so their number of processes is higher than that of cores.
-SPREAD = -p tests.downloads -p tests.shared_broker -p tests.spread --no-loadscope-reorder
+SPREAD = -p tests.downloads -p tests.shared_broker -p tests.preloaded -p tests.spread --no-loadscope-reorder
 test: test-packages ## Run the tests without servers and those of the promises on real Kafka, in 4 minutes; or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD) --numprocesses 4 -m "promise or not servers")
 

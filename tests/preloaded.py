@@ -6,6 +6,7 @@ what it needs. Tests of the documents, the image, `make demo`, `make dev`, the c
 of webhooks show that with the installed program.
 
 The server is the standard library's, `multiprocessing.forkserver`. It starts with the first such process of a session.
+All processes of a run share one (`pytest -p tests.preloaded`): its imports take 1.5 s of processor time.
 """
 
 import multiprocessing
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from pathlib import Path
 
 from cli.app import VERBS, main
@@ -36,8 +37,28 @@ _IMPORTED_LATER = (
 RUN_WITHIN_SECONDS = 300
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([__name__, *VERBS, *_IMPORTED_LATER])
+# Where the server of a run is, and in later versions of Python its key.
+_PLACE = ("_forkserver_address", "_forkserver_authkey")
 # Several threads start processes and wait for them. Each start reads the exit codes of all processes that have ended.
 _lock = threading.Lock()
+
+
+def pytest_sessionstart(session):
+    """Start the server while the others collect: in the process that distributes the tests."""
+    if not (hasattr(session.config, "workerinput") or session.config.option.collectonly):
+        forkserver.ensure_running()
+
+
+def pytest_configure_node(node):
+    """Give the server's place to a process of pytest-xdist."""
+    server = forkserver._forkserver
+    node.workerinput["preloaded"] = {name: getattr(server, name) for name in _PLACE if hasattr(server, name)}
+
+
+def pytest_configure(config):
+    if place := getattr(config, "workerinput", {}).get("preloaded"):
+        server = forkserver._forkserver
+        vars(server).update(place, ensure_running=lambda: None, _forkserver_alive_fd=os.open(os.devnull, os.O_RDONLY))
 
 
 class Preloaded:
