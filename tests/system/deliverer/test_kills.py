@@ -108,9 +108,9 @@ async def test_a_killed_broker_loses_and_reorders_nothing(kafka3, run, prefix, *
         webhooks.subscribe("billing", receiver.url)
         await webhooks.start()
         async with EventLog(kafka3.bootstrap, prefix, PARTITIONS) as events:
-            for number in range(300):
+            for number in range(150):
                 await events.write(f"auth_{number % KEYS}")
-                if number == 100:
+                if number == 50:
                     kafka3.kill(0)
             await eventually(lambda: not receiver.verdict(events.sent).lost, within=120)
             assert receiver.verdict(events.sent).is_good

@@ -48,7 +48,7 @@ async def test_a_late_commit_never_commits_half_of_the_next_transaction(laborato
 
 async def test_a_lost_answer_of_each_request_loses_and_doubles_nothing(laboratory, proxies):
     acts = (FrameAct.HOLD, FrameAct.DROP_BEFORE, FrameAct.DROP_AFTER)
-    rules = FrameRules([FrameRule(act, 0.02, (0.0, 0.5), TRANSACTION, WORKER) for act in acts], seed=1)
+    rules = FrameRules([FrameRule(act, 0.05, (0.0, 0.5), TRANSACTION, WORKER) for act in acts], seed=1)
 
     def each_was_met():
         return all(rules.met[act, api.name.lower()] for act, api in itertools.product(acts, TRANSACTION))
