@@ -46,7 +46,7 @@ async def lose_a_transaction(running, *, after):
     running.transactions.may_end.clear()
     await transactions(running, after + 1)
     running.transactions.expire()
-    await asyncio.wait({running.committing})
+    await asyncio.wait({running.committing}, timeout=10)
     assert isinstance(running.committing.exception(), TimeoutError)
 
 
