@@ -35,7 +35,7 @@ async def more_is_finished(laboratory, count=40):
 async def test_a_broker_that_is_killed_and_restarted_is_survived(laboratory3, kafka3, role):
     async with laboratory3.engine() as running:
         await until(lambda: running.owns(4), within=30)
-        async with laboratory3.load(per_second=60):
+        async with laboratory3.load(per_second=30):
             await more_is_finished(laboratory3)
             index = await broker_of(laboratory3, role)
             kafka3.kill(index)
@@ -50,7 +50,7 @@ async def test_a_broker_that_is_killed_and_restarted_is_survived(laboratory3, ka
 async def test_a_frozen_and_deposed_leader_stops_nothing(laboratory3, kafka3):
     async with laboratory3.engine() as running:
         await until(lambda: running.owns(4), within=30)
-        async with laboratory3.load(per_second=60):
+        async with laboratory3.load(per_second=30):
             await more_is_finished(laboratory3)
             index = await broker_of(laboratory3, "leader")
             kafka3.kill(index, signal.SIGSTOP)
