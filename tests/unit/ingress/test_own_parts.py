@@ -1,9 +1,13 @@
 """What this ingress says about the gateway's own parts."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 
+from adapters.collate.answers import Ambiguous, Answered, NotSent
+from adapters.http_connection.cause import Cause
+from gateway.ingress import own_parts
 from gateway.ingress.own_parts import OwnParts
 from gateway.ingress.webhooks import WebhookStates
 from runtime.health import Health
@@ -13,8 +17,13 @@ from schemas.enums import PartFault
 @pytest.fixture
 def parts():
     """Parts that all work; `workers` are those of the group, and `asked` counts the reads of it."""
-    state = SimpleNamespace(health=Health(), collate=SimpleNamespace(is_away=False), workers=2, asked=0, webhooks={})
+    state = SimpleNamespace(health=Health(), workers=2, asked=0, webhooks={}, answer=Answered(200, None, b""))
     state.health.set("kafka", "ok")
+
+    async def health():
+        return state.answer
+
+    state.collate = SimpleNamespace(is_away=False, health=health)
 
     async def count():
         state.asked += 1
@@ -46,3 +55,31 @@ async def test_without_kafka_nothing_is_said_about_workers(parts):
     parts.health.set_away("kafka", "no broker answers")
     assert (await parts.own.look())[0] == [PartFault.KAFKA]
     assert parts.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_wrong"),
+    [
+        (NotSent(Cause.REFUSED), True),
+        (Ambiguous(Cause.READ_TIMEOUT), True),
+        (Ambiguous(Cause.SERVER_ERROR, status=503), False),
+        (Answered(200, None, b""), False),
+    ],
+)
+async def test_a_quiet_installation_notices_that_collate_gives_no_answer(parts, answer, is_wrong):
+    parts.answer = answer
+    assert (await parts.own.look())[0] == [PartFault.COLLATE] * is_wrong
+
+
+async def test_a_collate_that_hangs_is_away_and_holds_no_later_look(parts, monkeypatch):
+    release = asyncio.Event()
+    monkeypatch.setattr(own_parts, "_HEALTH_SECONDS", 0.01)
+    parts.collate.health = release.wait
+    assert (await parts.own.look())[0] == [PartFault.COLLATE]
+    monkeypatch.setattr(own_parts, "_HEALTH_SECONDS", 60.0)
+    monkeypatch.setattr(own_parts, "FRESH_SECONDS", -1.0)
+    assert (await parts.own.look())[0] == [PartFault.COLLATE], "read again behind the look"
+    release.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert (await parts.own.look())[0] == []
