@@ -18,6 +18,7 @@ BENCHMARKS = {
     "watcher": "50,000 watched authorizations and none",
     "projector": "the read model, and a bare insert of the same rows",
     "reads": "the lists of the read model, with a million authorizations",
+    "promises": "a pass of `gateway check promises`: seconds of one core, and memory",
     "deliverer": "webhooks: events per second and the time to delivery, and aiokafka with httpx",
 }
 

@@ -115,6 +115,7 @@ class SampleAuthorization:
                 handoff_id=handoff,
                 result="completed_reported",
                 by=ClosedBy.US,
+                caller=self._commands[closing].caller,
                 reported=CloseReport.SUBMITTED,
                 version=self._version,
             ),

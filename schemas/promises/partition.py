@@ -1,6 +1,6 @@
 """What the topics of one partition show, and the promises that it breaks. Pure; the caller reads in the right order.
 
-Owns one `SeenAuthorization` for each authorization with events in the span. docs/decisions/0029-promises-check.md.
+Owns one `SeenAuthorization` for each authorization with events in the span. docs/decisions/0030-promises-check.md.
 """
 
 from collections import defaultdict

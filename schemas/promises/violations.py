@@ -75,3 +75,9 @@ class PartitionFindings:
         self.found[rule] += 1
         if len(self.violations) < MOST_VIOLATIONS:
             self.violations.append(Violation(rule, authorization_id, topic, offset, detail))
+
+    def seen_again(self, again: Self) -> None:
+        """Keep only the violations that another pass has found too: a deposed leader may show an old end of a log."""
+        both = {(one.rule, one.authorization_id) for one in again.violations}
+        self.violations = [one for one in self.violations if (one.rule, one.authorization_id) in both]
+        self.found &= again.found

@@ -20,9 +20,12 @@ import sys
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from cli.check.promise_reader import find_violations
 from local.collate.calls.keys import Keys
+from local.judge.checks import BrokenPromise
 from local.judge.effects import effects_of
 from local.judge.suspicions import explain
 from local.kafka import frame_rules
@@ -31,12 +34,12 @@ from local.processes.memory import prefer_memory
 from local.scene.faults import FaultInjector
 from local.scene.scene import Log, Setup, open_scene, progress
 from local.scene.settings import PROFILES, READINGS
+from runtime.settings import load_cluster_settings
 from tests.chaos import slow_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.judge.checks import BrokenPromise
     from local.judge.recorded import Evidence
     from local.scene.callers import Callers
     from local.scene.scene import Scene
@@ -110,6 +113,7 @@ async def run(options: argparse.Namespace, seed: int, profiles: Sequence[str], l
         try:
             await _inject_faults(scene, faults, options.seconds, profiles, log)
             evidence, violations = await scene.verdict(DRAIN_SECONDS, log)
+            violations += await _check_promises(scene)
         finally:
             watching.cancel()
         log("checked")
@@ -123,6 +127,22 @@ async def run(options: argparse.Namespace, seed: int, profiles: Sequence[str], l
             (kept / "events").write_text("\n".join(map(str, evidence.events)))
             log(f"logs, ledger and events are in {kept}")
         return violations
+
+
+async def _check_promises(scene: Scene) -> list[BrokenPromise]:
+    """Return what `gateway check promises` finds in the whole run, and in its end: there repeats lack their ends."""
+    settings = load_cluster_settings(scene.installation.environ)
+    found = []
+    for seconds in (60, 7_200):
+        findings = await find_violations(settings, datetime.now(UTC) - timedelta(seconds=seconds))
+        for number, one in enumerate(findings):
+            found += [
+                BrokenPromise(f"check promises: {each.rule.value}", f"{number} {each}") for each in one.violations
+            ]
+    examined = sum((one.examined for one in findings), Counter[str]())
+    rest = sum((one.not_examined for one in findings), Counter[str]())
+    print(f"check promises: examined {dict(sorted(examined.items()))}; not examined {dict(rest)}")
+    return found
 
 
 async def _inject_faults(

@@ -209,7 +209,7 @@ async def test_each_planted_violation_is_named_and_nothing_else(  # noqa: PLR091
         planter = Planter(topics, producer, events, records, states)
         for plant in ELEVEN:
             expected = await getattr(planter, plant)()
-            found = await find_violations(cluster, datetime.now(UTC) - timedelta(hours=1))
+            found = await find_violations(cluster, datetime.now(UTC) - timedelta(hours=1), 0.0)
             named = {(one.rule, one.authorization_id) for findings in found for one in findings.violations}
             assert named - known == {expected}, plant
             known = named

@@ -361,3 +361,13 @@ def test_the_form_of_a_secret_is_found(value):
     found = SeenPartition()
     found.see_value("events", AUTHORIZATION, 3, value)
     assert set(found.findings.found) == {PromiseRule.SECRET}
+
+
+def test_only_what_a_second_look_finds_too_is_a_violation():
+    first, second = told(*WHOLE), told(*WHOLE)
+    PLANTED[PromiseRule.TWO_ENDS](first)
+    PLANTED[PromiseRule.TWO_ENDS](second)
+    PLANTED[PromiseRule.EVENT_ID](first)
+    found = first.judged()
+    found.seen_again(second.judged())
+    assert set(found.found) == {PromiseRule.TWO_ENDS} == {one.rule for one in found.violations}
