@@ -17,7 +17,8 @@ from schemas.promises.violations import PromiseRule
 MOST_IDS: Final = 64
 MOST_ENDS: Final = 1024
 MOST_HANDOFFS: Final = 16
-MOST_DEAD_LETTERS: Final = 64
+# Twice the worker's: it lets another caller's oldest go, and those of 30 days without an event.
+MOST_DEAD_LETTERS: Final = 128
 OWN: Final = -1
 """In place of a redrive's number: the key of an event that a record of the gateway itself caused."""
 # How far two clocks may differ, and the delay between them and a commit.

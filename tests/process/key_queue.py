@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 from prometheus_client import CollectorRegistry
 
@@ -28,6 +29,8 @@ from runtime.settings import CollateSettings, WorkerSettings
 from schemas.commands import HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.enums import EventType
+from schemas.promises.partition import SeenPartition
+from schemas.promises.seen import logged_command, logged_event
 from schemas.records import RecordedCommand, read_authorization, read_dead_letter, read_event, write_command
 from schemas.topics import catalogue
 
@@ -151,6 +154,7 @@ class KeyQueue:
     ahead: float = 0.0
     read_until: float | None = None
     groups: dict = field(default_factory=dict)
+    is_state_forged: bool = False
     event_ids: set = field(default_factory=set)
     fuse: Fuse = field(default_factory=Fuse)
     _sequence: int = 0
@@ -325,6 +329,27 @@ class KeyQueue:
         raise AssertionError(f"no {event_type} after {most} observations: {[e.data.TYPE for e in self.events()]}")
 
     # What is visible from outside
+
+    def violations(self):
+        """What `gateway check promises` would find in these records."""
+        seen = SeenPartition(is_whole=True)
+        written = [
+            SimpleNamespace(**one._asdict(), offset=place, timestamp=0) for place, one in enumerate(self.outputs)
+        ]
+        for one in written:
+            if one.topic == TOPICS.authorizations.name:
+                number = None if one.value is None else int(dict(one.headers)["ce_sequence"])
+                seen.see_record(self.authorization_id, number, one.offset)
+        seen.records_read()
+        for one in written:
+            seen.see_value(one.topic, self.authorization_id, one.offset, one.value)
+            if one.topic == TOPICS.events.name:
+                seen.see_event(logged_event(one))
+        seen.compare_records()
+        for record in self.records[: self.finished]:
+            seen.see_command(logged_command(record, record.partition))
+        seen.lost_ends()
+        return seen.findings.violations
 
     def events(self, *types):
         events = [read_event(o.headers, o.value) for o in self.outputs if o.topic == TOPICS.events.name]

@@ -75,14 +75,20 @@ async def connected(sim, tmp_path, collate_settings, monkeypatch, request):
 
 @pytest.fixture
 def make_queue(sim, connected):
+    """Make queues. After the test, their records break none of the rules of `gateway check promises`."""
+    made = []
+
     def make(*profile, authorization_id=None, limits=None, readings=None, **wanted):
         if profile or readings:
             sim.state.profile = named(profile, readings or {})
         authorization_id = authorization_id or sim.create(**wanted)[0]
         more = {} if limits is None else {"limits": limits}
-        return KeyQueue(sim, lambda queue: FusedCollate(connected, queue.fuse), authorization_id, **more)
+        made.append(KeyQueue(sim, lambda queue: FusedCollate(connected, queue.fuse), authorization_id, **more))
+        return made[-1]
 
-    return make
+    yield make
+    for queue in made:
+        assert queue.is_state_forged or queue.violations() == []
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ async def dead_lettered_close(make_queue, close):
     (dead,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
     assert (dead.causation_id, dead.correlation_id) == (command, request)
     queue.sim.faults.clear()
-    queue.state = queue.decoded_state().replace(active=None, last=None).encode()
+    queue.state, queue.is_state_forged = queue.decoded_state().replace(active=None, last=None).encode(), True
     return queue, request, command, close(handoff)
 
 
