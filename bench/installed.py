@@ -108,12 +108,10 @@ def metrics(program: Program) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines if not name.startswith("#")}
 
 
-def command_record(
-    authorization: str, data: Command, partitions: int = PARTITIONS, *, key: str = "bench"
-) -> dict[str, Any]:
+def command_record(authorization: str, data: Command, partitions: int = PARTITIONS) -> dict[str, Any]:
     """Return a command as the ingress writes it: the arguments of a producer's `send` without the topic."""
     command = RecordedCommand(
-        id=command_id_from_key(CALLER, authorization, key),
+        id=command_id_from_key(CALLER, authorization, "bench"),
         caller=CALLER,
         authorization_id=authorization,
         accepted_at=datetime.now(UTC),

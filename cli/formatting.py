@@ -107,7 +107,7 @@ def progress(activity: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(verb: str, count: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+def progress_bar(verb: str, count: int) -> Iterator[Callable[[int], None]]:
     """Show how many are done: a bar on a terminal, else a line every 10 s. The caller passes the new number."""
     errors = Console(stderr=True)
     if count <= 1:
@@ -120,15 +120,15 @@ def progress_bar(verb: str, count: int, done: int = 0) -> Iterator[Callable[[int
             TextColumn("{task.fields[pace]}"),
         )
         with Progress(*columns, console=errors, transient=True) as bar:
-            task, begun = bar.add_task(verb, total=count, completed=done, pace=""), time.monotonic()
+            task, begun = bar.add_task(verb, total=count, pace=""), time.monotonic()
             yield lambda number: bar.update(
-                task, completed=number, pace=pace(number - done, count - number, time.monotonic() - begun)
+                task, completed=number, pace=pace(number, count - number, time.monotonic() - begun)
             )
     else:
-        yield _progress_lines(errors, verb, count, done)
+        yield _progress_lines(errors, verb, count)
 
 
-def _progress_lines(errors: Console, verb: str, count: int, done: int) -> Callable[[int], None]:
+def _progress_lines(errors: Console, verb: str, count: int) -> Callable[[int], None]:
     begun = printed_at = time.monotonic()
 
     def advance(number: int) -> None:
@@ -136,7 +136,7 @@ def _progress_lines(errors: Console, verb: str, count: int, done: int) -> Callab
         now = time.monotonic()
         if now - printed_at > _PROGRESS_SECONDS:
             printed_at = now
-            errors.print(f"{verb}: {number} of {count}, {pace(number - done, count - number, now - begun)}")
+            errors.print(f"{verb}: {number} of {count}, {pace(number, count - number, now - begun)}")
 
     return advance
 

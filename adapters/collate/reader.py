@@ -97,13 +97,11 @@ class CollateReader:
             caller=caller,
         )
 
-    async def get_payer_evidence(
-        self, authorization_id: str, *, priority: Priority = Priority.LIVE, caller: str = ""
-    ) -> Result[AuthorizationEvidence]:
-        """Read an authorization with the payer's receipt and decision: PHI."""
+    async def get_payer_evidence(self, authorization_id: str, *, caller: str = "") -> Result[AuthorizationEvidence]:
+        """Read an authorization with the payer's receipt and decision, live: PHI."""
         return await self._call(
             Operation.GET_AUTHORIZATION,
-            priority,
+            Priority.LIVE,
             authorization_id,
             parse=AuthorizationEvidence.from_wire,
             belongs=lambda it: it.id == authorization_id,

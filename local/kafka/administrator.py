@@ -111,10 +111,10 @@ class Administrator:
         if [code for _, code, *_ in response.results] != [0]:
             raise RuntimeError(f"the password was not set: {response}")
 
-    async def create_topics(self, prefix: str, partitions: int = 1) -> None:
+    async def create_topics(self, prefix: str) -> None:
         """Create the five topics, and those of a webhook subscription `billing`, without settings."""
         topics = (*catalogue(prefix), *subscription_topics(prefix, "billing"))
-        await self._admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in topics])
+        await self._admin.create_topics([NewTopic(topic.name, 1, 1) for topic in topics])
 
     async def _until_applied(self, user: str, access: ResourceAccess, is_as_asked: Callable[[set[int]], bool]) -> None:
         patience = Patience(_APPLIED_WITHIN_SECONDS)

@@ -21,7 +21,7 @@ WITHOUT_DEPENDENCIES = ("org.apache.kafka:kafka-tools:4.4.0",)
 WANTED = "org.apache.kafka:kafka_2.13:4.4.0+org.apache.logging.log4j:log4j-slf4j-impl:2.25.5!"
 
 
-def make_lock(lock: Path = LOCK) -> None:
+def make_lock() -> None:
     """Resolve and pin the jars that Kafka needs at run time."""
     with tempfile.TemporaryDirectory() as scratch:
         context = MavenContext(repo_cache=Path(scratch), local_repos=[], timeout=30)
@@ -34,7 +34,7 @@ def make_lock(lock: Path = LOCK) -> None:
         ]
         needed = [jar for jar in (*inputs, *transitive) if jar.scope in {"compile", "runtime"}]
         jars = [_pin(jar) for jar in (*needed, *alone)]
-    lock.write_text(tomli_w.dumps({"jar": [asdict(jar) for jar in jars]}))
+    LOCK.write_text(tomli_w.dumps({"jar": [asdict(jar) for jar in jars]}))
 
 
 def _pin(dependency: Dependency) -> Jar:

@@ -10,6 +10,6 @@ from runtime.metrics import Metrics
 LIMITS: Final = ConnectionLimits(connections=256, keepalive_seconds=0.0, refuses_none=True)
 
 
-def admin_port(metrics: Metrics, limits: ConnectionLimits = LIMITS) -> Port:
+def admin_port(metrics: Metrics) -> Port:
     """Return the admin port."""
-    return Port(Connections("admin", limits, metrics))
+    return Port(Connections("admin", LIMITS, metrics))
