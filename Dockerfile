@@ -11,7 +11,7 @@ WORKDIR /src
 COPY requirements/ requirements/
 # Pinned with hashes. Only wheels, because building a source distribution would run code that no hash covers.
 RUN python -m venv /opt/gateway && \
-    /opt/gateway/bin/pip install --require-hashes --only-binary :all: --requirement requirements/runtime.txt && \
+    /opt/gateway/bin/pip install --no-compile --require-hashes --only-binary :all: --requirement requirements/runtime.txt && \
     python -m venv /opt/build && \
     /opt/build/bin/pip install --require-hashes --only-binary :all: --requirement requirements/build.txt
 COPY pyproject.toml README.md CHANGELOG.md ./
@@ -25,8 +25,8 @@ COPY cli/ cli/
 COPY clients/python/ clients/python/
 # The image needs no pip, and an intruder must not find one.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . clients/python && \
-    /opt/gateway/bin/pip install --no-deps --no-index /opt/wheels/*.whl && \
-    /opt/gateway/bin/python -m compileall -q /opt/gateway/lib && \
+    /opt/gateway/bin/pip install --no-compile --no-deps --no-index /opt/wheels/*.whl && \
+    PYTHONHASHSEED=0 /opt/gateway/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/gateway/lib && \
     /opt/gateway/bin/pip uninstall --yes pip setuptools
 
 FROM ${RUN_BASE}

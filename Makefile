@@ -100,7 +100,7 @@ sbom: dev-packages ## Write the image's bill of materials (CycloneDX): dist/sbom
 	@mkdir -p dist && $(PYTHON) -m venv --clear dist/runtime
 	dist/runtime/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/runtime.txt
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist clients/python
-	dist/runtime/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index dist/collate_gateway_client-*.whl
+	dist/runtime/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index --find-links dist collate-gateway-client
 	dist/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	$(BIN)/cyclonedx-py environment dist/runtime --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 	$(BIN)/python -m local.image.bill_of_materials dist/sbom.json

@@ -28,11 +28,12 @@ def build(base: str | None, tag: str, target: Path) -> None:
     if base is None:
         make_bases(buildah)
     based = time.monotonic()
-    arguments = {"VERSION": tag, "REVISION": _revision()}
+    arguments = {"VERSION": tag, "REVISION": _git("rev-parse", "HEAD") or "unknown"}
+    at = _git("log", "-1", "--format=%ct") or "0"
     if base is None:
         arguments["RUN_BASE"] = RUN_BASE
     name = f"{NAME}:{tag}"
-    buildah.build(ROOT, name, base=base or BUILD_BASE, is_local=base is None, arguments=arguments)
+    buildah.build(ROOT, name, base=base or BUILD_BASE, is_local=base is None, arguments=arguments, at=at)
     built = time.monotonic()
     target.mkdir(exist_ok=True)
     with buildah.mounted(name) as root:
@@ -52,9 +53,9 @@ def build(base: str | None, tag: str, target: Path) -> None:
     print(f"base {based - began:.0f} s, build {built - based:.0f} s, in all {time.monotonic() - began:.0f} s")
 
 
-def _revision() -> str:
-    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def main() -> int:

@@ -61,12 +61,14 @@ class Buildah:
         finally:
             self.run("rm", container, capture=True)
 
-    def build(self, context: Path, name: str, *, base: str, is_local: bool, arguments: dict[str, str]) -> None:
-        """Build the context's Dockerfile. A base that is not local is pulled."""
+    def build(self, context: Path, name: str, *, base: str, is_local: bool, arguments: dict[str, str], at: str) -> None:
+        """Build the context's Dockerfile. A base that is not local is pulled. `at` is the time of the files."""
         options = [word for argument in arguments.items() for word in ("--build-arg", "=".join(argument))]
         self.run(
             "bud",
             "--pull-never" if is_local else "--pull",
+            "--timestamp",
+            at,
             "--network",
             "host",
             # The build trusts the authorities of this machine: a proxy may have its own.

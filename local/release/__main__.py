@@ -19,6 +19,7 @@ import helm_python
 from local.failures import StartFailed, exit_code
 from local.image.__main__ import build as build_image
 from local.npm.clients import build as build_clients
+from local.release import archive
 from local.release.provenance import Build, sha256, statement
 from runtime.version import VERSION
 
@@ -39,7 +40,7 @@ def build(options: argparse.Namespace, arguments: Sequence[str]) -> list[Path]:
     if changed := _git("status", "--porcelain"):
         raise StartFailed(f"Commit first: the provenance names a commit, and these files differ from it.\n{changed}")
     commit, began = _git("rev-parse", "HEAD"), datetime.now(UTC)
-    os.environ["SOURCE_DATE_EPOCH"] = _git("log", "-1", "--format=%ct")  # the dates of the files in the wheels
+    at = os.environ["SOURCE_DATE_EPOCH"] = _git("log", "-1", "--format=%ct")  # the dates of the files in the wheels
     shutil.rmtree(TARGET, ignore_errors=True)
     TARGET.mkdir(parents=True)
     _say("wheel of the gateway")
@@ -47,7 +48,10 @@ def build(options: argparse.Namespace, arguments: Sequence[str]) -> list[Path]:
     _say("clients: wheel and npm archive")
     build_clients(TARGET)
     _say("chart")
-    helm_python.package(_CHART, destination=TARGET)
+    archive.write_again(Path(helm_python.package(_CHART, destination=TARGET)), at=int(at))
+    _say("site of the documents")
+    _run(sys.executable, "-m", "docs_build", "--site")
+    archive.write_folder(TARGET / f"collate-gateway-site-{VERSION}.tgz", ROOT / "dist" / "site", at=int(at))
     _say("bill of materials")
     _run("make", "sbom")
     shutil.copy(ROOT / "dist" / "sbom.json", TARGET)

@@ -1,9 +1,12 @@
 """What `make release` says of its artifacts: provenance and checksums."""
 
 import json
+import os
 import subprocess
+import tarfile
 from pathlib import Path
 
+from local.release import archive
 from local.release.provenance import Build, sha256, statement
 
 PAGE = Path(__file__).parents[3] / "docs" / "changing.md"
@@ -38,3 +41,21 @@ def test_a_statement_names_each_artifact_and_what_it_was_made_from_and_the_recip
     (tmp_path / "chart.tgz").write_text("chart")
     (tmp_path / "provenance.json").write_text(json.dumps(made | {"subject": []}))
     assert run(verifying)[0] != 0
+
+
+def test_an_archive_of_the_same_files_has_the_same_bytes_in_another_folder_at_another_time(tmp_path):
+    made = []
+    for time, names in ((1, ("b", "a/c")), (2_000_000_000, ("a/c", "b"))):
+        folder = tmp_path / str(time) / "site"
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(name)
+            os.utime(folder / name, (time, time))
+        archive.write_folder(tmp_path / f"{time}.tgz", folder, at=1_700_000_000)
+        with tarfile.open(tmp_path / f"again-{time}.tgz", "w:gz") as other:
+            other.add(folder, "site")
+        archive.write_again(tmp_path / f"again-{time}.tgz", at=1_700_000_000)
+        made += [(tmp_path / f"{name}{time}.tgz").read_bytes() for name in ("", "again-")]
+    assert len(set(made)) == 1
+    with tarfile.open(tmp_path / "1.tgz") as opened:
+        assert [(one.name, one.mtime) for one in opened] == [("site/a/c", 1_700_000_000), ("site/b", 1_700_000_000)]
