@@ -6,7 +6,7 @@ ARG BASE=python:3.11-slim-bookworm
 ARG RUN_BASE=${BASE}
 
 FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PYTHONHASHSEED=0
 WORKDIR /src
 COPY requirements/ requirements/
 # Pinned with hashes. Only wheels, because building a source distribution would run code that no hash covers.
@@ -23,10 +23,10 @@ COPY gateway/ gateway/
 COPY console/ console/
 COPY cli/ cli/
 COPY clients/python/ clients/python/
-# The image needs no pip, and an intruder must not find one.
+# The image needs no pip, and an intruder must not find one. The compiled files depend on neither times nor a random seed.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . clients/python && \
     /opt/gateway/bin/pip install --no-compile --no-deps --no-index /opt/wheels/*.whl && \
-    PYTHONHASHSEED=0 /opt/gateway/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/gateway/lib && \
+    /opt/gateway/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/gateway/lib && \
     /opt/gateway/bin/pip uninstall --yes pip setuptools
 
 FROM ${RUN_BASE}

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.failures import StartFailed, exit_code
+from local.image.requirements import require
 from local.kubernetes.paths import ROOT
 from local.release.__main__ import TARGET
 from runtime.version import VERSION
@@ -31,6 +32,7 @@ console = Console(width=120)
 
 def rehearse(before):
     """Run all steps; print the seconds of each and the sizes of the artifacts. Raises StartFailed."""
+    require("make rehearsal", {"faketime": "faketime"})
     table = Table("step", "s", title="rehearsal")
     with tempfile.TemporaryDirectory(prefix="collate-gateway-rehearsal-", dir="/var/tmp") as directory:
         earlier = Path(directory) / EARLIER
@@ -39,6 +41,11 @@ def rehearse(before):
             module("local.release", "--image")
         with step(table, "checksums of the release"):
             run("sha256sum", "--check", "--quiet", "SHA256SUMS", cwd=TARGET)
+        with step(table, "the same checksums from another folder, a day later"):
+            again = Path(directory) / "again"
+            run("git", "clone", "--quiet", ROOT, again)
+            run("faketime", "-f", "+1d", "make", "-C", again, "release", "ARGS=--image")
+            run("sha256sum", "--check", "--quiet", again / "dist" / "release" / "SHA256SUMS", cwd=TARGET)
         with step(table, f"image of {commit[:12]}"):
             run("git", "clone", "--quiet", "--no-checkout", ROOT, earlier)
             run("git", "checkout", "--quiet", commit, cwd=earlier)
