@@ -54,7 +54,7 @@ def build(root: Path, target: Path) -> None:
             _place(source / path).write_text(text)
         for path in files:
             if not path.endswith(".md"):
-                _place(source / path).symlink_to(root / path)
+                shutil.copyfile(root / path, _place(source / path))
         render(source, target)
 
 
@@ -65,6 +65,7 @@ def render(source: Path, target: Path) -> None:
     nocolor()
     with tempfile.TemporaryDirectory() as trees:
         Sphinx(source, None, target, trees, "html", _OPTIONS, status=None, warning=warnings).build()
+    (target / ".buildinfo").unlink()  # a digest of the options, which name this folder
     if found := warnings.getvalue():
         raise SiteFailed(found.replace(f"{source}/", ""))
 

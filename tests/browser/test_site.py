@@ -101,3 +101,17 @@ async def test_a_dead_link_fails_the_build(tmp_path):
     with pytest.raises(SiteFailed) as failed:
         render(tmp_path / "source", tmp_path / "target")
     assert [name for name in ("no-page", "far", "near") if f"'{name}" not in str(failed.value)] == []
+
+
+@pytest.mark.filterwarnings("ignore:.*Check CHANGES for Sphinx API")
+async def test_a_site_in_another_folder_has_the_same_bytes(tmp_path):
+    made = []
+    for name in ("one", "another"):
+        source = tmp_path / name / "source"
+        source.mkdir(parents=True)
+        (source / "index.md").write_text("# Home\n\n[a file](/openapi.json)\n")
+        (source / "openapi.json").write_text("{}")
+        render(source, tmp_path / name / "html")
+        files = sorted(path for path in (tmp_path / name / "html").rglob("*") if path.is_file())
+        made.append([(path.relative_to(tmp_path / name), path.read_bytes()) for path in files])
+    assert made[0] == made[1]

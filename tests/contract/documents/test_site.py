@@ -6,8 +6,9 @@ import shlex
 from urllib.parse import urlsplit
 
 from docs_build.__main__ import PUBLISHED, ROOT
-from docs_build.site import reference, topics
+from docs_build.site import navigation, reference, topics
 from docs_build.site.shapes import Document
+from tests.contract.documents.pages import PAGES
 
 OPENAPI = (ROOT / PUBLISHED / "openapi.json").read_text()
 ASYNCAPI = (ROOT / PUBLISHED / "asyncapi.json").read_text()
@@ -61,3 +62,10 @@ def test_the_reference_has_each_message_with_its_fields_and_those_inside_them():
         }
         fields = {field for shape in schemas.values() for field in shape.get("properties", {})}
         assert [field for field in fields if f"| `{field}` |" not in part] == []
+
+
+def test_each_page_has_one_place_in_the_navigation():
+    """The decisions have theirs on a page of their own; README is the home page."""
+    listed = re.findall(r"^/(.+)$", navigation.contents(), re.MULTILINE)
+    pages = [name.removesuffix(".md") for name in PAGES if "/decisions/" not in name and name != "README.md"]
+    assert sorted(name for name in listed if not name.startswith(("reference/", "docs/decisions/"))) == sorted(pages)
