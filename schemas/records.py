@@ -4,9 +4,10 @@ Readers return `UnreadableRecord` for a record that this version cannot read. Th
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -36,6 +37,23 @@ from schemas.times import format_time
 
 _JSON = JSON.encode()
 _OWN = ("ce_handoffs", OWN_HANDOFFS.encode())
+
+
+class TopicRecord(Protocol):
+    """The fields of a Kafka record that are used."""
+
+    @property
+    def partition(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

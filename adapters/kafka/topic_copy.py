@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaProducer
 
 from adapters.kafka.clients import bounded_stop, connection, idempotent_producer, timeouts
-from adapters.kafka.topic_reader import TopicRecord, open_reader
+from adapters.kafka.topic_reader import open_reader
 from runtime.settings import KafkaSettings
+from schemas.records import TopicRecord
 
 START_SECONDS = 10.0
 EXTENTS_SECONDS = 10.0

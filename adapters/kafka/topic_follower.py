@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from adapters.kafka.clients import STOP_SECONDS, KafkaFailure
-from adapters.kafka.topic_reader import CALL_SECONDS, START_SECONDS, WAIT_SECONDS, OpenReader, TopicReader, TopicRecord
+from adapters.kafka.topic_reader import CALL_SECONDS, START_SECONDS, WAIT_SECONDS, OpenReader, TopicReader
 from runtime.health import Beat
 from runtime.logs import get_log
+from schemas.records import TopicRecord
 
 CHECK_EVERY_SECONDS = 1.0
 # How long a partition may lag before the topic counts as behind, and before the reader is reopened.

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaTimeoutError
 from adapters.kafka.clients import bounded_stop, groupless_consumer
 from adapters.kafka.topic_metadata import fetch_topic_ids
 from runtime.settings import KafkaSettings
+from schemas.records import TopicRecord
 
 START_SECONDS = 10.0
 CALL_SECONDS = 5.0
@@ -35,23 +36,6 @@ async def answered_within(seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise KafkaTimeoutError(f"no broker answered within {seconds:g} s") from error
-
-
-class TopicRecord(Protocol):
-    """The fields of a Kafka record that are used."""
-
-    @property
-    def partition(self) -> int: ...  # noqa: D102 - see the class
-    @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
 
 
 class TopicReader(Generic[Key]):

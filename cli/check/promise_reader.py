@@ -1,13 +1,12 @@
 """Reads the topics for `gateway check promises`, one partition after another, in the order of decision 0030."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from adapters.kafka.topic_reader import TopicReader, TopicRecord, open_reader
-from cli.formatting import progress_bar
+from adapters.kafka.topic_reader import TopicReader, open_reader
 from consumers.engine.core.offset_tracker import OffsetTracker
 from consumers.engine.core.progress import PROGRESS_KEY, ProgressRecord, readable
 from consumers.engine.core.tail import number_of
@@ -17,6 +16,7 @@ from schemas.promises.ends import KEPT_SECONDS
 from schemas.promises.partition import NewestTransaction, SeenPartition, torn
 from schemas.promises.seen import dead_letter, logged_command, logged_event
 from schemas.promises.violations import PartitionFindings, PromiseRule
+from schemas.records import TopicRecord
 from schemas.topics import catalogue
 
 # A repeat is accepted within a day of the end.
@@ -45,35 +45,29 @@ async def _look(settings: ClusterSettings, since: datetime) -> list[PartitionFin
     places = {(role, number): (name, number) for role, name in topics.items() for number in numbers}
     # Without positions it fetches nothing: it only says where the logs begin and end.
     async with open_reader(settings.kafka, places, reset="none", is_committed=False) as reader:
-        ids, ends, starts = await reader.topic_ids(), await reader.ends(), await reader.offsets_at(since)
-        events = (end - start for key, end in ends.items() if key[0] == "events" and (start := starts[key]) is not None)
-        found = []
-        with progress_bar("events", sum(events)) as advance:
-            done = 0
-            for number in numbers:
-                one = _PartitionReader(settings.kafka, topics, number, reader, since, done, advance)
-                found.append(await one.read(ids["commands", number]))
-                done += found[-1].examined["4"]
-        return found
+        ids = await reader.topic_ids()
+        return [
+            await _PartitionReader(settings.kafka, topics, number, reader, since).read(ids["commands", number])
+            for number in numbers
+        ]
 
 
 @dataclass(slots=True)
 class _PartitionReader:
-    """One partition. `done` is the number of events in the partitions before; `advance` gets it with those so far."""
+    """Reads one partition."""
 
     kafka: KafkaSettings
     topics: Mapping[str, str]
     number: int
     places: TopicReader[tuple[str, int]]  # by role and number
     since: datetime
-    done: int
-    advance: Callable[[int], None]
     seen: SeenPartition = field(default_factory=SeenPartition)
     newest: dict[str, NewestTransaction] = field(default_factory=dict)
     begins: dict[str, int] = field(default_factory=dict)
 
     async def read(self, topic_id: str) -> PartitionFindings:
-        seen, self.begins = self.seen, self._of(await self.places.beginnings())
+        seen, self.seen.findings.partition = self.seen, self.number
+        self.begins = self._of(await self.places.beginnings())
         progress, place = await self._progress(self.begins["state"])
         parts = {role: progress.parts[name] for role, name in self.topics.items() if name in progress.parts}
         ends, starts = self._of(await self.places.ends()), await self._starts(parts)
@@ -132,22 +126,19 @@ class _PartitionReader:
 
     async def _authorizations(self, begin: int, end: int) -> None:
         async for record in self._records("authorizations", begin, end):
-            sequence = next((value for name, value in record.headers if name == "ce_sequence"), b"")
+            sequence = next((value for name, value in record.headers if name == "ce_sequence"), None) or b""
             is_shown = record.value is not None and sequence.isdigit()
             self.seen.see_record(_key(record), int(sequence) if is_shown else None, record.offset)
 
     async def _events(self, starts: Mapping[str, int], ends: Mapping[str, int]) -> None:
-        findings = self.seen.findings
         async for record in self._records("events", starts["events"], ends["events"]):
             if (event := logged_event(record)) is None:
                 self._leave("records on events of another program")
-                continue
-            self.seen.see_event(event)
-            if findings.examined["4"] % 1_000 == 0:
-                self.advance(self.done + findings.examined["4"])
+            else:
+                self.seen.see_event(event)
         async for record in self._records("dead_letters", starts["dead_letters"], ends["dead_letters"]):
             if dead_letter(record)[1]:
-                findings.add(PromiseRule.CLEAR_TEXT, _key(record), "dead_letters", record.offset)
+                self.seen.findings.add(PromiseRule.CLEAR_TEXT, _key(record), "dead_letters", record.offset)
 
     async def _commands(self, begin: int, end: int, progress: ProgressRecord | None) -> None:
         tracker = OffsetTracker(*progress.progress) if progress else None

@@ -3,13 +3,14 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Final, TypedDict
+from typing import Annotated, Final
 
 import typer
 
-from cli.formatting import console, table_of
+from cli.formatting import console, progress, table_of
 from cli.lists.listing import parse_since
 from cli.terminal import AsOneJson, print_json, run_with_kafka
 from runtime.exits import Exit
@@ -38,14 +39,17 @@ def promises(
     settings, begin = load_cluster_settings(os.environ), parse_time(parse_since(since))
     found = run_with_kafka(settings.kafka, _read(settings, begin), "gateway check promises", code=Exit.USAGE)
     rows = list(_rows(found))
-    has_violations = any(row["violations"] for row in rows)
+    has_violations = any(row.violations for row in rows)
     not_examined = sum((one.not_examined for one in found), Counter[str]())
     if as_json:
         shown = [{"what": what, "count": count} for what, count in not_examined.items()]
         print_json({"ok": not has_violations, "since": since, "promises": rows, "notExamined": shown}, indent=2)
     else:
+        cells = [
+            (row.promise, str(row.examined), str(row.violations), "\n".join(map(_sentence, row.first))) for row in rows
+        ]
         columns = ("promise", "examined", "violations", "first violations")
-        console().print(table_of(columns, [_cells(row) for row in rows]))
+        console().print(table_of(columns, cells))
         for what, count in not_examined.items():
             typer.echo(f"not examined: {count} {what}")
     raise typer.Exit(Exit.FAILED if has_violations else Exit.OK)
@@ -54,53 +58,25 @@ def promises(
 async def _read(settings: ClusterSettings, since: datetime) -> list[PartitionFindings]:
     from cli.check.promise_reader import find_violations  # noqa: PLC0415 - imported by the verb that needs it
 
-    return await find_violations(settings, since)
+    with progress("reading the topics"):
+        return await find_violations(settings, since)
 
 
-class _Place(TypedDict):
-    rule: str
-    authorizationId: str | None
-    topic: str
-    partition: int
-    offset: int
-    detail: str
-
-
-class _Row(TypedDict):
+@dataclass(frozen=True, slots=True)
+class _Row:
     promise: str
     examined: int
     violations: int
-    first: list[_Place]
+    first: list[Violation]
 
 
 def _rows(found: Sequence[PartitionFindings]) -> Iterator[_Row]:
     for promise in PROMISES:
         count = sum(times for one in found for rule, times in one.found.items() if rule.promise == promise)
-        examined = sum(one.examined[promise] for one in found)
-        places = (
-            _place(violation, number)
-            for number, one in enumerate(found)
-            for violation in one.violations
-            if violation.rule.promise == promise
-        )
-        yield {"promise": promise, "examined": examined, "violations": count, "first": list(islice(places, _SHOWN))}
+        violations = (violation for one in found for violation in one.violations if violation.rule.promise == promise)
+        yield _Row(promise, sum(one.examined[promise] for one in found), count, list(islice(violations, _SHOWN)))
 
 
-def _place(violation: Violation, partition: int) -> _Place:
-    return {
-        "rule": violation.rule.value,
-        "authorizationId": violation.authorization_id or None,
-        "topic": violation.topic,
-        "partition": partition,
-        "offset": violation.offset,
-        "detail": violation.detail,
-    }
-
-
-def _cells(row: _Row) -> tuple[str, str, str, str]:
-    first = "\n".join(
-        f"{one['rule']}: {one['authorizationId'] or 'partition'}, {one['topic']} {one['partition']} at {one['offset']}"
-        + (f" ({one['detail']})" if one["detail"] else "")
-        for one in row["first"]
-    )
-    return row["promise"], str(row["examined"]), str(row["violations"]), first
+def _sentence(one: Violation) -> str:
+    place = f"{one.topic} {one.partition} at {one.offset}"
+    return f"{one.rule}: {one.authorization or 'the partition'}, {place}" + (f" ({one.detail})" if one.detail else "")

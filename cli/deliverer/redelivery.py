@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from adapters.kafka.clients import bounded_stop, idempotent_producer
-from adapters.kafka.topic_reader import TopicRecord, open_reader, partitions_of
+from adapters.kafka.topic_reader import open_reader, partitions_of
 from adapters.webhooks.transport import WebhookTransport
 from consumers.deliverer.dead_letter import FailedDelivery, ended_headers, read_ended, read_failed_delivery
 from consumers.deliverer.delivery import (
@@ -32,6 +32,7 @@ from consumers.deliverer.delivery import (
 from consumers.deliverer.subscription import Subscription
 from runtime.settings import DelivererProcessSettings
 from schemas.cloudevents import CloudEventError, Envelope, KafkaHeaders, from_kafka
+from schemas.records import TopicRecord
 from schemas.topics import catalogue, partition_for, subscription_topics
 
 _TRIES: Final = 5

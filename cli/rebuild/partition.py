@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from adapters.kafka.topic_copy import Extent, read_partitions
-from adapters.kafka.topic_reader import TopicRecord
 from cli.rebuild.history import History
 from cli.rebuild.logged import LoggedCommand, ended, first_unended, logged
 from cli.rebuild.state import rebuilt
@@ -23,7 +22,7 @@ from consumers.watcher.cadence import delete_at, is_unknown
 from runtime.settings import KafkaSettings
 from schemas.authorization import AuthorizationRecord
 from schemas.promises.ends import KEPT_SECONDS
-from schemas.records import UnreadableRecord, read_authorization, read_event
+from schemas.records import TopicRecord, UnreadableRecord, read_authorization, read_event
 from schemas.sealing import Keys
 from schemas.topics import Topics
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapters.kafka.topic_reader import TopicRecord
 from adapters.postgres.rows import RowKeys, Rows
 from adapters.postgres.store import PartitionKey
 from consumers.projector.fold import fold
 from consumers.projector.parsing import Ignored, Item, add_keys, parse
+from schemas.records import TopicRecord
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ An unreadable record raises nothing: it becomes `Ignored` with a problem, and th
 
 from dataclasses import dataclass
 
-from adapters.kafka.topic_reader import TopicRecord
 from adapters.postgres.rows import RowKeys
 from schemas.authorization import AuthorizationRecord
 from schemas.cloudevents import Envelope, KafkaHeaders, sequence_number
@@ -26,6 +25,7 @@ from schemas.events import (
 from schemas.records import (
     PublishedEvent,
     RecordedCommand,
+    TopicRecord,
     UnreadableRecord,
     read_authorization,
     read_command,

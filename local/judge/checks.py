@@ -58,7 +58,7 @@ def _topics(run: Evidence) -> Iterator[BrokenPromise]:
         seen.see_command(command)
     seen.lost_ends()
     for found in seen.findings.violations:
-        where = f"{found.authorization_id}: {found.topic} {found.offset}, {found.detail}"
+        where = f"{found.authorization}: {found.topic} {found.offset}, {found.detail}"
         yield BrokenPromise(found.rule.value, where)
 
 

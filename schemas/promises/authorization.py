@@ -4,13 +4,14 @@ Everything is bounded: what a bound takes can only hide a violation.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.callers import person_of
-from schemas.enums import EventType, Outcome, short_type
+from schemas.enums import Outcome, short_type
 from schemas.events import EVENTS
 from schemas.events.reasons import OutcomeReason
-from schemas.promises.ends import KEPT_SECONDS, REFUSALS
+from schemas.promises.ends import KEPT_SECONDS, OWN_EVENT_OF, REFUSALS
 from schemas.promises.seen import SeenEvent
 from schemas.promises.violations import PromiseRule
 
@@ -25,49 +26,37 @@ OWN: Final = -1
 CLOCK_SECONDS: Final = 1_800.0
 
 _FINISHED, _DEAD_LETTERED = "command.finished", "command.dead_lettered"
-_OWN_EVENTS: Final = frozenset(
-    short_type(kind)
-    for kind in (
-        EventType.HANDOFF_ACCESS_GRANTED,
-        EventType.AUTHORIZATION_CONTENT_READ,
-        EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED,
-        EventType.AUTHORIZATION_VERSION_FLOOR_LOWERED,
-    )
-)
+_OWN_EVENTS: Final = frozenset(map(short_type, OWN_EVENT_OF.values()))
 ACTS: Final = frozenset(short_type(kind) for kind, model in EVENTS.items() if "caller" in model.model_fields)
 _NAMES: Final = ("operator", "requestedBy", "acceptedBy", "reportedBy", "by")
 _NEVER: Final = float("-inf")
 
 
+@dataclass(slots=True)
 class SeenAuthorization:
-    """One authorization. `ends` has the number of the event and the two times of each end: any, and `finished`."""
+    """One authorization.
 
-    __slots__ = (
-        "closed",
-        "count",
-        "dead",
-        "ends",
-        "furthest",
-        "has_dropped",
-        "ids",
-        "is_known",
-        "is_whole",
-        "last",
-        "opened",
-    )
+    Attributes:
+        last: the number, the time and the offset of the last event; `count` are all so far.
+        is_whole: its first event has been seen.
+        is_known: Collate has shown it, so it has a record on `authorizations`.
+        ends: the place of the first event, and the times of the last end and of the last `command.finished`.
+        has_dropped: an end, because of the bound.
+        dead: the open dead letters.
+        furthest: the place of the last end, while the commands are compared.
+    """
 
-    def __init__(self) -> None:
-        self.last: tuple[int, float, int] | None = None  # number, time and offset of the last event
-        self.count = 0
-        self.is_whole = False  # its first event has been seen
-        self.is_known = False  # Collate has shown it, so it has a record on `authorizations`
-        self.ids: tuple[int, ...] = ()
-        self.ends: dict[tuple[str, int], tuple[int, float, float]] = {}
-        self.has_dropped = False  # an end
-        self.dead: dict[str, None] = {}  # the open dead letters
-        self.opened: tuple[str, ...] = ()
-        self.closed: tuple[str, ...] = ()
-        self.furthest = 0  # the place of the last end, while the commands are compared
+    last: tuple[int, float, int] | None = None
+    count: int = 0
+    is_whole: bool = False
+    is_known: bool = False
+    ids: tuple[int, ...] = ()
+    ends: dict[tuple[str, int], tuple[int, float, float]] = field(default_factory=dict)
+    has_dropped: bool = False
+    dead: dict[str, None] = field(default_factory=dict)
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    furthest: int = 0
 
     def see(self, event: SeenEvent) -> Iterator[tuple[PromiseRule, str]]:
         """Take the next event; yield each rule that it breaks, with a detail."""

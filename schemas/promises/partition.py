@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from schemas.enums import CommandType, full_type
 from schemas.promises.authorization import ACTS, OWN, SeenAuthorization
 from schemas.promises.confidential import has_secret
-from schemas.promises.ends import END_OF, End
+from schemas.promises.ends import MAY_LEAVE_NOTHING, OWN_EVENT_OF
 from schemas.promises.seen import SeenCommand, SeenEvent
 from schemas.promises.violations import PartitionFindings, PromiseRule
 
@@ -83,47 +83,35 @@ class SeenPartition:
 
     def compare_records(self) -> None:
         """Compare the records with the last events. The records after `records_read` were read after the events."""
+        behind, topic = PromiseRule.RECORD_BEHIND, "authorizations"
         for id_, seen in self._authorizations.items():
-            if seen.last is None:
-                continue
-            number, _, offset = seen.last
+            number, _, offset = seen.last or (0, 0.0, 0)
             first, newest = self._first_records.get(id_), self._records.get(id_)
-            if first is not None and first.sequence is not None and first.sequence > number:
-                self.findings.add(
-                    PromiseRule.RECORD_AHEAD, id_, "authorizations", first.offset, f"{first.sequence}, events {number}"
-                )
+            if first is not None and (first.sequence or 0) > number:
+                self.findings.add(PromiseRule.RECORD_AHEAD, id_, topic, first.offset, f"{first.sequence} > {number}")
             if newest is None and seen.is_known:
-                self.findings.add(PromiseRule.RECORD_BEHIND, id_, "events", offset, f"no record, events {number}")
-            elif newest is not None and newest.sequence is not None and newest.sequence < number:
-                self.findings.add(
-                    PromiseRule.RECORD_BEHIND,
-                    id_,
-                    "authorizations",
-                    newest.offset,
-                    f"{newest.sequence}, events {number}",
-                )
+                self.findings.add(behind, id_, "events", offset, f"no record, {number} events")
+            elif newest is not None and (newest.sequence or number) < number:
+                self.findings.add(behind, id_, topic, newest.offset, f"{newest.sequence} < {number}")
 
     def see_command(self, command: SeenCommand, *, is_finished: bool = True) -> None:
         """Take the next command, after all events. `is_finished`: the progress says so, so it must have its end."""
         id_, seen = command.authorization_id, self._authorizations.get(command.authorization_id)
         if command.has_clear_text:
             self.findings.add(PromiseRule.CLEAR_TEXT, id_, "commands", command.offset, command.type)
-        end = END_OF.get(CommandType(full_type(command.type)), End.OF_COMMAND)
-        if end is End.MAYBE_NONE or not is_finished:
+        type_ = CommandType(full_type(command.type))
+        if type_ in MAY_LEAVE_NOTHING or not is_finished:
             return
         self.findings.examined["5"] += 1
-        key = command.redrives or (command.id, OWN if end is End.OWN_EVENT else 0)
+        key = command.redrives or (command.id, OWN if type_ in OWN_EVENT_OF else 0)
         # A record that cannot be used is a dead letter instead.
-        found = seen and (seen.ends.get(key) or seen.ends.get((command.id, 0)))
-        if seen is not None and found:
+        if seen is not None and (key in seen.ends or (command.id, 0) in seen.ends):
             if self.is_whole and key == (command.id, 0):
                 self._in_order(command, seen)
-        elif seen is not None and seen.has_dropped:
-            self.findings.not_examined["commands of authorizations with more than 1,024 ends"] += 1
-        elif len(self.unexplained) < MOST_UNEXPLAINED:
+        elif (seen is None or not seen.has_dropped) and len(self.unexplained) < MOST_UNEXPLAINED:
             self.unexplained.setdefault(key, command)
         else:
-            self.findings.not_examined["commands without an end in the span, above 10,000"] += 1
+            self.findings.not_examined["commands without an end, beyond the bounds"] += 1
 
     def _in_order(self, command: SeenCommand, seen: SeenAuthorization) -> None:
         place, *times = seen.ends[command.id, 0]

@@ -1,10 +1,10 @@
 """The records of the topics as the rules see them. All times are Unix seconds."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from schemas.commands import Redrive
 from schemas.dead_letter import DeadLetter
@@ -12,23 +12,8 @@ from schemas.enums import short_type
 from schemas.fields.scalars import is_command_id
 from schemas.identity import dead_letter_id
 from schemas.promises.confidential import has_clear_text
-from schemas.records import RecordedCommand, read_command, read_dead_letter
+from schemas.records import RecordedCommand, TopicRecord, read_command, read_dead_letter
 from schemas.times import parse_time
-
-
-class KafkaRecord(Protocol):
-    """The fields of a Kafka record that the rules need."""
-
-    @property
-    def offset(self) -> int: ...  # noqa: D102 - see the class
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Iterable[tuple[str, bytes]]: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +47,11 @@ class SeenCommand:
 _short = cache(short_type)
 
 
-def logged_event(record: KafkaRecord) -> SeenEvent | None:
+def logged_event(record: TopicRecord) -> SeenEvent | None:
     """Return the event; None for a record that is none."""
     headers = dict(record.headers)
     try:
+        data: dict[str, Any] = {**json.loads(record.value or b"")}  # a TypeError if it is no object
         cause = headers.get("ce_causationid")
         return SeenEvent(
             (record.key or b"").decode("utf-8", "replace"),
@@ -73,16 +59,16 @@ def logged_event(record: KafkaRecord) -> SeenEvent | None:
             _short(headers["ce_type"].decode()),
             None if cause is None else cause.decode(),
             record.timestamp / 1_000,
-            json.loads(record.value or b""),
+            data,
             headers["ce_id"].decode(),
             parse_time(headers["ce_time"].decode()).timestamp(),
             record.offset,
         )
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, AttributeError):
         return None
 
 
-def logged_command(record: KafkaRecord, partition: int) -> SeenCommand:
+def logged_command(record: TopicRecord, partition: int) -> SeenCommand:
     """Return the command; one that cannot be read has the id of its dead letter, and no type."""
     read, key = read_command(record.headers, record.value, None), (record.key or b"").decode("utf-8", "replace")
     if isinstance(read, RecordedCommand):
@@ -94,7 +80,7 @@ def logged_command(record: KafkaRecord, partition: int) -> SeenCommand:
     return SeenCommand(own, key, "", offset=record.offset)
 
 
-def dead_letter(record: KafkaRecord) -> tuple[SeenEvent, bool]:
+def dead_letter(record: TopicRecord) -> tuple[SeenEvent, bool]:
     """Return the end that a dead letter is, and whether its original record shows what must be encrypted."""
     read = read_dead_letter(record.headers, record.value)
     if not isinstance(read, DeadLetter):

@@ -46,13 +46,17 @@ PROMISES = ("3", "4", "5", "3, 5", "7", "9")
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken rule. `topic` is a role, such as `events`; `detail` has ids and numbers, never content."""
+    """A broken rule. `topic` is a role, such as `events`; `detail` has ids and numbers, never content.
+
+    `authorization` is empty if a whole partition is meant.
+    """
 
     rule: PromiseRule
-    authorization_id: str
+    authorization: str
     topic: str
+    partition: int
     offset: int
-    detail: str = ""
+    detail: str
 
 
 @dataclass(slots=True)
@@ -60,11 +64,13 @@ class PartitionFindings:
     """What a pass over one partition found.
 
     Attributes:
+        partition: its number.
         violations: at most 1,000; `found` counts all, by rule.
         examined: how many records or ends were compared, by promise.
         not_examined: how many were not, by the reason.
     """
 
+    partition: int = 0
     violations: list[Violation] = field(default_factory=list)
     found: Counter[PromiseRule] = field(default_factory=Counter)
     examined: Counter[str] = field(default_factory=Counter)
@@ -74,10 +80,10 @@ class PartitionFindings:
         """Add a violation."""
         self.found[rule] += 1
         if len(self.violations) < MOST_VIOLATIONS:
-            self.violations.append(Violation(rule, authorization_id, topic, offset, detail))
+            self.violations.append(Violation(rule, authorization_id, topic, self.partition, offset, detail))
 
     def seen_again(self, again: Self) -> None:
         """Keep only the violations that another pass has found too: a deposed leader may show an old end of a log."""
-        both = {(one.rule, one.authorization_id) for one in again.violations}
-        self.violations = [one for one in self.violations if (one.rule, one.authorization_id) in both]
+        both = {(one.rule, one.authorization) for one in again.violations}
+        self.violations = [one for one in self.violations if (one.rule, one.authorization) in both]
         self.found &= again.found

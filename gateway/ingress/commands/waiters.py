@@ -20,7 +20,6 @@ from enum import StrEnum
 
 from starlette.types import Receive
 
-from adapters.kafka.topic_reader import TopicRecord
 from gateway.ingress.api_http.request import disconnected
 from gateway.ingress.auth.shares import shares_of
 from gateway.ingress.commands.unfinished import UnfinishedCommands
@@ -30,6 +29,7 @@ from runtime.metrics import IngressMetrics
 from runtime.settings.ingress import MOST_OUTCOMES
 from schemas.enums import EventType
 from schemas.events import CommandDeadLettered, CommandFinished
+from schemas.records import TopicRecord
 from schemas.times import parse_time
 
 _WAITING = EventType.COMMAND_WAITING.encode()

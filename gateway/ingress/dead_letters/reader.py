@@ -9,7 +9,7 @@ from functools import partial
 
 from adapters.kafka.clients import KafkaFailure
 from adapters.kafka.topic_follower import TopicFollower
-from adapters.kafka.topic_reader import OpenPartitions, TopicReader, TopicRecord
+from adapters.kafka.topic_reader import OpenPartitions, TopicReader
 from gateway.ingress.api_http.api_problems import DeadLettersUnread
 from gateway.ingress.dead_letters.index import DeadLetterIndex, IndexEntry
 from gateway.ingress.shared_reads import SharedReads
@@ -18,7 +18,7 @@ from runtime.http_server.port_problems import Overloaded
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
 from schemas.dead_letter import DeadLetter
-from schemas.records import read_dead_letter
+from schemas.records import TopicRecord, read_dead_letter
 
 COMPONENT = "dead_letters"
 FETCH_SECONDS = 10.0

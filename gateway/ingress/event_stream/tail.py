@@ -7,10 +7,11 @@ Without a listener no record is parsed: most replicas have no open stream, and e
 from collections.abc import Callable
 
 from adapters.kafka.topic_follower import TopicFollower
-from adapters.kafka.topic_reader import OpenReader, TopicRecord
+from adapters.kafka.topic_reader import OpenReader
 from gateway.ingress.event_stream.streamed_event import StreamedEvent, read_streamed_event
 from runtime.health import Health
 from runtime.logs import get_log
+from schemas.records import TopicRecord
 
 _COMPONENT = "events"
 

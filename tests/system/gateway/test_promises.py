@@ -210,13 +210,13 @@ async def test_each_planted_violation_is_named_and_nothing_else(  # noqa: PLR091
         for plant in ELEVEN:
             expected = await getattr(planter, plant)()
             found = await find_violations(cluster, datetime.now(UTC) - timedelta(hours=1), 0.0)
-            named = {(one.rule, one.authorization_id) for findings in found for one in findings.violations}
+            named = {(one.rule, one.authorization) for findings in found for one in findings.violations}
             assert named - known == {expected}, plant
             known = named
     code, shown = await checked(installation, "1h")
     assert (code, shown["ok"]) == (Exit.FAILED, False)
     assert sum(row["violations"] for row in shown["promises"]) >= len(ELEVEN)
-    assert all(set(one) >= {"authorizationId", "topic", "offset"} for row in shown["promises"] for one in row["first"])
+    assert all(set(one) >= {"authorization", "topic", "offset"} for row in shown["promises"] for one in row["first"])
     installation.change({"GATEWAY_KAFKA__BOOTSTRAP": "127.0.0.1:9"})
     code, message = await checked(installation, "1h")
     assert (code, "Kafka" in message) == (2, True)
