@@ -156,6 +156,8 @@ _NOT_SHOWN: Final = frozenset({"commandId", "at", "authorizationId", "handoff"})
 def _situation(situation: models.DeadLetterSituation) -> ShownFacts:
     facts = {name: value for name, value in situation.items() if name not in _NOT_SHOWN}
     facts |= {f"handoff_{name}": value for name, value in situation.get("handoff", {}).items()}
-    is_word = {"status", "nextAction", "resolution", "outcome", "handoff_state", "reviewSnapshotStatus"}
-    shown = {name: in_words(str(value)) if name in is_word else value for name, value in facts.items()}
-    return ShownFacts(tuple((field_name(name), single(value)) for name, value in shown.items() if value is not None))
+    words = {"status", "nextAction", "resolution", "outcome", "handoff_state", "reviewSnapshotStatus"}
+    rows = (
+        (name, in_words(str(value)) if name in words else value) for name, value in facts.items() if value is not None
+    )
+    return ShownFacts(tuple((field_name(name), single(value)) for name, value in rows))

@@ -38,12 +38,10 @@ class OutcomeReason(AdvisedSlug):
     )
     AUTHORIZATION_PROCESSING = (
         "authorization_processing",
-        "Collate processes the authorization; send a new request after authorization.action_required for a handoff.",
         "Collate works on the authorization; wait until Collate asks for a person again.",
     )
     WAITING_ON_PAYER = (
         "waiting_on_payer",
-        "The payer has the authorization; send a new request after authorization.action_required for a handoff.",
         "The payer has the authorization; wait until Collate asks for a person again.",
     )
     ACTION_IS_NOT_A_HANDOFF = (
@@ -56,8 +54,7 @@ class OutcomeReason(AdvisedSlug):
     )
     NO_ACTION_NAMED = (
         "no_action_named",
-        "Collate requires an action but does not name it; send a new request after authorization.action_required.",
-        "Collate asks for an action but does not name it; wait until Collate asks for a person again.",
+        "Collate requires an action but does not name it; wait until Collate asks for a person again.",
     )
     STATUS_UNKNOWN = (
         "status_unknown",
@@ -70,13 +67,11 @@ class OutcomeReason(AdvisedSlug):
     )
     REVIEW_SNAPSHOT_STALE = (
         "review_snapshot_stale",
-        "The accepted review snapshot is not the current one; let a reviewer accept the current one, then send its id.",
-        "The snapshot changed after it was accepted; read the current one and accept it.",
+        "The accepted review snapshot is not the current one; let a reviewer read and accept the current one.",
     )
     HANDOFF_NOT_FOUND = (
         "handoff_not_found",
-        "The authorization has no such handoff; use the id from handoff.opened or from the outcome of the request.",
-        "The authorization has no such handoff; its workbench shows the present one.",
+        "The authorization has no such handoff; use the id of the handoff in the authorization's record.",
     )
     NOT_THE_OPENER = (
         "not_the_opener",
@@ -149,8 +144,7 @@ class OutcomeReason(AdvisedSlug):
     )
     WRITES_OFF = (
         "writes_off",
-        "This gateway is a shadow: it sends no write to Collate; the event's `wouldSend` has the write left out.",
-        "This installation only looks on: it sends nothing to Collate.",
+        "This gateway is a shadow: it sends no write to Collate.",
     )
     NOT_DEAD_LETTERED = (
         "not_dead_lettered",
@@ -179,7 +173,6 @@ class DeadLetterCause(AdvisedSlug):
     )
     TOO_OLD = (
         "too_old",
-        "The command reached its maximum age; see its last command.waiting, then redrive or discard.",
         "The command reached its maximum age; see in the timeline why it waited, then redrive or discard.",
     )
     HANDLER_FAILED = (
