@@ -1,1 +1,1 @@
-"""The command line `gateway`: one module per verb, `check` and `dead_letters` as packages."""
+"""The command line `gateway`: one module per verb; `verbs.txt` is their table."""

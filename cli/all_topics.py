@@ -2,6 +2,7 @@
 
 import typer
 
+from consumers.deliverer.subscriptions_file import read_names
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings
 from runtime.toml_file import TomlInvalid
@@ -14,8 +15,6 @@ def all_topics(settings: ClusterSettings) -> tuple[Topic, ...]:
     path = settings.deliverer.subscriptions_file
     if path is None:
         return tuple(catalogue(prefix))
-    from consumers.deliverer.subscriptions_file import read_names  # noqa: PLC0415 - only for installations with webhooks
-
     try:
         names = read_names(path)
     except TomlInvalid as invalid:

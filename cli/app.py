@@ -1,18 +1,23 @@
 """The program `gateway`: its help, its verbs and its exit codes (`runtime.exits`).
 
-Only the module of the verb on the command line is imported, because all of them take half a second. A verb imports the
-packages that it needs when it runs, so a missing package breaks only one verb.
+`verbs.txt` has what the help says of each verb, so only the module of the verb on the command line is imported: all of
+them together take a second. A missing package breaks only its own verb.
 """
 
+import platform
 import sys
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from runtime.exits import Exit, StartupError
+from runtime.tracebacks import traceback_text
+from runtime.version import VERSION
 
 _HELP = """
 Manual handoffs of Collate prior authorizations. Callers send commands over HTTP; the gateway stores them in Kafka, \
@@ -45,59 +50,82 @@ _EPILOG = (
     "permission missing; 78 wrong settings or topics."
 )
 
-# The modules in the order of the help, and the verbs that each adds.
-VERBS: Final[Mapping[str, tuple[str, ...]]] = {
-    "cli.processes": ("ingress", "worker", "projector", "console", "migrate", "version"),
-    "cli.deliverer.start": ("deliverer",),
-    "cli.config": ("config",),
-    "cli.check.check": ("check",),
-    "cli.support_bundle": ("support-bundle",),
-    "cli.collate.probe": ("collate",),
-    "cli.topics": ("topics",),
-    "cli.schemas": ("schemas",),
-    "cli.callers": ("callers",),
-    "cli.history.status": ("status",),
-    "cli.history.timeline": ("timeline", "watch"),
-    "cli.lists.work": ("work", "release"),
-    "cli.top.top": ("top",),
-    "cli.lists.commands": ("commands",),
-    "cli.dead_letters.verbs": ("dead-letters",),
-    "cli.audit.export": ("audit",),
-    "cli.shadow.feed_and_report": ("shadow",),
-    "cli.authorization_decisions": ("recent-commands", "version-floor"),
-}
+
+class Verb(NamedTuple):
+    """A row of the table: where the verb's function is (`module:name`), the first sentence of its help, its panel."""
+
+    function: str
+    sentence: str
+    panel: str | None
 
 
-_CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+def _read(lines: Iterable[str]) -> dict[str, Verb]:
+    verbs: dict[str, Verb] = {}
+    panel = ""
+    for line in lines:
+        if line.startswith("#"):
+            continue
+        name, *cells = (cell.strip() for cell in line.split("|"))
+        if cells:
+            verbs[name] = Verb(cells[0], cells[1], None if " " in name else panel)
+        else:
+            panel = name
+    return verbs
 
 
-def app_of(modules: Iterable[str]) -> typer.Typer:
-    """Return the program with the verbs of these modules."""
-    app = typer.Typer(
-        name="gateway",
-        help=_HELP,
-        epilog=_EPILOG,
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        pretty_exceptions_enable=False,
-        context_settings=_CONTEXT,
-    )
-    app.callback()(_options)
-    for module in modules:
-        import_module(module).add_to(app)
+VERBS: Final[Mapping[str, Verb]] = _read(Path(__file__).with_name("verbs.txt").read_text("utf-8").splitlines())
+_NAME: Final = "gateway"
+
+
+class _Group(TyperGroup):
+    """Verbs that are imported when the command line names them. Help and the completion of names read the table."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Import the verb that the arguments begin with."""
+        name, found, rest = super().resolve_command(ctx, args)
+        path = str(name) if self.name == _NAME else f"{self.name} {name}"
+        return name, found and command_of(path, rest), rest
+
+
+def command_of(path: str, arguments: Iterable[str] = ()) -> Any:
+    """Import the verb, or the group, at a path of the table. A group that is followed by a verb does nothing itself."""
+    row, verbs = VERBS[path], _verbs_of(f"{path} ")
+    module, _, name = row.function.partition(":")
+    is_run = bool(module) and verbs.keys().isdisjoint(arguments)
+    function: Callable[[], None] = getattr(import_module(module), name) if is_run else _nothing
+    app = typer.Typer(name=path, cls=_Group, help=row.sentence, add_completion=False)
+    if not verbs:
+        app.command(path.rpartition(" ")[2])(function)
+        return get_command(app)
+    app.callback(invoke_without_command=is_run, no_args_is_help=not is_run)(function)
+    return get_command(_with_table(app, verbs))
+
+
+def _with_table(app: typer.Typer, verbs: Mapping[str, Verb]) -> typer.Typer:
+    """Return the program or group with a command for each row, which stands for the verb until it is imported."""
+    for name, row in verbs.items():
+        app.command(name, help=row.sentence, rich_help_panel=row.panel)(_nothing)
     return app
 
 
-def modules_of(arguments: list[str]) -> list[str]:
-    """Return the module of the verb that a command line begins with; without a known verb, all modules."""
-    return [module for module, verbs in VERBS.items() if arguments[:1] and arguments[0] in verbs] or list(VERBS)
+def _verbs_of(path: str) -> dict[str, Verb]:
+    """Return the rows whose name is one word behind the path."""
+    rows = ((name.removeprefix(path), row) for name, row in VERBS.items() if name.startswith(path))
+    return {name: row for name, row in rows if " " not in name}
+
+
+def _nothing() -> None:
+    pass
+
+
+def version() -> None:
+    """Print the version of the gateway and of Python."""
+    typer.echo(f"gateway {VERSION} (Python {platform.python_version()})")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
-        from cli import processes  # noqa: PLC0415 - see the top of this file
-
-        processes.version()
+        version()
         raise typer.Exit
 
 
@@ -110,26 +138,30 @@ def _options(
     pass
 
 
-@cache  # type: ignore[misc]  # the type of functools.cache
-def __getattr__(name: str) -> typer.Typer:
-    """Return `app`, the program with all verbs, which is built at its first use."""
-    if name != "app":
-        raise AttributeError(name)
-    return app_of(VERBS)
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+_PROGRAM = typer.Typer(
+    name=_NAME,
+    cls=_Group,
+    help=_HELP,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings=_CONTEXT,
+)
+_PROGRAM.callback()(_options)
+app = _with_table(_PROGRAM, _verbs_of(""))
 
 
 def main() -> None:
     """Run the command line and exit with the code of its result."""
+    # httpx imports a command line of its own, with click, rich and pygments: a tenth of the start of a process.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's mark of a module that is not imported
     try:
-        app_of(modules_of(sys.argv[1:]))()
+        app()
     except StartupError as error:
-        from runtime.environ import SettingsInvalid  # noqa: PLC0415 - as above
-
-        hint = "\n`gateway config` shows the current settings; docs/configuration.md explains each of them."
-        sys.stderr.write(f"{error}{hint if isinstance(error, SettingsInvalid) else ''}\n")
+        sys.stderr.write(f"{error}{error.hint}\n")
         sys.exit(Exit.CONFIG)
     except Exception as error:  # noqa: BLE001 - the process boundary
-        from runtime.logs import traceback_text  # noqa: PLC0415 - as above
-
         sys.stderr.write(traceback_text(error) + "\n")
         sys.exit(Exit.INTERNAL)

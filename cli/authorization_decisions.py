@@ -10,24 +10,13 @@ import typer
 from cli.api_client import DEFAULT_URL, KeyFile, Url, connected, models, operations
 from cli.dead_letters.decisions import RETRIES
 from cli.dead_letters.options import Operator, Why
-from cli.terminal import AsJson, Yes, fail, group_of, print_json
+from cli.terminal import AsJson, Yes, fail, print_json
 from runtime.exits import Exit
 from schemas.fields.scalars import TICKET_PHRASE, is_ticket
 
 Authorization = Annotated[str, typer.Argument(metavar="AUTHORIZATION", help="The authorization's id.")]
 Reason = Annotated[models.DecisionReason, typer.Option("--reason", metavar="WORD", help="Reason, shown in the event.")]
 TicketOption = Annotated[str | None, typer.Option("--ticket", help="Ticket, e.g. OPS-1204; shown in the event.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verbs, each in a group of its subject."""
-    panel = "Commands and authorizations"
-    recent = group_of("Recent commands are those of the last day, by which the worker recognises a repeat.")
-    recent.command(name="empty")(empty_recent_commands)
-    app.add_typer(recent, name="recent-commands", rich_help_panel=panel)
-    floor = group_of("The version floor is the highest version that was read; the gateway believes no lower one.")
-    floor.command(name="lower")(lower_version_floor)
-    app.add_typer(floor, name="version-floor", rich_help_panel=panel)
 
 
 def empty_recent_commands(

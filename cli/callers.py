@@ -6,17 +6,11 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import group_of
+from gateway.ingress.auth.callers import SIGNED_PERMISSIONS, new_key, new_signing_secret
+from schemas.permissions import Permission
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _PATH = r"/[^\x00-\x1f\x7f\"\\]+"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    group = group_of("Create entries for the callers file.")
-    group.command()(new)
-    app.add_typer(group, name="callers", rich_help_panel="Installation")
 
 
 def new(
@@ -35,13 +29,6 @@ def new(
     With --secret-file, create a secret for signatures (Standard Webhooks). A signature is accepted for structured
     CloudEvents to POST /v1/commands only, so reads, grants and operators' routes need a key or a token.
     """
-    from gateway.ingress.auth.callers import (  # noqa: PLC0415 - imported by the verb that needs it
-        SIGNED_PERMISSIONS,
-        new_key,
-        new_signing_secret,
-    )
-    from schemas.permissions import Permission  # noqa: PLC0415 - as above
-
     known = [str(permission) for permission in Permission]
     if unknown := [permission for permission in may if permission not in known]:
         raise typer.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(known)}", param_hint="--may")

@@ -23,11 +23,6 @@ from runtime.settings import (
 _NOT_SET = "-"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(name="config", rich_help_panel="Installation")(show_config)
-
-
 def show_config(
     process: Annotated[
         Literal["ingress", "worker", "projector", "deliverer", "console"] | None,

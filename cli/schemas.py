@@ -7,15 +7,10 @@ import typer
 from cli.terminal import fail
 from runtime.exits import Exit
 from schemas.enums import PREFIX
+from schemas.events import EVENTS
+from schemas.published import read
 
 _AUTHORIZATION = f"{PREFIX}authorization.v1"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    group = typer.Typer(no_args_is_help=True, help="Print the published JSON Schemas.")
-    group.command()(show)
-    app.add_typer(group, name="schemas", rich_help_panel="Installation")
 
 
 def show(type_: Annotated[str, typer.Argument(metavar="TYPE", help="A CloudEvents type, or a dataschema.")]) -> None:
@@ -34,9 +29,6 @@ def show(type_: Annotated[str, typer.Argument(metavar="TYPE", help="A CloudEvent
 def _published() -> dict[str, str]:
     """Return the JSON Schemas of the events and of the record on `authorizations`, by type."""
     # Help of other verbs does not load the models.
-    from schemas.events import EVENTS  # noqa: PLC0415
-    from schemas.published import read  # noqa: PLC0415
-
     paths = {type_: f"events/{type_.removeprefix(PREFIX)}.json" for type_ in EVENTS}
     paths[_AUTHORIZATION] = f"records/{_AUTHORIZATION.removeprefix(PREFIX)}.json"
     return {type_: read(path).decode() for type_, path in sorted(paths.items())}

@@ -16,8 +16,10 @@ import typer
 
 from cli.check.check import results_of
 from cli.check.check_results import CheckResult
+from cli.check.process import admin_url
 from cli.config import load_any, shown_settings
 from cli.terminal import print_json
+from cli.top.processes import read_process
 from runtime.environ import Section
 from runtime.settings import AdminSettings, value_at
 from runtime.version import VERSION
@@ -34,11 +36,6 @@ _SHOWN: Final = frozenset(
         *("seconds", "ms", "tries", "writes", "file", "keys", "exit_code"),
     }
 )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(name="support-bundle", rich_help_panel="Installation")(support_bundle)
 
 
 def support_bundle(
@@ -96,9 +93,6 @@ def _errors(lines: Iterable[str]) -> Iterator[dict[str, object]]:
 
 
 def _state(settings: Section) -> object:
-    from cli.check.process import admin_url  # noqa: PLC0415 - imported by the verb that needs it
-    from cli.top.processes import read_process  # noqa: PLC0415 - as above
-
     admin = value_at(settings, ("admin",))
     return read_process(admin_url(admin)) if isinstance(admin, AdminSettings) else None
 

@@ -9,25 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.kafka.acls import Process, acl_commands, acl_script, optional_access, required_access
+from adapters.kafka.cluster import open_cluster
+from adapters.kafka.surplus_partitions import find_misplaced
 from adapters.kafka.topics import Difference, WantedTopic, apply, compare, compare_when_visible, wanted_topics
 from cli.all_topics import all_topics
-from cli.rebuild import rebuild_state
-from cli.terminal import AsOneJson, print_json, run_with_kafka
+from cli.kafka import run_with_kafka
+from cli.terminal import AsOneJson, print_json
+from cli.topic_ids import ProgressNotRead, id_differences
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_access_settings, load_cluster_settings
 from schemas.topics import catalogue
 
 _NO_DIFFERENCE = "All topics are correct."
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verbs."""
-    group = typer.Typer(no_args_is_help=True, help="Compare the topics with the required ones, and create them.")
-    group.command()(plan)
-    group.command(name="apply")(apply_plan)
-    group.command()(acls)
-    rebuild_state.add_to(group)
-    app.add_typer(group, name="topics", rich_help_panel="Installation")
 
 
 def plan(*, as_json: AsOneJson = False) -> None:
@@ -110,10 +103,6 @@ def acls(
 
 
 async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
-    from adapters.kafka.cluster import open_cluster  # noqa: PLC0415 - imported by the verb that needs it
-    from adapters.kafka.surplus_partitions import find_misplaced  # noqa: PLC0415 - as above
-    from cli.topic_ids import ProgressNotRead, id_differences  # noqa: PLC0415 - as above
-
     wanted = _wanted(settings)
     async with open_cluster(settings.kafka) as cluster:
         shown = await cluster.find_topics(topic.name for topic in wanted)
@@ -127,8 +116,6 @@ async def _plan(settings: ClusterSettings) -> tuple[Difference, ...]:
 
 
 async def _apply(settings: ClusterSettings) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
-    from adapters.kafka.cluster import open_cluster  # noqa: PLC0415 - as above
-
     wanted = _wanted(settings)
     async with open_cluster(settings.kafka) as cluster:
         before = compare(wanted, await cluster.find_topics(topic.name for topic in wanted))

@@ -43,6 +43,7 @@ class SettingsInvalid(StartupError):
     """The settings are invalid; `problems` lists each reason and its remedy."""
 
     title = "settings"
+    hint = "\n`gateway config` shows the current settings; docs/configuration.md explains each of them."
 
 
 def variable_name(path: tuple[str, ...]) -> str:

@@ -31,9 +31,10 @@ EXIT_MEANINGS = {
 
 
 class StartupError(Exception):
-    """The process can't start; `problems` lists each reason and its remedy."""
+    """The process can't start; `problems` lists each reason and its remedy, `hint` where to look for more."""
 
     title = "start"
+    hint = ""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems

@@ -6,10 +6,8 @@ Tracebacks contain no local variables and no input quoted by a validation error.
 
 import asyncio
 import logging
-import re
 import sys
 import time
-import traceback
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +19,7 @@ from structlog.typing import FilteringBoundLogger, Processor
 
 from runtime.outages.line_limit import REPEATED_EVENTS, LimitOwner, LineLimit, system_of
 from runtime.settings import LogSettings
+from runtime.tracebacks import traceback_text
 
 Log = FilteringBoundLogger
 Fields = MutableMapping[str, Any]
@@ -29,7 +28,6 @@ Fields = MutableMapping[str, Any]
 _QUIET = ("aiokafka", "asyncio", "httpcore", "httpx", "uvicorn", "uvicorn.error")
 # The gateway writes its own line per request.
 _SILENT = ("uvicorn.access",)
-_QUOTED_INPUT = re.compile(r", input_value=.*, input_type=\w+\]")
 
 
 def configure_logs(settings: LogSettings, process: str, stream: TextIO | None = None) -> None:
@@ -121,11 +119,6 @@ class LineWriters(dict[str, Callable[[dict[str, Any]], None]]):
         """Create the writer of an event."""
         writer = self[event] = line_writer(event)
         return writer
-
-
-def traceback_text(error: BaseException) -> str:
-    """Format an exception and its causes without local variables and quoted input."""
-    return _QUOTED_INPUT.sub("]", "".join(traceback.format_exception(error)).rstrip())
 
 
 class _Lead:

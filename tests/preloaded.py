@@ -24,19 +24,11 @@ from cli.app import VERBS, main
 from local.installation import GATEWAY
 from local.processes.run import Run
 
-# What the verbs import when they run.
-_IMPORTED_LATER = (
-    "adapters.postgres.migrate",
-    "consumers.deliverer.deliverer",
-    "consumers.projector.projector",
-    "consumers.projector.rebuild",
-    "consumers.worker",
-    "console.main",
-    "gateway.ingress.main",
-)
+# The modules of the verbs, and what a verb imports when it runs.
+_MODULES = {row.function.partition(":")[0] for row in VERBS.values()} - {""} | {"consumers.projector.rebuild"}
 RUN_WITHIN_SECONDS = 300
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([__name__, *VERBS, *_IMPORTED_LATER])
+_forks.set_forkserver_preload([__name__, *sorted(_MODULES)])
 # Where the server of a run is, and in later versions of Python its key.
 _PLACE = ("_forkserver_address", "_forkserver_authkey")
 # Several threads start processes and wait for them. Each start reads the exit codes of all processes that have ended.

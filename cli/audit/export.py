@@ -6,30 +6,23 @@ It reads with Kafka credentials and needs no read model.
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from cli.terminal import fail, group_of, run_with_kafka
+from cli.audit.audit_record import AUDITED, audit_record, with_reads
+from cli.audit.event_reader import LATEST, EventReader
+from cli.audit.export_file import MOST_DIFFERENCES, ExportSummary, differences, faults, read_file, to_bytes
+from cli.kafka import run_with_kafka
+from cli.terminal import fail
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
 from schemas.fields.scalars import is_id
 from schemas.times import format_time, parse_time
 
-if TYPE_CHECKING:
-    from cli.audit.event_reader import EventReader
-
 Format = Literal["jsonl", "csv"]
 _Since = Annotated[str | None, typer.Option("--since", help="First time, e.g. 2026-06-01 or 2026-06-01T00:00:00Z.")]
 _Authorization = Annotated[str | None, typer.Option("--authorization", help="Only this authorization.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    group = group_of("Who requested, accepted, reported, decided, and read what.")
-    group.command()(export)
-    group.command()(verify)
-    app.add_typer(group, name="audit", rich_help_panel="Installation")
 
 
 def export(
@@ -56,9 +49,6 @@ def export(
           version; standard error says which
       69  Kafka is unreachable
     """
-    from cli.audit.event_reader import LATEST  # noqa: PLC0415 - imported by the verb that needs it
-    from cli.audit.export_file import ExportSummary, to_bytes  # noqa: PLC0415 - as above
-
     if authorization is not None and not is_id(authorization):
         fail(Exit.USAGE, "--authorization: expected an id of Collate")
     now = datetime.now(UTC)
@@ -108,8 +98,6 @@ def verify(
       3   unchanged, but the topic no longer has all events of the span
       69  Kafka is unreachable
     """
-    from cli.audit.export_file import MOST_DIFFERENCES, differences, faults, read_file  # noqa: PLC0415 - as above
-
     begin = None if since is None else _time("--since", since)
     end = None if until is None else _time("--until", until)
     export = read_file(file.read_bytes())
@@ -139,8 +127,6 @@ def verify(
 
 
 async def _records(reader: "EventReader") -> list[dict[str, object]]:
-    from cli.audit.audit_record import AUDITED, audit_record, with_reads  # noqa: PLC0415 - as above
-
     return with_reads([audit_record(event) async for event in reader.events() if event.data.TYPE in AUDITED])
 
 
@@ -148,8 +134,6 @@ def _read(
     since: datetime | None, until: datetime, authorization: str | None
 ) -> tuple["EventReader", list[dict[str, object]]]:
     """Read the records of a span. Ends the verb if Kafka is unreachable."""
-    from cli.audit.event_reader import EventReader  # noqa: PLC0415 - imported by the verb that needs it
-
     settings = load_cluster_settings(os.environ)
     reader = EventReader(settings, since, until, authorization)
     return reader, run_with_kafka(settings.kafka, _records(reader))

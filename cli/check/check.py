@@ -9,6 +9,11 @@ import typer
 
 from adapters.kafka.acls import Process
 from cli.check.check_results import CheckResult, exit_code, ok, skipped
+from cli.check.collate import check_collate
+from cli.check.console import check_console
+from cli.check.files import check_files
+from cli.check.kafka import check_kafka
+from cli.check.process import check_process
 from cli.config import load_for
 from cli.terminal import AsOneJson, print_json
 from runtime.exits import Exit
@@ -17,18 +22,7 @@ from runtime.settings import ClusterSettings, DelivererProcessSettings, ProcessS
 _COLOURS = {"ok": typer.colors.GREEN, "FAILED": typer.colors.RED}
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    from cli.check.promises import promises  # noqa: PLC0415 - its modules
-
-    group = typer.Typer(invoke_without_command=True)
-    group.callback()(check)
-    group.command()(promises)
-    app.add_typer(group, name="check", rich_help_panel="Installation")
-
-
 def check(
-    context: typer.Context,
     process: Annotated[
         Literal["ingress", "worker", "projector", "deliverer", "console", "topics"] | None,
         typer.Option("--for", help="Also check the requirements and permissions of this process."),
@@ -48,8 +42,6 @@ def check(
       77  one of them rejects the credentials, or a permission is missing
       78  settings, files, topics, tables or the clock are wrong
     """
-    if context.invoked_subcommand is not None:
-        return
     results = results_of(process, offline=offline)
     code = exit_code(results)
     if as_json:
@@ -67,25 +59,17 @@ def results_of(process: Process | Literal["console"] | None, *, offline: bool) -
 
 
 def _console(*, offline: bool) -> list[CheckResult]:
-    from cli.check.console import check_console  # noqa: PLC0415 - imported by the verb that needs it
-
     settings = load_console_settings(os.environ)
     return [ok("settings", f"environment {settings.environment}"), *check_console(settings, offline=offline)]
 
 
 def _others(process: Process | None, *, offline: bool) -> list[CheckResult]:
-    from cli.check.files import check_files  # noqa: PLC0415 - as above
-
     settings = load_for(process)
     results = [ok("settings", f"environment {settings.environment}"), *check_files(settings, process)]
     return results if offline else results + asyncio.run(_check_services(settings, process))
 
 
 async def _check_services(settings: ClusterSettings, process: Process | None) -> list[CheckResult]:
-    from cli.check.collate import check_collate  # noqa: PLC0415 - as above
-    from cli.check.kafka import check_kafka  # noqa: PLC0415 - as above
-    from cli.check.process import check_process  # noqa: PLC0415 - as above
-
     results = []
     if process not in {None, "topics"} and isinstance(settings, ProcessSettings | DelivererProcessSettings):
         results.append(await asyncio.to_thread(check_process, settings.admin, str(process)))

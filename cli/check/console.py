@@ -9,6 +9,7 @@ import httpx
 from cli.check.check_results import CheckResult, failed, ok, skipped
 from cli.check.files import check_key_file
 from cli.check.process import check_process
+from console.sign_in.sealing import MOST_KEYS
 from runtime.exits import Exit
 from runtime.http_client import HttpClient, reason_of
 from runtime.settings import ConsoleProcessSettings
@@ -30,8 +31,6 @@ def check_console(settings: ConsoleProcessSettings, *, offline: bool) -> Iterato
 
 
 def _cookie_keys(file: Path) -> CheckResult:
-    from console.sign_in.sealing import MOST_KEYS  # noqa: PLC0415 - imported when needed
-
     return check_key_file("cookie keys", file, MOST_KEYS)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from adapters.kafka.credentials import RotatingContext
 from cli.check.check_results import CheckResult, differs, failed, ok
+from consumers.deliverer.subscriptions_file import SubscriptionsFile
+from gateway.ingress.auth.callers_file import read_callers
 from runtime.credentials.credential_lives import KEY_DAYS, first_use
 from runtime.credentials.key_ring import KeyFileError, read_keys
 from runtime.exits import Exit
@@ -53,8 +55,6 @@ def _collate_tls(settings: Settings) -> CheckResult:
 
 
 def _callers(settings: Settings) -> Iterator[CheckResult]:
-    from gateway.ingress.auth.callers_file import read_callers  # noqa: PLC0415 - imported when needed
-
     path = settings.ingress.callers_file
     if path is None:
         yield failed("callers", "GATEWAY_INGRESS__CALLERS_FILE is not set", Exit.CONFIG)
@@ -87,8 +87,6 @@ def _unknown(settings: Settings, callers: int) -> CheckResult:
 
 
 def _subscriptions(settings: ClusterSettings) -> CheckResult:
-    from consumers.deliverer.subscriptions_file import SubscriptionsFile  # noqa: PLC0415 - as above
-
     path = settings.deliverer.subscriptions_file
     if path is None:
         return failed("webhooks", "GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE is not set", Exit.CONFIG)

@@ -10,9 +10,11 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.check.promise_reader import find_violations
 from cli.formatting import console, progress, table_of
+from cli.kafka import run_with_kafka
 from cli.lists.listing import parse_since
-from cli.terminal import AsOneJson, print_json, run_with_kafka
+from cli.terminal import AsOneJson, print_json
 from runtime.exits import Exit
 from runtime.settings import ClusterSettings, load_cluster_settings
 from schemas.promises.violations import PROMISES, PartitionFindings, Violation
@@ -56,8 +58,6 @@ def promises(
 
 
 async def _read(settings: ClusterSettings, since: datetime) -> list[PartitionFindings]:
-    from cli.check.promise_reader import find_violations  # noqa: PLC0415 - imported by the verb that needs it
-
     with progress("reading the topics"):
         return await find_violations(settings, since)
 

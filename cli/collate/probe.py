@@ -9,26 +9,20 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from adapters.collate.open_client import open_transport
 from cli.collate.caller import CollateUnreachable, ProbeCaller
 from cli.collate.findings import PREFIX, Findings
 from cli.collate.reading import read_once
 from cli.collate.walk import Walk
 from cli.config import load_for
 from cli.formatting import console
-from cli.terminal import AsOneJson, fail, group_of, print_json
+from cli.terminal import AsOneJson, fail, print_json
 from runtime.exits import Exit
 from runtime.settings import CollateSettings, Settings, read_secret
 from schemas.collate.authorization import PriorAuthorization, Status, requires_handoff
 from schemas.fields.scalars import is_id
 
 _PRODUCTION: Final = "api.trycollate.ai"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    group = group_of("Find out how Collate behaves.")
-    group.command()(probe)
-    app.add_typer(group, name="collate", rich_help_panel="Installation")
 
 
 def probe(
@@ -91,8 +85,6 @@ async def run_probe(
     settings: CollateSettings, authorization_id: str, findings: Findings, *, walk: bool, accepted: str | None = None
 ) -> None:
     """Read, and walk if wanted. Raises CollateUnreachable."""
-    from adapters.collate.open_client import open_transport  # noqa: PLC0415 - imported by the verb that needs it
-
     async with aclosing(open_transport(settings)) as transport:
         collate = ProbeCaller(transport, read_secret(settings.api_key_file).get_secret_value())
         authorization = await read_once(collate, authorization_id, findings)

@@ -2,20 +2,26 @@
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import Annotated, TypedDict
 
 import typer
 
+from cli.deliverer.redelivery import (
+    RedriveResult,
+    ReplayedEvent,
+    UndeliveredEvent,
+    open_dead_letters,
+    redrive_dead_letters,
+    redrive_from,
+)
 from cli.deliverer.subscriptions import Name, load_subscription
 from cli.formatting import console, table_of
+from cli.kafka import run_with_kafka
 from cli.lists.listing import parse_since
-from cli.terminal import AsOneJson, fail, print_json, run_with_kafka
+from cli.terminal import AsOneJson, fail, print_json
+from consumers.deliverer.delivery import Delivered, NotDelivered, Outcome
 from runtime.exits import Exit
 from schemas.times import format_time, parse_time
-
-if TYPE_CHECKING:
-    from cli.deliverer.redelivery import RedriveResult, ReplayedEvent, UndeliveredEvent
-    from consumers.deliverer.delivery import Outcome
 
 _POSITION = re.compile(r"([0-9]{1,4}):([0-9]{1,18})")
 _COLUMNS = ("position", "authorization", "sequence", "type", "result", "status", "since", "event")
@@ -36,8 +42,6 @@ def dead_letters(name: Name, *, as_json: AsOneJson = False) -> None:
 
     It reads the subscription's topic of dead letters, whose retention removes old ones.
     """
-    from cli.deliverer.redelivery import open_dead_letters  # noqa: PLC0415 - imported by the verb that needs it
-
     settings, subscription = load_subscription(name)
     dead_letters = run_with_kafka(settings.kafka, open_dead_letters(settings, subscription.name))
     rows = [_row(dead_letter) for dead_letter in dead_letters]
@@ -82,12 +86,6 @@ def redrive(
           or an event was skipped, because it is unreadable: no receiver can get it
       69  Kafka is unreachable
     """
-    from cli.deliverer.redelivery import (  # noqa: PLC0415 - as above
-        open_dead_letters,
-        redrive_dead_letters,
-        redrive_from,
-    )
-
     if sum((dead_letters, event is not None, position is not None, since is not None)) != 1:
         fail(Exit.USAGE, "expected one of --dead-letters, --event, --position and --since")
     settings, subscription = load_subscription(name)
@@ -144,8 +142,6 @@ def _time(text: str) -> datetime:
 
 
 def _line(replayed: "ReplayedEvent", outcome: "Outcome") -> RedrivenLine:
-    from consumers.deliverer.delivery import Delivered, NotDelivered  # noqa: PLC0415 - as above
-
     match outcome:
         case Delivered(status):
             result = f"delivered ({status})"

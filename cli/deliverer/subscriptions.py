@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.terminal import fail
+from consumers.deliverer.subscriptions_file import SubscriptionsFile
 from runtime.exits import Exit
 from runtime.settings import DelivererProcessSettings, load_deliverer_settings
 from runtime.toml_file import TomlInvalid
@@ -18,8 +19,6 @@ Name = Annotated[str, typer.Argument(help="Name of the subscription in the subsc
 
 def load_subscription(name: str) -> "tuple[DelivererProcessSettings, Subscription]":
     """Return the settings and the subscription; end with 78 for an invalid file, with 2 for an unknown name."""
-    from consumers.deliverer.subscriptions_file import SubscriptionsFile  # noqa: PLC0415 - imported by the verb
-
     settings = load_deliverer_settings(os.environ)
     path = settings.deliverer.subscriptions_file
     if path is None:

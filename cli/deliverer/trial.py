@@ -8,7 +8,9 @@ from rich.text import Text
 from cli.deliverer.subscriptions import Name, load_subscription
 from cli.formatting import console, table_of
 from cli.terminal import AsOneJson, print_json
+from consumers.deliverer.trial import try_subscription
 from runtime.exits import Exit
+from schemas.records import source
 
 
 def send_test(name: Name, *, as_json: AsOneJson = False) -> None:
@@ -21,9 +23,6 @@ def send_test(name: Name, *, as_json: AsOneJson = False) -> None:
       1   it did not, or it cannot be reached
       78  the subscriptions file is invalid
     """
-    from consumers.deliverer.trial import try_subscription  # noqa: PLC0415 - imported by the verb that needs it
-    from schemas.records import source  # noqa: PLC0415 - as above
-
     settings, subscription = load_subscription(name)
     steps = asyncio.run(try_subscription(subscription, source(settings.environment)))
     is_good = all(step.is_good for step in steps)

@@ -19,11 +19,6 @@ _MOST_SECONDS: Final = 10
 _PAUSE_SECONDS: Final = 0.5
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(rich_help_panel="Commands and authorizations")(status)
-
-
 def status(
     command: CommandArgument,
     at: Annotated[

@@ -33,12 +33,6 @@ _NUMBER, _TIME, _KIND, _COMMAND = 4, 12, 29, 8
 AuthorizationArgument = Annotated[str, typer.Argument(metavar="AUTH", help="Collate's id of the authorization.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command(rich_help_panel=_PANEL)(timeline)
-    app.command(rich_help_panel=_PANEL)(watch)
-
-
 def timeline(
     authorization: AuthorizationArgument, *, url: Url = DEFAULT_URL, key_file: KeyFile = None, as_json: AsJson = False
 ) -> None:

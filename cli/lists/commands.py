@@ -64,11 +64,6 @@ COMMANDS: Listing[models.CommandList, models.CommandStatus] = Listing(
 )
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("commands", rich_help_panel="Commands and authorizations")(list_commands)
-
-
 def list_commands(
     *,
     authorization: Annotated[str | None, typer.Option(help="Collate's id of the authorization.")] = None,

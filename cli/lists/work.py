@@ -82,12 +82,6 @@ WORK: Listing[models.AuthorizationList, models.WorkItem] = Listing(
 )
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("work", rich_help_panel="Commands and authorizations")(work)
-    app.command("release", rich_help_panel="Commands and authorizations")(release)
-
-
 def work(
     *,
     needs: Annotated[

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.terminal import AsOneJson, fail, print_json, run_with_kafka
+from cli.kafka import run_with_kafka
+from cli.rebuild.checked_rebuild import rebuild
+from cli.rebuild.stopped import RebuildRefused
+from cli.terminal import AsOneJson, fail, print_json
 from runtime.exits import Exit, StartupError
 from runtime.settings import load_access_settings
 
-_VERB = "gateway topics rebuild-state"
 if TYPE_CHECKING:
     from cli.rebuild.rebuild import Rebuilt
 
+_VERB = "gateway topics rebuild-state"
 Authorization = Annotated[
     str | None, typer.Option(metavar="ID", help="Rebuild the state of this authorization alone: its record is damaged.")
 ]
@@ -21,11 +24,6 @@ Partition = Annotated[
     typer.Option(help="Rebuild this partition although it has a progress record, e.g. an old copy. Repeatable."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Every worker is stopped: do not ask.")]
-
-
-def add_to(group: typer.Typer) -> None:
-    """Add the verb to `gateway topics`."""
-    group.command(name="rebuild-state")(rebuild_state)
 
 
 def rebuild_state(
@@ -53,8 +51,6 @@ def rebuild_state(
     settings = load_access_settings(os.environ)
     if not yes and not typer.confirm("Is every worker of this installation stopped?"):
         raise typer.Exit(Exit.FAILED)
-    from cli.rebuild.checked_rebuild import rebuild  # noqa: PLC0415 - as above
-    from cli.rebuild.stopped import RebuildRefused  # noqa: PLC0415 - imported by the verb
 
     def report(text: str) -> None:
         if not as_json:

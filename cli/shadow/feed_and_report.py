@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cli.api_client import DEFAULT_URL, KeyFile, RequestRejected, RetryPolicy, Url, connected, event, operations
+from cli.audit.event_reader import EventReader
 from cli.formatting import console, table_of
+from cli.kafka import run_with_kafka
 from cli.lists.listing import parse_since
-from cli.terminal import AsOneJson, fail, group_of, print_json, run_with_kafka
+from cli.shadow.comparison import Comparison, Verdict, compare, counts
+from cli.shadow.html_report import WORDS, render
+from cli.shadow.mirror import UnusableLine, read_line
+from cli.terminal import AsOneJson, fail, print_json
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
 from schemas.enums import short_type
@@ -18,8 +23,6 @@ from schemas.fields.visible_text import escaped
 from schemas.times import format_time, parse_time
 
 if TYPE_CHECKING:
-    from cli.audit.event_reader import EventReader
-    from cli.shadow.comparison import Comparison
     from schemas.records import PublishedEvent
 
 _SOURCE: Final = "/gateway-shadow-feed"
@@ -29,14 +32,6 @@ _RETRIES: Final = RetryPolicy(deadline_seconds=600.0, attempt_seconds=15.0, long
 # Problems of the caller, not of a line.
 _OF_THE_CALLER: Final = {"unauthenticated", "not-permitted", "step-up-required"}
 _SHOWN: Final = 20
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the verbs."""
-    group = group_of("Feed mirrored commands to a shadow, and compare its decisions with what then happened.")
-    group.command()(feed)
-    group.command()(report)
-    app.add_typer(group, name="shadow", rich_help_panel="Installation")
 
 
 def feed(
@@ -64,8 +59,6 @@ def feed(
           the gateway is no shadow, or rejects the key
       69  the gateway is unavailable; feed the file again
     """
-    from cli.shadow.mirror import UnusableLine, read_line  # noqa: PLC0415 - imported by the verb that needs it
-
     accepted = late = wrong = 0
     with connected(url, key_file, _RETRIES) as gateway:
         # A gateway that writes would apply each command a second time.
@@ -115,10 +108,6 @@ def report(
       69  Kafka is unreachable
       78  these are not the topics of a shadow
     """
-    from cli.audit.event_reader import EventReader  # noqa: PLC0415 - imported by the verb that needs it
-    from cli.shadow.comparison import Verdict, compare, counts  # noqa: PLC0415 - as above
-    from cli.shadow.html_report import WORDS, render  # noqa: PLC0415 - as above
-
     settings = load_cluster_settings(os.environ)
     if not settings.is_shadow:
         fail(Exit.CONFIG, "GATEWAY_TOPICS__PREFIX: expected the prefix of a shadow, which contains `shadow`")

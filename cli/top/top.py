@@ -45,11 +45,6 @@ Admins = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(rich_help_panel="Commands and authorizations")(top)
-
-
 def top(
     admin: Admins = None,
     every: Annotated[float, typer.Option(min=0.2, help="Seconds between two updates.")] = 2.0,

@@ -1,5 +1,9 @@
 """For all tried values, every object is valid for Kubernetes, and the objects fit together."""
 
+import itertools
+
+from cli.app import VERBS
+
 OF_OPERATORS = {"ServiceMonitor", "PrometheusRule", "ScaledObject", "HTTPRoute"}
 
 
@@ -84,16 +88,9 @@ def test_the_gateway_accepts_the_environment(rendered, tmp_path, monkeypatch):
 
 def test_every_command_of_a_container_exists(rendered):
     """The command line has each verb and option that a container uses."""
-    from typer.main import get_command  # noqa: PLC0415 - only this test needs it
-
-    from cli.app import app  # noqa: PLC0415 - as above
-
     for _, _, spec in rendered.pods():
-        command = get_command(app)
-        for word in spec["containers"][0]["args"]:
-            if word.startswith("-"):
-                break
-            command = command.commands[word]
+        words = itertools.takewhile(lambda word: not word.startswith("-"), spec["containers"][0]["args"])
+        assert " ".join(words) in VERBS
 
 
 def test_two_projectors_never_run_together_in_an_upgrade(render):

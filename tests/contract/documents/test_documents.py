@@ -8,14 +8,13 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 from typer.main import get_command
 
 from bench.__main__ import BENCHMARKS
-from cli.app import app
+from cli.app import VERBS, app, command_of
 from local.practice.environment_script import script
 from runtime.environ import setting_paths, variable_name
 from runtime.exits import Exit
@@ -66,20 +65,20 @@ OWN_LINES = [(line.page, own(line.words)) for line in LINES if own(line.words)[0
 )
 
 
-# The import of all verbs and the tree of their options take a tenth of a second.
-read_verbs = cache(lambda: get_command(app))
+read_command = cache(command_of)
 
 
 def find_gateway_error(words):
     """Return the error in a `gateway` command line, found in the CLI's own tree, or None."""
-    command, rest = read_verbs(), list(words[1:])
-    while isinstance(command, click.Group) or hasattr(command, "commands"):
+    path, rest = "", list(words[1:])
+    while not path or hasattr(read_command(path), "commands"):
         if not rest or rest[0].startswith("-"):
             break
-        if rest[0] not in command.commands:
-            return f"there is no {rest[0]!r} in `{' '.join(words)}`"
-        command = command.commands[rest.pop(0)]
-    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        path = f"{path} {rest.pop(0)}".strip()
+        if path not in VERBS:
+            return f"there is no {path!r} in `{' '.join(words)}`"
+    parameters = (read_command(path) if path else get_command(app)).params
+    options = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
     options |= {"--help", "-h"}
     unknown = [word for word in rest if word.startswith("-") and word.partition("=")[0] not in options]
     return f"{unknown} in `{' '.join(words)}`" if unknown else None

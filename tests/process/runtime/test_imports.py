@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.app import command_of
+
 ROOT = Path(__file__).parents[3]
 INGRESS = ["gateway.ingress.main"]
 SERVING = ["adapters.postgres.reader", "adapters.postgres.queries", "consumers.projector.projector"]
@@ -21,17 +23,17 @@ for modules in json.loads(sys.argv[1]):
         importlib.import_module(module)
     print(*{name.partition(".")[0] for name in sys.modules})
 """
-OF_THE_COMMAND_LINE = "import json, sys; from cli.app import {}; print(json.dumps(sorted(sys.modules)))"
-OF_A_VERB = {
-    "adapters.collate.client",
-    "aiokafka",
-    "consumers",
-    "gateway",
-    "psycopg",
-    "schemas.records",
-    "starlette",
-    "uvicorn",
-}
+OF_THE_COMMAND_LINE = """
+import json, sys
+from cli.app import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+ROOMS = {"cli", "console", "gateway", "consumers", "adapters", "runtime", "schemas"}
+OF_THE_TABLE = {"cli", "cli.app", "runtime", "runtime.exits", "runtime.tracebacks", "runtime.version"}
+OF_A_PROCESS = {"aiokafka", "consumers.applier", "consumers.engine", "psycopg", "starlette", "uvicorn"}
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +54,29 @@ def test_an_ingress_without_a_read_model_does_not_import_psycopg(imported):
     assert "psycopg" not in ingress
 
 
-def imported_by(name):
-    return set(json.loads(subprocess.check_output([sys.executable, "-c", OF_THE_COMMAND_LINE.format(name)], text=True)))
+def imported_by(*arguments):
+    steps = [sys.executable, "-c", OF_THE_COMMAND_LINE, *arguments]
+    return set(json.loads(subprocess.run(steps, capture_output=True, text=True, check=False).stderr.splitlines()[-1]))
 
 
-def test_the_command_line_imports_the_packages_of_a_verb_with_the_verb():
-    imported = imported_by("app")
-    assert "cli.topics" in imported
-    assert OF_A_VERB & imported == set()
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["no-such-verb"], ["topics", "--help"]])
+def test_help_and_errors_of_the_program_import_no_verb(arguments):
+    imported = imported_by(*arguments)
+    assert {one for one in imported if one.partition(".")[0] in ROOMS} <= OF_THE_TABLE
+    assert imported & {"httpx", "structlog"} == set()
+    assert ("rich.console" in imported) == (arguments != ["--version"])
 
 
-def test_the_program_imports_no_verb_before_it_knows_the_command_line():
-    imported = imported_by("main")
-    assert {one for one in imported if one.partition(".")[0] in {"cli", "console", "gateway"}} == {"cli", "cli.app"}
-    assert imported & {"httpx", "pydantic", "rich.console", "structlog"} == set()
+@pytest.mark.parametrize("verb", ["status", "config", "dead-letters list", "worker resume"])
+def test_a_short_verb_imports_no_process(verb):
+    imported = imported_by(*verb.split(), "--help")
+    assert f"{command_of(verb).callback.__module__}" in imported
+    assert imported & OF_A_PROCESS == set()
+
+
+def test_the_command_line_of_httpx_is_not_imported():
+    imported = imported_by("status", "--help")
+    assert ("httpx" in imported, "click" in imported) == (True, False)
 
 
 def test_neither_ingress_nor_worker_imports_a_room_that_their_readers_can_skip():

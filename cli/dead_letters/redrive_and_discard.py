@@ -1,16 +1,14 @@
-"""The verbs `gateway dead-letters list`, `show`, `redrive` and `discard`.
+"""The verbs `gateway dead-letters redrive` and `discard`.
 
-They call ingress with a caller's key that has the permission `operate`; they need no Kafka credentials. Only --reveal
-shows text that a caller wrote, and ingress logs each use.
+They call ingress with a caller's key that has the permission `operate`; they need no Kafka credentials.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 
-from cli.api_client import DEFAULT_URL, ApiClient, KeyFile, Url, connected, operations
+from cli.api_client import ApiClient, connected
 from cli.dead_letters import tables
 from cli.dead_letters.bulk_decisions import decide_matching
 from cli.dead_letters.decisions import (
@@ -22,80 +20,15 @@ from cli.dead_letters.decisions import (
     Verb,
     decide_each,
 )
-from cli.dead_letters.options import (
-    Authorization,
-    Cause,
-    CommandId,
-    DecisionOptions,
-    FromCaller,
-    Operator,
-    Since,
-    Type,
-    filters_of,
-)
+from cli.dead_letters.dry_run import forecasts
+from cli.dead_letters.options import DecisionOptions
 from cli.dead_letters.selection import Matching, select
 from cli.formatting import console, progress
-from cli.lists.listing import PAGE, Limit
-from cli.terminal import AsJson, fail, print_json, with_options
+from cli.terminal import fail, print_json, with_options
 from runtime.exits import Exit
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verbs."""
-    group = typer.Typer(
-        no_args_is_help=True,
-        help="Dead letters are commands that could not be finished. Inspect, redrive or discard them.",
-    )
-    group.command(name="list")(list_them)
-    group.command()(show)
-    group.command()(with_options(DecisionOptions, redrive))
-    group.command()(with_options(DecisionOptions, discard))
-    app.add_typer(group, name="dead-letters", rich_help_panel="Commands and authorizations")
-
-
-def list_them(
-    *,
-    cause: Cause = None,
-    command: Type = None,
-    caller: FromCaller = None,
-    authorization: Authorization = None,
-    since: Since = None,
-    limit: Limit = 50,
-    url: Url = DEFAULT_URL,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """List dead letters, oldest first, without any text that a caller wrote."""
-    filters = filters_of(cause, command, caller, authorization, since)
-    call = operations.list_dead_letters({**filters, "limit": min(PAGE, limit)})
-    empty = tables.NONE_MATCHES if filters else None
-    tables.DEAD_LETTERS.show(url, key_file, call, limit, as_json=as_json, empty=empty)
-
-
-def show(
-    command_id: CommandId,
-    operator: Operator = None,
-    *,
-    reveal: Annotated[
-        bool, typer.Option("--reveal", help="Also show the text that the caller wrote: PHI. This read is on record.")
-    ] = False,
-    url: Url = DEFAULT_URL,
-    key_file: KeyFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show one dead letter: its cause, its content, the writes sent to Collate, and the possible decisions."""
-    original = None
-    with connected(url, key_file) as gateway:
-        dead_letter = gateway.read(operations.read_dead_letter(command_id))
-        if reveal:
-            by = gateway.operator(operator)
-            original = gateway.read(operations.read_dead_letter_original(command_id, {"operator": by}))
-    if as_json:
-        print_json({**dead_letter, "original": original} if original is not None else dead_letter)
-        return
-    console().print(tables.details(dead_letter, original))
-
-
+@with_options(DecisionOptions)
 def redrive(options: DecisionOptions) -> None:
     """Apply commands again, each under its own id. The worker first resolves writes that may have arrived.
 
@@ -109,6 +42,7 @@ def redrive(options: DecisionOptions) -> None:
     _decide("redrive", options)
 
 
+@with_options(DecisionOptions)
 def discard(options: DecisionOptions) -> None:
     """End commands with the outcome `discarded`. Sends nothing to Collate and undoes nothing there.
 
@@ -158,8 +92,6 @@ def _decide(verb: Verb, options: DecisionOptions) -> None:
 
 
 def _forecast(gateway: ApiClient, dead_letters: Sequence[DeadLetter], verb: Verb, *, as_json: bool) -> None:
-    from cli.dead_letters.dry_run import forecasts  # noqa: PLC0415 - only a dry run needs the worker's rules
-
     found: list[DryRunResult] = []
     with progress(f"reading {len(dead_letters)} authorizations at Collate"):
         for forecast in forecasts(gateway, dead_letters, verb, datetime.now(UTC)):
