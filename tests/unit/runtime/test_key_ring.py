@@ -55,7 +55,8 @@ def test_a_digest_is_found_after_a_rotation_and_names_its_key():
     assert digest not in after.digests(b"other")
 
 
-@given(st.text(), st.binary(max_size=200))
+# joserfc opens no header above 1 KiB.
+@given(st.text(max_size=60), st.binary(max_size=200))
 def test_joserfc_opens_what_we_seal_and_writes_what_we_open(purpose, content):
     text = secrets.token_urlsafe(32)
     keys, peer = keys_of(text), OctKey.import_key(base64.urlsafe_b64decode(text + "="))
