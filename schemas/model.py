@@ -59,10 +59,15 @@ class Trusting:
     @classmethod
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
         """Return a model of these values under the names that code uses. mypy checks names and types."""
+        return cls.of_all(cls._DEFAULTS | values, _fields_set or set(values))
+
+    @classmethod
+    def of_all(cls, values: dict[str, Any], fields_set: set[str]) -> Self:
+        """Return a model of a value for each field; the dict becomes the model's own."""
         # pydantic's own steps, without the search for aliases, which costs more than a validation.
         made = cls.__new__(cls)
-        object.__setattr__(made, "__dict__", cls._DEFAULTS | values)
-        object.__setattr__(made, "__pydantic_fields_set__", _fields_set or set(values))
+        object.__setattr__(made, "__dict__", values)
+        object.__setattr__(made, "__pydantic_fields_set__", fields_set)
         object.__setattr__(made, "__pydantic_extra__", {} if cls._KEEPS_UNKNOWN else None)
         object.__setattr__(made, "__pydantic_private__", None)
         return made

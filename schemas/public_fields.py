@@ -30,16 +30,16 @@ def public_part(model: Model) -> Model:
 
     A required field has a placeholder: the text `encrypted`, or an empty object.
     """
-    hidden: dict[str, Any] = {}
+    shown = model.__dict__.copy()
     for name, is_required in _hidden(type(model)):
-        value = getattr(model, name)
+        value = shown[name]
         if isinstance(value, Model):
-            hidden[name] = public_part(value)
+            shown[name] = public_part(value)
         elif value is None or not is_required:
-            hidden[name] = None
+            shown[name] = None
         else:
-            hidden[name] = _ENCRYPTED if isinstance(value, str) else {}
-    return model.model_construct(**model.__dict__ | hidden)
+            shown[name] = _ENCRYPTED if isinstance(value, str) else {}
+    return model.of_all(shown, model.model_fields_set)
 
 
 def read_public(model: type[_M], stored: Mapping[str, Any]) -> _M:

@@ -6,8 +6,8 @@ costs ten times what AES costs, so `cryptography` seals and opens (decision 0025
 
 import binascii
 import hashlib
-import json
 import os
+from json.encoder import encode_basestring_ascii
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -58,7 +58,7 @@ class SealingKey:
         return self.id[:4] + hashlib.blake2b(content, digest_size=6, key=self._digest_key).hexdigest()
 
     def _header(self, purpose: str) -> bytes:
-        return self._begin + _encoded(b'","typ":%s}' % json.dumps(purpose).encode())
+        return self._begin + _encoded(b'","typ":%s}' % encode_basestring_ascii(purpose).encode())
 
 
 def key_of(text: str) -> SealingKey | None:
