@@ -72,6 +72,7 @@ format: dev-packages ## Format the code and apply ruff's fixes
 	$(BIN)/ruff format
 
 bench: test-packages ## Measure ingress and worker, and the floor of each
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements/bench.txt
 	$(BIN)/python -m bench $(ARGS)
 
 SECONDS ?= 120
@@ -130,7 +131,7 @@ requirements: dev-packages ## Pin pyproject.toml's dependencies again; ARGS=--up
 	$(COMPILE) pyproject.toml --no-emit-package collate-gateway-client --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
 	$(LISTED) build-system requires | $(COMPILE) - --output-file requirements/build.txt
 	$(LISTED) project optional-dependencies clients | $(COMPILE) - --output-file requirements/clients.txt
-	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser docs dev; do \
+	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser docs dev bench; do \
 	  $(LISTED) project optional-dependencies $$one | $(COMPILE) - $$earlier --output-file requirements/$$one.txt || exit 1; \
 	  earlier="$$earlier --constraint requirements/$$one.txt"; \
 	done

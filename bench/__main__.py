@@ -12,7 +12,7 @@ from rich.console import Console
 
 BENCHMARKS = {
     "engine": "the engine and the bare exactly-once loop",
-    "ingress": "the ingress, and bare Starlette with aiokafka",
+    "ingress": "the ingress, FastAPI with FastStream, and bare Starlette with aiokafka",
     "chain": "a command from POST to event, and a floor without promises",
     "fair": "two callers beside the backlog of greedy callers, at 20 calls per second",
     "watcher": "50,000 watched authorizations and none",

@@ -1,12 +1,13 @@
-"""`python -m bench.ingress`: the ingress beside its floor in alternating runs. Prints medians and their ratio.
+"""`python -m bench.ingress`: the ingress beside its floor and its peer in alternating runs. Prints medians and ratios.
 
-Floor: bare Starlette, aiokafka and one pydantic model. Ours: `gateway ingress` with all features (API keys, JWT with
-ES256, Standard Webhooks signatures, the log, metrics, the tail of events). All get the same command (1 KiB close; with
-a signature, as a CloudEvent) and the same Kafka (acks=all). Each is one process, pinned to one core if there are
-several; broker and load generator share the others. Ours has its default settings, so its producer waits 2 ms for more
-commands, and the floor's does not wait. "By CPU" compares the processor time per request, so other load on the machine
-matters less. `--beside CHECKOUT` adds the ingress of another checkout, such as a worktree of an older commit with a
-`.venv` of its own (`make install`), on the same Kafka.
+Floor: bare Starlette, aiokafka and one pydantic model. Peer: FastAPI and FastStream with an API key. Ours: `gateway
+ingress` with all features (API keys, JWT with ES256, Standard Webhooks signatures, the log, metrics, the tail of
+events). All get a close of 1 KiB (with a signature, as a CloudEvent), which ours encrypts and the others do not. Ours
+and the peer also get a request, which nobody encrypts. All have the same Kafka (acks=all). Each is one process, pinned
+to one core if there are several; broker and load generator share the others. Ours has its default settings, so its
+producer waits 2 ms for more commands, and the others' do not wait. "By CPU" compares the processor time per request, so
+other load on the machine matters less. `--beside CHECKOUT` adds the ingress of another checkout, such as a worktree of
+an older commit with a `.venv` of its own (`make install`), on the same Kafka.
 """
 
 import base64
@@ -18,7 +19,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from bench.installed import PARTITIONS
 from bench.load import Load
 from bench.processes import seconds_of
 from gateway.ingress.commands.publisher import PROBE_EVERY_SECONDS, PROBE_SECONDS
-from local.installation import GATEWAY, Installation
+from local.installation import GATEWAY, Installation, new_caller
 from local.kafka.nodes import Cluster
 from local.processes.ports import free_ports
 from local.processes.run import Run
@@ -48,7 +49,10 @@ EVENT = json.dumps(
         "data": json.loads(BODY) | {"handoffId": "mhand_55"},
     }
 )
+REQUEST, REQUEST_PATH = '{"requestedBy":"op-7","metadata":{"case":"case-0042"}}', PATH.removesuffix("/mhand_55/close")
 ISSUER = "https://login.bench"
+# No worker finishes the requests of a run, and a caller may have 15,000 unfinished ones.
+CALLERS = 6
 _JSON = "Content-Type: application/json\r\n"
 
 
@@ -61,7 +65,10 @@ class Subject:
     port: int
     headers: str = _JSON
     path: str = PATH
+    body: str = BODY
     signing_secret: str = ""
+    peer: str = ""
+    keys: list[str] = field(default_factory=list)
 
 
 def pin(process: int, cores: set[int]) -> None:
@@ -71,9 +78,10 @@ def pin(process: int, cores: set[int]) -> None:
 
 
 @contextmanager
-def subjects(bootstrap: str, beside: str) -> Iterator[list[Subject]]:
-    """Run the floor, ours, and the ingress of the checkout `beside` within the block; yield their callers."""
+def subjects(bootstrap: str, beside: str, runs: int) -> Iterator[list[Subject]]:
+    """Run the floor, the peer, ours, and the ingress of the checkout `beside` within the block; yield their callers."""
     with Run("bench") as run:
+        requesters = [new_caller(f"requester-{number}") for number in range(runs * CALLERS)]
         signing, token = base64.b64encode(os.urandom(32)).decode(), _token(run.directory)
         (run.directory / "signing").write_text(f"whsec_{signing}")
         issuer = f'[[issuer]]\nurl = "{ISSUER}"\naudience = "gateway"\nalgorithms = ["ES256"]\n'
@@ -83,34 +91,50 @@ def subjects(bootstrap: str, beside: str) -> Iterator[list[Subject]]:
             collate_url="http://127.0.0.1:1",
             prefix=f"bench-{uuid.uuid4().hex[:8]}.",
             people=f'{issuer}keys = "{run.directory}/jwks.json"\n'
+            + "".join(entry for _, entry in requesters)
             + _caller("token", f'[[caller.token]]\nissuer = "{ISSUER}"\nsubject = "bench"\n')
             + _caller("signer", f'[[caller.signature]]\nsecret_file = "{run.directory}/signing"\n'),
             settings={
                 "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
                 "GATEWAY_INGRESS__CALLER_RATE": "1000000",
                 "GATEWAY_INGRESS__CALLER_BURST": "1000000",
+                "GATEWAY_INGRESS__MAX_UNFINISHED_PER_CALLER": "100000",
+                "GATEWAY_INGRESS__MAX_REPLICAS": "1",
+                "GATEWAY_WORKER__READ_AHEAD": "10000",
             },
         )
         # With PYTHONPATH both checkouts would run the same code.
         os.environ.pop("PYTHONPATH", None)
         installed.apply_topics()
-        (port,) = free_ports(1)
-        floor = run.spawn(
-            [sys.executable, "-m", "bench.floors.bare_ingress", bootstrap, f"{installed.prefix}commands", str(port)],
-            log=run.directory / "floor.log",
-            environ=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        )
-        found = [Subject("floor", floor.pid, port)]
+        found = []
+        for name, module in (("floor", "bare_ingress"), ("peer, close", "fastapi_faststream")):
+            (port,) = free_ports(1)
+            bare = run.spawn(
+                [sys.executable, "-m", f"bench.floors.{module}", bootstrap, f"{installed.prefix}commands", str(port)],
+                log=run.directory / f"{module}.log",
+                environ=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            )
+            found.append(Subject(name, bare.pid, port, f"{_JSON}Authorization: Bearer peer-key\r\n"))
+        found.append(replace(found[-1], name="peer, request", path=REQUEST_PATH, body=REQUEST))
         programs = {"ours": GATEWAY} | ({"beside": Path(beside, ".venv/bin/gateway")} if beside else {})
         for name, program in programs.items():
             started = installed.start("ingress", name, gateway=program)
             started.await_ready()
             pid, port = started.process.pid, int(started.url.rpartition(":")[2])
             event = "Content-Type: application/cloudevents+json\r\n"
+            with_key = Subject(f"{name}, API key", pid, port, _JSON, keys=[installed.caller_key], peer="peer, close")
             found += [
-                Subject(f"{name}, API key", pid, port, f"{_JSON}Authorization: Bearer {installed.caller_key}\r\n"),
+                with_key,
+                replace(
+                    with_key,
+                    name=f"{name}, API key, request",
+                    path=REQUEST_PATH,
+                    body=REQUEST,
+                    keys=[key for key, _ in requesters],
+                    peer="peer, request",
+                ),
                 Subject(f"{name}, JWT", pid, port, f"{_JSON}Authorization: Bearer {token}\r\n"),
-                Subject(f"{name}, signature", pid, port, event, "/v1/commands?caller=signer", signing),
+                Subject(f"{name}, signature", pid, port, event, "/v1/commands?caller=signer", EVENT, signing),
             ]
         for subject in found:
             pin(subject.pid, {0})
@@ -132,6 +156,8 @@ def _token(directory: Path) -> str:
 
 def measure(subject: Subject, connections: int, seconds: float, expected: int = 202) -> dict[str, Any]:
     """Put load on a server and return the results."""
+    keys, later = subject.keys[:CALLERS], subject.keys[CALLERS:]
+    subject.keys[:] = later + keys
     load = Load(
         port=subject.port,
         run=uuid.uuid4().hex[:12],
@@ -139,7 +165,8 @@ def measure(subject: Subject, connections: int, seconds: float, expected: int = 
         seconds=seconds,
         path=subject.path,
         headers=subject.headers,
-        body=EVENT if subject.signing_secret else BODY,
+        keys=keys,
+        body=subject.body,
         signing_secret=subject.signing_secret,
         expected=expected,
     )
@@ -162,18 +189,21 @@ def main() -> None:
         __doc__,
         connections=([64, 256], "connections at the same time"),
         seconds=(8.0, "seconds to measure"),
-        rounds=(3, "rounds of all subjects"),
+        rounds=(5, "rounds of all subjects"),
         beside=("", "a checkout whose ingress is measured too"),
     )
     pin(0, set(range(1, os.cpu_count() or 1)) or {0})
     rows = []
-    with Cluster(brokers=1, long_lived=True) as cluster, subjects(cluster.bootstrap, given.beside) as callers:
+    with (
+        Cluster(brokers=1, long_lived=True) as cluster,
+        subjects(cluster.bootstrap, given.beside, given.rounds * len(given.connections)) as callers,
+    ):
         for connections in given.connections:
             runs: dict[str, list[dict[str, Any]]] = {subject.name: [] for subject in callers}
             for number in range(given.rounds):
                 for subject in callers if number % 2 == 0 else reversed(callers):
                     runs[subject.name].append(measure(subject, connections, given.seconds))
-            floor = runs["floor"]
+            floor, peers = runs["floor"], {subject.name: runs[subject.peer or subject.name] for subject in callers}
             for name, of in runs.items():
                 rate, p50, p99, cpu = (_median(of, key) for key in ("per_second", "p50_ms", "p99_ms", "cpu_us"))
                 rows.append(
@@ -182,8 +212,10 @@ def main() -> None:
                         str(sum(sum(run["errors"].values()) for run in of)),
                         f"{rate / _median(floor, 'per_second'):.0%}",
                         f"{_median(floor, 'cpu_us') / cpu:.0%}",
+                        f"{_median(peers[name], 'cpu_us') / cpu:.2f}x",
                     )
                 )
+        ours = next(subject for subject in callers if subject.peer)
         columns = (
             "connections",
             "subject",
@@ -194,9 +226,10 @@ def main() -> None:
             "errors",
             "of the floor",
             "by CPU",
+            "of the peer by CPU",
         )
-        show("requests/s, 1 KiB close, acks=all, one core", columns, rows)
-        console.print(f"Without Kafka, 16 connections, {callers[1].name}: {measure_without_kafka(cluster, callers[1])}")
+        show("requests/s, acks=all, one core; a close of 1 KiB if not said otherwise", columns, rows)
+        console.print(f"Without Kafka, 16 connections, {ours.name}: {measure_without_kafka(cluster, ours)}")
 
 
 def _median(runs: list[dict[str, Any]], key: str) -> float:

@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 import uvloop
@@ -29,7 +29,7 @@ class Load:
     """The requests of one run, and its duration.
 
     `{authorization}` in the path is replaced. With a signing secret the body is a CloudEvent, in which
-    `{authorization}` and `{id}` are replaced.
+    `{authorization}` and `{id}` are replaced. With API keys the requests take turns.
     """
 
     port: int
@@ -40,6 +40,7 @@ class Load:
     headers: str
     body: str
     signing_secret: str = ""
+    keys: list[str] = field(default_factory=list)
     expected: int = 202
 
     def request(self, number: int) -> bytes:
@@ -51,6 +52,8 @@ class Load:
             digest = hmac.digest(base64.b64decode(self.signing_secret), f"{key}.{now}.{body}".encode(), hashlib.sha256)
             signature = base64.b64encode(digest).decode()
             own = f"Webhook-Id: {key}\r\nWebhook-Timestamp: {now}\r\nWebhook-Signature: v1,{signature}"
+        if self.keys:
+            own += f"\r\nAuthorization: Bearer {self.keys[number % len(self.keys)]}"
         return (
             f"POST {self.path.replace('{authorization}', authorization)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             f"{self.headers}Content-Length: {len(body)}\r\n{own}\r\n\r\n{body}"
