@@ -63,38 +63,39 @@ class TopicFollower:
                 async with self._open_reader() as reader:
                     self.positions = self.positions or await reader.ends()
                     reader.seek(self.positions)
-                    await self._follow(reader, beat)
+                    beat(READING_SECONDS)
+                    await self._follow(reader, beat, await self._ends(reader))
             except KafkaFailure as error:
                 problem = type(error).__name__
             self._report(f"{problem}: its reader is reopened")
             beat(BACKOFF_SECONDS)
             await asyncio.sleep(BACKOFF_SECONDS)
 
-    async def _follow(self, reader: TopicReader[int], beat: Beat) -> None:
-        """Return when the reader has been behind for REOPEN_SECONDS."""
-        ends: dict[int, int] | None = None
+    async def _follow(self, reader: TopicReader[int], beat: Beat, ends: dict[int, int] | None) -> None:
+        """Return when the reader has been behind for REOPEN_SECONDS. `ends`: those before the first read."""
         caught_up_at = checked_at = time.monotonic()
+        has_records = False
         while True:
+            now = time.monotonic()
+            # A request for the ends waits behind a running fetch, so it would slow down a reader that catches up.
+            if not (self.is_caught_up or has_records) or now - checked_at >= CHECK_EVERY_SECONDS:
+                checked_at = now
+                self.positions |= await reader.positions()
+                if ends is not None and all(self.positions[partition] >= end for partition, end in ends.items()):
+                    caught_up_at = now
+                    self._report(None)
+                elif now - caught_up_at > REOPEN_SECONDS:
+                    return
+                elif now - caught_up_at > LAGGING_SECONDS:
+                    self._report("behind the end of the topic")
+                ends = await self._ends(reader)
             beat(READING_SECONDS)
             batches = await reader.read()
             for partition, records in batches.items():
                 for record in records:
                     self.positions[partition] = record.offset + 1
                     self._take(partition, record)
-            now = time.monotonic()
-            # A request for the ends waits behind a running fetch, so it would slow down a reader that catches up.
-            if (self.is_caught_up or batches) and now - checked_at < CHECK_EVERY_SECONDS:
-                continue
-            checked_at = now
-            self.positions |= await reader.positions()
-            if ends is not None and all(self.positions[partition] >= end for partition, end in ends.items()):
-                caught_up_at = now
-                self._report(None)
-            elif now - caught_up_at > REOPEN_SECONDS:
-                return
-            elif now - caught_up_at > LAGGING_SECONDS:
-                self._report("behind the end of the topic")
-            ends = await self._ends(reader)
+            has_records = bool(batches)
 
     async def _ends(self, reader: TopicReader[int]) -> dict[int, int] | None:
         """Return the ends, or None: other partitions stay readable while one has no leader."""

@@ -59,8 +59,15 @@ async def test_listeners_receive_the_events_after_the_start(topic, tail, eventua
     assert tail.vector() == [2, 1]
 
 
-async def test_readiness_requires_that_the_tail_was_caught_up_once(topic, tail, health, eventually):
+@pytest.fixture
+def unknown_ends(topic):
+    topic.hides_ends = True
+
+
+async def test_readiness_requires_that_the_tail_was_caught_up_once(topic, unknown_ends, tail, health, eventually):
+    await eventually(lambda: topic.opened)
     assert not health.ready().good
+    topic.hides_ends = False
     await eventually(lambda: health.ready().good)
     topic.is_stuck = True
     append_event(topic, 0)

@@ -14,12 +14,16 @@ class MemoryRecord:
 
 @dataclass
 class MemoryTopic:
-    """With `fails` every call raises, with `is_stuck` nothing is read, with `hides_ends` `ends` raises."""
+    """With `fails` every call raises, with `is_stuck` nothing is read, with `hides_ends` `ends` raises.
+
+    With `holds_reads` a read does not return.
+    """
 
     records: dict = field(default_factory=lambda: {0: [], 1: []})
     fails: bool = False
     is_stuck: bool = False
     hides_ends: bool = False
+    holds_reads: bool = False
     opened: int = 0
 
     def append(self, partition, value=b"", headers=()):
@@ -44,7 +48,7 @@ class MemoryTopic:
         return dict(self.next)
 
     async def read(self):
-        await asyncio.sleep(0.001)
+        await (asyncio.Event().wait() if self.holds_reads else asyncio.sleep(0.001))
         if self.fails:
             raise ConnectionError
         if self.is_stuck:

@@ -105,3 +105,9 @@ async def test_with_unknown_ends_it_still_reads_but_is_not_caught_up(topic, foll
         topic.append(1)
         await eventually(lambda: following.taken == [(0, 0), (1, 0)])
         assert not following.follower.is_caught_up
+
+
+async def test_at_the_end_of_the_topic_it_is_caught_up_before_a_read_returns(topic, follow, eventually):
+    topic.holds_reads = True
+    async with follow(topic, None) as following:
+        await eventually(lambda: following.follower.is_caught_up)
