@@ -155,8 +155,6 @@ app = _with_table(_PROGRAM, _verbs_of(""))
 
 def main() -> None:
     """Run the command line and exit with the code of its result."""
-    # httpx imports a command line of its own, with click, rich and pygments: a tenth of the start of a process.
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's mark of a module that is not imported
     try:
         app()
     except StartupError as error:

@@ -74,11 +74,6 @@ def test_a_short_verb_imports_no_process(verb):
     assert imported & OF_A_PROCESS == set()
 
 
-def test_the_command_line_of_httpx_is_not_imported():
-    imported = imported_by("status", "--help")
-    assert ("httpx" in imported, "click" in imported) == (True, False)
-
-
 def test_neither_ingress_nor_worker_imports_a_room_that_their_readers_can_skip():
     section = (ROOT / "docs" / "architecture.md").read_text().partition("## What you can skip")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*`) \| .* \| (\d+) \| ([\d,]+) \|$", section, re.MULTILINE)
