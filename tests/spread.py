@@ -132,4 +132,4 @@ def _scope_of(path: str) -> str:
 @cache
 def _order(path: str) -> tuple[bool, bool, int, str, str]:
     scope = _scope_of(path)
-    return path not in _LONG, scope not in _SHARED, _KINDS.index(PurePath(path).parts[1]), scope, path
+    return scope not in _SHARED, path not in _LONG, _KINDS.index(PurePath(path).parts[1]), scope, path
