@@ -62,9 +62,9 @@ class SeenPartition:
 
     def see_record(self, authorization_id: str, sequence: int | None, offset: int) -> None:
         """Take the next record on `authorizations`."""
-        before = self._records.get(authorization_id)
-        if before is not None and None not in {before.sequence, sequence} and sequence <= before.sequence:  # type: ignore[operator]  # not None
-            detail = f"number {sequence} after {before.sequence}"
+        before = self._records.get(authorization_id, SeenRecord(None, 0)).sequence
+        if before is not None and sequence is not None and sequence <= before:
+            detail = f"number {sequence} after {before}"
             self.findings.add(PromiseRule.RECORD_BEHIND, authorization_id, "authorizations", offset, detail)
         self._records[authorization_id] = SeenRecord(sequence, offset)
 
