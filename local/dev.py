@@ -171,10 +171,7 @@ def _parts(stack: LocalStack) -> tuple[Part, ...]:
     return (
         Part("Apache Kafka", lambda: stack.cluster.is_running(0), again, restart_kafka),
         Part("PostgreSQL", stack.database.is_running, again, stack.database.start),
-        *(
-            Part(program.name, lambda program=program: program.process.poll() is None, f"Its log is {program.log}.")  # type: ignore[misc]
-            for program in stack.programs.values()
-        ),
+        *(Part(program.name, program.is_running, f"Its log is {program.log}.") for program in stack.programs.values()),
     )
 
 

@@ -71,6 +71,10 @@ class Program:
                     raise failure(self.name, f"it is not ready after {within_seconds:.0f} s: {missing}", [self.log])
                 time.sleep(patience.pause)
 
+    def is_running(self) -> bool:
+        """Return whether the process has not ended."""
+        return self.process.poll() is None
+
     def require_running(self) -> None:
         """Raise StartFailed, with the end of its log, if the process has ended."""
         if (code := self.process.poll()) is not None:
