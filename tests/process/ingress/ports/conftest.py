@@ -128,10 +128,11 @@ async def console_port(limits):
 
 
 @pytest.fixture
-async def admin_port(limits):
+async def admin_port(limits, monkeypatch):
     registry, health = CollectorRegistry(), Health()
     health.set("all", "ok")
-    port = make_admin_port(Metrics(registry), replace(limits, refuses_none=True))
+    monkeypatch.setattr("runtime.admin.port.LIMITS", replace(limits, refuses_none=True))
+    port = make_admin_port(Metrics(registry))
     app = admin_app(health, registry, lambda: None, lambda: lambda _: {"resumed": [], "stopped": []})
     async with served(
         "admin",
