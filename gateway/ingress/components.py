@@ -43,7 +43,6 @@ from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
 from gateway.ingress.own_parts import OwnParts
 from gateway.ingress.tracing import TracedPublisher
-from gateway.ingress.webhooks import WebhookStates
 from runtime.http_client import HttpProxy
 from runtime.process import Process
 from runtime.settings import IngressSettings, Settings
@@ -214,9 +213,8 @@ def _bounds(settings: Settings, process: Process, callers: CallersFile) -> tuple
 def _reads(
     settings: Settings, process: Process, access: AccessControl, collate: CollateReader
 ) -> "tuple[Reads | NoReads, Lists | NoReads, ClaimReader, ReadModelReader | None]":
-    webhooks = WebhookStates(settings.deliverer.admin_urls)
     count_workers = partial(count_members, settings.kafka, settings.worker.group, _WORKERS_SECONDS)
-    parts = OwnParts(process.health, collate, webhooks, count_workers)
+    parts = OwnParts(process.health, collate, settings.deliverer.admin_urls, count_workers)
     if settings.readmodel.dsn_file is None:
         return NoReads(access, parts), NoReads(access, parts), NoClaims(), None
     # An installation without a read model needs no database client.

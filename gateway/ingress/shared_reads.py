@@ -1,12 +1,15 @@
-"""Reads that all viewers share: one read for each key, then its value for a few seconds. In memory only."""
+"""Reads that all viewers share, in memory only: one read for each key, or one value that no viewer waits for."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Coroutine, Hashable
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 SHARED_SECONDS: Final = 5.0
 MOST_READS: Final = 1_000
+OLDEST_SECONDS: Final = 10.0
 Value = TypeVar("Value")
 
 
@@ -58,3 +61,26 @@ class SharedReads(Generic[Value]):
     def _forget(self, key: Hashable, task: asyncio.Task[Value]) -> None:
         if self._reads.get(key) is task:
             del self._reads[key]
+
+
+class RecentValue(Generic[Value]):
+    """A value that is read while viewers look: again after SHARED_SECONDS, and no look waits until OLDEST_SECONDS."""
+
+    def __init__(self, read: Callable[[], Coroutine[Any, Any, Value]]) -> None:
+        self._read = read
+        self._value: Value
+        self._read_at = -math.inf
+        self._reading: asyncio.Task[None] | None = None
+
+    async def get(self) -> Value:
+        """Return the value."""
+        age = time.monotonic() - self._read_at
+        if age > SHARED_SECONDS and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._renew())
+        if age > OLDEST_SECONDS and self._reading is not None:
+            await asyncio.shield(self._reading)
+        return self._value
+
+    async def _renew(self) -> None:
+        self._value = await self._read()
+        self._read_at = time.monotonic()

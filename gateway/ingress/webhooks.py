@@ -1,12 +1,10 @@
 """The state of the webhook subscriptions, for the overview, read from the admin ports of the deliverers.
 
-It is remembered for two seconds, so that many open pages cost one read. A deliverer that does not answer is counted;
-the overview never waits longer than a second for all of them.
+A deliverer that does not answer is counted; a read of all of them takes no longer than a second.
 """
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -16,7 +14,6 @@ from runtime.admin.answers import SubscriptionCondition, SubscriptionState
 from runtime.http_client import HttpClient
 from schemas.api.reads import LastDelivery, Webhooks, WebhookSubscription
 
-_KEPT_SECONDS: Final = 2.0
 _READ_SECONDS: Final = 1.0
 _MAX_BYTES: Final = 4 << 20
 # The worst state of a replica is the state of the subscription. A state of a newer deliverer is the worst.
@@ -37,28 +34,10 @@ def read_report(url: str) -> Json | None:
         return None
 
 
-class WebhookStates:
-    """The subscriptions of all deliverers. Without addresses there are none."""
-
-    def __init__(
-        self, urls: Sequence[str], read: Read = read_report, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.urls = tuple(urls)
-        self._read = read
-        self._clock = clock
-        self._known: Webhooks | None = None
-        self._known_at = 0.0
-        self._reading = asyncio.Lock()
-
-    async def current(self) -> Webhooks | None:
-        """Return the state of the subscriptions; None in an installation without deliverers."""
-        if not self.urls:
-            return None
-        async with self._reading:
-            if self._known is None or self._clock() - self._known_at >= _KEPT_SECONDS:
-                found = await asyncio.gather(*(asyncio.to_thread(self._read, url) for url in self.urls))
-                self._known, self._known_at = combined(found), self._clock()
-            return self._known
+async def read_webhooks(urls: Sequence[str], read: Read) -> Webhooks | None:
+    """Return the state of the subscriptions of all deliverers; None in an installation without deliverers."""
+    found = await asyncio.gather(*(asyncio.to_thread(read, url) for url in urls))
+    return combined(found) if urls else None
 
 
 def combined(found: Iterable[Json | None]) -> Webhooks:

@@ -2,14 +2,14 @@
 
 import asyncio
 from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 
 from adapters.collate.answers import Ambiguous, Answered, NotSent
 from adapters.http_connection.cause import Cause
-from gateway.ingress import own_parts
+from gateway.ingress import own_parts, shared_reads
 from gateway.ingress.own_parts import OwnParts
-from gateway.ingress.webhooks import WebhookStates
 from runtime.health import Health
 from schemas.enums import PartFault
 
@@ -17,7 +17,9 @@ from schemas.enums import PartFault
 @pytest.fixture
 def parts():
     """Parts that all work; `workers` are those of the group, and `asked` counts the reads of it."""
-    state = SimpleNamespace(health=Health(), workers=2, asked=0, webhooks={}, answer=Answered(200, None, b""))
+    state = SimpleNamespace(
+        health=Health(), workers=2, asked=0, asked_deliverers=0, webhooks={}, answer=Answered(200, None, b"")
+    )
     state.health.set("kafka", "ok")
 
     async def health():
@@ -29,8 +31,11 @@ def parts():
         state.asked += 1
         return state.workers
 
-    webhooks = WebhookStates(("http://d:1",), lambda _: {"subscriptions": []} if not state.webhooks else None)
-    state.own = OwnParts(state.health, state.collate, webhooks, count)
+    def report(_):
+        state.asked_deliverers += 1
+        return {"subscriptions": []} if not state.webhooks else None
+
+    state.own = OwnParts(state.health, state.collate, ("http://d:1",), count, report)
     return state
 
 
@@ -41,13 +46,18 @@ async def test_what_works_and_what_is_unknown_is_not_wrong(parts, workers):
     assert (faults, webhooks.unreachable) == ([], 0)
 
 
-async def test_what_hurts_most_comes_first_and_many_pages_cost_one_read_of_the_group(parts):
+async def test_without_deliverers_there_are_no_webhooks(parts):
+    own = OwnParts(parts.health, parts.collate, (), AsyncMock(return_value=2))
+    assert await own.look() == ([], None)
+
+
+async def test_what_hurts_most_comes_first_and_many_pages_cost_one_read(parts):
     parts.workers, parts.collate.is_away, parts.webhooks = 0, True, {"away": True}
     for _ in range(3):
         faults, webhooks = await parts.own.look()
         assert faults == [PartFault.WORKER, PartFault.COLLATE, PartFault.DELIVERER]
         assert webhooks.unreachable == 1
-    assert parts.asked == 1
+    assert (parts.asked, parts.asked_deliverers) == (1, 1)
 
 
 async def test_without_kafka_nothing_is_said_about_workers(parts):
@@ -77,7 +87,7 @@ async def test_a_collate_that_hangs_is_away_and_holds_no_later_look(parts, monke
     parts.collate.health = release.wait
     assert (await parts.own.look())[0] == [PartFault.COLLATE]
     monkeypatch.setattr(own_parts, "_HEALTH_SECONDS", 60.0)
-    monkeypatch.setattr(own_parts, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(shared_reads, "SHARED_SECONDS", -1.0)
     assert (await parts.own.look())[0] == [PartFault.COLLATE], "read again behind the look"
     release.set()
     for _ in range(3):

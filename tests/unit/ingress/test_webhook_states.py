@@ -1,6 +1,4 @@
-import asyncio
-
-from gateway.ingress.webhooks import WebhookStates, combined
+from gateway.ingress.webhooks import combined
 from schemas.model import Model
 
 
@@ -41,18 +39,3 @@ def test_the_replicas_of_a_subscription_are_one_row_with_the_worst_state():
 
 def test_an_unknown_state_is_the_worst():
     assert combined([partitions(report()), partitions(report(state="new"))]).subscriptions[0].state == "new"
-
-
-async def test_many_pages_cost_one_read():
-    read, now = [], [0.0]
-
-    def answer(url):
-        read.append(url)
-        return partitions(report())
-
-    states = WebhookStates(("http://a:1", "http://b:1"), answer, lambda: now[0])
-    await asyncio.gather(*(states.current() for _ in range(10)))
-    assert sorted(read) == ["http://a:1", "http://b:1"]
-    now[0] = 2.0
-    await states.current()
-    assert len(read) == 4
