@@ -4,7 +4,6 @@ Invariants: a receipt is returned only for a command that is in the topic. A wai
 command takes its place among the caller's unfinished commands before it: its outcome may come before the confirmation.
 """
 
-import asyncio
 import math
 import time
 from contextlib import suppress
@@ -17,7 +16,7 @@ from gateway.ingress.api_http.api_problems import AlreadyClaimed, KeyReused, Too
 from gateway.ingress.api_http.context import context_of
 from gateway.ingress.api_http.request import traceparent, wait_seconds
 from gateway.ingress.commands.accepted_command import AcceptedCommand
-from gateway.ingress.commands.claims import CLAIM_SECONDS, ClaimReader, ClaimsUnknown
+from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown
 from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
@@ -144,9 +143,8 @@ class CommandService:
         close = command.data
         if not isinstance(close, HandoffClose) or close.take_over or person_of(command.caller) is None:
             return
-        with suppress(ClaimsUnknown, TimeoutError):
-            async with asyncio.timeout(CLAIM_SECONDS):
-                known = await self._claims.open_handoff(command.authorization_id, close.handoff_id, command.caller)
+        with suppress(ClaimsUnknown):
+            known = await self._claims.open_handoff(command.authorization_id, close.handoff_id, command.caller)
             claim = known.claim if known is not None else None
             if claim is not None and claim.caller != command.caller:
                 raise AlreadyClaimed(

@@ -21,7 +21,7 @@ from adapters.collate.call_policy.calls import Priority
 from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
 from adapters.http_connection.cause import Cause
-from gateway.ingress.commands.claims import CLAIM_SECONDS, ClaimReader, ClaimsUnknown, NoClaims
+from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown, NoClaims
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.outcomes import (
     ClaimCheckFailed,
@@ -135,9 +135,8 @@ class Grants:
         if not request.is_of_person and not request.own_handoffs:
             return None
         try:
-            async with asyncio.timeout(CLAIM_SECONDS):
-                known = await self._claims.open_handoff(request.authorization_id, handoff_id, request.caller)
-        except (ClaimsUnknown, TimeoutError):
+            known = await self._claims.open_handoff(request.authorization_id, handoff_id, request.caller)
+        except ClaimsUnknown:
             if request.own_handoffs:
                 return OpenerUnknown()
             return ClaimCheckFailed() if request.requires_claim_check else ClaimCheck.SKIPPED

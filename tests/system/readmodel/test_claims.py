@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from adapters.postgres.reader import ReadModelReader
 from gateway.ingress.commands.claims import ClaimsUnknown
-from gateway.ingress.live.grants import CLAIM_SECONDS, GrantRequest, Grants
+from gateway.ingress.live.grants import GrantRequest, Grants
 from gateway.ingress.live.outcomes import ClaimCheckFailed
-from gateway.ingress.read_model import ReadModelClaims
+from gateway.ingress.read_model import CLAIM_SECONDS, ReadModelClaims
 from runtime.logs import get_log
 from runtime.metrics import Metrics
 from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS

@@ -17,6 +17,7 @@ from gateway.ingress.live.outcomes import (
     NotOpen,
     UpstreamError,
 )
+from gateway.ingress.read_model import ReadModelClaims
 from schemas.authorization import ActiveHandoff, HandoffClaim
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import AccessGrant, ManualHandoff
@@ -217,13 +218,13 @@ async def mint_as(collate, record, claims, caller, *, take_over=False, handoff="
     return await grants.mint(GrantRequest("auth_1", handoff, "op-7", caller, **asked))
 
 
-class HangingClaims:
-    async def open_handoff(self, authorization_id, handoff_id, caller):
+class HangingReadModel:
+    async def fetch(self, name, query, caller):
         await asyncio.Event().wait()
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("claims", [Claims(ClaimsUnknown), HangingClaims()])
+@pytest.mark.parametrize("claims", [Claims(ClaimsUnknown), ReadModelClaims(HangingReadModel())])
 async def test_a_required_claim_check_that_fails_mints_no_link_and_answers_within_two_seconds(collate, record, claims):
     began = asyncio.get_running_loop().time()
     outcome = await mint_as(collate, record, claims, "people:sam", required=True)
