@@ -54,37 +54,32 @@ class Situations:
         """Return the time."""
         return datetime.fromtimestamp(self._now(), UTC)
 
-    async def read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
-        """Return the situation with this handoff, or with the active one."""
-        found = await self._read(authorization_id, handoff_id, caller)
+    async def read(
+        self, authorization_id: str, handoff_id: str | None, caller: str, known: Situation | None = None
+    ) -> Situation | UpstreamError:
+        """Return the situation with this handoff, or with the active one. `known` has its authorization already."""
+        found = await self._read(authorization_id, handoff_id, caller, known)
         if isinstance(found, UpstreamError) or found.is_of_one_time:
             return found
         return await self._read(authorization_id, handoff_id, caller)
 
-    async def _read(self, authorization_id: str, handoff_id: str | None, caller: str) -> Situation | UpstreamError:
-        at = self.now()
-        found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE, caller=caller)
-        if not isinstance(found, Answered):
-            return UpstreamError(Operation.GET_AUTHORIZATION, found)
-        wanted_id = handoff_id or found.model.active_handoff_id
-        situation = Situation(at, found.model)
-        return situation if wanted_id is None else await self._with_handoff(situation, wanted_id, caller)
-
-    async def with_handoff(self, situation: Situation, handoff_id: str, caller: str) -> Situation | UpstreamError:
-        """Return the situation with this handoff instead."""
-        found = await self._with_handoff(situation, handoff_id, caller)
-        if isinstance(found, UpstreamError) or found.is_of_one_time:
-            return found
-        return await self._read(situation.authorization.id, handoff_id, caller)
-
-    async def _with_handoff(self, situation: Situation, handoff_id: str, caller: str) -> Situation | UpstreamError:
-        handoff = await self._collate.get_handoff(
-            situation.authorization.id, handoff_id, priority=Priority.LIVE, caller=caller
-        )
+    async def _read(
+        self, authorization_id: str, handoff_id: str | None, caller: str, known: Situation | None = None
+    ) -> Situation | UpstreamError:
+        if known is None:
+            at = self.now()
+            found = await self._collate.get_authorization(authorization_id, priority=Priority.LIVE, caller=caller)
+            if not isinstance(found, Answered):
+                return UpstreamError(Operation.GET_AUTHORIZATION, found)
+            known = Situation(at, found.model)
+        wanted_id = handoff_id or known.authorization.active_handoff_id
+        if wanted_id is None:
+            return known
+        handoff = await self._collate.get_handoff(authorization_id, wanted_id, priority=Priority.LIVE, caller=caller)
         if isinstance(handoff, Answered):
-            return replace(situation, handoff_id=handoff_id, handoff=handoff.model)
+            return replace(known, handoff_id=wanted_id, handoff=handoff.model)
         if isinstance(handoff, Refused) and handoff.status == 404 and not handoff.suspended:
-            return replace(situation, handoff_id=handoff_id, handoff=None)
+            return replace(known, handoff_id=wanted_id, handoff=None)
         return UpstreamError(Operation.GET_HANDOFF, handoff)
 
 
@@ -116,7 +111,7 @@ class SharedSituations:
         if isinstance(found, UpstreamError) or handoff_id is None or handoff_id == found.handoff_id:
             return found
         # The time in the key: the authorization of a kept value must not be older than 5 s either.
-        read = partial(self._situations.with_handoff, found, handoff_id, caller)
+        read = partial(self._situations.read, authorization_id, handoff_id, caller, found)
         return await self._shared((authorization_id, handoff_id, found.at), caller, read)
 
     async def _shared(
