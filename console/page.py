@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -122,6 +123,12 @@ def person_of(request: Request) -> SignedInPerson:
 def is_fragment(request: Request) -> bool:
     """Return whether htmx requests a part of a page, and not a person the whole page."""
     return request.headers.get("hx-request") == "true"
+
+
+def address(path: str, *parts: Mapping[str, str | None]) -> str:
+    """Return a path with a query of the values that are set."""
+    query = {name: value for part in parts for name, value in part.items() if value}
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def render(

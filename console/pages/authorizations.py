@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from console.forms import read_form
-from console.page import console_of, person_of
+from console.page import address, console_of, person_of
 from console.updates import etag_with, read_changed, respond, status_of, unchanged
 from console.views.authorization import AuthorizationView, authorization_of
 from console.views.freshness import Freshness
@@ -58,7 +58,7 @@ async def watch(request: Request) -> Response:
     call = operations.watch_authorization(id_, key=form.get("key"))
     outcome = await console_of(request).api.send(person_of(request), call)
     if isinstance(outcome, Answer):
-        return _redirect(id_, notice="watch", command=outcome.body["commandId"])
+        return RedirectResponse(_address(id_, notice="watch", command=outcome.body["commandId"]), 303)
     return await _show(request, refusal=outcome)
 
 
@@ -68,7 +68,7 @@ async def release(request: Request) -> Response:
     call = operations.release_handoff(id_, form.get("handoff", ""))
     outcome = await console_of(request).api.send(person_of(request), call)
     if isinstance(outcome, Answer):
-        return _redirect(id_, notice="release")
+        return RedirectResponse(_address(id_, notice="release"), 303)
     return await _show(request, refusal=outcome)
 
 
@@ -83,7 +83,7 @@ async def _show(request: Request, refusal: Failure | None = None) -> Response:
     page = AuthorizationDetails(
         id_,
         freshness,
-        _address(id_, cursor),
+        _address(id_, cursor=cursor),
         str(uuid.uuid4()),
         refusal=refusal,
         notice=notice if notice in _NOTICES and refusal is None else None,
@@ -116,17 +116,13 @@ def _page(
         page,
         authorization=view,
         timeline_problem=None if isinstance(timeline, Answer) else timeline,
-        first=_address(page.authorization_id, None) if cursor else None,
-        older=_address(page.authorization_id, following) if following else None,
+        first=_address(page.authorization_id) if cursor else None,
+        older=_address(page.authorization_id, cursor=following) if following else None,
     )
 
 
-def _address(id_: str, cursor: str | None) -> str:
-    return f"/authorizations/{quote(id_, safe='')}" + (f"?{urlencode({'cursor': cursor})}" if cursor else "")
-
-
-def _redirect(id_: str, **query: str) -> Response:
-    return RedirectResponse(f"{_address(id_, None)}?{urlencode(query)}", 303)
+def _address(id_: str, **query: str | None) -> str:
+    return address(f"/authorizations/{quote(id_, safe='')}", query)
 
 
 def _uuid_or_none(text: str | None) -> str | None:

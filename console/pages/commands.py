@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from console.api import Answer, Failure, models, operations
-from console.page import console_of
+from console.page import address, console_of
 from console.updates import etag_with, read_changed, respond, status_of, unchanged
 from console.views import guide
 from console.views.freshness import Freshness
@@ -57,19 +56,14 @@ async def commands(request: Request) -> Response:
     page = CommandListPage(
         filters,
         freshness,
-        here=_address(filters, cursor),
-        first=_address(filters, None) if cursor else None,
-        next=_address(filters, following) if following else None,
+        here=address("/commands", filters, {"cursor": cursor}),
+        first=address("/commands", filters) if cursor else None,
+        next=address("/commands", filters, {"cursor": following}) if following else None,
         commands=tuple(body["commands"]),
         problem=None if isinstance(outcome, Answer) else outcome,
     )
     etag = etag_with(outcome, freshness)
     return respond(request, "commands.html", "commands_part.html", page, status_of(outcome), etag=etag)
-
-
-def _address(filters: dict[str, str], cursor: str | None) -> str:
-    query = filters | ({"cursor": cursor} if cursor else {})
-    return f"/commands?{urlencode(query)}" if query else "/commands"
 
 
 async def command(request: Request) -> Response:

@@ -27,12 +27,11 @@ async def overview(request: Request) -> Response:
     """GET /."""
     api, person = console_of(request).api, person_of(request)
     answer = await api.send(person, operations.read_overview({"history": "1h"}))
-    page = OverviewPage(overview_of(answer.body)) if isinstance(answer, Answer) else _without(answer)
+    if isinstance(answer, Answer):
+        page = OverviewPage(overview_of(answer.body))
+    else:
+        page = OverviewPage(None, answer, freshness_of(None, faults_of(answer)))
     return respond(request, "overview.html", "overview_part.html", page, status_of(answer))
-
-
-def _without(failure: Failure) -> OverviewPage:
-    return OverviewPage(None, failure, freshness_of(None, faults_of(failure)))
 
 
 ROUTES: Final = [Route("/", overview)]

@@ -3,14 +3,13 @@
 import asyncio
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from console.api import Answer, Call, Failure, GatewayProblem, NotAnswered
-from console.page import console_of, person_of, render
+from console.page import address, console_of, person_of, render
 from console.updates import read_fault
 from console.views.search import MOST_LENGTH, SearchView, questions_of, search_of
 from schemas.fields.scalars import is_id
@@ -61,7 +60,7 @@ async def search(request: Request) -> Response:
 
 
 def _page(found: SearchView) -> SearchPage:
-    return SearchPage(found, f"/search?{urlencode({'q': found.text})}")
+    return SearchPage(found, address("/search", {"q": found.text}))
 
 
 ROUTES: Final = [Route("/search", search)]

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,7 +11,7 @@ from starlette.routing import Route
 
 from console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
 from console.errors import PageError
-from console.page import console_of, is_fragment, person_of
+from console.page import address, console_of, is_fragment, person_of
 from console.updates import (
     etag_of,
     etag_with,
@@ -146,7 +145,7 @@ async def _caller(request: Request) -> str:
 
 def address_of(filter_: WorkFilter, cursor: str | None) -> str:
     """Return the address of a page of the list."""
-    query = {
+    values = {
         "tab": None if filter_.tab is Tab.TO_DO else filter_.tab.value,
         "payer": filter_.payer,
         "claimedBy": filter_.claimed_by,
@@ -155,8 +154,7 @@ def address_of(filter_: WorkFilter, cursor: str | None) -> str:
         "order": None if filter_.order == "urgent" else filter_.order,
         "cursor": cursor,
     }
-    named = {name: value for name, value in query.items() if value}
-    return f"/work?{urlencode(named)}" if named else "/work"
+    return address("/work", values)
 
 
 async def open_by_id(request: Request) -> Response:

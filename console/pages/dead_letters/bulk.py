@@ -16,9 +16,9 @@ from starlette.routing import Route
 from console.api import Answer, Failure, GatewayProblem, models, operations
 from console.errors import PageError
 from console.forms import Form, read_form
-from console.page import console_of, person_of
+from console.page import address, console_of, person_of
 from console.pages.dead_letters.decisions import OPERATE, REASONS, reason_of_form, text_of_form
-from console.pages.dead_letters.reading import address, filters_of, forecasts, selection_of
+from console.pages.dead_letters.reading import filters_of, forecasts, selection_of
 from console.updates import read_fault, respond, status_of
 from console.views.dead_letters import MOST_DECISIONS, BulkPlan, ChosenDeadLetters, bulk_plan
 

@@ -14,11 +14,10 @@ from console.errors import PageError
 from console.forecast import forecast_of_discard
 from console.forms import Form, read_form
 from console.own_action import read_own_action
-from console.page import console_of, person_of, render
+from console.page import address, console_of, person_of, render
 from console.pages.dead_letters.reading import (
     AGES,
     ROWS,
-    address,
     command_of,
     filters_of,
     read_situation,
@@ -115,16 +114,10 @@ async def show_list(request: Request) -> Response:
     call = operations.list_dead_letters({**selection_of(filters, now), "limit": ROWS, "cursor": cursor or None})
     outcome = await console_of(request).api.send(person, call)
     if not isinstance(outcome, Answer):
-        failed = DeadLetterListPage(filters, page.here, is_first=page.is_first, failure=outcome)
-        return respond(request, LIST, LIST_PART, failed, status_of(outcome))
+        return respond(request, LIST, LIST_PART, replace(page, failure=outcome), status_of(outcome))
     listed, following = outcome.body, outcome.body.get("next")
-    shown = DeadLetterListPage(
-        filters,
-        page.here,
-        next=None if following is None else address("/dead-letters", filters, {"cursor": following}),
-        is_first=page.is_first,
-        dead_letters=listed,
-    )
+    next_page = address("/dead-letters", filters, {"cursor": following}) if following else None
+    shown = replace(page, next=next_page, dead_letters=listed)
     etag = etag_of(listed["deadLetters"], listed["matching"], listed["leftOut"], request.state.fault)
     return respond(request, LIST, LIST_PART, shown, etag=etag)
 

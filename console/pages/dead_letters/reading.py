@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 
@@ -48,12 +47,6 @@ def selection_of(filters: Mapping[str, str], now: datetime) -> operations.ListDe
         "authorizationId": filters.get("authorizationId"),
         "since": None if age is None else format_time((now - age).astimezone(UTC)),
     }
-
-
-def address(path: str, *parts: Mapping[str, str | None]) -> str:
-    """Return a path with a query of the values that are set."""
-    query = {name: value for part in parts for name, value in part.items() if value}
-    return f"{path}?{urlencode(query)}" if query else path
 
 
 async def read_situation(request: Request, command_id: str) -> Outcome[models.DeadLetterSituation]:
