@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
 
+from adapters.postgres.queries import fetch_all, fetch_one
 from adapters.postgres.turned_away import TURNED_AWAY
 
 AGES: Final = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day"}
@@ -52,17 +52,11 @@ class PeopleNumbers:
 async def people_numbers(connection: AsyncConnection[Any]) -> PeopleNumbers:
     """Read the numbers."""
     found = PeopleNumbers()
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_WAITING)
-        for row in await cursor.fetchall():
-            found.waiting[row["age"]] = found.waiting.get(row["age"], 0) + row["n"]
-            found.waiting_payers[row["payer"]] = found.waiting_payers.get(row["payer"], 0) + row["n"]
-            found.oldest_seconds = max(found.oldest_seconds, row["oldest"])
-        await cursor.execute(_OPEN)
-        for row in await cursor.fetchall():
-            found.handoffs_open = row["n"]
-        await cursor.execute(_AT_RISK)
-        found.handoffs_at_risk = {row["risk"]: row["n"] for row in await cursor.fetchall()}
-        await cursor.execute(TURNED_AWAY)
-        found.turned_away = {row["payer_id"]: row["handoffs"] for row in await cursor.fetchall()}
+    for row in await fetch_all(connection, _WAITING):
+        found.waiting[row["age"]] = found.waiting.get(row["age"], 0) + row["n"]
+        found.waiting_payers[row["payer"]] = found.waiting_payers.get(row["payer"], 0) + row["n"]
+        found.oldest_seconds = max(found.oldest_seconds, row["oldest"])
+    found.handoffs_open = (await fetch_one(connection, _OPEN))["n"]
+    found.handoffs_at_risk = {row["risk"]: row["n"] for row in await fetch_all(connection, _AT_RISK)}
+    found.turned_away = {row["payer_id"]: row["handoffs"] for row in await fetch_all(connection, TURNED_AWAY)}
     return found

@@ -57,38 +57,32 @@ def command_status(row: Row) -> CommandStatus:
 
 
 def unfinished_command(row: Row) -> UnfinishedCommand:
-    """Return an unfinished command. Times are text, because the row comes from a JSON aggregate."""
-    accepted_at, until = row["accepted_at"], row["until"]
-    times = {
-        "accepted_at": parse_time(accepted_at) if accepted_at else None,
-        "until": parse_time(until) if until else None,
-    }
+    """Return an unfinished command of a JSON aggregate."""
+    row = _with_times(row, "accepted_at", "until")
     return UnfinishedCommand(
         command_id=row["command_id"],
         authorization_id=row["authorization_id"],
         type=row["type"],
         caller=row["caller"],
         status=row["shown_status"],
-        accepted_at=times["accepted_at"],
-        waiting=_waits_for({**row, **times}),
+        accepted_at=row["accepted_at"],
+        waiting=_waits_for(row),
     )
 
 
 def full_caller(row: Row) -> FullCaller:
-    """Return a caller whose share is full. The time is text, because the row comes from a JSON aggregate."""
-    return FullCaller(
-        authorization_id=row["authorization_id"],
-        caller=row["caller"],
-        rejected=row["rejected"],
-        last_at=parse_time(row["last_at"]),
-    )
+    """Return a caller whose share is full, of a JSON aggregate."""
+    return FullCaller(**_with_times(row, "last_at"))
 
 
 def turned_away(row: Row) -> TurnedAway:
-    """Return a payer that turns people away. Times are text, because the row comes from a JSON aggregate."""
-    submitted_at = row["last_submitted_at"]
-    times = {"since": parse_time(row["since"]), "last_submitted_at": submitted_at and parse_time(submitted_at)}
-    return TurnedAway(**{**row, **times})
+    """Return a payer that turns people away, of a JSON aggregate."""
+    return TurnedAway(**_with_times(row, "since", "last_submitted_at"))
+
+
+def _with_times(row: Row, *names: str) -> Row:
+    """Return the row with times instead of the texts that a JSON aggregate has."""
+    return {**row, **{name: row[name] and parse_time(row[name]) for name in names}}
 
 
 def _waits_for(row: Row) -> WaitsFor | None:

@@ -27,19 +27,11 @@ _WORK = {AuthorizationSituation.NEEDS_PERSON, AuthorizationSituation.HANDOFF_OPE
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationActions:
-    """The actions that are possible in this situation. The template checks `person.may` for the permission."""
-
-    can_work: bool
-    can_watch: bool
-    can_release: bool
-
-
-@dataclass(frozen=True, slots=True)
 class AuthorizationView:
     """The page of an authorization. `record` is None if the gateway does not watch it.
 
-    `is_mine`: the signed-in person has claimed the open handoff. `timeline` is None if it could not be read.
+    `is_mine`: the signed-in person has claimed the open handoff, and can give it back. `timeline` is None if it could
+    not be read. The template checks `person.may` for the permission of an action.
     """
 
     authorization_id: str
@@ -48,8 +40,13 @@ class AuthorizationView:
     since: str | None
     record: models.AuthorizationStatus | None
     is_mine: bool
-    actions: AuthorizationActions
+    can_watch: bool
     timeline: tuple[TimelineLine, ...] | None
+
+    @property
+    def can_work(self) -> bool:
+        """Whether a person can work on its handoff."""
+        return self.situation in _WORK
 
 
 def authorization_of(
@@ -61,17 +58,13 @@ def authorization_of(
 ) -> AuthorizationView:
     """Return the view of `GET /v1/authorizations/{id}`; `record` is None if the gateway does not know it."""
     if record is None:
-        actions = AuthorizationActions(can_work=False, can_watch=True, can_release=False)
-        situation, tone, since, is_mine = AuthorizationSituation.NOT_WATCHED, Tone.PLAIN, None, False
+        is_mine, can_watch = False, True
+        situation, tone, since = AuthorizationSituation.NOT_WATCHED, Tone.PLAIN, None
     else:
         is_mine = claimant_of(record) == me
+        can_watch = not record.get("settledAt") and _has_passed(record.get("watchEndedAt"), now)
         situation, tone, since = _situation(record, is_mine=is_mine)
-        actions = AuthorizationActions(
-            can_work=situation in _WORK,
-            can_watch=not record.get("settledAt") and _has_passed(record.get("watchEndedAt"), now),
-            can_release=is_mine,
-        )
-    return AuthorizationView(authorization_id, situation, tone, since, record, is_mine, actions, timeline)
+    return AuthorizationView(authorization_id, situation, tone, since, record, is_mine, can_watch, timeline)
 
 
 def claimant_of(record: models.AuthorizationStatus) -> str | None:

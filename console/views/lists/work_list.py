@@ -40,16 +40,13 @@ ORDERS: tuple[models.WorkOrder, ...] = get_args(models.WorkOrder)
 
 @dataclass(frozen=True, slots=True)
 class WorkRow:
-    """One authorization that needs a person."""
+    """One authorization that needs a person. `has_link`: the last link into its session has not expired."""
 
-    authorization_id: str
-    since: str
+    item: models.WorkItem
     need: Need
-    handoff: models.HandoffStatus | None
     holder: Holder | None
     is_mine: bool
     has_link: bool
-    item: models.WorkItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +158,7 @@ def since_of(filter_: WorkFilter, now: datetime) -> str:
 
 def authorizations_view(answer: models.AuthorizationList, me: str, now: datetime) -> WorkView:
     """Return the view of the authorizations that need a person. `me` is the person's name."""
-    return WorkView(tuple(_item_row(item, me, now) for item in answer["authorizations"]), (), answer.get("next"))
+    return WorkView(tuple(_row(item, me, now) for item in answer["authorizations"]), (), answer.get("next"))
 
 
 def troubles_call(operator: str | None, now: datetime) -> Call[models.TroubleList]:
@@ -169,22 +166,10 @@ def troubles_call(operator: str | None, now: datetime) -> Call[models.TroubleLis
     return operations.list_troubles({"operator": operator, "since": format_time(midnight(now, 1))})
 
 
-def _item_row(item: models.WorkItem, me: str, now: datetime) -> WorkRow:
+def _row(item: models.WorkItem, me: str, now: datetime) -> WorkRow:
     handoff = item.get("handoff")
     holder = None if handoff is None else holder_of(handoff)
-    return WorkRow(
-        item["authorizationId"],
-        item["waitingSince"],
-        need_of(item),
-        handoff,
-        holder,
-        is_mine=holder is not None and holder.name == me,
-        has_link=handoff is not None and _has_link(handoff, now),
-        item=item,
-    )
-
-
-def _has_link(handoff: models.HandoffStatus, now: datetime) -> bool:
-    """Return whether the last link has not expired."""
-    grant = handoff.get("lastGrant")
-    return grant is not None and is_after(grant["expiresAt"], now)
+    grant = None if handoff is None else handoff.get("lastGrant")
+    is_mine = holder is not None and holder.name == me
+    has_link = grant is not None and is_after(grant["expiresAt"], now)
+    return WorkRow(item, need_of(item), holder, is_mine=is_mine, has_link=has_link)

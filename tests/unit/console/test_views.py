@@ -247,10 +247,10 @@ def test_an_authorization_has_one_situation(record, situation, tone):
 
 
 def test_an_authorization_that_is_watched_cannot_be_watched_again():
-    assert not authorization_of("a", answers.record(), None, ME, NOW).actions.can_watch
-    assert authorization_of("a", None, None, ME, NOW).actions.can_watch
+    assert not authorization_of("a", answers.record(), None, ME, NOW).can_watch
+    assert authorization_of("a", None, None, ME, NOW).can_watch
     ended = answers.record(actionRequiredAt=None, watchEndedAt=ago(days=1))
-    assert authorization_of("a", ended, None, ME, NOW).actions.can_watch
+    assert authorization_of("a", ended, None, ME, NOW).can_watch
 
 
 # Timeline
