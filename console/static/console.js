@@ -144,7 +144,13 @@
     tell(part, `${why ?? say("notReached")}. ${say("late", { t: clockOf(Date.parse(since)) })}`);
   };
 
+  // A click is a press and a release at one place, so nothing moves in between. Some releases are never reported.
+  let pressedAt = -Infinity;
+  for (const name of ["pointerdown", "pointerup", "pointercancel"]) document.addEventListener(name, () => { pressedAt = name === "pointerdown" ? performance.now() : -Infinity }, true);
+  const isPressed = () => performance.now() - pressedAt < 5000;
+
   const receive = (part, text) => {
+    if (isPressed()) { setTimeout(() => receive(part, text), 100); return }
     const holder = document.createElement("template");
     holder.innerHTML = text;
     const fresh = holder.content.getElementById(part.id);
@@ -201,7 +207,7 @@
   const pollDue = () => {
     for (const part of all(document.hidden ? "[data-hidden-every]" : "[data-poll]")) {
       const state = stateOf(part), time = performance.now();
-      if (state.waiting && !isTouched(part)) show(part, state.waiting);
+      if (state.waiting && !isTouched(part) && !isPressed()) show(part, state.waiting);
       if (time >= state.due && (!document.hidden || time >= state.at + 1000 * Number(part.dataset.hiddenEvery))) { state.due = Infinity; poll(part) }
     }
   };

@@ -19,6 +19,7 @@ from schemas.api.operations import OPERATIONS
 from tests.browser.cells import CELLS, PAGES
 from tests.browser.person import NARROW, axe_violations, focus_by_tab, overflow, person_at, violations_by_scheme
 from tests.browser.scripted import scripted_console
+from tests.unit.console.acting.test_workbench_pages import HERE, ScriptedApi, with_handoff
 from tests.unit.console.answers import (
     LONG_ID,
     ago,
@@ -34,7 +35,7 @@ from tests.unit.console.answers import (
     unavailable,
     work,
 )
-from tests.unit.console.app import NOW
+from tests.unit.console.app import NOW, STAFF, me
 
 BUSY = {
     "/v1/overview": overview_in_trouble(),
@@ -395,6 +396,32 @@ async def test_a_thousand_rows_come_fifty_a_page_and_new_ones_wait_under_the_poi
         await more.click()
         await expect(page.get_by_role("row").nth(1)).to_contain_text("auth_90000")
         assert await overflow(page) <= 0
+
+
+async def test_nothing_moves_while_a_person_presses(visit):
+    """The state above the report grows between press and release. The click would be lost, or meet another choice."""
+    async with visit(_session(accessAvailable=False)) as (console, jo):
+        page = await jo.context.new_page()
+        await page.clock.install()
+        await jo.go(page, HERE)
+        enter = page.get_by_role("button", name="Get into the session")
+        await expect(enter).to_have_count(0)
+        choice = page.get_by_label("I submitted it")
+        await choice.hover()
+        await page.mouse.down()
+        console.answers = _session()
+        async with page.expect_response(lambda response: "/work?mark=" in response.url):
+            await page.evaluate("document.dispatchEvent(new Event('console:refresh', {bubbles: true}))")
+            await pass_seconds(page, 3)
+        await page.mouse.up()
+        await expect(choice).to_be_checked()
+        await page.clock.run_for(1_000)
+        await expect(enter).to_be_visible()
+
+
+def _session(**changes):
+    """Return an API at which a handoff is open, for a person who may work."""
+    return ScriptedApi(**with_handoff(**changes), **{"GET /me": lambda request: me(request, STAFF)})
 
 
 async def test_a_wrong_clock_of_the_browser_changes_no_age(visit):
