@@ -1,7 +1,9 @@
 """The forms of the workbench that send a command: open, report, watch; and giving a handoff back.
 
-Each form has the Idempotency-Key of its page, so a second click, Back and a resend are the same command. If the API
-rejects a form, the page shows it again with the typed values. Otherwise the browser gets 303 to the workbench.
+The Idempotency-Key of a command is the key of its page with the name of its form, so a second click, Back and a resend
+are the same command. A page that keeps its key after an unknown result may show the next form: another command.
+
+If the API rejects a form, the page shows it again with the typed values. Else the browser gets 303 to the workbench.
 """
 
 from typing import Final
@@ -40,7 +42,7 @@ async def open_handoff(request: Request) -> Response:
     body: models.HandoffRequest = {"requestedBy": person.name_for_api}
     if snapshot:
         body |= {"acceptedReviewSnapshotId": snapshot, "acceptedBy": person.name_for_api}
-    call = operations.request_handoff(authorization_id, body, key)
+    call = operations.request_handoff(authorization_id, body, f"{key}.open")
     return await _answered(request, await console_of(request).api.send(person, call, wait=WAIT_SECONDS), key)
 
 
@@ -55,7 +57,7 @@ async def report(request: Request) -> Response:
     body: models.HandoffCloseBody = {"result": result, "reportedBy": person.name_for_api}
     if typed.takes_over and person.is_named_by_token:  # a service claims nothing
         body["takeOver"] = True
-    call = operations.close_handoff(authorization_id, handoff_id, body, key)
+    call = operations.close_handoff(authorization_id, handoff_id, body, f"{key}.report")
     outcome = await console_of(request).api.send(person, call, wait=WAIT_SECONDS)
     return await _answered(request, outcome, key, typed, handoff_id=handoff_id)
 
@@ -64,7 +66,7 @@ async def watch(request: Request) -> Response:
     """POST …/work/watch: let the gateway watch the authorization."""
     authorization_id, form = authorization_of(request), await read_form(request)
     key = key_of(form)
-    call = operations.watch_authorization(authorization_id, key=key)
+    call = operations.watch_authorization(authorization_id, key=f"{key}.watch")
     outcome = await console_of(request).api.send(person_of(request), call, wait=WAIT_SECONDS)
     return await _answered(request, outcome, key)
 
@@ -88,7 +90,7 @@ async def release(request: Request) -> Response:
 
 
 def key_of(form: Form) -> str:
-    """Return the Idempotency-Key of a form. Raises PageError."""
+    """Return the key of a form's page. Raises PageError."""
     key = form.get("key", "")
     if not 1 <= len(key) <= 64 or not key.isascii() or not key.isprintable():
         raise PageError(400, "The form is not complete", "Load the page again and fill in the form again.")

@@ -523,7 +523,7 @@ class TestOpening:
         answer = await page_of(f"{HERE}/open", form, **{"POST /handoffs": OPENED})
         assert (answer.status_code, answer.headers["location"]) == (303, f"{HERE}?command={COMMAND}")
         (sent,) = answer.api.sent("/handoffs")
-        assert sent.headers["idempotency-key"] == '"k-1"'
+        assert sent.headers["idempotency-key"] == '"k-1.open"'
         assert sent.content == b'{"acceptedReviewSnapshotId": "rev_90"}'
 
     async def test_without_the_tick_nothing_is_sent(self, page_of):
@@ -554,6 +554,17 @@ class TestOpening:
         assert answer.status_code == 502
         assert 'value="k-77"' in answer.text
         assert "unknown" in answer.text
+
+    async def test_a_report_after_an_opening_without_an_answer_is_another_command(self, page_of):
+        """The opening worked, so the page that keeps its key has the form of the report."""
+        unknown = problem(503, "kafka-unavailable")
+        opening = await page_of(f"{HERE}/open", FORM, **with_handoff(), **{"POST /handoffs": unknown})
+        key = re.search(r'id="report".*?name="key" value="([^"]+)"', opening.text, re.DOTALL)[1]
+        reported = await page_of(
+            f"{HERE}/report", FORM | {"key": key, "result": "submitted"}, **with_handoff(), **{"POST /close": REPORTED}
+        )
+        opened, closed = (answer.api.sent(end)[0] for answer, end in ((opening, "/handoffs"), (reported, "/close")))
+        assert opened.headers["idempotency-key"] != closed.headers["idempotency-key"]
 
 
 class TestReporting:
