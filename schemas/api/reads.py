@@ -219,8 +219,8 @@ class MinuteCounts(OpenModel):
     finished: Public[int] = Field(description="Finished commands.")
 
 
-SILENT_SECONDS: Final = 15.0
-"""A projector reports each second or so. Longer silence means that the data no longer follow Kafka."""
+SILENT_SECONDS: Final = 10.0
+"""A projector reports each second or two. Longer silence means that the data no longer follow Kafka."""
 
 MOST_BEHIND: Final = 1_000
 """With more unread records the data are visibly late."""

@@ -1,5 +1,7 @@
 """GET /events/stream: the one event stream of a page. It only says that something changed, once a second at most.
 
+A part of the gateway that fails is a change too: pages with a stream poll so seldom that they would say it late.
+
 The page then fetches its part again. It passes on the `id` of the gateway's stream. So a browser that reconnects,
 for example after its tab was hidden, also receives changes that it missed.
 """
@@ -17,6 +19,7 @@ from starlette.routing import Route
 
 from console.api import Failure, GatewayProblem, operations
 from console.page import console_of, person_of
+from console.updates import FRESH_SECONDS, read_freshness
 from console.views.events import EventFrames, is_position
 from schemas.enums import PREFIX
 from schemas.fields.scalars import is_id
@@ -62,16 +65,17 @@ async def _changes(request: Request, query: operations.StreamEventsQuery, last: 
             )
             return
         latest = LatestChange()
-        reading = asyncio.create_task(_read(opened, latest))
+        tasks = [asyncio.create_task(_read(opened, latest)), asyncio.create_task(_watch_parts(request, latest))]
         try:
             async for message in coalesced(latest):
                 yield message
         finally:
-            reading.cancel()
+            for task in tasks:
+                task.cancel()
             # Starlette cancels this task again at each `await`. An `await reading` would pass that on, and end the
             # close of the API's stream: the ingress would serve it for an hour.
             with anyio.CancelScope(shield=True):
-                await asyncio.wait([reading], timeout=CLOSE_SECONDS)
+                await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
 
 
 async def _read(chunks: AsyncIterator[bytes], latest: LatestChange) -> None:
@@ -88,6 +92,17 @@ async def _read(chunks: AsyncIterator[bytes], latest: LatestChange) -> None:
     finally:
         latest.is_over = True
         latest.news.set()
+
+
+async def _watch_parts(request: Request, latest: LatestChange) -> None:
+    """Report what `read_freshness` says newly: a part of the gateway has failed, or works again."""
+    known = (await read_freshness(request)).mark
+    while True:
+        await asyncio.sleep(FRESH_SECONDS)
+        before, known = known, (await read_freshness(request)).mark
+        if known != before:
+            latest.has_changed = True
+            latest.news.set()
 
 
 async def coalesced(latest: LatestChange, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[bytes]:

@@ -21,6 +21,7 @@ from console.views.search import questions_of, search_of
 from console.views.timeline import timeline_of
 from console.views.words import Tone
 from console.work_items import Need
+from schemas.api.reads import SILENT_SECONDS
 from schemas.events.wait_reasons import WaitReason
 from schemas.times import span
 from tests.unit.console import answers
@@ -129,9 +130,9 @@ def test_a_chart_leaves_out_the_minute_that_is_not_over():
 @pytest.mark.parametrize(
     ("projector", "state"),
     [
-        ({"at": ago(seconds=14), "behind": 1_000}, FreshnessState.FRESH),
+        ({"at": ago(seconds=SILENT_SECONDS - 1), "behind": 1_000}, FreshnessState.FRESH),
         ({"at": ago(seconds=1), "behind": 1_001}, FreshnessState.BEHIND),
-        ({"at": ago(seconds=16), "behind": 0}, FreshnessState.SILENT),
+        ({"at": ago(seconds=SILENT_SECONDS + 1), "behind": 0}, FreshnessState.SILENT),
         ({"at": None, "behind": None}, FreshnessState.SILENT),
         ({"at": ago(seconds=-5), "behind": 0}, FreshnessState.FRESH),
     ],

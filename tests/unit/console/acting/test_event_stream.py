@@ -6,8 +6,10 @@ import json
 import httpx
 import pytest
 
-from console.pages.events.stream import LatestChange, coalesced
+from console import updates
+from console.pages.events.stream import FRESH_SECONDS, LatestChange, coalesced
 from tests.unit.console.acting.test_workbench_pages import ScriptedApi, problem
+from tests.unit.console.answers import overview
 from tests.unit.console.app import browser, console_app, me
 
 pytestmark = pytest.mark.virtual_time
@@ -67,6 +69,22 @@ async def test_a_stream_that_is_not_opened_says_so_and_ends():
     answer = await ask("/events/stream", api)
     assert answer.status_code == 200
     assert "event: unavailable" in answer.text
+
+
+async def test_a_part_of_the_gateway_that_fails_is_a_change(monkeypatch):
+    """A workbench polls each 15 s: with the time to notice a fault, its sentence would come after half a minute."""
+    monkeypatch.setattr(updates, "FRESH_SECONDS", 0.0)
+    faults = iter([["no_worker"], ["no_worker"], [], []])
+
+    async def some_seconds(first):
+        yield first
+        await asyncio.sleep(4 * FRESH_SECONDS)
+
+    api = events_api()
+    api.answers["GET /v1/events"] = lambda _: httpx.Response(200, content=some_seconds(b"id: 5.9\n: connected\n\n"))
+    api.answers["GET /overview"] = lambda _: overview(faults=next(faults, []))
+    answer = await ask("/events/stream?authorizationId=auth_1", api)
+    assert answer.text.count("event: console:refresh") == 2
 
 
 async def test_changes_are_sent_once_a_second_at_most():
