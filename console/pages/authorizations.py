@@ -16,6 +16,7 @@ from console.updates import etag_with, read_changed, respond, status_of, unchang
 from console.views.authorization import AuthorizationView, authorization_of
 from console.views.freshness import Freshness
 from console.views.timeline import ROWS, timeline_of
+from schemas.fields.scalars import is_command_id
 
 _NOTICES: Final = frozenset({"watch", "release"})
 
@@ -79,7 +80,7 @@ async def _show(request: Request, refusal: Failure | None = None) -> Response:
     timeline, freshness = await read_changed(request, call)
     if timeline is None:
         return unchanged(request)
-    notice = request.query_params.get("notice")
+    notice, command_id = request.query_params.get("notice"), request.query_params.get("command", "")
     page = AuthorizationDetails(
         id_,
         freshness,
@@ -87,7 +88,7 @@ async def _show(request: Request, refusal: Failure | None = None) -> Response:
         str(uuid.uuid4()),
         refusal=refusal,
         notice=notice if notice in _NOTICES and refusal is None else None,
-        command_id=_uuid_or_none(request.query_params.get("command")),
+        command_id=command_id if is_command_id(command_id) else None,
     )
     record = await console_of(request).api.send(person_of(request), operations.read_authorization(id_))
     page = _page(request, page, record, timeline, cursor)
@@ -123,13 +124,6 @@ def _page(
 
 def _address(id_: str, **query: str | None) -> str:
     return address(f"/authorizations/{quote(id_, safe='')}", query)
-
-
-def _uuid_or_none(text: str | None) -> str | None:
-    try:
-        return str(uuid.UUID(text)) if text else None
-    except ValueError:
-        return None
 
 
 ROUTES: Final = [

@@ -62,7 +62,11 @@ def authorization_of(
         situation, tone, since = AuthorizationSituation.NOT_WATCHED, Tone.PLAIN, None
     else:
         is_mine = claimant_of(record) == me
-        can_watch = not record.get("settledAt") and _has_passed(record.get("watchEndedAt"), now)
+        can_watch = (
+            not record.get("settledAt")
+            and (ended := record.get("watchEndedAt")) is not None
+            and not is_after(ended, now)
+        )
         situation, tone, since = _situation(record, is_mine=is_mine)
     return AuthorizationView(authorization_id, situation, tone, since, record, is_mine, can_watch, timeline)
 
@@ -90,7 +94,3 @@ def _situation(record: models.AuthorizationStatus, *, is_mine: bool) -> tuple[Au
     if ended := record.get("watchEndedAt"):
         return AuthorizationSituation.WATCH_ENDED, Tone.WARN, ended
     return AuthorizationSituation.WATCHED, Tone.PLAIN, record["watchedSince"]
-
-
-def _has_passed(time: str | None, now: datetime) -> bool:
-    return time is not None and not is_after(time, now)

@@ -84,10 +84,14 @@ def validate(model: type[Parsed], body: bytes, under: str = "") -> Parsed:
 def _problem_of_validation(error: ValidationError, under: str) -> Problem:
     if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
         return MalformedJson("Send complete characters: the body has a string that can't be decoded.")
-    return InvalidCommand(
-        "Correct the fields named in `errors`. The command was not accepted.",
-        faults=tuple(Fault(f"expected {fault.expected}", pointer=under + fault.pointer) for fault in faults(error)),
+    return invalid_command(
+        *(Fault(f"expected {fault.expected}", pointer=under + fault.pointer) for fault in faults(error))
     )
+
+
+def invalid_command(*faults: Fault) -> InvalidCommand:
+    """Return the problem of a command with these faults."""
+    return InvalidCommand("Correct the fields named in `errors`. The command was not accepted.", faults=faults)
 
 
 def wait_seconds(context: RequestContext) -> int:

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from gateway.ingress.api_http.api_problems import InvalidCommand, NamesAnotherPerson, NotPermitted
 from gateway.ingress.api_http.query import invalid_parameter
-from gateway.ingress.api_http.request import parse
+from gateway.ingress.api_http.request import invalid_command, parse
 from gateway.ingress.api_http.strict_json import read_object
 from gateway.ingress.auth.callers import Caller
 from runtime.http_server.problem import Fault
@@ -75,10 +75,7 @@ def with_names(caller: Caller, command: Named, under: str = "") -> Named:
     """
     accepts = isinstance(command, HandoffRequest) and command.accepted_review_snapshot_id is not None
     if isinstance(command, HandoffRequest) and (fault := _fault_of_reviewer(caller, command)):
-        raise InvalidCommand(
-            "Correct the fields named in `errors`. The command was not accepted.",
-            faults=(Fault(fault, f"{under}/acceptedBy"),),
-        )
+        raise invalid_command(Fault(fault, f"{under}/acceptedBy"))
     if caller.person is not None and accepts and Permission.AUTHORIZATION_REVIEW not in caller.permissions:
         raise NotPermitted(
             f"To accept a review snapshot you need the permission {Permission.AUTHORIZATION_REVIEW} too. "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.ingress.api_http.api_problems import InvalidCommand
+from gateway.ingress.api_http.request import invalid_command
 from gateway.ingress.auth.callers import Caller
 from gateway.ingress.auth.names import with_names
 from gateway.ingress.commands.command_log import acceptance_time
@@ -42,14 +42,8 @@ class AcceptedCommand:
         now = acceptance_time()
         named = with_names(caller, data, under)
         if caller.person is None and isinstance(named, HandoffClose) and named.take_over is not None:
-            raise InvalidCommand(
-                "Correct the fields named in `errors`. The command was not accepted.",
-                faults=(Fault(ONLY_PEOPLE_CLAIM, pointer=f"{under}/takeOver"),),
-            )
+            raise invalid_command(Fault(ONLY_PEOPLE_CLAIM, f"{under}/takeOver"))
         due_at = named.due_at if isinstance(named, HandoffRequest | AuthorizationWatch) else None
         if due_at is not None and due_at - now > _MOST_AHEAD:
-            raise InvalidCommand(
-                "Correct the fields named in `errors`. The command was not accepted.",
-                faults=(Fault(f"expected a time at most {_MOST_AHEAD.days} days ahead", pointer=f"{under}/dueAt"),),
-            )
+            raise invalid_command(Fault(f"expected a time at most {_MOST_AHEAD.days} days ahead", f"{under}/dueAt"))
         return cls(command_id, caller.name, authorization_id, named, now, caller.own_handoffs)

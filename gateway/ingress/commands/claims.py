@@ -5,7 +5,9 @@ The source of the rule is docs/decisions/0013-claims.md.
 
 from typing import Protocol
 
-from schemas.authorization import ActiveHandoff
+from gateway.ingress.api_http.api_problems import AlreadyClaimed
+from schemas.authorization import ActiveHandoff, HandoffClaim
+from schemas.times import format_time
 
 
 class ClaimsUnknown(Exception):
@@ -26,3 +28,9 @@ class NoClaims:
         """Raise ClaimsUnknown."""
         del authorization_id, handoff_id, caller
         raise ClaimsUnknown
+
+
+def already_claimed(detail: str, handoff_id: str, claim: HandoffClaim) -> AlreadyClaimed:
+    """Return the problem of a handoff that another person has in hand."""
+    members = {"handoffId": handoff_id, "claimedBy": claim.by, "claimedSince": format_time(claim.since)}
+    return AlreadyClaimed(detail, members=members)

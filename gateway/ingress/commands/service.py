@@ -12,11 +12,11 @@ from typing import Any
 
 from starlette.requests import Request
 
-from gateway.ingress.api_http.api_problems import AlreadyClaimed, KeyReused, TooManyUnfinished, TooManyUnknown
+from gateway.ingress.api_http.api_problems import KeyReused, TooManyUnfinished, TooManyUnknown
 from gateway.ingress.api_http.context import context_of
 from gateway.ingress.api_http.request import traceparent, wait_seconds
 from gateway.ingress.commands.accepted_command import AcceptedCommand
-from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown
+from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown, already_claimed
 from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
 from gateway.ingress.commands.publisher import NotAppended
@@ -29,7 +29,6 @@ from schemas.callers import person_of
 from schemas.commands import HandoffClose
 from schemas.records import RecordedCommand
 from schemas.sealing import Keys
-from schemas.times import format_time
 
 # The time for the response after the last second of waiting.
 RESPONSE_MARGIN_SECONDS = 2.0
@@ -147,14 +146,11 @@ class CommandService:
             known = await self._claims.open_handoff(command.authorization_id, close.handoff_id, command.caller)
             claim = known.claim if known is not None else None
             if claim is not None and claim.caller != command.caller:
-                raise AlreadyClaimed(
+                raise already_claimed(
                     "The report was not accepted: another person has the handoff in hand. Ask them first, or send "
                     "`takeOver: true` with a new Idempotency-Key to report in their place.",
-                    members={
-                        "handoffId": close.handoff_id,
-                        "claimedBy": claim.by,
-                        "claimedSince": format_time(claim.since),
-                    },
+                    close.handoff_id,
+                    claim,
                 )
 
     def _require_known_ids(self, command: AcceptedCommand, partition: int) -> None:

@@ -21,7 +21,6 @@ from adapters.collate.operations import Operation
 from adapters.http_connection.cause import Cause
 from gateway.ingress.api_http.api_problems import (
     AccessUnavailable,
-    AlreadyClaimed,
     AuthorizationNotFound,
     ClaimUnknown,
     CollateFailed,
@@ -32,6 +31,7 @@ from gateway.ingress.api_http.api_problems import (
     OpenedByAnother,
     OpenerNotKnown,
 )
+from gateway.ingress.commands.claims import already_claimed
 from gateway.ingress.live.outcomes import (
     ClaimCheckFailed,
     ClaimedByAnother,
@@ -43,7 +43,6 @@ from gateway.ingress.live.outcomes import (
     UpstreamError,
 )
 from runtime.http_server.problem import Problem
-from schemas.times import format_time
 
 Members = dict[str, str | bool | int]
 _RETRY_SECONDS: Final = 2.0
@@ -79,15 +78,8 @@ def problem_of_check(failed: FailedCheck) -> Problem:
     """Return the problem of a claim or an opener that stops a grant. No link was made."""
     match failed:
         case ClaimedByAnother(handoff_id=handoff_id, claim=claim):
-            return AlreadyClaimed(
-                "Another person has the handoff in hand. Ask them to release it, or send `takeOver: true` to take it "
-                "over.",
-                members={
-                    "handoffId": handoff_id,
-                    "claimedBy": claim.by,
-                    "claimedSince": format_time(claim.since),
-                },
-            )
+            detail = "Ask them to release it, or send `takeOver: true` to take it over."
+            return already_claimed(f"Another person has the handoff in hand. {detail}", handoff_id, claim)
         case ClaimCheckFailed():
             return ClaimUnknown(
                 "No link was made. Ask your team who has the handoff in hand, then send the request without "
