@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 # Paths below tests/ whose tests share brokers, a secured broker, an image, the built clients, a browser, or the
 # decisions in the generated files, which take four seconds.
@@ -63,12 +64,23 @@ _LONG: Final = (
     "tests/system/engine/test_progress.py",
     "tests/system/installations/test_faults.py",
 )
+# Tests of whole installations on real Kafka that run at once, while there are others. Each uses more than a core: with
+# ten at once, the two cores spent most of their time on what had timed out.
+_HEAVY_AT_ONCE: Final = 3
 _KINDS: Final = ("browser", "system", "process", "chart", "contract", "unit")
 
 
 class _Spread(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return _scope(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        given = (item for units in self.assigned_work.values() for item in units.items())
+        if sum(_is_heavy(scope) and not all(tests.values()) for scope, tests in given) >= _HEAVY_AT_ONCE:
+            light = next((scope for scope in self.workqueue if not _is_heavy(scope)), None)
+            if light is not None:
+                self.workqueue.move_to_end(light, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -114,6 +126,10 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Each process collects all tests; all must have the same order.
     items.sort(key=lambda item: _order(item.nodeid.partition("::")[0]))
+
+
+def _is_heavy(scope: str) -> bool:
+    return scope in _SHARED or PurePath(scope).parts[1] in {"browser", "system"}
 
 
 def _scope(nodeid: str) -> str:
