@@ -39,14 +39,14 @@ SPREAD = -p tests.downloads -p tests.shared_broker -p tests.preloaded -p tests.s
 test: test-packages ## Run the tests without servers and those of the promises on real Kafka, in 4 minutes; or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD) --numprocesses 4 -m "promise or not servers")
 
-test-all: test-packages ## Run all tests, as CI does, in 10 minutes
+test-all: test-packages ## Run all tests, as CI does, in about 18 minutes
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-without-servers tests-with-servers
 
 # Each process collects all tests of its run: two runs, so that only two processes collect the thousands without servers.
 tests-without-servers:
 	$(BIN)/pytest tests/unit tests/contract tests/chart -p tests.spread --no-loadscope-reorder --numprocesses 2
 tests-with-servers:
-	$(BIN)/pytest tests/process tests/system tests/browser $(SPREAD) --numprocesses 10
+	$(BIN)/pytest tests/process tests/system tests/browser $(SPREAD) --numprocesses 5
 
 unit: test-packages ## Run the tests without servers, with few random examples, in seconds
 	$(BIN)/pytest tests/unit --quiet --hypothesis-profile quick $(or $(ARGS),--numprocesses logical --dist loadfile)

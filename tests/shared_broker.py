@@ -1,4 +1,4 @@
-"""One broker for all processes of a run: `pytest -p tests.shared_broker --numprocesses 10`.
+"""One broker for all processes of a run: `pytest -p tests.shared_broker --numprocesses 5`.
 
 The process that distributes the tests runs it; it starts while the others collect. However that process ends, its
 broker ends too (`local.processes.run`). No test may stop or freeze this broker.

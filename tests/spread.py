@@ -1,4 +1,4 @@
-"""The distribution of the tests over processes in a run: `pytest -p tests.spread --numprocesses 10`.
+"""The distribution of the tests over processes in a run: `pytest -p tests.spread --numprocesses 5`.
 
 The tests of a file run in one process, and so do files that share an expensive server, which ends with the last of
 these tests. The slowest tests begin first.
