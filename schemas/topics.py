@@ -15,6 +15,9 @@ EVENT_DAYS = 30
 DEAD_LETTER_DAYS = 30
 _DAY_MS = 24 * 60 * 60 * 1000
 _MIB = 1024 * 1024
+# A broker maps both indexes of each segment into memory. With Kafka's 10 MiB each first write took milliseconds, so new
+# partitions stalled (docs/kafka-notes.md). A full index closes its segment: here not before 85 MiB.
+_INDEX = {"segment.index.bytes": str(_MIB // 4)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def catalogue(prefix: str) -> Topics:
 
 
 def _retained(days: int) -> Mapping[str, str]:
-    return MappingProxyType({"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)})
+    return MappingProxyType({"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS), **_INDEX})
 
 
 def _latest() -> Mapping[str, str]:
@@ -119,6 +122,7 @@ def _latest() -> Mapping[str, str]:
             "min.cleanable.dirty.ratio": "0.1",
             "max.compaction.lag.ms": str(6 * 60 * 60 * 1000),
             "delete.retention.ms": str(_DAY_MS),
+            **_INDEX,
         }
     )
 

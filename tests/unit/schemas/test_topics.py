@@ -28,6 +28,14 @@ def test_a_key_has_the_same_partition_as_in_aiokafka(key, count):
     assert partition_for(key, count) == aiokafka.partitioner.DefaultPartitioner()(key, partitions, partitions)
 
 
+def test_each_index_is_small_and_holds_a_whole_segment_of_a_compacted_topic():
+    for topic in catalogue("x."):
+        index = int(topic.config["segment.index.bytes"])
+        assert index <= 256 << 10
+        # Kafka adds an entry of at most 12 bytes for 4 KiB of records.
+        assert int(topic.config.get("segment.bytes", 0)) // 4096 * 12 <= index
+
+
 def test_compacted_topics_close_their_segments():
     for topic in catalogue("x."):
         assert topic.is_compacted == ("segment.bytes" in topic.config)
