@@ -64,8 +64,6 @@ def fold(rows: Rows, items: Iterable[Item]) -> None:
                 _apply_unknown_event(rows, item)
             case SnapshotRecord():
                 _apply_snapshot(rows, item.authorization_id, item.record)
-            case _:
-                pass
 
 
 # Commands
@@ -244,8 +242,6 @@ def _apply_to_handoff(row: HandoffRow, event: Event, time: datetime) -> None:
             row.risk = row.risk_ends_at = None
         case HandoffReconciled() | AuthorizationSettled():
             row.state, row.agreement = "reconciled", event.agreement.value
-        case _:
-            pass
 
 
 # Authorizations
