@@ -15,7 +15,7 @@ BENCHMARKS = {
     "ingress": "the ingress, FastAPI with FastStream, and bare Starlette with aiokafka",
     "chain": "a command from POST to event, and a floor without promises",
     "fair": "two callers beside the backlog of greedy callers, at 20 calls per second",
-    "watcher": "50,000 watched authorizations and none",
+    "watcher": "many watched authorizations and none",
     "projector": "the read model, and a bare insert of the same rows",
     "reads": "the lists of the read model, with a million authorizations",
     "promises": "a pass of `gateway check promises`: seconds of one core, and memory",

@@ -66,17 +66,35 @@ UNLIMITED = {
 
 @asynccontextmanager
 async def fresh_installation(
-    bootstrap: str, partitions: int = PARTITIONS, *, settings: Mapping[str, str] | None = None, people: str = ""
+    bootstrap: str,
+    partitions: int = PARTITIONS,
+    *,
+    settings: Mapping[str, str] | None = None,
+    people: str = "",
+    database: str | None = None,
 ) -> AsyncIterator[Bench]:
-    """Run a simulated Collate, and create topics, for an installation; without `settings` it has no limits."""
+    """Run a simulated Collate, and create topics, for an installation; without `settings` it has no limits.
+
+    With a database it has a projector, which runs, and a read model in a schema of its own.
+    """
     own = {"GATEWAY_TOPICS__PARTITIONS": str(partitions), **(UNLIMITED if settings is None else settings)}
     with Run("bench") as run:
-        collate, prefix = await asyncio.to_thread(fixed_collate, run), f"bench-{uuid.uuid4().hex[:8]}."
+        collate, name = await asyncio.to_thread(fixed_collate, run), uuid.uuid4().hex[:8]
         installed = Installation(
-            run, bootstrap=bootstrap, collate_url=collate, prefix=prefix, people=people, settings=own
+            run,
+            bootstrap=bootstrap,
+            collate_url=collate,
+            prefix=f"bench-{name}.",
+            database=database,
+            people=people,
+            settings=own | {"GATEWAY_READMODEL__SCHEMA_NAME": f"bench_{name}"},
         )
         await asyncio.to_thread(installed.apply_topics)
-        yield Bench(installed, collate)
+        bench = Bench(installed, collate)
+        if database is not None:
+            await asyncio.to_thread(installed.migrate)
+            await bench.start("projector")
+        yield bench
 
 
 def fixed_collate(run: Run) -> str:

@@ -13,6 +13,8 @@ _ROLES = {
     "bench.floors.bare_chain": "floor",
     "gateway ingress": "ingress",
     "gateway worker": "worker",
+    "gateway projector": "projector",
+    "postgres": "PostgreSQL",
 }
 
 
@@ -22,7 +24,7 @@ class ProcessorTime:
     def __init__(self) -> None:
         self._before = _used()
 
-    def per(self, commands: int) -> dict[str, float]:
+    def per(self, commands: float) -> dict[str, float]:
         """Return the milliseconds per command by role, without processes that have no role."""
         return {
             role: (seconds - self._before.get(role, 0.0)) / commands * 1_000

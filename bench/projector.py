@@ -1,5 +1,7 @@
 """`python -m bench.projector`: compares the projector with a bare psycopg insert of the same rows; medians of one run.
 
+Before that it measures the processor time of a command with a read model, at a steady rate.
+
 The floor inserts the final rows with executemany, in as many transactions: no Kafka, no reading, no folding, and each
 row once. The projector reads the topics, loads the rows that it changes, and saves them with its offsets.
 """
@@ -22,7 +24,8 @@ from psycopg import sql
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
-from bench.harness import append, console, in_turn, median, options, show
+from bench.chain import latency_of_gateway
+from bench.harness import append, console, in_turn, listed, median, medians, options, show
 from bench.installed import PARTITIONS, record_of
 from consumers.projector.loop import GC_THRESHOLD, ProjectorLoop
 from consumers.projector.source import open_source
@@ -139,6 +142,11 @@ async def _main(given: argparse.Namespace) -> None:
             topics=TopicSettings(prefix="bench-", partitions=PARTITIONS, replication=1, min_insync=1),
             readmodel=ReadModelSettings(dsn_file=dsn, batch=given.batch),
         )
+        beside = partial(latency_of_gateway, cluster.bootstrap, given.rate, given.seconds, database=postgres.conninfo)
+        steady = (await in_turn({"beside": beside}, given.repetitions))["beside"]
+        console.print(
+            f"{given.rate:.0f} commands/s, processor ms of each: {listed(medians([x.processor for x in steady]))}"
+        )
         records = list(sample_records(given.authorizations))
         await fill(settings, records)
         tune_gc(GC_THRESHOLD)
@@ -165,6 +173,8 @@ if __name__ == "__main__":
             options(
                 __doc__,
                 authorizations=(3_000, "authorizations with a story each"),
+                rate=(200.0, "commands per second of the steady part"),
+                seconds=(15.0, "seconds of the steady part"),
                 repetitions=(3, "repetitions"),
                 batch=(ReadModelSettings.model_fields["batch"].default, "records of a transaction"),
             )

@@ -108,11 +108,11 @@ class SteadyLoad:
         self._is_measured = False
         self._found = SteadyResult()
 
-    async def run(self, rate: float, seconds: float) -> SteadyResult:
+    async def run(self, rate: float, seconds: float, warm_up: float = WARM_UP_SECONDS) -> SteadyResult:
         """Send at this rate for the warm-up and then for `seconds`."""
         tasks, processor, found = [], ProcessorTime(), self._found
-        async for number, due in paced(rate, WARM_UP_SECONDS + seconds):
-            if not self._is_measured and due >= WARM_UP_SECONDS:
+        async for number, due in paced(rate, warm_up + seconds):
+            if not self._is_measured and due >= warm_up:
                 self._is_measured, found.late, processor = True, 0, ProcessorTime()
             tasks.append(asyncio.create_task(self._send(number, self._ids[number % len(self._ids)])))
         ended = time.perf_counter()

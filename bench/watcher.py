@@ -1,7 +1,7 @@
 """`python -m bench.watcher`: the cost of watching.
 
-One worker with many watched authorizations, and one without any, alternating in one run: memory, CPU per observation,
-and the effect on the latency of commands.
+One worker with many watched authorizations, and one without any, alternating in one run: the cost of a minute without
+commands, memory, CPU per observation, and the effect on the latency of commands.
 """
 
 import argparse
@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import uvloop
 
-from bench.harness import LATENCIES, append, console, in_turn, latencies, median, options, show
-from bench.installed import PARTITIONS, fresh_installation, make_authorizations, metrics, record_of
-from bench.processes import seconds_of
+from bench.harness import LATENCIES, append, console, in_turn, latencies, listed, median, medians, options, show
+from bench.installed import PARTITIONS, Bench, fresh_installation, get, make_authorizations, metrics, record_of
+from bench.processes import ProcessorTime
 from bench.steady import WARM_UP_SECONDS, SteadyLoad, reading_outcomes
 from consumers.authorization import recent_commands
 from consumers.authorization.handoffs import ended as handoff_ended
@@ -71,12 +71,11 @@ def watched(now: float, age: float) -> AuthorizationState:
 
 @dataclass(frozen=True, slots=True)
 class Burden:
-    """The load of one worker: its memory, idle CPU and observations, and the latencies of commands."""
+    """The load of one worker: its memory, what an hour without commands costs, and the latencies of commands."""
 
     ready_seconds: float
     resident: int
-    cpu_seconds: float
-    observations: float
+    idle: dict[str, float]
     latencies: list[float]
 
 
@@ -96,14 +95,28 @@ async def _populate(bootstrap: str, prefix: str, ids: list[str]) -> None:
     await append(bootstrap, topic.name, records())
 
 
-def _observations(worker: Program) -> float:
-    counted = {name: count for name, count in metrics(worker).items() if "observations_total{" in name}
+def _counts(worker: Program, bench: Bench) -> dict[str, float]:
+    found, routes = metrics(worker), get(f"{bench.collate}/_sim/ledger/summary").json()["byRoute"]
+    counted = {name: count for name, count in found.items() if "observations_total{" in name}
     if any(count for name, count in counted.items() if 'result="nothing"' not in name):
         raise RuntimeError(f"expected observations without news, found: {counted}")
-    return sum(counted.values())
+    return {
+        "observations": sum(counted.values()),
+        "calls": sum(calls for route, calls in routes.items() if "/v1/" in route),
+        "transactions": found["collate_gateway_transaction_seconds_count"],
+    }
 
 
-async def burden(bootstrap: str, count: int, rate: float, seconds: float) -> Burden:
+async def _idle(worker: Program, bench: Bench, seconds: float) -> dict[str, float]:
+    """Return counts and, by process, processor seconds of these seconds, times as many as an hour has."""
+    before, processor, hours = await asyncio.to_thread(_counts, worker, bench), ProcessorTime(), seconds / HOUR
+    await asyncio.sleep(seconds)
+    spent, after = processor.per(hours), await asyncio.to_thread(_counts, worker, bench)
+    counts = {name: (count - before[name]) / hours for name, count in after.items()}
+    return counts | {f"{role} s": spent[role] / 1_000 for role in ("worker", "ingress", "Kafka")}
+
+
+async def burden(bootstrap: str, count: int, rate: float, seconds: float, idle: float) -> Burden:
     """Run one worker with `count` watched authorizations: first idle, then with commands at a steady rate."""
     async with fresh_installation(bootstrap) as bench:
         # States without an offset would look like lost offsets, so a worker must have run before.
@@ -118,34 +131,31 @@ async def burden(bootstrap: str, count: int, rate: float, seconds: float) -> Bur
         ready = time.perf_counter() - began
         pid = worker.process.pid
         await asyncio.sleep(2.0)
-        cpu, observations = seconds_of(pid), await asyncio.to_thread(_observations, worker)
-        await asyncio.sleep(seconds)
-        cpu = seconds_of(pid) - cpu
-        observations = await asyncio.to_thread(_observations, worker) - observations
+        spent = await _idle(worker, bench, idle)
         resident = psutil.Process(pid).memory_info().rss
         asked = await make_authorizations(bench.collate, int(rate * (WARM_UP_SECONDS + seconds)))
         async with reading_outcomes(bootstrap, bench.events) as outcomes:
             found = await SteadyLoad(ingress.url, bench.request, asked, outcomes).run(rate, seconds)
-        return Burden(ready, resident, cpu, observations, found.seconds)
+        return Burden(ready, resident, spent, found.seconds)
 
 
 async def _main(given: argparse.Namespace) -> None:
     with Cluster(brokers=1, long_lived=True) as cluster:
         # Not measured: the broker's JVM warms up.
-        await burden(cluster.bootstrap, 0, 5 * given.rate, 2 * given.seconds)
-        run = partial(burden, cluster.bootstrap, rate=given.rate, seconds=given.seconds)
+        await burden(cluster.bootstrap, 0, 5 * given.rate, 2 * given.seconds, idle=1.0)
+        run = partial(burden, cluster.bootstrap, rate=given.rate, seconds=given.seconds, idle=given.idle)
         runs = await in_turn({"none": partial(run, 0), "many": partial(run, given.watched)}, given.repetitions)
     none, many = runs.values()
-    resident, spent = (
-        median(many, lambda one, of=of: getattr(one, of)) - median(none, lambda one, of=of: getattr(one, of))  # type: ignore[misc]
-        for of in ("resident", "cpu_seconds")
-    )
-    observations = median(many, lambda one: one.observations)
+    resident = median(many, lambda one: one.resident) - median(none, lambda one: one.resident)
+    without, idle = (medians([one.idle for one in found]) for found in (none, many))
+    spent, observations = idle["worker s"] - without["worker s"], max(1.0, idle["observations"])
     console.print(
         f"{given.watched:,} watched on one worker: {resident / given.watched:,.0f} bytes each in the process; "
-        f"{observations / given.seconds:.1f} observations/s cost {spent / given.seconds:.1%} of a core, "
-        f"{spent / max(1.0, observations) * 1e6:,.0f} µs each"
+        f"{observations / HOUR:.1f} observations/s cost {spent / HOUR:.1%} of a core, "
+        f"{spent / observations * 1e6:,.0f} µs each"
     )
+    for name, found in runs.items():
+        console.print(f"{name}, per hour without commands: {listed(medians([one.idle for one in found]))}")
     cells = latencies({name: [sorted(took for run in found for took in run.latencies)] for name, found in runs.items()})
     show(
         f"Commands at {given.rate:.0f}/s (all repetitions together) and the worker's start (median, s)",
@@ -159,9 +169,10 @@ if __name__ == "__main__":
         _main(
             options(
                 __doc__,
-                watched=(50_000, "watched authorizations"),
+                watched=(20_000, "watched authorizations"),
                 rate=(20.0, "commands per second"),
-                seconds=(15.0, "seconds to measure"),
+                seconds=(15.0, "seconds to measure with commands"),
+                idle=(60.0, "seconds to measure without commands"),
                 repetitions=(3, "repetitions of each run"),
             )
         )
