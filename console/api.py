@@ -38,7 +38,9 @@ __all__ = [
     "GatewayProblem",
     "NotAnswered",
     "Outcome",
+    "body_of",
     "current_request_id",
+    "failure_of",
     "models",
     "operations",
     "results",
@@ -55,6 +57,16 @@ STREAM_SILENCE_SECONDS: Final = 45.0
 
 current_request_id: ContextVar[str] = ContextVar("current_request_id")
 """The id of the request for the page; the API's log line of each call has the same id."""
+
+
+def body_of(outcome: Outcome[T] | None) -> T | None:
+    """Return the body of an answer; None without one."""
+    return outcome.body if isinstance(outcome, Answer) else None
+
+
+def failure_of(outcome: Outcome[object] | None) -> Failure | None:
+    """Return why the API did not answer; None if it did, or was not asked."""
+    return None if isinstance(outcome, Answer) else outcome
 
 
 class Api:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
+from console.api import Answer, Failure, GatewayProblem, Outcome, body_of, failure_of, models, operations
 from console.forms import read_form
 from console.page import address, console_of, person_of
 from console.updates import etag_with, read_changed, respond, status_of, unchanged
@@ -110,13 +110,11 @@ def _page(
     entries = timeline_of(timeline.body) if isinstance(timeline, Answer) else None
     following = timeline.body.get("next") if isinstance(timeline, Answer) else None
     now, me = console_of(request).now(), person_of(request).name
-    view = authorization_of(
-        page.authorization_id, record.body if isinstance(record, Answer) else None, entries, me, now
-    )
+    view = authorization_of(page.authorization_id, body_of(record), entries, me, now)
     return replace(
         page,
         authorization=view,
-        timeline_problem=None if isinstance(timeline, Answer) else timeline,
+        timeline_problem=failure_of(timeline),
         first=_address(page.authorization_id) if cursor else None,
         older=_address(page.authorization_id, cursor=following) if following else None,
     )

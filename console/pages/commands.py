@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.api import Answer, Failure, models, operations
+from console.api import Answer, Failure, body_of, failure_of, models, operations
 from console.page import address, console_of
 from console.updates import etag_with, read_changed, respond, status_of, unchanged
 from console.views import guide
@@ -51,7 +51,7 @@ async def commands(request: Request) -> Response:
     outcome, freshness = await read_changed(request, commands_call(filters, cursor, console_of(request).now()))
     if outcome is None:
         return unchanged(request)
-    body: models.CommandList = outcome.body if isinstance(outcome, Answer) else {"commands": []}
+    body: models.CommandList = body_of(outcome) or {"commands": []}
     following = body.get("next")
     page = CommandListPage(
         filters,
@@ -60,7 +60,7 @@ async def commands(request: Request) -> Response:
         first=address("/commands", filters) if cursor else None,
         next=address("/commands", filters, {"cursor": following}) if following else None,
         commands=tuple(body["commands"]),
-        problem=None if isinstance(outcome, Answer) else outcome,
+        problem=failure_of(outcome),
     )
     etag = etag_with(outcome, freshness)
     return respond(request, "commands.html", "commands_part.html", page, status_of(outcome), etag=etag)

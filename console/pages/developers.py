@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.api import Answer, Failure, GatewayProblem, models, operations
+from console.api import Answer, Failure, GatewayProblem, body_of, failure_of, models, operations
 from console.errors import PageError
 from console.page import console_of, person_of, render
 
@@ -26,7 +26,7 @@ class DevelopersPage:
 async def developers(request: Request) -> Response:
     """GET /developers."""
     me = await console_of(request).api.send(person_of(request), operations.read_me())
-    page = DevelopersPage(me.body, None) if isinstance(me, Answer) else DevelopersPage(None, me)
+    page = DevelopersPage(body_of(me), failure_of(me))
     return render(request, "developers.html", page)
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from console.api import Answer, Call, Failure, GatewayProblem, NotAnswered
+from console.api import Call, Failure, GatewayProblem, NotAnswered, body_of
 from console.page import address, console_of, person_of, render
 from console.updates import read_fault
 from console.views.search import MOST_LENGTH, SearchView, questions_of, search_of
@@ -44,7 +44,7 @@ async def search(request: Request) -> Response:
                 problems.setdefault(slug, outcome)
             case NotAnswered():
                 problems.setdefault("not-answered", outcome)
-        return outcome.body if isinstance(outcome, Answer) else None
+        return body_of(outcome)
 
     (command, authorization, at_payer, ids), lists = await asyncio.gather(
         asyncio.gather(

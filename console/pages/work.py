@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
+from console.api import Answer, Failure, GatewayProblem, Outcome, failure_of, models, operations
 from console.errors import PageError
 from console.page import address, console_of, is_fragment, person_of
 from console.updates import (
@@ -95,7 +95,7 @@ async def work(request: Request) -> Response:
         own=own,
         turned_away=turned_away(overview),
         work=list_,
-        problem=None if isinstance(outcome, Answer) else outcome,
+        problem=failure_of(outcome),
         columns=columns_of(console_of(request).settings, filter_, list_),
     )
     etag = etag_with(outcome, freshness)

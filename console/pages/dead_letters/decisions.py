@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from console.api import Answer, Failure, models, operations
+from console.api import Answer, Failure, body_of, failure_of, models, operations
 from console.errors import PageError
 from console.forecast import forecast_of_discard
 from console.forms import Form, read_form
@@ -221,17 +221,15 @@ async def _read(
     )
     if not isinstance(found, Answer):
         result = await api.send(person, operations.read_command(command_id))
-        return replace(page, failure=found, result=result.body if isinstance(result, Answer) else None)
+        return replace(page, failure=found, result=body_of(result))
     now = console_of(request).now()
     dead_letter = dead_letter_view(
         found.body,
-        situation.body if isinstance(situation, Answer) else None,
+        body_of(situation),
         redrive_forecast(found.body, situation, now),
         forecast_of_discard(found.body),
     )
-    return replace(
-        page, dead_letter=dead_letter, situation_failure=None if isinstance(situation, Answer) else situation
-    )
+    return replace(page, dead_letter=dead_letter, situation_failure=failure_of(situation))
 
 
 ROUTES = [

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from starlette.requests import Request
 
-from console.api import Answer, Failure, GatewayProblem, Outcome, models, operations
+from console.api import Answer, Failure, GatewayProblem, Outcome, body_of, failure_of, models, operations
 from console.errors import PageError
 from console.own_action import read_own_action
 from console.page import console_of, person_of
@@ -127,7 +127,7 @@ async def read_workbench(
     )
 
     def bench_with(live: models.LiveHandoff | None = None) -> Workbench | None:
-        found = chosen(record.body if isinstance(record, Answer) else None, live, freshness)
+        found = chosen(body_of(record), live, freshness)
         if found is None:
             return None
         now = console_of(request).now()
@@ -141,7 +141,8 @@ async def read_workbench(
             now=now,
         )
 
-    bench, live_state, live_failure = bench_with(), None, None
+    live: Outcome[models.LiveHandoff] | None = None
+    bench = bench_with()
     since = _since(own, record)
     is_fresh = freshness.state is FreshnessState.FRESH
     is_unwatched = is_fresh and isinstance(record, GatewayProblem) and record.slug == "not-found"
@@ -154,11 +155,7 @@ async def read_workbench(
     if needs_live and not is_unwatched and person.may("handoff:grant"):
         without_message: operations.ReadHandoffQuery = {"message": "omit", "operator": person.name_for_api, **since}
         live = await api.send(person, operations.read_handoff(authorization_id, "active", without_message))
-        if isinstance(live, Answer):
-            live_state = live.body
-            bench = bench_with(live_state)
-        else:
-            live_failure = live
+        bench = bench_with(body_of(live))
     page = WorkbenchPage(
         authorization_id,
         key or new_key(),
@@ -166,7 +163,7 @@ async def read_workbench(
         bench=bench,
         is_unwatched=is_unwatched,
         failure=failure_of(record) if bench is None and not is_unwatched else None,
-        live_failure=live_failure,
+        live_failure=failure_of(live),
         partial=failure_of(record) or failure_of(commands) or failure_of(timeline),
         confirmation=own,
         result=result,
@@ -177,7 +174,7 @@ async def read_workbench(
     )
     if bench is None:
         return page
-    operator = person.name_for_api
+    operator, may_enter = person.name_for_api, page.live_failure is None and person.may("handoff:grant")
     match bench.step, bench.handoff:
         case WorkStep.REVIEW, _ if with_content and person.may("authorization:review"):
             require_own_click(request)
@@ -186,11 +183,9 @@ async def read_workbench(
                 return replace(page, snapshot=shown_snapshot(document_of(review.content)))
             go_if_demanded(request, review)
             return replace(page, snapshot_failure=review)
-        case WorkStep.SESSION, HandoffInHand(is_of_another=False) as handoff if live_failure is None and person.may(
-            "handoff:grant"
-        ):
+        case WorkStep.SESSION, HandoffInHand(is_of_another=False) as handoff if may_enter:
             if not with_content:
-                return replace(page, message=await find_message(request, bench, handoff, since, live_state))
+                return replace(page, message=await find_message(request, bench, handoff, since, body_of(live)))
             require_own_click(request)
             return replace(page, message=await read_message(request, bench, handoff, since))
         case _:
@@ -211,11 +206,6 @@ async def _turned_away(request: Request, bench: Workbench | None) -> tuple[model
         return ()
     payer = bench.authorization.get("payerId")
     return tuple(turned for turned in turned_away(await read_overview(request)) if turned["payerId"] == payer)
-
-
-def failure_of(outcome: Outcome[object]) -> Failure | None:
-    """Return why the API did not answer; None if it did."""
-    return None if isinstance(outcome, Answer) else outcome
 
 
 async def _own_result(
