@@ -49,14 +49,11 @@ class DecisionInput:
         person: str | None = None,
     ) -> "DecisionInput":
         """Derive the input of a decision."""
+        named = payload.handoff_id if isinstance(payload, HandoffClose) else None
         if isinstance(observation, MissingAuthorization):
-            named = payload.handoff_id if isinstance(payload, HandoffClose) else None
             return cls(payload, None, state, waited_seconds, None, named, only_opener, person)
         authorization = observation.authorization
-        if isinstance(payload, HandoffClose):
-            handoff_id: str | None = payload.handoff_id
-        else:
-            handoff_id = authorization.active_handoff_id or _still_open(observation, state)
+        handoff_id = named or authorization.active_handoff_id or _still_open(observation, state)
         handoff = observation.handoff(handoff_id)
         return cls(payload, authorization, state, waited_seconds, handoff, handoff_id, only_opener, person)
 
