@@ -488,7 +488,7 @@ class TestConfirmation:
         form = {"key": "k-1", "snapshot": "rev_90", "accept": "yes"}
         page = await page_of(f"{HERE}/open", form, follow=True, api=api)
         assert len(looks) == 2
-        assert "Opening the handoff: applied" in page.text
+        assert "Opening the handoff: done" in page.text
         reads = [("active", False)] * live_reads + [("mhand_55", True)]
         assert api.live_reads() == reads, "the state if it is needed, then the message"
 
