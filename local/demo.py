@@ -5,7 +5,6 @@ read_committed subscriber reads them, and the payer's portal behind the grant's 
 """
 
 import asyncio
-import json
 from pathlib import Path
 
 import httpx
@@ -17,7 +16,7 @@ from local.failures import LocalError
 from local.picture import draw, recording_console
 from local.processes.run import interruptible
 from local.stack import STAFF, LocalStack, local_stack
-from local.story import Story, coloured, shortened
+from local.story import Story
 
 AUTHORIZATION = "auth_demo"
 OPERATOR = "jo.miller"
@@ -29,7 +28,6 @@ MESSAGE = "The portal asks for the one-time code."
 WAITING = {"message": MESSAGE, "accessAvailable": False}
 # So that the walk does not wait for five minutes.
 SETTINGS = {"GATEWAY_WATCH__NOT_ENTERED_AFTER": "2s"}
-PEOPLE_OF_RECORDS = ("operator", "requestedBy", "acceptedBy", "reportedBy", "assertedBy")
 
 
 def run(picture: Path | None = None) -> int:
@@ -40,7 +38,10 @@ def run(picture: Path | None = None) -> int:
     def play() -> None:
         with local_stack(console, collate=COLLATE, settings=SETTINGS) as stack:
             asyncio.run(_play(console, stack, picture))
-        console.print("\nAll processes are stopped and all files are removed. `make dev` keeps everything running.\n")
+        console.print(
+            "\nAll processes are stopped and all files are removed. `make dev` keeps everything running: there "
+            "`gateway timeline` tells such a history at any time, and `gateway audit export` who did what.\n"
+        )
 
     return interruptible(play)
 
@@ -64,8 +65,6 @@ async def _play(console: Console, stack: LocalStack, picture: Path | None) -> No
     sequences = sorted(event.sequence for event in listener.events)
     if sequences != list(range(1, len(sequences) + 1)):
         raise LocalError("The sequence has a gap or a duplicate.")
-    _show_timeline(console, stack)
-    _show_audit(console, stack)
 
 
 class _Demo:
@@ -171,21 +170,3 @@ class _Demo:
 
     async def _event(self, kind: str, **data: object) -> Event:
         return await self._listener.wait_for(kind, EVENT_WITHIN_SECONDS, **data)
-
-
-def _show_timeline(console: Console, stack: LocalStack) -> None:
-    """Show the timeline as the CLI prints it."""
-    console.print(f"\n[bold]The whole history[/]  [dim]gateway timeline {AUTHORIZATION}[/]\n")
-    columns = console.width if console.is_terminal else None
-    output = stack.cli_output("timeline", AUTHORIZATION, until="ended as already done", columns=columns)
-    console.print(output, markup=False)
-
-
-def _show_audit(console: Console, stack: LocalStack) -> None:
-    """Show who did what, as an auditor exports it."""
-    console.print(f"\n[bold]Who did what[/]  [dim]gateway audit export --authorization {AUTHORIZATION}[/]\n")
-    lines = stack.cli_output("audit", "export", "--authorization", AUTHORIZATION, until="handoff.closed").splitlines()
-    for record in map(json.loads, lines[:-2]):  # the last lines are the span and the digest
-        names = {name: record[name] for name in PEOPLE_OF_RECORDS if name in record}
-        who = ", ".join(f"{name} {value}" for name, value in names.items()) or record.get("by", "no person")
-        console.print(f"  {coloured(shortened(record['event']))} [dim]{record['caller']}: {who}[/]")

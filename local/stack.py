@@ -4,7 +4,6 @@ The stack has Kafka, PostgreSQL, a simulated Collate and the gateway's processes
 stopped and all files are removed.
 """
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,19 +11,17 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from local.failures import StartFailed
-from local.installation import GATEWAY, Installation, Program, start_collate
+from local.installation import Installation, Program, start_collate
 from local.issuer import LocalIssuer
 from local.kafka.nodes import Cluster
 from local.postgres import Postgres
 from local.practice.webhooks import LocalWebhooks, start_receiver
 from local.processes.logs import failure
-from local.processes.patience import Patience
 from local.processes.ports import HeldPort
 from local.processes.run import Run
 from local.processes.starts import Starts
 from local.scene.settings import BROKERS
 
-OUTPUT_WITHIN_SECONDS = 30.0
 STAFF = "handoff-staff"
 PEOPLE = {
     STAFF: ("authorization:read", "authorization:review", "handoff:request", "handoff:grant", "handoff:close"),
@@ -48,27 +45,6 @@ class LocalStack:
     def ingress(self) -> Program:
         """The ingress."""
         return self.programs["ingress"]
-
-    def cli_output(self, *verb: str, until: str, columns: int | None = None) -> str:
-        """Run `gateway VERB …` as the caller, until its output contains a text, and return the output.
-
-        The read model lags behind the events, so the first output may be incomplete.
-        """
-        environ = (
-            self.installation.environ
-            | {
-                "COLLATE_GATEWAY_URL": self.ingress.url,
-                "COLLATE_GATEWAY_KEY": self.installation.caller_key,
-            }
-            | ({"COLUMNS": str(columns)} if columns else {})
-        )
-        patience = Patience(OUTPUT_WITHIN_SECONDS)
-        while True:
-            done = subprocess.run([GATEWAY, *verb], env=environ, capture_output=True, text=True, check=False)
-            if until in done.stdout:
-                return done.stdout
-            if patience.is_over:
-                raise self.failure(f"{done.stderr}{done.stdout}")
 
     def failure(self, why: str) -> StartFailed:
         """Return an error with the ends of the processes' logs."""

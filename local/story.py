@@ -1,35 +1,13 @@
 """The storyteller of `make demo` and `make drill`: numbered steps on a console, each with notes and events."""
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from local.event_listener import Event
+from schemas.timeline import describe
 
 COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green"}
-FACTS = {
-    "command": "",
-    "action": "needs",
-    "reason": "reason",
-    "accessAvailable": "access:",
-    "content": "",
-    "operator": "to",
-    "finalSubmitCapable": "may submit:",
-    "result": "result",
-    "closedAt": "closed at",
-    "endsAt": "ends at",
-    "reported": "reported",
-    "requestedBy": "requested by",
-    "acceptedBy": "accepted by",
-    "reportedBy": "reported by",
-    "agreement": "agreement",
-    "from": "from",
-    "to": "to",
-    "status": "payer:",
-    "outcome": "outcome",
-    "effect": "effect",
-    "payerId": "of",
-}
-
-_YES_NO = {"True": "yes", "False": "no"}
 
 
 class Story:
@@ -53,8 +31,12 @@ class Story:
         self.note(f"POST …/{path} → 202 accepted, command {command}")
 
     def event(self, event: Event) -> None:
-        """Print an event as its subscriber receives it."""
-        self.console.print(f"       [dim]event ◀[/] {coloured(event.kind)}  [dim]{facts_of(event)}[/]")
+        """Print an event with its sentence, as a timeline has it."""
+        row = Table.grid(padding=(0, 2))
+        row.add_column(width=44)
+        kind = f"[{COLOURS[event.kind.partition('.')[0]]}]{event.kind}[/]"
+        row.add_row(f"       [dim]event ◀[/] {kind}", Text(describe(event.kind, event.data), style="dim"))
+        self.console.print(row, soft_wrap=False)
 
     def output(self, command: str, lines: list[str], most: int) -> None:
         """Print a command line and at most so many lines of its output, without markup."""
@@ -63,23 +45,3 @@ class Story:
             self.console.print(f"         {line}", markup=False, style="dim")
         if len(lines) > most:
             self.console.print(f"         … {len(lines) - most} more lines", style="dim")
-
-
-def coloured(kind: str) -> str:
-    """Return an event's kind in the colour of its subject, padded to a column."""
-    return f"[{COLOURS[kind.partition('.')[0]]}]{kind:<29}[/]"
-
-
-def facts_of(event: Event) -> str:
-    """Return the most important facts of an event."""
-    data = {**event.data, **event.data.get("payer", {})}
-    return ", ".join(
-        f"{word} {shortened(_YES_NO.get(str(data[name]), str(data[name])))}".strip()
-        for name, word in FACTS.items()
-        if data.get(name) is not None
-    )
-
-
-def shortened(value: str) -> str:
-    """Return a type or value without the product's prefix and version."""
-    return value.removeprefix("collate-gateway.").removesuffix(".v1")

@@ -44,18 +44,16 @@ def test_the_demo_shows_all_events_and_leaves_nothing(temporary, processes_in, t
     done = subprocess.run([*RIG, "demo", "--screenshot", drawn], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    told, _, later = done.stdout.partition("gateway timeline auth_demo")
-    events = "".join(line for line in told.splitlines(keepends=True) if "event ◀" in line)
-    places = [events.index(kind) for kind in EVENTS]
+    # A long sentence goes on below its beginning.
+    lines = [line for line in done.stdout.splitlines() if line.startswith((" " * 7 + "event ◀", " " * 40))]
+    events = " ".join(" ".join(lines).split())
+    places = [events.index(f"event ◀ {kind}") for kind in EVENTS]
     assert places == sorted(places)
-    assert events.count("agreement agrees") == 2
-    printed, _, audit = later.partition("gateway audit export")
-    assert len(timeline(printed)) > 15
-    assert "needs complete_payer_interaction, of payer_example" in events
+    assert events.count("agrees with the payer's truth") == 2
+    assert "Collate waits for a person: complete payer interaction" in events
     assert "one-time code" in done.stdout
-    assert "one-time code" not in events + later, "Collate's message for the operator is in no event"
-    assert re.search(r"handoff\.claimed +people:jo\.miller: jo\.miller", audit), "who claimed it"
-    assert "no person" not in "".join(line for line in audit.splitlines() if "people:" in line)
+    assert "one-time code" not in events, "Collate's message for the operator is in no event"
+    assert re.search(r"handoff\.claimed jo\.miller has handoff \S+ in hand \(signed in as people:jo\.miller\)", events)
     assert "rag_" not in done.stdout  # a grant's id is as secret as its link
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
@@ -72,14 +70,6 @@ def steps(svg):
     texts = [text.text.replace("\xa0", " ") for text in ET.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
     begins = [at for at, text in enumerate(texts) if re.match(r" *\d+  \w", text)]
     return [" ".join(texts[at : at + 2]).strip() for at in begins]
-
-
-def timeline(text):
-    """Return the entries of a printed timeline without the parts that differ between runs."""
-    entries = re.findall(r"^(?:\d+|·) +[\d:.]{12}  (\S+) +(?:[0-9a-f]{8})?  (.+)$", text, re.MULTILINE)
-    assert entries, text
-    moving = re.compile(r"\d+ ms|version \d+|(?<=_)[0-9a-f]{11}|[\d-]{10}[T ][\d:]{8}(?:Z|[+-][\d:]{5})")
-    return sorted((kind, moving.sub("…", says)) for kind, says in entries if kind != "authorization.changed")
 
 
 @pytest.fixture
