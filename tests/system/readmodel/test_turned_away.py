@@ -23,11 +23,17 @@ from schemas.records import publish
 
 LOGIN, OUTAGE = "credential_or_mfa_issue", "channel_outage"
 SUBMITTED = "submitted"
+# The ends without a report of ours: result, cause and report.
+UNREPORTED = {
+    None: ("expired", ClosedBy.EXPIRY, None),
+    "revoked": ("revoked", ClosedBy.US, None),
+    "of another actor": ("unable_to_complete", ClosedBy.OTHER, CloseReport.UNABLE_TO_COMPLETE),
+}
 
 
 @dataclass(frozen=True)
 class End:
-    """A handoff that ended. `what` is a reason, a reported outcome, or None for an end without a report."""
+    """A handoff that ended. `what` is a reason, a reported outcome, or a key of UNREPORTED."""
 
     minutes_ago: float
     what: str | None = LOGIN
@@ -89,12 +95,15 @@ async def read(postgres, tmp_path):
 
 def closed(end):
     _, what, by, _, caller = astuple(end)
-    is_reason = what not in {*CloseReport, None}
+    is_reason = what not in {*CloseReport, *UNREPORTED}
+    told_as = CloseReport.UNABLE_TO_COMPLETE if is_reason else what
+    result = "completed_reported" if what == SUBMITTED else "unable_to_complete"
+    result, closer, reported = UNREPORTED.get(what, (result, ClosedBy.US, told_as))
     return HandoffClosed(
         handoff_id="mh",
-        result={None: "expired", SUBMITTED: "completed_reported"}.get(what, "unable_to_complete"),
-        by=ClosedBy.EXPIRY if what is None else ClosedBy.US,
-        reported=CloseReport.UNABLE_TO_COMPLETE if is_reason else what and CloseReport(what),
+        result=result,
+        by=closer,
+        reported=reported and CloseReport(reported),
         reason=what if is_reason else None,
         caller=caller or f"people:{by}",
         reported_by=by,
@@ -125,7 +134,7 @@ async def test_three_reports_of_two_persons_within_two_hours_are_seen_until_the_
         ([*told(4, 3), End(2, "decision_observed"), End(1, by="sam")], False),
         ([End(4, OUTAGE), *told(3, 2, 1)], True),
         # An end without a report says nothing about the payer.
-        ([*told(4, 3), End(2, None), *told(1)], True),
+        *(([*told(4, 3), End(2, unreported), *told(1)], True) for unreported in UNREPORTED),
         ([End(number, by="jo" if number % 2 else "sam", payer=None) for number in (3, 2, 1)], False),
         ([End(3), End(2, by="sam"), End(1, by="sam", payer="payer_b")], False),
         # A service: each name that it states is a person, and without a name it is one itself.
