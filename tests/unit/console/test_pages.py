@@ -38,6 +38,7 @@ QUIET = scripted(
         "/v1/authorizations/auth_7Q2M/timeline": {"authorizationId": "auth_7Q2M", "entries": []},
     }
 )
+RATES = ("accepted", "finished", "events", "attempts")
 LATE = {"projector": {"at": ago(minutes=14), "behind": 12}}
 PAGES = [
     "/",
@@ -255,6 +256,14 @@ async def test_the_list_of_commands_asks_by_its_filter_and_a_page_keeps_it():
     assert "/commands?order=oldest&amp;reason=breaker&amp;metadata=case%3Dc-7+team%3Dx&amp;cursor=c1" in page.text
     for number, room in ((1, "commands"), (2, "dead-letters")):
         assert f'href="/{room}/{answers.command(number)["commandId"]}"' in page.text, "an operator decides on its page"
+
+
+async def test_an_old_overview_claims_nothing_about_the_last_minute():
+    page = await get(scripted({"/v1/overview": answers.overview(**LATE, lastMinute=dict.fromkeys(RATES, 0))}), "/")
+    assert "No reason to wait is known." in page.text
+    assert "No command waits" not in page.text
+    card = re.sub(r"<[^>]+>", "", page.text.partition('data-key="c-rate">')[2].partition("</li>")[0])
+    assert re.findall(r"[0-9?]+", card) == ["?"] * 3
 
 
 async def test_each_number_of_the_overview_leads_to_its_commands():

@@ -436,6 +436,13 @@ async def test_a_live_read_is_newer_than_the_persons_own_command_and_than_the_re
     assert reads == [NOW_TEXT, RECORD["updatedAt"]]
 
 
+@pytest.mark.parametrize("fault", ["kafka_away", "collate_away"])
+async def test_no_page_leads_into_a_session_that_nobody_gets_into(page_of, fault):
+    page = await page_of(**with_handoff(), **{"GET /overview": overview(at=NOW_TEXT, faults=[fault])})
+    assert "nobody gets into its session now" in page.text
+    assert "get into the session, then report" not in page.text
+
+
 async def test_the_message_for_another_person_is_not_read(page_of):
     page = await page_of(**with_handoff(claim=CLAIM), **TOLD)
     assert page.api.live_reads() == []
