@@ -280,7 +280,7 @@ async def test_each_number_of_the_overview_leads_to_its_commands():
         assert f'href="{address.replace("&", "&amp;")}"' in page.text
         asked = filters_of(dict(parse_qsl(query)))
         assert asked == dict(parse_qsl(query)), "no word of a link is dropped"
-    for tab, text in (("at_risk", "Show them"), ("at_risk", "1 at risk"), ("overdue", "3 overdue")):
+    for tab, text in (("at_risk", "Show it"), ("at_risk", "1 at risk"), ("overdue", "3 overdue")):
         assert re.search(rf'href="/work\?tab={tab}"[^>]*>{text}<', page.text), text
 
 
