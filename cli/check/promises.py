@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Annotated, Final
 
@@ -16,7 +15,7 @@ from cli.kafka import run_with_kafka
 from cli.lists.listing import parse_since
 from cli.terminal import AsOneJson, print_json
 from runtime.exits import Exit
-from runtime.settings import ClusterSettings, load_cluster_settings
+from runtime.settings import load_cluster_settings
 from schemas.promises.violations import PROMISES, PartitionFindings, Violation
 from schemas.times import parse_time
 
@@ -39,7 +38,9 @@ def promises(
       2   could not look: Kafka is unreachable, or a permission is missing
     """
     settings, begin = load_cluster_settings(os.environ), parse_time(parse_since(since))
-    found = run_with_kafka(settings.kafka, _read(settings, begin), "gateway check promises", code=Exit.USAGE)
+    with progress("reading the topics"):
+        work = find_violations(settings, begin)
+        found = run_with_kafka(settings.kafka, work, "gateway check promises", code=Exit.USAGE)
     rows = list(_rows(found))
     has_violations = any(row.violations for row in rows)
     not_examined = sum((one.not_examined for one in found), Counter[str]())
@@ -55,11 +56,6 @@ def promises(
         for what, count in not_examined.items():
             typer.echo(f"not examined: {count} {what}")
     raise typer.Exit(Exit.FAILED if has_violations else Exit.OK)
-
-
-async def _read(settings: ClusterSettings, since: datetime) -> list[PartitionFindings]:
-    with progress("reading the topics"):
-        return await find_violations(settings, since)
 
 
 @dataclass(frozen=True, slots=True)
