@@ -16,6 +16,7 @@ from docs_build import (
     decisions,
     faults,
     licences,
+    matrix,
     promises,
     reference,
     support,
@@ -36,6 +37,7 @@ def pages(root: Path) -> dict[str, str]:
         "docs/configuration.md": reference.configuration_page(),
         "docs/metrics.md": reference.metrics_page(),
         "docs/decide.md": decide_page.page(),
+        "docs/licences.md": licences.page(),
         decisions.PATH: decisions.text(),
         "docs/collate-errors.md": collate_errors.page(),
         "helm/gateway/README.md": chart_readme.page(),
@@ -52,6 +54,7 @@ def pages(root: Path) -> dict[str, str]:
         "docs/architecture.md": promises.part(),
         "docs/compliance.md": chart_inventory.part(),
         "docs/support.md": support.part(),
+        "README.md": matrix.claims(matrix.runs()),
     }.items():
         found[path] = put_into((root / path).read_text(encoding="utf-8"), part)
     published = publish.rendered()
@@ -60,8 +63,6 @@ def pages(root: Path) -> dict[str, str]:
     )
     found[operations.PATH] = operations.operations_module(json.loads(published["openapi.json"]))
     found |= synchronous.synchronous_files()
-    if sys.version_info[:2] == licences.IMAGE_PYTHON:
-        found["docs/licences.md"] = licences.page()
     return found
 
 

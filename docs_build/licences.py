@@ -17,8 +17,9 @@ from docs_build.markdown import MADE, table
 from local.image.contents import licence_of
 from local.npm.vendor import LOCK, read_lock
 
-# The image's Python. Another version needs other packages.
-IMAGE_PYTHON: Final = (3, 11)
+# The image's Python, whatever this one is: another version may need other packages.
+IMAGE_PYTHON: Final = "3.11"
+_MARKERS: Final = {"python_version": IMAGE_PYTHON, "python_full_version": f"{IMAGE_PYTHON}.0"}
 PINNED: Final = Path(__file__).parents[1] / "requirements" / "runtime.txt"
 _HEAD: Final = """
 # Licences
@@ -64,7 +65,7 @@ def _licences(pinned: Path) -> Iterator[tuple[str, str]]:
         if "==" not in line or line.startswith(" "):
             continue
         requirement = Requirement(line.removesuffix("\\").strip())
-        if requirement.marker is not None and not requirement.marker.evaluate():
+        if requirement.marker is not None and not requirement.marker.evaluate(_MARKERS):
             continue
         licence = licence_of(distribution(requirement.name))
         _require_accepted(requirement.name, licence)

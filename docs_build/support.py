@@ -9,11 +9,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from cli.app import VERBS
+from docs_build import matrix
 from docs_build.licences import IMAGE_PYTHON
 from docs_build.markdown import table
 from gateway.ingress.api_http.api_problems import every_problem
 from local.browser.chromium import LOCK as BROWSER
-from local.kafka.jarlock import WANTED
 from local.kubernetes.binaries import KUBERNETES
 from runtime.environ import setting_paths
 from runtime.metrics import Metrics
@@ -33,20 +33,22 @@ def part() -> str:
 
 
 def _versions() -> str:
-    kafka = _found(r":([\d.]+)\+", WANTED)
     browser = tomllib.loads(BROWSER.read_text(encoding="utf-8"))["chromium"]["version"]
     oldest = _found(r'kubeVersion: ">=([\d.]+)\.0', _CHART.read_text(encoding="utf-8"))
-    return table(
+    ran = table(
+        ("run", "Python", "Apache Kafka", "PostgreSQL", "what ran", "result", "when"), matrix.rows(matrix.runs())
+    )
+    others = table(
         ("part", "version", "what ran it"),
         (
-            ("Python", ".".join(map(str, IMAGE_PYTHON)), "CI, Debian 12, x86-64"),
-            ("Apache Kafka", kafka, "CI, one and three brokers"),
-            ("PostgreSQL", "18", "CI"),
+            ("the image's Python", IMAGE_PYTHON, "by hand: `make image`"),
             ("browser", f"Chromium {browser}", "CI, also without scripts"),
             ("Kubernetes", f"{oldest}, newest known", "CI: the chart against their schemas"),
             ("Kubernetes", KUBERNETES, "by hand: `make cluster-test`"),
         ),
     )
+    how = "By hand, on Debian 12, x86-64: `python -m tests.matrix`. The first row is CI's."
+    return f"{how}\n\n{ran}\n{others}"
 
 
 def _frozen() -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
+VENV = Path(os.environ.get("LOCAL_VENV") or ROOT / ".venv")  # another one: tests.matrix
 PYTHON = VENV / "bin" / "python"
 # The locked files name every package. Modules are compiled when they are imported, and most never are.
 INSTALL = ("install", "--no-deps", "--no-compile")

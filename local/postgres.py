@@ -121,7 +121,6 @@ class Postgres:
             self._run = self._process = None
 
     def _open(self) -> None:
-        package = _package()
         self._run = Run("pg", _parent_directory())
         self._home = self._run.directory
         require_space(self._home, REQUIRED_BYTES)
@@ -134,8 +133,7 @@ class Postgres:
             self._home.chmod(0o711)
             for directory in (self._data, self._sockets):
                 shutil.chown(directory, UNPRIVILEGED_USER)
-            package = _reachable(package, self._home)
-        self._binaries = package / "pginstall18" / "bin"
+        self._binaries = _binaries(self._home)
         self._initialize()
         if self._clients:
             with (self._data / "pg_hba.conf").open("a") as rules:
@@ -190,6 +188,14 @@ class Postgres:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _binaries(home: Path) -> Path:
+    """Return the directory of the programs: the wheel's, or those of another version (LOCAL_POSTGRES)."""
+    if given := os.environ.get("LOCAL_POSTGRES"):
+        return Path(given)
+    package = _package()
+    return (package if _user() is None else _reachable(package, home)) / "pginstall18" / "bin"
 
 
 def _package() -> Path:

@@ -7,6 +7,7 @@ directory and moves into the cache after its check, so several processes can fet
 import errno
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 import tomllib
@@ -22,7 +23,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from local.failures import USE_AN_EXISTING_CLUSTER, NoJars, NoSpace
 
-LOCK = Path(__file__).with_name("kafka.lock.toml")
+# `tests.matrix` runs other versions of Kafka: kafka-3.9.lock.toml.
+LOCK = Path(__file__).with_name(os.environ.get("LOCAL_KAFKA_LOCK", "kafka.lock.toml"))
 DOWNLOADS_AT_ONCE = 8
 TRIES = 3
 TIMEOUT_SECONDS = 30

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from local.kafka.broker import Node
 
-_METADATA = "__cluster_metadata-0"
-
 
 def random_id() -> str:
     """Return an id of a cluster or of a directory, as Kafka makes it: 16 bytes in base64."""
@@ -26,14 +24,14 @@ def random_id() -> str:
 def template_of(jars: Sequence[Path]) -> Path:
     """Return the path of the formatted storage of these jars. It may not exist yet."""
     digest = hashlib.sha256("\n".join(map(str, jars)).encode()).hexdigest()[:12]
-    return jars[0].parent / f"storage-{digest}"
+    return jars[0].parent / f"formatted-{digest}"
 
 
 def keep(template: Path, node: Node) -> None:
     """Make the template from a node that the tool has just formatted."""
     with tempfile.TemporaryDirectory(dir=template.parent) as directory:
-        copied = Path(directory, _METADATA)
-        shutil.copytree(node.data / _METADATA, copied)
+        copied = Path(directory, "data")
+        shutil.copytree(node.data, copied)
         # Another process may have been faster.
         with suppress(OSError):
             copied.rename(template)
@@ -41,6 +39,6 @@ def keep(template: Path, node: Node) -> None:
 
 def copy(template: Path, node: Node, cluster_id: str) -> None:
     """Format a node's storage with the template."""
-    shutil.copytree(template, node.data / _METADATA)
+    shutil.copytree(template, node.data)
     ids = {"version": 1, "cluster.id": cluster_id, "node.id": node.number, "directory.id": random_id()}
     (node.data / "meta.properties").write_text("".join(f"{name}={value}\n" for name, value in ids.items()))
