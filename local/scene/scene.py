@@ -37,6 +37,7 @@ from local.kafka.proxied import ProxiedCluster
 from local.postgres import Postgres
 from local.processes.run import Run
 from local.scene.callers import Callers, write_callers
+from local.scene.promises import check_promises
 from local.scene.settings import BROKERS, READINGS, SETTINGS
 
 ON_CALL = "on-call"
@@ -183,7 +184,14 @@ class Scene:
         for name, program in self.programs.items():
             if (code := program.process.poll()) is not None:
                 self.unexpected_ends.append(f"{name} with exit code {code}")
-        return evidence, broken + [BrokenPromise("a process ended", end) for end in self.unexpected_ends]
+        broken += [BrokenPromise("a process ended", end) for end in self.unexpected_ends]
+        return evidence, broken + await self.check_promises("24h", log)
+
+    async def check_promises(self, since: str, log: Log) -> list[BrokenPromise]:
+        """Report what `gateway check promises` says, and return its violations."""
+        shown, broken = await asyncio.to_thread(check_promises, self.installation.environ, since)
+        log(shown)
+        return broken
 
     def counts(self, evidence: Evidence) -> dict[str, int]:
         """Return what the verdict is about."""
