@@ -28,7 +28,7 @@ from schemas.commands import COMMANDS, Command
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
 from schemas.events import EVENTS, Event
 from schemas.fields.scalars import is_id, is_name
-from schemas.identity import canonical_json, dead_letter_ended_id, dead_letter_id, event_id, state_id
+from schemas.identity import canonical_list, dead_letter_ended_id, dead_letter_id, event_id, state_id
 from schemas.model import Model, Public
 from schemas.permissions import OWN_HANDOFFS
 from schemas.public_fields import is_public, public_part
@@ -145,7 +145,7 @@ def _purpose(id_: str, type_: str, authorization: str, caller: str, accepted_at:
     The numbers are the redrive's, and whether the caller is bound to its own handoffs.
     """
     bound = (id_, type_, authorization, caller, format_time(accepted_at), *numbers)
-    return f"command:{hashlib.sha256(canonical_json(bound)).hexdigest()[:32]}"
+    return f"command:{hashlib.sha256(canonical_list(bound)).hexdigest()[:32]}"
 
 
 def read_command(

@@ -43,8 +43,10 @@ class UnknownCounts:
 
     def wait(self, caller: str, partition: int, now: float, *, is_close: bool = False) -> float:
         """Return the seconds until less than the bound counts to the caller. No colleague holds up a person's close."""
-        bound, pool = self._bound(), pool_of(caller)
-        is_report = is_close and pool != caller
+        pool = pool_of(caller)
+        if (pool, partition) not in self._counts:  # nor has a person of it a count: both are learned together
+            return 0.0
+        bound, is_report = self._bound(), is_close and pool != caller
         wait = 0.0 if is_report else self._wait((pool, partition), bound, now)
         return wait if pool == caller else max(wait, self._wait((caller, partition), max(1, bound // PERSONS), now))
 

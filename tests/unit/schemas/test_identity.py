@@ -1,9 +1,12 @@
 """The golden values must never change: callers and subscribers store these ids."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas import identity
-from schemas.identity import NAMESPACE, canonical_json
+from schemas.enums import CommandType
+from schemas.identity import NAMESPACE, canonical_json, canonical_list
 
 COMMAND = "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10"
 
@@ -49,6 +52,16 @@ def test_golden_canonical_json(value, golden):
 def test_a_value_without_canonical_json_is_rejected(value):
     with pytest.raises(ValueError, match=r".+"):
         canonical_json([value])
+
+
+def test_half_a_character_makes_no_list():
+    with pytest.raises(ValueError, match=r".+"):
+        canonical_list(["\ud800"])
+
+
+@given(st.lists(st.text() | st.integers() | st.sampled_from(CommandType) | st.booleans()))
+def test_a_list_has_the_same_canonical_json_at_a_lower_cost(parts):
+    assert canonical_list(parts) == canonical_list(tuple(parts)) == canonical_json(parts)
 
 
 def test_different_parts_never_give_the_same_id():
