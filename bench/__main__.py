@@ -1,14 +1,18 @@
 """`make bench`: run all benchmarks, one after another. ARGS="engine:restore chain" selects some.
 
 ARGS="chain --commands 40000" gives options to one; ARGS="chain --help" shows them.
+
+`python -m bench --table` measures the rows of docs/capacity.md into `bench/measured.json`; `--compare` measures the
+processor time of a request and of a command again, on the same kind of machine.
 """
 
 import argparse
-import platform
 import subprocess
 import sys
 
 from rich.console import Console
+
+from bench.table import compare, machine, measure
 
 BENCHMARKS = {
     "engine": "the engine and the bare exactly-once loop",
@@ -19,7 +23,7 @@ BENCHMARKS = {
     "projector": "the read model, and a bare insert of the same rows",
     "reads": "the lists of the read model, with a million authorizations",
     "promises": "a pass of `gateway check promises`: seconds of one core, and memory",
-    "deliverer": "webhooks: events per second and the time to delivery, and aiokafka with httpx",
+    "deliverer": "webhooks: events per second and the time to delivery, and aiokafka with aiohttp",
 }
 
 
@@ -36,16 +40,22 @@ def main() -> int:
         help=f"benchmarks ({', '.join(BENCHMARKS)}); default: all. engine:restore is one run of the engine's. "
         "Options behind one name are the benchmark's own: chain --help shows them",
     )
+    parser.add_argument("--table", action="store_true", help="measure the table of docs/capacity.md, or its names")
+    parser.add_argument("--compare", action="store_true", help="compare processor time with the table; 1 if worse")
     arguments = sys.argv[1:]
     own = next((at for at, word in enumerate(arguments) if at and word.startswith("-")), len(arguments))
-    names, options = parser.parse_args(arguments[:own]).names or list(BENCHMARKS), arguments[own:]
+    given, options = parser.parse_args(arguments[:own]), arguments[own:]
+    if given.compare:
+        return compare()
+    if given.table:
+        return measure(given.names)
+    names = given.names or list(BENCHMARKS)
     if unknown := [name for name in names if name.partition(":")[0] not in BENCHMARKS]:
         parser.error(f"unknown benchmark: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     if options and len(names) > 1:
         parser.error(f"{' '.join(options)}: options belong to one benchmark, and these are {len(names)}")
     console = Console()
-    # How an interpreter was built changes its speed by a quarter; the path shows which build it is.
-    console.print(f"Python {platform.python_version()} of {sys.base_prefix}")
+    console.print(machine())
     worst = 0
     for name in names:
         module, _, run = name.partition(":")

@@ -3,7 +3,7 @@
 Subject: the processes `gateway ingress` and `gateway worker` with all features. A command needs a read, an intent, a
 create and a read of its effect, at a simulated Collate with a latency of 5 ms. Floor: an HTTP handler that appends, and
 the bare exactly-once loop with one read and the create. Floor with intents: the same with the gateway's three calls and
-two transactions. All alternate in one run, with one real broker whose JVM has warmed up for a minute.
+two transactions. All alternate in one run, with real brokers whose JVM has warmed up for a minute.
 
 Latency is measured at steady rates: with one request per authorization, and with alternating requests and revocations,
 which cause further work of Collate and the watcher. The first second on new topics has rows of its own, by the number
@@ -26,7 +26,20 @@ import psutil
 import uvloop
 
 from bench.engine.topics import make_topics
-from bench.harness import LATENCIES, append, console, in_turn, latencies, listed, medians, milliseconds, options, show
+from bench.harness import (
+    LATENCIES,
+    append,
+    console,
+    in_turn,
+    latencies,
+    listed,
+    median,
+    medians,
+    milliseconds,
+    options,
+    row,
+    show,
+)
 from bench.installed import (
     PARTITIONS,
     Bench,
@@ -154,6 +167,25 @@ async def _latency(bootstrap: str, rate: float, given: argparse.Namespace) -> No
         console.print(f"{name}: processor ms per command: {listed(spent)} · total {sum(spent.values()):.2f}")
         if found[0].counts:
             console.print(f"{name}: per command: {listed(medians([one.counts for one in found]))}")
+    _row(f"a command at {rate:.0f}/s, {given.brokers} broker(s)", runs["gateway, requests"], runs["floor with intents"])
+
+
+def _row(measured: str, ours: list[SteadyResult], floor: list[SteadyResult]) -> None:
+    """Add a row beside the floor with the gateway's calls and transactions."""
+    p50, p99, floor_p50, floor_p99 = (
+        median(found, lambda one, share=share: milliseconds(one.seconds, share))  # type: ignore[misc]
+        for found in (ours, floor)
+        for share in (0.5, 0.99)
+    )
+    spent, bare = (medians([one.processor for one in found]) for found in (ours, floor))
+    total = sum(spent.values())
+    row(
+        measured,
+        f"p50 {p50:.1f}, p99 {p99:.0f} ms: {p50 / floor_p50:.2f} and {p99 / floor_p99:.2f} × a floor with the same "
+        f"calls and transactions; {total:.2f} ms of processor time, {total / sum(bare.values()):.2f} × the floor: "
+        f"{listed(spent)}",
+        spent["ingress"] + spent["worker"],
+    )
 
 
 async def _first_second(bootstrap: str, given: argparse.Namespace) -> None:
@@ -229,7 +261,7 @@ def _memory(worker: Program) -> float:
 
 
 async def _main(given: argparse.Namespace) -> None:
-    with Cluster(brokers=1, long_lived=True) as cluster:
+    with Cluster(brokers=given.brokers, long_lived=True) as cluster:
         await latency_of_floor(cluster.bootstrap, WARM_UP_RATE, given.warm_up)
         for rate in given.steady:
             await _latency(cluster.bootstrap, rate, given)
@@ -256,6 +288,7 @@ if __name__ == "__main__":
             options(
                 __doc__,
                 steady=([20.0, 200.0], "commands per second"),
+                brokers=(1, "brokers, each with a copy of every record"),
                 partitions=(PARTITIONS, "partitions of the one worker"),
                 seconds=(15.0, "seconds to measure at each rate"),
                 warm_up=(60.0, "seconds of load before, to warm up the broker's JVM"),

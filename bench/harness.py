@@ -2,11 +2,14 @@
 
 import argparse
 import asyncio
+import json
+import os
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from rich.console import Console
@@ -15,6 +18,8 @@ from rich.table import Table
 T = TypeVar("T")
 console = Console(width=150)
 _SENDS_AT_A_TIME = 5_000
+ROWS: Final = "BENCH_ROWS"
+"""The variable that names the file for the rows of docs/capacity.md (`python -m bench --table`)."""
 
 
 async def in_turn(subjects: Mapping[str, Callable[[], Awaitable[T]]], repetitions: int) -> dict[str, list[T]]:
@@ -70,6 +75,17 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> N
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def row(measured: str, value: str, cost: float = 0.0) -> None:
+    """Print a row of docs/capacity.md, and add it to the file for the rows.
+
+    `cost`: the processor time that `python -m bench --compare` compares, if it does.
+    """
+    console.print(f"{measured}: {value}")
+    if path := os.environ.get(ROWS):
+        with Path(path).open("a", encoding="utf-8") as rows:
+            rows.write(json.dumps({"measured": measured, "value": value, "cost": round(cost, 3)}) + "\n")
 
 
 def options(doc: str | None, **given: tuple[Any, str]) -> argparse.Namespace:

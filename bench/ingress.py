@@ -1,16 +1,15 @@
 """`python -m bench.ingress`: the ingress beside its floor and its peer in alternating runs. Prints medians and ratios.
 
 Floor: bare Starlette, aiokafka and one pydantic model. Peer: FastAPI and FastStream with an API key. Ours: `gateway
-ingress` with all features (API keys, JWT with ES256, Standard Webhooks signatures, the log, metrics, the tail of
-events). All get a close of 1 KiB (with a signature, as a CloudEvent), which ours encrypts and the others do not. Ours
-and the peer also get a request, which nobody encrypts. All have the same Kafka (acks=all). Each is one process, pinned
-to one core if there are several; broker and load generator share the others. Ours has its default settings, so its
-producer waits 2 ms for more commands, and the others' do not wait. "By CPU" compares the processor time per request, so
-other load on the machine matters less. `--beside CHECKOUT` adds the ingress of another checkout, such as a worktree of
-an older commit with a `.venv` of its own (`make install`), on the same Kafka.
+ingress` with all features (API keys, JWT with ES256, the log, metrics, the tail of events). All get a close of 1 KiB,
+which ours encrypts and the others do not. Ours and the peer also get a request, which nobody encrypts. All have the
+same Kafka (acks=all). Each is one process, pinned to one core if there are several; broker and load generator share the
+others. Ours has its default settings, so its producer waits 2 ms for more commands, and the others' do not wait. "By
+CPU" compares the processor time per request, so other load on the machine matters less. `--beside CHECKOUT` adds the
+ingress of another checkout, such as a worktree of an older commit with a `.venv` of its own (`make install`), on the
+same Kafka.
 """
 
-import base64
 import json
 import os
 import subprocess
@@ -19,14 +18,15 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from bench.harness import console, median, options, show
+from bench.floors.fastapi_faststream import KEY
+from bench.harness import console, median, options, row, show
 from bench.installed import PARTITIONS
 from bench.load import Load
 from bench.processes import seconds_of
@@ -38,22 +38,15 @@ from local.processes.run import Run
 
 BODY = json.dumps({"result": {"type": "completed", "reportedOutcome": "submitted", "operatorNotes": "n" * 920}})
 PATH = "/v1/authorizations/{authorization}/handoffs/mhand_55/close"
-# A signature is accepted for a structured CloudEvent only.
-EVENT = json.dumps(
-    {
-        "specversion": "1.0",
-        "id": "{id}",
-        "source": "/bench",
-        "type": "collate-gateway.handoff.close.v1",
-        "subject": "{authorization}",
-        "data": json.loads(BODY) | {"handoffId": "mhand_55"},
-    }
-)
 REQUEST, REQUEST_PATH = '{"requestedBy":"op-7","metadata":{"case":"case-0042"}}', PATH.removesuffix("/mhand_55/close")
 ISSUER = "https://login.bench"
-# No worker finishes the requests of a run, and a caller may have 15,000 unfinished ones.
-CALLERS = 6
-_JSON = "Content-Type: application/json\r\n"
+HEAD = {"alg": "ES256", "kid": "bench"}
+_TOKEN = (
+    '[[caller]]\nname = "token-{0}"\npermissions = ["handoff:close"]\n'
+    f'[[caller.token]]\nissuer = "{ISSUER}"\nsubject = "{{0}}"\n'
+)
+# No worker finishes the commands of a run, and a caller may have 1,250 unfinished ones in a partition: else 429.
+CALLERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +56,10 @@ class Subject:
     name: str
     pid: int
     port: int
-    headers: str = _JSON
+    credentials: list[str]
     path: str = PATH
     body: str = BODY
-    signing_secret: str = ""
-    peer: str = ""
-    keys: list[str] = field(default_factory=list)
+    peer: str = "peer, close"
 
 
 def pin(process: int, cores: set[int]) -> None:
@@ -81,9 +72,8 @@ def pin(process: int, cores: set[int]) -> None:
 def subjects(bootstrap: str, beside: str, runs: int) -> Iterator[list[Subject]]:
     """Run the floor, the peer, ours, and the ingress of the checkout `beside` within the block; yield their callers."""
     with Run("bench") as run:
-        requesters = [new_caller(f"requester-{number}") for number in range(runs * CALLERS)]
-        signing, token = base64.b64encode(os.urandom(32)).decode(), _token(run.directory)
-        (run.directory / "signing").write_text(f"whsec_{signing}")
+        callers = [new_caller(f"caller-{number}") for number in range(runs * CALLERS)]
+        tokens = _tokens(run.directory, runs * CALLERS)
         issuer = f'[[issuer]]\nurl = "{ISSUER}"\naudience = "gateway"\nalgorithms = ["ES256"]\n'
         installed = Installation(
             run,
@@ -91,9 +81,8 @@ def subjects(bootstrap: str, beside: str, runs: int) -> Iterator[list[Subject]]:
             collate_url="http://127.0.0.1:1",
             prefix=f"bench-{uuid.uuid4().hex[:8]}.",
             people=f'{issuer}keys = "{run.directory}/jwks.json"\n'
-            + "".join(entry for _, entry in requesters)
-            + _caller("token", f'[[caller.token]]\nissuer = "{ISSUER}"\nsubject = "bench"\n')
-            + _caller("signer", f'[[caller.signature]]\nsecret_file = "{run.directory}/signing"\n'),
+            + "".join(entry for _, entry in callers)
+            + "".join(_TOKEN.format(number) for number in range(len(tokens))),
             settings={
                 "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
                 "GATEWAY_INGRESS__CALLER_RATE": "1000000",
@@ -114,60 +103,46 @@ def subjects(bootstrap: str, beside: str, runs: int) -> Iterator[list[Subject]]:
                 log=run.directory / f"{module}.log",
                 environ=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             )
-            found.append(Subject(name, bare.pid, port, f"{_JSON}Authorization: Bearer peer-key\r\n"))
-        found.append(replace(found[-1], name="peer, request", path=REQUEST_PATH, body=REQUEST))
+            found.append(Subject(name, bare.pid, port, [KEY]))
+        request = replace(found[-1], name="peer, request", path=REQUEST_PATH, body=REQUEST, peer="peer, request")
+        found.append(request)
         programs = {"ours": GATEWAY} | ({"beside": Path(beside, ".venv/bin/gateway")} if beside else {})
         for name, program in programs.items():
             started = installed.start("ingress", name, gateway=program)
             started.await_ready()
             pid, port = started.process.pid, int(started.url.rpartition(":")[2])
-            event = "Content-Type: application/cloudevents+json\r\n"
-            with_key = Subject(f"{name}, API key", pid, port, _JSON, keys=[installed.caller_key], peer="peer, close")
+            close = Subject(f"{name}, close", pid, port, [key for key, _ in callers])
             found += [
-                with_key,
-                replace(
-                    with_key,
-                    name=f"{name}, API key, request",
-                    path=REQUEST_PATH,
-                    body=REQUEST,
-                    keys=[key for key, _ in requesters],
-                    peer="peer, request",
-                ),
-                Subject(f"{name}, JWT", pid, port, f"{_JSON}Authorization: Bearer {token}\r\n"),
-                Subject(f"{name}, signature", pid, port, event, "/v1/commands?caller=signer", EVENT, signing),
+                close,
+                replace(request, name=f"{name}, request", pid=pid, port=port, credentials=[*close.credentials]),
+                replace(close, name=f"{name}, close, JWT", credentials=[*tokens]),
             ]
         for subject in found:
             pin(subject.pid, {0})
         yield found
 
 
-def _caller(name: str, credential: str) -> str:
-    return f'[[caller]]\nname = "{name}"\npermissions = ["handoff:close"]\n{credential}'
-
-
-def _token(directory: Path) -> str:
-    """Write an issuer's keys and return one of its tokens."""
+def _tokens(directory: Path, count: int) -> list[str]:
+    """Write an issuer's keys and return one token for each of its services."""
     key = ECKey.generate_key("P-256", {"kid": "bench"})
     (directory / "jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
     now = int(time.time())
-    claims = {"iss": ISSUER, "aud": "gateway", "sub": "bench", "iat": now, "exp": now + 24 * 60 * 60}
-    return jwt.encode({"alg": "ES256", "kid": "bench"}, claims, key)
+    claims = {"iss": ISSUER, "aud": "gateway", "iat": now, "exp": now + 24 * 60 * 60}
+    return [jwt.encode(HEAD, claims | {"sub": str(number)}, key) for number in range(count)]
 
 
 def measure(subject: Subject, connections: int, seconds: float, expected: int = 202) -> dict[str, Any]:
     """Put load on a server and return the results."""
-    keys, later = subject.keys[:CALLERS], subject.keys[CALLERS:]
-    subject.keys[:] = later + keys
+    own, later = subject.credentials[:CALLERS], subject.credentials[CALLERS:]
+    subject.credentials[:] = later + own
     load = Load(
         port=subject.port,
         run=uuid.uuid4().hex[:12],
         connections=connections,
         seconds=seconds,
         path=subject.path,
-        headers=subject.headers,
-        keys=keys,
+        credentials=own,
         body=subject.body,
-        signing_secret=subject.signing_secret,
         expected=expected,
     )
     before = seconds_of(subject.pid)
@@ -203,7 +178,7 @@ def main() -> None:
             for number in range(given.rounds):
                 for subject in callers if number % 2 == 0 else reversed(callers):
                     runs[subject.name].append(measure(subject, connections, given.seconds))
-            floor, peers = runs["floor"], {subject.name: runs[subject.peer or subject.name] for subject in callers}
+            floor, peers = runs["floor"], {subject.name: runs[subject.peer] for subject in callers}
             for name, of in runs.items():
                 rate, p50, p99, cpu = (_median(of, key) for key in ("per_second", "p50_ms", "p99_ms", "cpu_us"))
                 rows.append(
@@ -215,7 +190,16 @@ def main() -> None:
                         f"{_median(peers[name], 'cpu_us') / cpu:.2f}x",
                     )
                 )
-        ours = next(subject for subject in callers if subject.peer)
+                if name.startswith("ours"):
+                    peer, theirs = _median(peers[name], "cpu_us"), _median(peers[name], "p99_ms")
+                    row(
+                        f"ingress, {connections} connections: a {name.removeprefix('ours, ')}",
+                        f"{cpu:,.0f} µs of processor time: {peer / cpu:.2f} × FastAPI with FastStream, which encrypts "
+                        f"nothing, {_median(floor, 'cpu_us') / cpu:.2f} × the floor; {rate:,.0f}/s; p50 {p50:.0f}, p99 "
+                        f"{p99:.0f} ms (FastAPI {theirs:.0f})",
+                        cpu,
+                    )
+        ours = next(subject for subject in callers if subject.name.startswith("ours"))
         columns = (
             "connections",
             "subject",

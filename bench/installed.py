@@ -85,6 +85,7 @@ async def fresh_installation(
             bootstrap=bootstrap,
             collate_url=collate,
             prefix=f"bench-{name}.",
+            replication=len(bootstrap.split(",")),
             database=database,
             people=people,
             settings=own | {"GATEWAY_READMODEL__SCHEMA_NAME": f"bench_{name}"},

@@ -5,9 +5,6 @@ authorization. Every other status than the expected one counts as an error.
 """
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 import sys
 import time
@@ -28,8 +25,7 @@ WARM_UP_SECONDS = 2.0
 class Load:
     """The requests of one run, and its duration.
 
-    `{authorization}` in the path is replaced. With a signing secret the body is a CloudEvent, in which
-    `{authorization}` and `{id}` are replaced. With API keys the requests take turns.
+    `{authorization}` in the path is replaced. The requests take turns with the credentials.
     """
 
     port: int
@@ -37,26 +33,17 @@ class Load:
     connections: int
     seconds: float
     path: str
-    headers: str
     body: str
-    signing_secret: str = ""
-    keys: list[str] = field(default_factory=list)
+    credentials: list[str] = field(default_factory=list)
     expected: int = 202
 
     def request(self, number: int) -> bytes:
         """Return the bytes of a request."""
         authorization, key = f"auth_{number % AUTHORIZATIONS:06d}", f"{self.run}-{number}"
-        body, own = self.body, f"Idempotency-Key: {key}"
-        if self.signing_secret:
-            body, now = body.replace("{authorization}", authorization).replace("{id}", key), int(time.time())
-            digest = hmac.digest(base64.b64decode(self.signing_secret), f"{key}.{now}.{body}".encode(), hashlib.sha256)
-            signature = base64.b64encode(digest).decode()
-            own = f"Webhook-Id: {key}\r\nWebhook-Timestamp: {now}\r\nWebhook-Signature: v1,{signature}"
-        if self.keys:
-            own += f"\r\nAuthorization: Bearer {self.keys[number % len(self.keys)]}"
+        own = f"Idempotency-Key: {key}\r\nAuthorization: Bearer {self.credentials[number % len(self.credentials)]}"
         return (
             f"POST {self.path.replace('{authorization}', authorization)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"{self.headers}Content-Length: {len(body)}\r\n{own}\r\n\r\n{body}"
+            f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n{own}\r\n\r\n{self.body}"
         ).encode()
 
 

@@ -21,7 +21,7 @@ from docs_build import (
     reference,
     support,
 )
-from docs_build.capacity import formulas
+from docs_build.capacity import formulas, measured
 from docs_build.clients import models, operations, synchronous
 from docs_build.dashboard import grafana
 from docs_build.documents import publish
@@ -47,16 +47,16 @@ def pages(root: Path) -> dict[str, str]:
         ),
     }
     # In these, only one part is generated.
-    for path, part in {
-        "docs/subscribing.md": cadence_page.part(),
-        "docs/capacity.md": formulas.part(),
-        "docs/operations.md": faults.part(),
-        "docs/architecture.md": promises.part(),
-        "docs/compliance.md": chart_inventory.part(),
-        "docs/support.md": support.part(),
-        "README.md": matrix.claims(matrix.runs()),
-    }.items():
-        found[path] = put_into((root / path).read_text(encoding="utf-8"), part)
+    for path, *parts in (
+        ("docs/subscribing.md", cadence_page.part()),
+        ("docs/capacity.md", formulas.part(), measured.part()),
+        ("docs/operations.md", faults.part()),
+        ("docs/architecture.md", promises.part()),
+        ("docs/compliance.md", chart_inventory.part()),
+        ("docs/support.md", support.part()),
+        ("README.md", matrix.claims(matrix.runs())),
+    ):
+        found[path] = put_into((root / path).read_text(encoding="utf-8"), *parts)
     published = publish.rendered()
     found[models.PATH] = models.models_module(
         json.loads(published["openapi.json"]), json.loads(published["asyncapi.json"])

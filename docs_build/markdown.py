@@ -13,7 +13,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join((first, f"|{'---|' * len(head)}\n", *others))
 
 
-def put_into(page: str, part: str) -> str:
-    """Return the page with a new part between its marks."""
+def put_into(page: str, *parts: str) -> str:
+    """Return the page with new parts, each between its marks."""
     head, _, rest = page.partition(MADE)
-    return f"{head}{MADE}\n{part}\n{END}{rest.partition(END)[2]}"
+    rest = rest.partition(END)[2]
+    return f"{head}{MADE}\n{parts[0]}\n{END}{put_into(rest, *parts[1:]) if parts[1:] else rest}"

@@ -12,12 +12,12 @@ _SETTLE_SECONDS = 0.5
 
 
 async def make_topics(bootstrap: str, partitions: int) -> str:
-    """Create the input, the events and the state topic under a new prefix, and return the prefix."""
+    """Create the input, the events and the state topic under a new prefix, a copy on each broker; return the prefix."""
     prefix = f"bench-{uuid.uuid4().hex[:8]}-"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(prefix + role, partitions, 1) for role in _ROLES])
+        await admin.create_topics([NewTopic(prefix + role, partitions, len(bootstrap.split(","))) for role in _ROLES])
     finally:
         await admin.close()
     await asyncio.sleep(_SETTLE_SECONDS)

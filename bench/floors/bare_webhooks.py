@@ -1,4 +1,4 @@
-"""The floor of the deliverer: an aiokafka consumer and httpx, in order per key, without promises.
+"""The floor of the deliverer: an aiokafka consumer and aiohttp, in order per key, without promises.
 
 It signs nothing, retries nothing, stores nothing, checks no address, and commits offsets every second.
 `python -m bench.floors.bare_webhooks BOOTSTRAP TOPIC GROUP URL CONCURRENCY` runs until it is killed.
@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections import deque
 
-import httpx
+import aiohttp
 import uvloop
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
@@ -23,8 +23,7 @@ class BareDeliverer:
     def __init__(self, url: str, concurrency: int) -> None:
         self._url = url
         self._slots = asyncio.Semaphore(concurrency)
-        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-        self._client = httpx.AsyncClient(trust_env=False, limits=limits)
+        self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=concurrency))
         self._queues: dict[bytes, deque[ConsumerRecord]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.unfinished = 0
@@ -45,9 +44,8 @@ class BareDeliverer:
         while queue:
             record = queue.popleft()
             headers, body = to_http(from_kafka(record.headers, record.value))
-            async with self._slots:
-                response = await self._client.post(self._url, headers=headers, content=body)
-            response.raise_for_status()
+            async with self._slots, self._client.post(self._url, headers=headers, data=body) as response:
+                response.raise_for_status()
             self.unfinished -= 1
         del self._queues[key]
 

@@ -1,0 +1,32 @@
+"""`python -m bench --compare` against the committed table."""
+
+import json
+
+import pytest
+
+from bench import table
+
+ROW = {"measured": "a request", "value": "100 µs", "cost": 100.0, "run": "ingress"}
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    path = tmp_path / "measured.json"
+    monkeypatch.setattr(table, "MEASURED", path)
+    monkeypatch.setattr(table, "COMPARED", [("ingress", "")])
+    path.write_text(json.dumps({"commit": "1", "machine": table.machine(), "day": "2026-01-01", "rows": [ROW]}))
+    return path
+
+
+@pytest.mark.parametrize(("cost", "code"), [(114.0, 0), (116.0, 1)])
+def test_a_row_that_costs_more_than_15_percent_more_is_red(measured, monkeypatch, capsys, cost, code):
+    other = {"measured": "a row that is not in the table", "cost": 1e9}
+    monkeypatch.setattr(table, "rows_of", lambda _name, _options: [ROW | {"cost": cost}, other])
+    assert table.compare() == code
+    assert f"a request: {cost:.2f}, in the table 100.00" in capsys.readouterr().out
+
+
+def test_rows_of_another_machine_are_not_comparable(measured, monkeypatch, capsys):
+    monkeypatch.setattr(table, "machine", lambda: "64 cores")
+    assert table.compare() == 0
+    assert capsys.readouterr().out.startswith("not comparable")
