@@ -2,7 +2,7 @@
 
 ARGS="chain --commands 40000" gives options to one; ARGS="chain --help" shows them.
 
-`python -m bench --table` measures the rows of docs/capacity.md into `bench/measured.json`; `--compare` measures the
+ARGS=--table measures the rows of docs/capacity.md into `bench/measured.json`; ARGS=--compare measures the
 processor time of a request and of a command again, on the same kind of machine.
 """
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 console = Console(width=150)
 _SENDS_AT_A_TIME = 5_000
 ROWS: Final = "BENCH_ROWS"
-"""The variable that names the file for the rows of docs/capacity.md (`python -m bench --table`)."""
+"""The variable that names the file for the rows of docs/capacity.md (`make bench ARGS=--table`)."""
 
 
 async def in_turn(subjects: Mapping[str, Callable[[], Awaitable[T]]], repetitions: int) -> dict[str, list[T]]:
@@ -80,7 +80,7 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> N
 def row(measured: str, value: str, cost: float = 0.0) -> None:
     """Print a row of docs/capacity.md, and add it to the file for the rows.
 
-    `cost`: the processor time that `python -m bench --compare` compares, if it does.
+    `cost`: the processor time that `make bench ARGS=--compare` compares, if it does.
     """
     console.print(f"{measured}: {value}")
     if path := os.environ.get(ROWS):

@@ -67,18 +67,17 @@ def _completed(model: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, A
 @cache
 def _hidden(model: type[BaseModel]) -> list[tuple[str, bool]]:
     """Return the fields that are not public, at every depth, and whether each is required."""
-    return [(name, field.is_required()) for name, field in model.model_fields.items() if not _is_leaf(model, name)]
+    return [
+        (name, field.is_required())
+        for name, field in model.model_fields.items()
+        if declared(model, name) is not PUBLIC or data_class(model, name) is not PUBLIC
+    ]
 
 
 @cache
 def is_public(model: type[BaseModel]) -> bool:
     """Whether every field of a model is public, at every depth."""
     return all(data_class(model, name) is PUBLIC for name in model.model_fields)
-
-
-@cache
-def _is_leaf(model: type[BaseModel], name: str) -> bool:
-    return declared(model, name) is PUBLIC and data_class(model, name) is PUBLIC
 
 
 def _excluded(model: BaseModel) -> dict[str, Any]:

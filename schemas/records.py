@@ -144,7 +144,7 @@ def _purpose(id_: str, type_: str, authorization: str, caller: str, accepted_at:
 
     The numbers are the redrive's, and whether the caller is bound to its own handoffs.
     """
-    bound = (id_, type_, authorization, caller, format_time(accepted_at), *numbers)
+    bound: tuple[str | int, ...] = (id_, type_, authorization, caller, format_time(accepted_at), *numbers)
     return f"command:{hashlib.sha256(canonical_list(bound)).hexdigest()[:32]}"
 
 

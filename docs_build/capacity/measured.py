@@ -1,4 +1,4 @@
-"""The table of docs/capacity.md of what was measured: `python -m bench --table` writes its rows."""
+"""The table of docs/capacity.md of what was measured: `make bench ARGS=--table` writes its rows."""
 
 import json
 from pathlib import Path

@@ -52,8 +52,6 @@ async def read_json(request: Request) -> bytes:
     content_type = context_of(request.scope).headers.get(b"content-type")
     if content_type is None and not body:
         return b"{}"
-    if content_type == b"application/json":
-        return body or b"{}"
     if content_type is None or not _JSON_TYPE.fullmatch(content_type):
         raise UnsupportedMediaType(
             "Send the body as application/json, in UTF-8.",

@@ -1,4 +1,4 @@
-"""`python -m bench --compare` against the committed table."""
+"""`make bench ARGS=--compare` against the committed table."""
 
 import json
 
