@@ -25,7 +25,6 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from bench.floors.fastapi_faststream import KEY
 from bench.harness import console, median, options, row, show
 from bench.installed import PARTITIONS
 from bench.load import Load
@@ -103,7 +102,7 @@ def subjects(bootstrap: str, beside: str, runs: int) -> Iterator[list[Subject]]:
                 log=run.directory / f"{module}.log",
                 environ=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             )
-            found.append(Subject(name, bare.pid, port, [KEY]))
+            found.append(Subject(name, bare.pid, port, ["peer-key"]))
         request = replace(found[-1], name="peer, request", path=REQUEST_PATH, body=REQUEST, peer="peer, request")
         found.append(request)
         programs = {"ours": GATEWAY} | ({"beside": Path(beside, ".venv/bin/gateway")} if beside else {})
