@@ -18,14 +18,14 @@ from bench.harness import ROWS
 
 # The benchmarks of the table, and those of the comparison, with their options.
 TABLE: Final = (
-    ("ingress", "--seconds 4"),
-    ("chain", "--steady 20 200 --seconds 10 --warm-up 20"),
-    ("chain", "--steady 200 --seconds 10 --warm-up 20 --brokers 3 --rates --commands 1000"),
+    ("ingress", "--seconds 2"),
+    ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands"),
+    ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands --brokers 3 --repetitions 1"),
     ("deliverer", ""),
 )
 COMPARED: Final = (
-    ("ingress", "--connections 64 --seconds 4 --rounds 3"),
-    ("chain", "--steady 200 --seconds 10 --warm-up 20 --rates --commands 1000"),
+    ("ingress", "--seconds 2 --rounds 3 --connections 64"),
+    ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands"),
 )
 MEASURED: Final = Path(__file__).with_name("measured.json")
 MOST_WORSE: Final = 1.15
