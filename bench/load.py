@@ -18,7 +18,7 @@ from bench.floors.bare_calls import BareCalls
 from bench.harness import milliseconds
 
 AUTHORIZATIONS = 1_000
-WARM_UP_SECONDS = 2.0
+WARM_UP_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
