@@ -101,7 +101,7 @@ def test_every_other_program_is_a_common_one():
 
 def test_every_measured_number_has_its_command():
     measured = PAGES["docs/capacity.md"].partition("## What was measured")[2].partition("\n## ")[0]
-    rows = [line for line in measured.splitlines() if line.startswith("| ")][1:]
+    rows = [line for line in measured.splitlines() if line.startswith("| ") and not line.startswith("| measured |")]
     assert len(rows) > 5
     assert [row for row in rows if not re.search(r"`(make|gateway|python -m) [^`]+`[^|]*\|$", row)] == []
 
