@@ -68,16 +68,9 @@ def accepted(receipt: CommandReceipt) -> CommandAccepted:
 
 
 def _dead_lettered(receipt: CommandReceipt, news: WaitingForOperator) -> bytes:
-    return CommandAccepted(
-        command_id=receipt.command_id,
-        type=news.event.command,
-        authorization_id=receipt.authorization_id,
-        accepted_at=receipt.accepted_at,
-        status="dead_lettered",
-        cause=news.event.cause,
-        advice=news.event.advice,
-        redrive=news.event.redrive,
-    ).to_json()
+    event = news.event
+    told = {"status": "dead_lettered", "cause": event.cause, "advice": event.advice, "redrive": event.redrive}
+    return accepted(receipt).model_copy(update=told).to_json()
 
 
 def _finished(receipt: CommandReceipt, outcome: Finished) -> bytes:

@@ -195,8 +195,7 @@ class CommandService:
         own = self._keys.digests(command.data.identity()) if digest else []
         is_other = digest is not None and digest not in own and any(known[:4] == digest[:4] for known in own)
         if is_other or type_ != command.data.TYPE:
-            raise self._key_reused()
-
-    def _key_reused(self) -> KeyReused:
-        self._metrics.key_conflicts.inc()
-        return KeyReused("Send another command with a new Idempotency-Key. The first body with this key was accepted.")
+            self._metrics.key_conflicts.inc()
+            raise KeyReused(
+                "Send another command with a new Idempotency-Key. The first body with this key was accepted."
+            )
