@@ -113,7 +113,7 @@ def test_every_documented_benchmark_and_its_options_exist():
     for line in lines:
         names = [word.partition(":")[0] for word in line if word.partition(":")[0] in BENCHMARKS]
         options = [word for word in line if word.startswith("--")]
-        values = [word for word in line if word.isdigit()]
+        values = [word for word in line if word.replace(".", "").isdigit()]
         assert len(names) + len(options) + len(values) == len(line), f"`make bench` has no {line}"
         if options:
             documented[tuple(names)].update(options)
