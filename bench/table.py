@@ -18,13 +18,13 @@ from bench.harness import ROWS
 
 # The benchmarks of the table, and those of the comparison, with their options.
 TABLE: Final = (
-    ("ingress", "--seconds 2"),
+    ("ingress", "--seconds 1.5"),
     ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands"),
     ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands --brokers 3 --repetitions 1"),
     ("deliverer", ""),
 )
 COMPARED: Final = (
-    ("ingress", "--seconds 2 --rounds 3 --connections 64"),
+    ("ingress", "--seconds 1.5 --rounds 3 --connections 64"),
     ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands"),
 )
 MEASURED: Final = Path(__file__).with_name("measured.json")
