@@ -139,6 +139,7 @@ async def test_three_reports_of_two_persons_within_two_hours_are_seen_until_the_
         ([End(3), End(2, by="sam"), End(1, by="sam", payer="payer_b")], False),
         # A service: each name that it states is a person, and without a name it is one itself.
         ([End(3, by=None, caller="desk"), End(2, by=None, caller="desk"), End(1, by=None, caller="desk")], False),
+        ([End(3, by=None, caller="desk"), End(2, by=None, caller="portal"), End(1, by=None, caller="desk")], True),
         ([End(3, by="op-7", caller="desk"), End(2, by="op-8", caller="desk"), End(1, by="op-8", caller="desk")], True),
         ([End(3, caller="desk"), End(2), End(1, caller="portal")], False),
     ],
@@ -158,13 +159,20 @@ async def test_only_the_reasons_of_the_table_count(read, reason):
 async def test_each_payer_is_judged_alone_and_at_most_twenty_are_named(read):
     many = [
         End(minutes, by=by, payer=f"payer_{number}")
-        for number in range(MOST_TURNED_AWAY + 1)
+        for number in range(MOST_TURNED_AWAY + 2)
         for minutes, by in ((3, "jo"), (2, "sam"), (1, "jo"))
     ]
     found = await read(*many, End(0.5, by="sam", payer="payer_20"), End(0.2, SUBMITTED, payer="payer_3"))
     assert len(found) == MOST_TURNED_AWAY
     assert "payer_3" not in found
-    assert next(iter(found)) == "payer_20", "the most handoffs first"
+    first, *others = found
+    assert first == "payer_20", "the most handoffs first"
+    assert others == sorted(others)
+
+
+async def test_another_payer_neither_ends_a_refusal_nor_gives_its_last_submission(read):
+    other = [End(9, SUBMITTED, payer="payer_b"), End(2.5, payer="payer_b"), End(1.5, OUTAGE, payer="payer_b")]
+    assert await read(*told(3, 2, 1), *other, End(0.5, payer="payer_b")) == {"payer_a": (LOGIN, 3, 3, None)}
 
 
 async def test_the_last_two_hours_and_the_last_submission_are_read_by_their_indexes(read):
