@@ -17,7 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from local.failures import StartFailed, exit_code
+from local.image import __main__ as image
 from local.image.requirements import require
+from local.kubernetes import binaries
+from local.kubernetes.__main__ import NEEDS as CLUSTER_NEEDS
 from local.kubernetes.paths import ROOT
 from local.release.__main__ import TARGET
 from runtime.version import VERSION
@@ -32,10 +35,13 @@ console = Console(width=120)
 
 def rehearse(before):
     """Run all steps; print the seconds of each and the sizes of the artifacts. Raises StartFailed."""
-    require("make rehearsal", {"faketime": "faketime"})
+    needs = {"faketime": "faketime"} | CLUSTER_NEEDS | image.PROGRAMS | image.OF_THE_BASES
+    require("make rehearsal", needs, others=binaries.needs())
     table = Table("step", "s", title="rehearsal")
     with tempfile.TemporaryDirectory(prefix="collate-gateway-rehearsal-", dir="/var/tmp") as directory:
         earlier = Path(directory) / EARLIER
+        with step(table, "programs of Kubernetes, if the cache has none"):
+            binaries.build()
         commit = run("git", "rev-parse", "--verify", f"{before}^{{commit}}", capture=True).strip()
         with step(table, "make release --image"):
             module("local.release", "--image")
