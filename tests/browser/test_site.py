@@ -90,7 +90,7 @@ async def test_the_search_finds_the_page_of_a_word_among_the_first_three_and_ask
     await page.close()
     assert (found["Retry-After"][0].path, found["Retry-After"][0].fragment) == ("reference/headers.html", "retry-after")
     assert "docs/operations.html" in [one.path for one in found["dead letter"]]
-    assert found["rotate"][0].path == "docs/operations.html"
+    assert found["rotate"][0].geturl() == "docs/operations.html#how-do-i-rotate-a-secret"
     assert found["503"][0].path == "reference/headers.html"
     assert {urlsplit(one).netloc for one in asked} == {urlsplit(address).netloc}
 
