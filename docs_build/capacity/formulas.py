@@ -1,4 +1,4 @@
-"""The formulas and the three worked sizes in docs/capacity.md."""
+"""The three worked sizes and the formulas in docs/capacity.md."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -66,13 +66,13 @@ def formulas() -> dict[str, str]:
 
 
 def part() -> str:
-    """Return the formulas, the sizes and the bounds, with the figures of today's code."""
+    """Return the sizes, the formulas and the bounds, with the figures of today's code."""
     columns = [_column(size_of(load)) for load in EXAMPLES.values()]
     unknown = _unknown(size_of(EXAMPLES["small"]).worker_limit)
     return "\n".join(
         (
-            table(("result", "calculation"), formulas().items()),
             table(("", *EXAMPLES), ((name, *(column[name] for column in columns)) for name in columns[0])),
+            table(("result", "calculation"), formulas().items()),
             f"What callers can fill by ids that Collate does not show, with the small limit and {CALLERS} callers:\n",
             table(("", "all callers", "one caller"), unknown),
         )
