@@ -29,7 +29,7 @@ _CHART: Final = Path(__file__).parents[1] / "helm" / "gateway" / "Chart.yaml"
 
 def part() -> str:
     """Return both tables with their headings."""
-    return f"## Versions\n\n{_versions()}\n## What a release freezes\n\n{_frozen()}"
+    return f"## Versions\n\n{_versions()}\nNothing else has run.\n\n## What a release freezes\n\n{_frozen()}"
 
 
 def _versions() -> str:
@@ -69,6 +69,12 @@ def _frozen() -> str:
             ),
             ("ids of commands, keys for Collate", "golden values", "`tests/unit/schemas/test_identity.py`"),
             ("records of `state`, tables", "private, read by the next version", "`tests/system/upgrade`"),
+            (
+                "files of callers and subscriptions",
+                "[callers](operations.md#how-do-i-add-a-caller), [webhooks](subscribing.md#webhooks)",
+                "`tests/unit/ingress/auth/test_callers.py`, `tests/unit/deliverer/test_subscriptions_file.py`",
+            ),
+            ("methods of both clients", "[Python](clients-python.md)", "`tests/system/clients/test_pages.py`"),
             (f"{len(verbs)} verbs", "`gateway --help`", "`tests/contract/documents/test_documents.py`"),
             ("values of the chart", "[its README](../helm/gateway/README.md)", "`tests/chart/test_values.py`"),
         ),
