@@ -32,7 +32,7 @@ such as `HTTPS_PROXY`. Unknown `GATEWAY_` variables are fatal.
 
 """
 PROCESSES: Final = ("ingress", "worker", "projector", "deliverer", "console")
-_EACH: Final = f"PROCESS: {', '.join(PROCESSES)}; jobs and topics where it fits"
+_EACH: Final = f"PROCESS: {', '.join(PROCESSES)}; jobs, topics and promises where it fits"
 _TABLE: Final = "| value | default | meaning |\n|---|---|---|\n"
 _SETTINGS: Final = (
     "Settings of the gateway by section and name: [configuration](../../docs/configuration.md), in lower case."
@@ -89,7 +89,8 @@ def _tables(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
         sections[_EACH].setdefault(_cells(description, of), []).append(f"`PROCESS.{name}`")
     for path, default, description in rows:
         section, _, name = path.partition(".")
-        if section in (*PROCESSES, "jobs", "topics") and _shown(default) in alike.get((name, description), {}).values():
+        fits = section in (*PROCESSES, "jobs", "topics", "promises")
+        if fits and _shown(default) in alike.get((name, description), {}).values():
             continue
         if (name, description) not in told:
             cells = f"{_shown(default)} | {description}"
