@@ -18,10 +18,10 @@ from starlette.responses import Response
 from console.api import Answer, Call, GatewayProblem, NotAnswered, Outcome, models, operations
 from console.page import console_of, is_fragment, person_of, render
 from console.views.freshness import Freshness, faults_of, freshness_of
-from schemas.api.reads import SILENT_SECONDS
 
 T = TypeVar("T")
 FRESH_SECONDS: Final = 5.0
+KEPT_SECONDS: Final = 15.0  # a call is due after 5 s and may take 5 s: one that fails hides no answer
 # The API refuses these for the person who asks. Another person can ask at once.
 _OF_THE_PERSON: Final = frozenset((401, 403, 429))
 _SEPARATOR: Final = "~"
@@ -31,7 +31,7 @@ _QUOTE: Final = '"'
 class OverviewReader:
     """Caches the overview: one call of the API every five seconds for all people.
 
-    An answer is used for SILENT_SECONDS if no later call has one: a failed call of one person hides it from no other.
+    An answer is used for KEPT_SECONDS if no later call has one: a failed call of one person hides it from no other.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -54,7 +54,7 @@ class OverviewReader:
                     self.faults = faults_of(outcome)
                 if not isinstance(outcome, GatewayProblem) or outcome.status not in _OF_THE_PERSON:
                     self._due_at = self._clock() + FRESH_SECONDS
-            return self._known if self._clock() - self._known_at < SILENT_SECONDS else None
+            return self._known if self._clock() - self._known_at < KEPT_SECONDS else None
 
 
 async def read_overview(request: Request) -> models.Overview | None:

@@ -5,6 +5,9 @@
   const html = document.documentElement;
   html.dataset.script = "";
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const first = (selector) => document.querySelector(selector);
+  const clock = () => performance.now();
+  const on = (name, react) => document.addEventListener(name, react);
   const kept = {
     get(name, other) { try { return localStorage.getItem(name) ?? other } catch { return other } },
     set(name, value) { try { localStorage.setItem(name, value) } catch { /* a browser may forbid it */ } },
@@ -17,9 +20,9 @@
   setTheme(kept.get("theme", "auto"));
 
   // The server's time, advanced by the monotonic clock: a wrong clock of the browser changes no age.
-  let serverTime = Date.parse(html.dataset.now), readAt = performance.now();
-  const setServerTime = (iso) => { const time = Date.parse(iso); if (time) { serverTime = time; readAt = performance.now() } };
-  const now = () => serverTime + performance.now() - readAt;
+  let serverTime = Date.parse(html.dataset.now), readAt = clock();
+  const setServerTime = (iso) => { const time = Date.parse(iso); if (time) { serverTime = time; readAt = clock() } };
+  const now = () => serverTime + clock() - readAt;
 
   // ---- Times
   const span = (seconds) => {
@@ -58,8 +61,10 @@
         if (li) li.hidden = dayOf(time) === heading;
         heading = dayOf(time);
         write(element, heading);
-      } else if (element.dataset.when === "time") write(element, !heading || dayOf(time) === heading ? clockOf(time) : `${dayOf(time)} ${clockOf(time)}`);
-      else if ("when" in element.dataset) write(element, dayOf(time) === dayOf(now()) ? clockOf(time) : `${dayOf(time)} ${clockOf(time)}`);
+      } else if ("when" in element.dataset) {
+        const known = element.dataset.when === "time" ? heading || dayOf(time) : dayOf(now());
+        write(element, (dayOf(time) === known ? "" : `${dayOf(time)} `) + clockOf(time));
+      }
     }
     for (const element of all("[data-zone-name]")) write(element, zoneName());
     tick(root);
@@ -76,13 +81,13 @@
   // ---- Parts that update: <section id data-poll="/address" data-every="5">
   const parts = new WeakMap();
   const stateOf = (part) => {
-    if (!parts.has(part)) parts.set(part, { etag: part.dataset.etag ?? "", busy: false, due: 0, at: performance.now(), waiting: null, heldText: "" });
+    if (!parts.has(part)) parts.set(part, { etag: part.dataset.etag ?? "", busy: false, due: 0, at: clock(), waiting: null, heldText: "" });
     return parts.get(part);
   };
   const isTouched = (part) => part.matches(":hover") || part.contains(document.activeElement) || isSelected(part);
   const isSelected = (part) => {
-    const selection = document.getSelection();
-    return Boolean(selection && !selection.isCollapsed && part.contains(selection.anchorNode));
+    const found = document.getSelection();
+    return Boolean(found && !found.isCollapsed && part.contains(found.anchorNode));
   };
   const keysOf = (part) => new Map(all("[data-key]", part).map((row) => [row.dataset.key, row]));
   const tell = (part, text) => { const place = part.querySelector("[data-held-text]"); if (place) write(place, text) };
@@ -105,6 +110,7 @@
         const text = await answer.text();
         state.etag = answer.headers.get("etag") ?? "";
         arrived(part, answer);
+        while (isPressed()) await new Promise((done) => setTimeout(done, 100));
         receive(part, text);
       } else {
         late(part, new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".problem strong")?.textContent);
@@ -113,7 +119,7 @@
       clearTimeout(slow);
       part.removeAttribute("aria-busy");
       state.busy = false;
-      state.at = performance.now();
+      state.at = clock();
       state.due = state.at + 1000 * Number(part.dataset.every || 5);
     }
   };
@@ -121,7 +127,7 @@
   let waits = Infinity;
   const count = (numbers) => {
     for (const [name, number] of numbers) for (const place of all(`[data-count="${name}"]`)) write(place, number);
-    const shown = document.querySelector("[aria-current] [data-count]");
+    const shown = first("[aria-current] [data-count]");
     if (shown) document.title = document.title.replace(/^(\(\d+\) )?/, shown.textContent === "0" ? "" : `(${shown.textContent}) `);
     const todo = Number(numbers.get("todo") ?? waits);
     if (document.hidden && todo > waits) {
@@ -130,27 +136,26 @@
     }
     waits = todo;
   };
-  const markIcon = (name) => { const icon = document.querySelector("link[rel=icon]"); icon.href = icon.dataset[name] };
+  const markIcon = (name) => { const icon = first("link[rel=icon]"); icon.href = icon.dataset[name] };
   const arrived = (part, answer) => {
     setServerTime(answer.headers.get("x-now"));
     count(new URLSearchParams(answer.headers.get("x-counts") ?? ""));
     if (part.dataset.state === "stale") { delete part.dataset.state; tell(part, stateOf(part).heldText) }
     for (const element of all("time[data-read]")) element.dateTime = new Date(now()).toISOString();
   };
-  // The last content stays, at full contrast, with the time that it is of.
+  // The last content stays, at full contrast, with its time.
   const late = (part, why) => {
     const since = all("time[data-read]")[0]?.dateTime ?? new Date(now()).toISOString();
     part.dataset.state = "stale";
     tell(part, `${why ?? say("notReached")}. ${say("late", { t: clockOf(Date.parse(since)) })}`);
   };
 
-  // A click is a press and a release at one place, so nothing moves in between. Some releases are never reported.
-  let pressedAt = -Infinity;
-  for (const name of ["pointerdown", "pointerup", "pointercancel"]) document.addEventListener(name, () => { pressedAt = name === "pointerdown" ? performance.now() : -Infinity }, true);
-  const isPressed = () => performance.now() - pressedAt < 5000;
+  // Nothing moves between a press and its release, or while a click loads a page. Some releases are not reported.
+  let pressedUntil = 0;
+  for (const [name, time] of [["down", 5000], ["up", 500], ["cancel", 0]]) addEventListener(`pointer${name}`, () => { pressedUntil = clock() + time }, true);
+  const isPressed = () => clock() < pressedUntil;
 
   const receive = (part, text) => {
-    if (isPressed()) { setTimeout(() => receive(part, text), 100); return }
     const holder = document.createElement("template");
     holder.innerHTML = text;
     const fresh = holder.content.getElementById(part.id);
@@ -158,7 +163,7 @@
     // Another step is due, and nothing can be typed on the page.
     if ("reload" in fresh.dataset) { location.reload(); return }
     const line = holder.content.getElementById("status-line");
-    if (line) { document.getElementById("status").replaceChildren(...line.content.cloneNode(true).childNodes); showTimes(document.getElementById("status")) }
+    if (line) { first("#status").replaceChildren(...line.content.cloneNode(true).childNodes); showTimes(first("#status")) }
     if (isTouched(part)) hold(part, fresh); else show(part, fresh);
   };
   const keepOpen = (before, after) => {
@@ -206,15 +211,15 @@
   // A hidden page asks only for the parts that say how often.
   const pollDue = () => {
     for (const part of all(document.hidden ? "[data-hidden-every]" : "[data-poll]")) {
-      const state = stateOf(part), time = performance.now();
+      const state = stateOf(part), time = clock();
       if (state.waiting && !isTouched(part) && !isPressed()) show(part, state.waiting);
       if (time >= state.due && (!document.hidden || time >= state.at + 1000 * Number(part.dataset.hiddenEvery))) { state.due = Infinity; poll(part) }
     }
   };
-  // Other scripts ask for an update by this event, for example after a server-sent event.
-  document.addEventListener("console:refresh", (event) => {
+  // Other scripts ask for an update by this event: after a server-sent event.
+  on("console:refresh", (event) => {
     const part = event.target.closest?.("[data-poll]");
-    for (const one of part ? [part] : all("[data-poll]")) stateOf(one).due = Math.min(stateOf(one).due, performance.now() + 1000);
+    for (const one of part ? [part] : all("[data-poll]")) stateOf(one).due = Math.min(stateOf(one).due, clock() + 1000);
   });
 
   // ---- Keys
@@ -230,15 +235,15 @@
   const onKey = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || kept.get("keys", "on") === "off") return;
     if (event.target instanceof Element && isTyping(event.target)) return;
-    const wasG = performance.now() - afterG < 1500;
+    const wasG = clock() - afterG < 1500;
     afterG = 0;
     const place = wasG && all(".nav a[href]").find((one) => one.dataset.keys === event.key);
     if (place) location.assign(place.href);
-    else if (event.key === "g") afterG = performance.now();
-    else if (event.key === "/") { document.querySelector("[data-find]")?.focus(); document.querySelector("[data-find]")?.select() }
+    else if (event.key === "g") afterG = clock();
+    else if (event.key === "/") { first("[data-find]")?.focus(); first("[data-find]")?.select() }
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
-    else if (event.key === "?") document.getElementById("keys")?.showModal();
+    else if (event.key === "?") first("#keys")?.showModal();
     else return;
     if (event.key !== "g") event.preventDefault();
   };
@@ -251,16 +256,16 @@
     if (held) showHeld(held.closest("[data-poll]"));
     const id = target?.closest("[data-copy-id]");
     if (id) navigator.clipboard?.writeText(id.previousElementSibling.textContent).then(() => write(id, say("copied")), () => {});
-    if (target?.closest("[data-open-keys]")) document.getElementById("keys").showModal();
+    if (target?.closest("[data-open-keys]")) first("#keys").showModal();
     const link = target?.closest("a[href]");
     if (link && !event.defaultPrevented && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey
       && link.target !== "_blank" && !link.hasAttribute("download") && link.origin === location.origin && !(link.hash && link.pathname === location.pathname)) leaving();
   };
   const begin = () => {
-    words = { ...document.getElementById("words")?.dataset };
+    words = { ...first("#words")?.dataset };
     for (const element of all("[data-needs-script]")) element.hidden = false;
-    const zone = document.querySelector("[data-zone]"), theme = document.querySelector("[data-theme-choice]");
-    const keys = document.querySelector("[data-keys-switch]"), notify = document.querySelector("[data-notify]");
+    const zone = first("[data-zone]"), theme = first("[data-theme-choice]");
+    const keys = first("[data-keys-switch]"), notify = first("[data-notify]");
     if (notify) {
       notify.checked = kept.get("notify", "off") === "on";
       notify.addEventListener("change", () => { kept.set("notify", notify.checked ? "on" : "off"); if (notify.checked) Notification.requestPermission() });
@@ -271,13 +276,13 @@
     if (theme) { theme.value = kept.get("theme", "auto"); theme.addEventListener("change", () => { kept.set("theme", theme.value); setTheme(theme.value) }) }
     if (keys) { keys.checked = kept.get("keys", "on") === "on"; keys.addEventListener("change", () => kept.set("keys", keys.checked ? "on" : "off")) }
     showTimes();
-    for (const part of all("[data-poll]")) stateOf(part).due = performance.now() + 1000 * Number(part.dataset.every || 5);
+    for (const part of all("[data-poll]")) stateOf(part).due = clock() + 1000 * Number(part.dataset.every || 5);
     setInterval(() => { if (!document.hidden) tick(); pollDue() }, 1000);
-    // A page that comes back, from another tab or from a laptop that slept, asks at once.
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) { markIcon("plain"); for (const part of all("[data-poll]")) stateOf(part).due = 0; pollDue() } });
-    document.addEventListener("keydown", onKey);
-    document.addEventListener("click", onClick);
-    document.addEventListener("submit", (event) => { if (event.target.target !== "_blank" && event.target.method !== "dialog") leaving() });
+    // A page that comes back, from another tab or from sleep, asks at once.
+    on("visibilitychange", () => { if (!document.hidden) { markIcon("plain"); for (const part of all("[data-poll]")) stateOf(part).due = 0; pollDue() } });
+    on("keydown", onKey);
+    on("click", onClick);
+    on("submit", (event) => { if (event.target.target !== "_blank" && event.target.method !== "dialog") leaving() });
     // Parts that another script inserts have times too.
     new MutationObserver((changes) => {
       for (const change of changes) for (const node of change.addedNodes) if (node instanceof Element && node.querySelector("time")) { showTimes(node.parentElement ?? node); return }
@@ -285,5 +290,5 @@
     addEventListener("beforeprint", () => { for (const one of all("details:not([open])")) { one.open = true; one.dataset.printed = "" } });
     addEventListener("afterprint", () => { for (const one of all("details[data-printed]")) { one.open = false; delete one.dataset.printed } });
   };
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
+  if (document.readyState === "loading") on("DOMContentLoaded", begin); else begin();
 })();

@@ -38,9 +38,14 @@ class Freshness:
         return next((fault for fault in self.faults if fault != PartFault.DELIVERER), None)
 
     @property
+    def keeps_out(self) -> bool:
+        """Whether nobody gets into a payer session now."""
+        return not {PartFault.KAFKA, PartFault.COLLATE}.isdisjoint(self.faults)
+
+    @property
     def mark(self) -> str:
         """What a page says of it, for an ETag."""
-        return f"{self.state}.{self.worst or ''}"
+        return f"{self.state}.{self.worst or ''}.{self.keeps_out:d}"
 
 
 def faults_of(failure: Failure) -> tuple[str, ...]:

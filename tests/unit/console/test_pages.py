@@ -7,11 +7,10 @@ import httpx
 import pytest
 
 from console.page import TEMPLATES
-from console.updates import FRESH_SECONDS, OverviewReader
+from console.updates import FRESH_SECONDS, KEPT_SECONDS, OverviewReader
 from console.views.lists.command_list import filters_of
 from console.views.lists.work_list import ROWS
 from docs_build.faults import FAULTS
-from schemas.api.reads import SILENT_SECONDS
 from schemas.commands import TURNING_AWAY
 from tests.unit.console import answers
 from tests.unit.console.answers import COMMAND, ago, problem, scripted, unavailable
@@ -510,7 +509,7 @@ async def test_a_failed_call_of_one_person_hides_the_overview_from_no_other():
         failing = {"Bearer jo": 403, "Bearer sam": 503}
         seconds = FRESH_SECONDS
         assert [await is_known(name) for name in ("jo", "sam")] == [True, True]
-        seconds = SILENT_SECONDS
+        seconds = KEPT_SECONDS
         assert [await is_known(name) for name in ("sam", "jo")] == [False, False]
 
 
