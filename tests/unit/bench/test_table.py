@@ -26,6 +26,12 @@ def test_a_row_that_costs_more_than_15_percent_more_is_red(measured, monkeypatch
     assert f"a request: {cost:.2f}, in the table 100.00" in capsys.readouterr().out
 
 
+def test_a_benchmark_without_a_row_in_the_table_is_red(measured, monkeypatch, capsys):
+    monkeypatch.setattr(table, "rows_of", lambda _name, _options: [ROW | {"measured": "another"}])
+    assert table.compare() == 1
+    assert "the table has no row of it" in capsys.readouterr().out
+
+
 def test_rows_of_another_machine_are_not_comparable(measured, monkeypatch, capsys):
     monkeypatch.setattr(table, "machine", lambda: "64 cores")
     assert table.compare() == 0
