@@ -14,6 +14,7 @@ import sqlite3
 import ssl
 import sys
 import urllib.request
+from contextlib import closing
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -64,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
             event = webhook_event(Path(sys.argv[2]).read_text(encoding="utf-8"), dict(self.headers), body)
             text = message_of(event) or ""
             for way, send in WAYS.items() if text else ():
-                with sqlite3.connect(sys.argv[3]) as sent:
+                with closing(sqlite3.connect(sys.argv[3])) as sent, sent:
                     sent.execute("create table if not exists sent (id, way, primary key (id, way))")
                     if sent.execute("insert or ignore into sent values (?, ?)", (event.id, way)).rowcount:
                         send(text)

@@ -6,6 +6,8 @@ python webhook_receiver.py 8000 secret.txt events.db    # needs the Python clien
 import json
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -27,8 +29,11 @@ class Store:
         with self._open() as database:
             database.execute("create table if not exists events (id text primary key, subject, sequence int, event)")
 
-    def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=5)
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        # A connection's own `with` ends the transaction only.
+        with closing(sqlite3.connect(self._path, timeout=5)) as database, database:
+            yield database
 
     def add(self, event: Event) -> tuple[bool, bool]:
         """Store the event; return whether it is new, and whether the event before it is missing."""
