@@ -17,7 +17,7 @@ from docs_build.markdown import MADE, table
 from local.image.contents import licence_of
 from local.npm.vendor import LOCK, read_lock
 
-# The image's Python, whatever this one is: another version may need other packages.
+# The image's Python, not the one that runs here: another version may need other packages.
 IMAGE_PYTHON: Final = "3.11"
 _MARKERS: Final = {"python_version": IMAGE_PYTHON, "python_full_version": f"{IMAGE_PYTHON}.0"}
 PINNED: Final = Path(__file__).parents[1] / "requirements" / "runtime.txt"

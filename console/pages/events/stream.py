@@ -72,7 +72,7 @@ async def _changes(request: Request, query: operations.StreamEventsQuery, last: 
         finally:
             for task in tasks:
                 task.cancel()
-            # Starlette cancels this task again at each `await`. An `await reading` would pass that on, and end the
+            # Starlette cancels this task again at each `await`. An `await` of the tasks would pass that on, and end the
             # close of the API's stream: the ingress would serve it for an hour.
             with anyio.CancelScope(shield=True):
                 await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
