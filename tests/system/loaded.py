@@ -22,6 +22,12 @@ class Loaded:
     callers: Callers
     key: str  # of one of the callers
     listener: Listener
+    load: asyncio.Task[None]
+
+    async def end(self) -> None:
+        """Begin no more cases, and wait until those that have begun end."""
+        self.callers.stop()
+        await self.load
 
 
 @asynccontextmanager
@@ -37,12 +43,13 @@ async def under_load(run, kafka, prefix, collate, start, seed):  # noqa: PLR0917
         reading = asyncio.create_task(_read(listener))
         load = asyncio.create_task(callers.run_until(float("inf"), CASES_PER_SECOND))
         try:
-            yield Loaded(installation, worker, ingress, callers, keys[CALLERS[0]], listener)
+            yield Loaded(installation, worker, ingress, callers, keys[CALLERS[0]], listener, load)
         finally:
             for task in (reading, load):
                 task.cancel()
-            await asyncio.gather(reading, load, return_exceptions=True)
+            ended = await asyncio.gather(reading, load, return_exceptions=True)
             await callers.close()
+            assert not [one for one in ended if isinstance(one, Exception)], ended
 
 
 async def _read(listener):

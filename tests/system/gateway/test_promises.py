@@ -11,11 +11,8 @@ from aiokafka import AIOKafkaProducer
 
 from cli.check.promise_reader import find_violations
 from consumers.engine.core.progress import PROGRESS_KEY, decode, encode
-from local.event_listener import listening
-from local.installation import PARTITIONS, Installation
+from local.installation import PARTITIONS
 from local.judge.whole_topic import read_topic
-from local.scene.callers import Callers, write_callers
-from local.scene.settings import READINGS, SETTINGS
 from runtime.exits import Exit
 from runtime.settings import load_cluster_settings
 from schemas.cloudevents.sequence import sequence_text
@@ -26,11 +23,7 @@ from schemas.records import RecordedCommand, write_command
 from schemas.times import format_time
 from schemas.topics import catalogue, partition_for
 from tests.preloaded import run_gateway
-
-
-async def last(listening_to):
-    while True:
-        await listening_to.take(0.5)
+from tests.system.loaded import under_load
 
 
 async def checked(installation, since):
@@ -173,28 +166,16 @@ ELEVEN = ("finished_twice", "gap", "id_twice", "record_behind", "record_ahead", 
 async def test_each_planted_violation_is_named_and_nothing_else(  # noqa: PLR0917 - all it stands on
     run, kafka, prefix, collate, start, eventually
 ):
-    collate.use("v2", **READINGS)
-    keys = write_callers(run.directory / "services.toml")
-    settings = SETTINGS | {"GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "services.toml")}
-    installation = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=settings)
-    await asyncio.to_thread(installation.apply_topics)
-    worker, ingress = await start(installation, "worker"), await start(installation, "ingress")
-    callers = Callers(collate, [ingress.url], keys, seed=29)
-    async with listening(kafka, prefix, callers.on_event) as listener:
-        reading = asyncio.create_task(last(listener))
-        load = asyncio.create_task(callers.run_until(float("inf"), 5.0))
+    async with under_load(run, kafka, prefix, collate, start, seed=29) as loaded:
+        installation, callers = loaded.installation, loaded.callers
         await eventually(lambda: len(callers.ended) > 30)
         middle = datetime.now(UTC)
         for since in ("1h", format_time(middle - timedelta(seconds=2))):
             code, shown = await checked(installation, since)
             assert (code, shown["ok"]) == (Exit.OK, True), shown
         await eventually(lambda: len(callers.ended) > 60)
-        callers.stop()
-        await load
-        await asyncio.to_thread(worker.stop)
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-    await callers.close()
+        await loaded.end()
+        await asyncio.to_thread(loaded.worker.stop)
 
     topics, cluster = catalogue(prefix), load_cluster_settings(installation.environ)
     code, shown = await checked(installation, format_time(middle))

@@ -8,24 +8,17 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from local.event_listener import listening
-from local.installation import PARTITIONS, Installation, http_here
+from local.installation import PARTITIONS, http_here
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
-from local.scene.callers import Callers, write_callers
-from local.scene.settings import READINGS, SETTINGS
 from runtime.exits import Exit
 from schemas.topics import catalogue, partition_for
 from tests.preloaded import run_gateway
+from tests.system.loaded import under_load
 
 
 async def verb(installation, *words):
     return await asyncio.to_thread(run_gateway, *words, environ=installation.environ)
-
-
-async def last(listening_to):
-    while True:
-        await listening_to.take(0.5)
 
 
 async def delete(kafka, topic):
@@ -49,17 +42,9 @@ def readiness(program):
 async def test_lost_states_are_rebuilt_and_nothing_is_lost_or_done_twice(  # noqa: PLR0917 - all it stands on
     run, kafka, prefix, collate, start, eventually
 ):
-    collate.use("v2", **READINGS)
-    keys = write_callers(run.directory / "services.toml")
-    settings = SETTINGS | {"GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "services.toml")}
-    installation = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=settings)
-    await asyncio.to_thread(installation.apply_topics)
-    worker, ingress = await start(installation, "worker"), await start(installation, "ingress")
-    past, callers = PastStates(collate), Callers(collate, [ingress.url], keys, seed=17)
-    state = catalogue(prefix).state.name
-    async with listening(kafka, prefix, callers.on_event) as listener:
-        reading = asyncio.create_task(last(listener))
-        load = asyncio.create_task(callers.run_until(float("inf"), 5.0))
+    past, state = PastStates(collate), catalogue(prefix).state.name
+    async with under_load(run, kafka, prefix, collate, start, seed=17) as loaded:
+        installation, worker, callers = loaded.installation, loaded.worker, loaded.callers
         await eventually(lambda: len(callers.ended) > 25)
         collate.fault("delay", method="POST", seconds=1.0)  # writes are in flight when the worker dies
         await eventually(lambda: len(callers.accepted.keys() - callers.ended.keys()) > 5)
@@ -93,12 +78,8 @@ async def test_lost_states_are_rebuilt_and_nothing_is_lost_or_done_twice(  # noq
 
         started = await start(installation, "worker", "worker-two")
         await eventually(lambda: len(callers.ended) > 60)
-        callers.stop()
-        await load
+        await loaded.end()
         _, broken = await Judge(kafka, prefix, PARTITIONS, collate, past, callers, installation.phi_keys).judge(90)
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-    await callers.close()
     assert broken == [], started.log.read_text()[-2000:]
     assert not re.search("state_unreadable", started.log.read_text())
 
