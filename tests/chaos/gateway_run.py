@@ -114,8 +114,8 @@ async def run(options: argparse.Namespace, seed: int, profiles: Sequence[str], l
             # In the end of the run, repeats lack their ends.
             violations += await scene.check_promises("60s", log)
             # Kafka's own, of a broker that was killed and started within its session (docs/kafka-notes.md).
-            torn = [one for one in violations if one.rule.endswith(PromiseRule.TORN)]
-            torn = torn if any("broker" in kind for kind in faults.kills) else []
+            is_excused = any("broker" in kind for kind in faults.kills)
+            torn = [one for one in violations if is_excused and one.rule.endswith(PromiseRule.TORN)]
             violations = [one for one in violations if one not in torn]
             print(f"torn transactions, counted apart: {len(torn)}")
         finally:
