@@ -51,7 +51,7 @@ def rows_of(name: str, options: str) -> list[dict[str, Any]]:
 
 def measure(names: Sequence[str]) -> int:
     """Measure the rows of these benchmarks, or all, on this commit. Rows of another commit or machine go."""
-    if subprocess.check_output(["git", "status", "--porcelain", ".", f":!{MEASURED}"]):
+    if subprocess.check_output(["git", "status", "--porcelain", ".", f":(exclude){MEASURED}"]):
         sys.exit("commit first: the table names the commit that it measures")
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()
     whole: dict[str, Any] = {"commit": commit, "machine": machine(), "day": f"{datetime.now(UTC):%Y-%m-%d}", "rows": []}

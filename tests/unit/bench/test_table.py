@@ -1,6 +1,7 @@
 """`make bench ARGS=--compare` against the committed table."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -36,3 +37,15 @@ def test_rows_of_another_machine_are_not_comparable(measured, monkeypatch, capsy
     monkeypatch.setattr(table, "machine", lambda: "64 cores")
     assert table.compare() == 0
     assert capsys.readouterr().out.startswith("not comparable")
+
+
+def test_the_table_can_be_measured_in_parts(measured, monkeypatch):
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(measured.parent))
+    for words in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "--message", "x")):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.chdir(measured.parent)
+    monkeypatch.setattr(table, "TABLE", [("ingress", ""), ("chain", "")])
+    monkeypatch.setattr(table, "rows_of", lambda name, _options: [ROW | {"measured": name}])
+    for name in ("ingress", "chain"):
+        table.measure([name])
+    assert [row["measured"] for row in json.loads(measured.read_text())["rows"]] == ["ingress", "chain"]
