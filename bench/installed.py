@@ -61,6 +61,8 @@ UNLIMITED = {
     "GATEWAY_INGRESS__CALLER_RATE": "100000",
     "GATEWAY_INGRESS__CALLER_BURST": "100000",
     "GATEWAY_INGRESS__MAX_UNFINISHED_PER_CALLER": "100000",
+    # On a slow machine the rig's brokers have longer sessions, and a worker requires a longer timeout than theirs.
+    "GATEWAY_KAFKA__TRANSACTION_TIMEOUT": "60s",
 }
 
 
