@@ -11,6 +11,9 @@ _MEASURED = Path(__file__).parents[2] / "bench/measured.json"
 def part() -> str:
     """Return the table, with its commit and machine."""
     found = json.loads(_MEASURED.read_text(encoding="utf-8"))
-    rows = ((row["measured"], row["value"], f'`make bench ARGS="{row["run"]}"`') for row in found["rows"])
+    rows = (
+        (row["measured"], row["value"], f"`python -m bench --table {row['run'].partition(' ')[0]}`")
+        for row in found["rows"]
+    )
     head = f"Commit {found['commit']}, {found['day']}: {found['machine']}."
     return f"{head}\n\n{table(('measured', 'value', 'command'), rows)}"
