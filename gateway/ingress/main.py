@@ -76,6 +76,8 @@ async def work(settings: Settings, process: Process) -> None:
                 settings.kafka, wanted, process.health, process.stop, process.log, metrics=process.metrics.process
             ):
                 return
+            # The publisher sets it to ok: topics that are there say nothing of a producer.
+            process.health.set("kafka", "waiting", "the producer connects")
             await log_exposure(settings, "ingress", process.log)
             publishing = process.spawn("publisher", components.publisher.run())
             process.spawn("tail", components.tail.run())

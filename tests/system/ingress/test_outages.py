@@ -7,8 +7,16 @@ import time
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
+from gateway.ingress import main
+from gateway.ingress.commands.producers import Producers
 from local.processes.patience import slowness
+from runtime.health import Health
+from runtime.logs import get_log
+from runtime.metrics import Metrics
+from runtime.process import Process
+from runtime.settings import load_settings
 
 # Measured 2 to 20 ms on an idle machine; a test machine may be busy. A wait for Kafka takes the 5 s deadline.
 IMMEDIATE_SECONDS = 1.5
@@ -46,6 +54,33 @@ async def test_without_kafka_at_the_start_commands_are_503_until_it_is_reachable
         await off_loop(program.await_ready)
         assert (await caller.request(1)).status_code == 202
         await off_loop(program.stop)
+
+
+async def test_an_ingress_whose_producer_has_not_connected_is_not_ready(
+    kafka, installation_of, off_loop, eventually, monkeypatch
+):
+    may_connect = asyncio.Event()
+
+    class Waiting(Producers):
+        async def connect(self):
+            await may_connect.wait()
+            return await super().connect()
+
+    monkeypatch.setattr(main, "Producers", Waiting)
+    installation = installation_of(kafka)
+    await off_loop(installation.apply_topics)
+    registry = CollectorRegistry()
+    process = Process("ingress", Health(), Metrics(registry), registry, get_log())
+    working = asyncio.create_task(
+        main.work(load_settings(installation.environ | {"GATEWAY_INGRESS__PORT": "0"}, "ingress"), process)
+    )
+    await eventually(lambda: (events := process.health.component("events")) and events.state == "ok")
+    assert not process.health.ready().good
+    may_connect.set()
+    await eventually(lambda: process.health.ready().good)
+    process.stop.set()
+    await working
+    await process.cancel_tasks()
 
 
 @pytest.fixture
