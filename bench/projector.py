@@ -25,7 +25,7 @@ from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
 from adapters.postgres.migrate import migrate
 from bench.chain import latency_of_gateway
-from bench.harness import append, console, in_turn, listed, median, medians, options, show
+from bench.harness import append, in_turn, listed, median, medians, options, row, show
 from bench.installed import PARTITIONS, record_of
 from consumers.projector.loop import GC_THRESHOLD, ProjectorLoop
 from consumers.projector.source import open_source
@@ -144,8 +144,11 @@ async def _main(given: argparse.Namespace) -> None:
         )
         beside = partial(latency_of_gateway, cluster.bootstrap, given.rate, given.seconds, database=postgres.conninfo)
         steady = (await in_turn({"beside": beside}, given.repetitions))["beside"]
-        console.print(
-            f"{given.rate:.0f} commands/s, processor ms of each: {listed(medians([x.processor for x in steady]))}"
+        spent = medians([one.processor for one in steady])
+        row(
+            f"a command at {given.rate:.0f}/s with a read model",
+            f"{sum(spent.values()):.2f} ms of processor time: "
+            f"{listed({name: spent[name] for name in ('projector', 'worker', 'ingress', 'Kafka')})}",
         )
         records = list(sample_records(given.authorizations))
         await fill(settings, records)
@@ -163,8 +166,11 @@ async def _main(given: argparse.Namespace) -> None:
             )
         ),
     )
-    ratios = [one.floor / one.projector for one in runs]
-    console.print(f"ratio {median(ratios, float):.2f} (of {', '.join(f'{ratio:.2f}' for ratio in ratios)})")
+    ratio = median(runs, lambda one: one.floor / one.projector)
+    row(
+        "a new read model",
+        f"{runs[0].rows / median(runs, lambda one: one.projector):,.0f} rows/s, {ratio:.2f} × a bare insert of them",
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,13 @@ TABLE: Final = (
     ("ingress", "--seconds 1.5"),
     ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands"),
     ("chain", "--steady 200 --seconds 8 --warm-up 15 --first --rates --commands --brokers 3 --repetitions 1"),
+    (
+        "chain",
+        "--steady --warm-up 30 --rates 300 350 400 450 500 550 600 650 --repetitions 1",
+    ),
     ("deliverer", ""),
+    ("projector", "--seconds 8 --repetitions 2"),
+    ("watcher", "--seconds 8 --idle 30 --repetitions 1"),
 )
 COMPARED: Final = (
     ("ingress", "--seconds 1.5 --rounds 3 --connections 64"),

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import uvloop
 
-from bench.harness import LATENCIES, append, console, in_turn, latencies, listed, median, medians, options, show
+from bench.harness import LATENCIES, append, in_turn, latencies, listed, median, medians, options, row, show
 from bench.installed import PARTITIONS, Bench, fresh_installation, get, make_authorizations, metrics, record_of
 from bench.processes import ProcessorTime
 from bench.steady import WARM_UP_SECONDS, SteadyLoad, reading_outcomes
@@ -148,14 +148,14 @@ async def _main(given: argparse.Namespace) -> None:
     none, many = runs.values()
     resident = median(many, lambda one: one.resident) - median(none, lambda one: one.resident)
     without, idle = (medians([one.idle for one in found]) for found in (none, many))
-    spent, observations = idle["worker s"] - without["worker s"], max(1.0, idle["observations"])
-    console.print(
-        f"{given.watched:,} watched on one worker: {resident / given.watched:,.0f} bytes each in the process; "
-        f"{observations / HOUR:.1f} observations/s cost {spent / HOUR:.1%} of a core, "
-        f"{spent / observations * 1e6:,.0f} µs each"
+    seconds, observations = idle["worker s"] - without["worker s"], max(1.0, idle["observations"])
+    row(
+        f"{given.watched:,} watched authorizations, one worker",
+        f"{resident / given.watched:,.0f} bytes each in the process; {observations / HOUR:.1f} observations/s cost "
+        f"{seconds / HOUR:.1%} of a core, {seconds / observations * 1e6:,.0f} µs each",
     )
-    for name, found in runs.items():
-        console.print(f"{name}, per hour without commands: {listed(medians([one.idle for one in found]))}")
+    for name, spent in ((f"{given.watched:,}", idle), ("no", without)):
+        row(f"an hour without commands, {name} watched authorizations", listed(spent))
     cells = latencies({name: [sorted(took for run in found for took in run.latencies)] for name, found in runs.items()})
     show(
         f"Commands at {given.rate:.0f}/s (all repetitions together) and the worker's start (median, s)",
