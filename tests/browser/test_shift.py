@@ -17,9 +17,15 @@ CREATE = "manual-handoffs$"
 
 
 async def picture(page, name):
-    """Keep a picture, if asked for."""
+    """Keep a picture in both colours, on a wide screen and on a phone, if asked for."""
     if directory := os.environ.get("PEOPLE_SHOTS"):
-        await page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
+        wide = page.viewport_size
+        for size in (wide, PHONE):
+            await page.set_viewport_size(size)
+            for colours in ("light", "dark"):
+                await page.emulate_media(color_scheme=colours)
+                await page.screenshot(path=Path(directory) / f"{name}-{size['width']}-{colours}.png", full_page=True)
+        await page.set_viewport_size(wide)
 
 
 async def open_handoff(page):
@@ -33,18 +39,22 @@ async def enter(page, name="Get into the session"):
     await (await opened.value).close()
 
 
-async def report(page):
+async def report(page, shown=None):
     await page.get_by_label("I submitted it").check()
+    if shown:
+        await picture(page, shown)
     await page.get_by_role("button", name="Report and end the handoff").click()
     await expect(page.get_by_text("Your report was accepted at")).to_be_visible()
 
 
-async def works(person, case):
-    """Do a case from its page to the report."""
+async def works(person, case, shown=None):
+    """Do a case from its page to the report; `shown` names pictures of the form and of the page after it."""
     page = await person.visit(f"/authorizations/{case}/work")
     await open_handoff(page)
     await enter(page)
-    await report(page)
+    await report(page, shown and f"{shown}-form")
+    if shown:
+        await picture(page, f"{shown}-after")
     await page.close()
 
 
@@ -55,7 +65,7 @@ async def test_a_shift_of_three_people_loses_no_case(gateway, sign_in, eventuall
     # Each has cases of their own, at the same time.
     await asyncio.gather(*(works(person, case) for person, case in zip((jo, sam, ada), rest, strict=False)))
     # The payer has nothing of what jo reported: it is on top of her list.
-    await works(jo, contradicted)
+    await works(jo, contradicted, "shift-report")
     hers = await jo.visit("/work")
     own = hers.get_by_role("region", name="Yours first")
     await expect(own.get_by_role("link", name=contradicted)).to_be_visible()
@@ -70,6 +80,7 @@ async def test_a_shift_of_three_people_loses_no_case(gateway, sign_in, eventuall
     await page.get_by_role("row").get_by_role("link", name=taken_over).click()
     await enter(page, "Take over from sam.ng and get into the session")
     await expect(his.get_by_text("ada.all has this handoff in hand")).to_be_visible()
+    await picture(his, "shift-taken-over")
     await report(page)
     # The session of sam's next case is lost at Collate: it is on top of his list, also on a phone.
     await jo.go(hers, "/work")
@@ -85,7 +96,7 @@ async def test_a_shift_of_three_people_loses_no_case(gateway, sign_in, eventuall
     await his.set_viewport_size(PHONE)
     assert await overflow(his) <= 0
     assert await axe_violations(his) == []
-    await picture(his, "shift-own-phone")
+    await picture(his, "shift-own")
     await expect(hers.get_by_text(lost)).to_have_count(1), "only in the list: it is not hers"
     await picture(hers, "shift-work")
     # What is left is done from the list, and no case is lost.
@@ -121,7 +132,6 @@ async def test_an_operators_night_goes_from_a_number_to_its_commands_and_to_a_de
     await page.set_viewport_size(PHONE)
     assert await overflow(page) <= 0
     assert await axe_violations(page) == []
-    await picture(page, "night-commands-phone")
     await row.get_by_role("link", name="handoff request").click()
     await page.wait_for_url(f"**/commands/{command}")
     await expect(page.get_by_role("main")).to_contain_text("Waits:")
@@ -134,3 +144,4 @@ async def test_an_operators_night_goes_from_a_number_to_its_commands_and_to_a_de
     await page.get_by_label("Reason").select_option(index=1)
     await page.get_by_role("button", name="Redrive").click()
     await expect(page.get_by_text("Decided")).to_be_visible()
+    await picture(page, "night-decided")
