@@ -1,7 +1,7 @@
 # The production image: the gateway and its pinned dependencies, without development tools.
 # tests/system/image runs these steps in a clean directory.
 # One base for both stages. Pass a digest, so that a build does not change: BASE=python@sha256:…
-ARG BASE=python:3.11-slim-bookworm
+ARG BASE=python:3.13-slim-trixie
 # A base whose Python is not in /usr/local needs another one for the second stage: the same Python without pip.
 ARG RUN_BASE=${BASE}
 

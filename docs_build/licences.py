@@ -18,7 +18,7 @@ from local.image.contents import licence_of
 from local.npm.vendor import LOCK, read_lock
 
 # The image's Python, not the one that runs here: another version may need other packages.
-IMAGE_PYTHON: Final = "3.11"
+IMAGE_PYTHON: Final = "3.13"
 _MARKERS: Final = {"python_version": IMAGE_PYTHON, "python_full_version": f"{IMAGE_PYTHON}.0"}
 PINNED: Final = Path(__file__).parents[1] / "requirements" / "runtime.txt"
 _HEAD: Final = """

@@ -13,12 +13,12 @@ from typing import Final
 
 from local.image.buildah import Buildah, BuildFailed
 
-SUITE: Final = "bookworm"
+SUITE: Final = "trixie"
 BUILD_BASE: Final = f"localhost/collate-gateway-base:{SUITE}-build"
 RUN_BASE: Final = f"localhost/collate-gateway-base:{SUITE}"
 _PACKAGES: Final = "python3,python3-venv,ca-certificates"
 # What only the build needs.
-_PIP_PACKAGES: Final = ("python3-venv", "python3.11-venv", "python3-pip-whl", "python3-setuptools-whl")
+_PIP_PACKAGES: Final = ("python3-venv", "python3.13-venv", "python3-pip-whl", "python3-setuptools-whl")
 # Debian's own rules for small images: no caches, no manuals, no translations. The copyright files stay.
 _TRIMMED: Final = (
     "var/cache/apt",
