@@ -1,7 +1,8 @@
 """The forms of the workbench that send a command: open, report, watch; and giving a handoff back.
 
 The Idempotency-Key of a command is the key of its page with the name of its form, so a second click, Back and a resend
-are the same command. A page that keeps its key after an unknown result may show the next form: another command.
+are the same command. A page that keeps its key after an unknown result may show another form, or a newer review: another
+command.
 
 If the API rejects a form, the page shows it again with the typed values. Else the browser gets 303 to the workbench.
 """
@@ -36,13 +37,13 @@ WAIT_SECONDS: Final = 3
 async def open_handoff(request: Request) -> Response:
     """POST …/work/open: accept the snapshot that the page showed, and request the handoff."""
     authorization_id, person, form = authorization_of(request), person_of(request), await read_form(request)
-    key, snapshot = key_of(form), form.get("snapshot", "")
+    key, snapshot = key_of(form), id_of(form, "snapshot") if form.get("snapshot") else ""
     if snapshot and form.get("accept") != "yes":
         return await _again(request, key, missing="accept")
     body: models.HandoffRequest = {"requestedBy": person.name_for_api}
     if snapshot:
         body |= {"acceptedReviewSnapshotId": snapshot, "acceptedBy": person.name_for_api}
-    call = operations.request_handoff(authorization_id, body, f"{key}.open")
+    call = operations.request_handoff(authorization_id, body, f"{key}.open.{snapshot}")
     return await _answered(request, await console_of(request).api.send(person, call, wait=WAIT_SECONDS), key)
 
 
@@ -53,7 +54,7 @@ async def report(request: Request) -> Response:
     result = close_result(typed)
     if isinstance(result, MissingPart):
         return await _again(request, key, missing=result.field, report=typed)
-    handoff_id = handoff_of(form)
+    handoff_id = id_of(form, "handoff")
     body: models.HandoffCloseBody = {"result": result, "reportedBy": person.name_for_api}
     if typed.takes_over and person.is_named_by_token:  # a service claims nothing
         body["takeOver"] = True
@@ -81,7 +82,7 @@ async def message(request: Request) -> Response:
 async def release(request: Request) -> Response:
     """POST …/work/release: give the handoff back."""
     authorization_id, form = authorization_of(request), await read_form(request)
-    handoff_id = handoff_of(form)
+    handoff_id = id_of(form, "handoff")
     call = operations.release_handoff(authorization_id, handoff_id)
     outcome = await console_of(request).api.send(person_of(request), call)
     if not isinstance(outcome, Answer):
@@ -97,12 +98,11 @@ def key_of(form: Form) -> str:
     return key
 
 
-def handoff_of(form: Form) -> str:
-    """Return the handoff of a form. Raises PageError."""
-    handoff_id = form.get("handoff", "")
-    if not is_id(handoff_id):
+def id_of(form: Form, name: str) -> str:
+    """Return the id in a field of a form. Raises PageError."""
+    if not is_id(value := form.get(name, "")):
         raise PageError(400, "The form is not complete", "Load the page again and fill in the form again.")
-    return handoff_id
+    return value
 
 
 async def _answered(

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from console.api import Answer, Failure, GatewayProblem, models, operations
 from console.forms import read_form
 from console.page import console_of, person_of, render
-from console.pages.workbench.actions import handoff_of, key_of
+from console.pages.workbench.actions import id_of, key_of
 from console.pages.workbench.confirmation import PATH
 from console.pages.workbench.reading import authorization_of, new_key
 from console.sign_in.step_up import sign_in_address
@@ -30,7 +30,7 @@ _TOO_OLD: Final = "grants_too_short"
 async def enter(request: Request) -> Response:
     """POST …/work/session: redirect the browser into the session, or show why not."""
     authorization_id, form = authorization_of(request), await read_form(request)
-    handoff_id, key = handoff_of(form), key_of(form)
+    handoff_id, key = id_of(form, "handoff"), key_of(form)
     api, person = console_of(request).api, person_of(request)
     body: models.AccessGrantBody = {"operator": person.name_for_api}
     takes_over = form.get("take_over") == "yes"

@@ -530,7 +530,7 @@ class TestOpening:
         answer = await page_of(f"{HERE}/open", form, **{"POST /handoffs": OPENED})
         assert (answer.status_code, answer.headers["location"]) == (303, f"{HERE}?command={COMMAND}")
         (sent,) = answer.api.sent("/handoffs")
-        assert sent.headers["idempotency-key"] == '"k-1.open"'
+        assert sent.headers["idempotency-key"] == '"k-1.open.rev_90"'
         assert sent.content == b'{"acceptedReviewSnapshotId": "rev_90"}'
 
     async def test_without_the_tick_nothing_is_sent(self, page_of):
@@ -572,6 +572,20 @@ class TestOpening:
         )
         opened, closed = (answer.api.sent(end)[0] for answer, end in ((opening, "/handoffs"), (reported, "/close")))
         assert opened.headers["idempotency-key"] != closed.headers["idempotency-key"]
+
+    async def test_a_newer_review_after_an_opening_without_an_answer_is_another_command(self, page_of):
+        """The page keeps its key, and shows the review that Collate has now."""
+        unknown = problem(503, "kafka-unavailable")
+        keys = []
+        for snapshot in ("rev_90", "rev_90", "rev_91"):
+            form = {"key": "k-1", "snapshot": snapshot, "accept": "yes"}
+            answer = await page_of(f"{HERE}/open", form, **{"POST /handoffs": unknown})
+            keys.append(answer.api.sent("/handoffs")[0].headers["idempotency-key"])
+        assert keys[0] == keys[1] != keys[2]
+
+    async def test_a_snapshot_that_is_no_id_is_not_sent(self, page_of):
+        answer = await page_of(f"{HERE}/open", {"key": "k-1", "snapshot": "rev\n90", "accept": "yes"})
+        assert (answer.status_code, answer.api.sent("/handoffs")) == (400, [])
 
 
 class TestReporting:
