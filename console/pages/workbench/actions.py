@@ -1,8 +1,8 @@
 """The forms of the workbench that send a command: open, report, watch; and giving a handoff back.
 
 The Idempotency-Key of a command is the key of its page with the name of its form, so a second click, Back and a resend
-are the same command. A page that keeps its key after an unknown result may show another form, or a newer review: another
-command.
+are the same command. A page that keeps its key after an unknown result may show another form or a newer review: that is
+another command.
 
 If the API rejects a form, the page shows it again with the typed values. Else the browser gets 303 to the workbench.
 """

@@ -29,12 +29,7 @@ class Tab(StrEnum):
     CONTRADICTED = "contradicted"
 
 
-_NEEDS: Mapping[Tab, models.Needs] = {
-    Tab.OPEN: "open",
-    Tab.AT_RISK: "at_risk",
-    Tab.OVERDUE: "overdue",
-    Tab.CONTRADICTED: "contradicted",
-}
+_NEEDS: tuple[models.Needs, ...] = get_args(models.Needs)
 ORDERS: tuple[models.WorkOrder, ...] = get_args(models.WorkOrder)
 
 
@@ -140,7 +135,7 @@ def authorizations_call(filter_: WorkFilter, caller: str) -> Call[models.Authori
     """Return the call of any other page. `caller` is the person as a caller, for the tab `mine`."""
     return operations.list_authorizations(
         {
-            "needs": _NEEDS.get(filter_.tab, "person"),
+            "needs": next((needs for needs in _NEEDS if needs == filter_.tab), "person"),
             "order": filter_.order,
             "payer": filter_.payer,
             "metadata": dict(filter_.metadata),

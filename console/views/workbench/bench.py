@@ -11,7 +11,7 @@ from typing import Final, cast
 from console.api import models
 from console.times import seconds_between
 from console.views.workbench.sources import AsOf, Chosen, ShownAuthorization
-from console.views.workbench.step import WorkStep, is_unfinished, place_of, step_of
+from console.views.workbench.step import PLACE, WorkStep, is_unfinished, step_of
 from schemas.enums import CommandType
 from schemas.times import parse_time
 
@@ -63,8 +63,8 @@ class Workbench:
 
     @property
     def place(self) -> int:
-        """The number of the step in the row of steps."""
-        return place_of(self.step)
+        """The number of the step in the row of steps; 0 before and after a handoff."""
+        return PLACE.get(self.step, 0)
 
     @property
     def done(self) -> frozenset[int]:

@@ -43,7 +43,7 @@ TYPED: Final = frozenset({WorkStep.REVIEW, WorkStep.OPEN, WorkStep.SESSION})
 OFFERS: Final = frozenset({WorkStep.REVIEW, WorkStep.OPEN})
 """The steps whose page offers to open a handoff."""
 
-_PLACE: Final = {
+PLACE: Final = {
     WorkStep.REVIEW: 1,
     WorkStep.OPEN: 2,
     WorkStep.OPENING: 2,
@@ -51,11 +51,7 @@ _PLACE: Final = {
     WorkStep.CLOSING: 5,
     WorkStep.TRUTH: 5,
 }
-
-
-def place_of(step: WorkStep) -> int:
-    """Return the number of the step in the row of steps, from 1; 0 before and after a handoff."""
-    return _PLACE.get(step, 0)
+"""The number of the step in the row of steps, from 1; of no step before and after a handoff."""
 
 
 def step_of(found: Chosen, commands: Sequence[models.CommandStatus]) -> WorkStep:
