@@ -265,6 +265,17 @@ async def test_an_old_overview_claims_nothing_about_the_last_minute():
     assert re.findall(r"[0-9?]+", card) == ["?"] * 3
 
 
+@pytest.mark.parametrize(("attempts", "said"), [(1, "1 call to Collate"), (2, "2 calls to Collate")])
+async def test_an_overview_of_collates_silence_counts_its_calls_and_promises_no_session(attempts, said):
+    rates = dict.fromkeys(RATES, 0) | {"attempts": attempts}
+    page = (
+        await get(scripted({"/v1/overview": answers.overview(faults=["collate_away"], lastMinute=rates)}), "/")
+    ).text
+    assert said in page
+    assert "Collate does not answer: commands wait, and nobody gets into a session." in page
+    assert "Operations guide: Collate is down" in page
+
+
 async def test_each_number_of_the_overview_leads_to_its_commands():
     page = await get(BUSY, "/")
     for query in (
