@@ -174,6 +174,8 @@ async def test_two_people_and_one_authorization(gateway, sign_in, eventually):
     assert portal.url.startswith(gateway.collate_url)
     await eventually(lambda: "sam.ng" in gateway.call("GET", f"/v1/authorizations/{authorization}").text)
     await expect(hers.get_by_text("sam.ng has this handoff in hand")).to_be_visible(timeout=2_000)
+    await expect(hers.get_by_label("I submitted it")).to_be_hidden()
+    await expect(hers.get_by_text("Report in place of another person")).to_be_visible()
     # She is not led in by mistake: her button says what it does now.
     await hers.get_by_role("heading", level=1).click()
     await expect(hers.get_by_role("button", name="Take over from sam.ng")).to_be_visible()

@@ -686,6 +686,12 @@ class TestInHand:
         assert before.rstrip().endswith('<details id="in-place">')
         assert 'name="take_over" value="yes"' in form
 
+    async def test_a_report_stands_behind_a_click_also_if_another_person_takes_over_later(self, page_of):
+        """The part that updates says so, and the form may not send `take_over` unseen."""
+        page = (await page_of(**with_handoff())).text
+        assert "<summary>Report in place of another person</summary>" in page
+        assert 'name="take_over"' not in page
+
     @pytest.mark.parametrize(("asked", "sent"), [({}, False), ({"take_over": "yes"}, True)])
     async def test_a_report_in_anothers_place_is_sent_only_by_the_form_that_says_so(self, page_of, asked, sent):
         answer = await page_of(f"{HERE}/report", TestReporting.TYPED | asked, **{"POST /close": REPORTED})
