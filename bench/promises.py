@@ -11,6 +11,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from adapters.kafka.cluster import open_cluster
@@ -21,12 +22,13 @@ from consumers.engine.core.offset_tracker import Committed
 from consumers.engine.core.progress import PROGRESS_KEY, encode
 from local.installation import GATEWAY
 from local.kafka.nodes import Cluster
-from local.sample_records import SampleRecord, sample_records
+from local.sample_records import BEGAN, SampleRecord, sample_records
 from runtime.settings import KafkaSettings, TopicSettings
 from schemas.cloudevents.sequence import sequence_text
 from schemas.topics import Topics, catalogue
 
 _STORIES = 500
+_DAY = f"{BEGAN:%Y-%m-%d}".encode()
 _COMMAND = re.compile(rb'("commandId":")..')
 
 
@@ -42,6 +44,7 @@ def copies(stories: list[list[SampleRecord]], topic: str, authorizations: int, t
                 if record.topic != topic:
                     continue
                 headers, value = dict(record.headers), record.value
+                headers["ce_subject"] = b"auth_%d" % number
                 if topic == "events":
                     place += 1
                     headers["ce_sequence"] = sequence_text(place).encode()
@@ -55,20 +58,29 @@ def copies(stories: list[list[SampleRecord]], topic: str, authorizations: int, t
                 yield record_of(f"auth_{number}", value, tuple(headers.items()), PARTITIONS)
 
 
+async def write_stories(
+    bootstrap: str, topics: Topics, authorizations: int, turns: int, *, holds: bytes = b"", day: bytes = _DAY
+) -> None:
+    """Write the commands, events and records of stories of which a record holds these bytes, as of a day."""
+    by_id: dict[str, list[SampleRecord]] = {}
+    for record in sample_records(_STORIES):
+        headers = tuple((name, value.replace(_DAY, day)) for name, value in record.headers)
+        moved = replace(record, headers=headers, value=(record.value or b"").replace(_DAY, day))
+        by_id.setdefault(record.authorization_id, []).append(moved)
+    # After a dead letter these stories are not those of a real history.
+    whole = {name: b"".join(record.value or b"" for record in story) for name, story in by_id.items()}
+    stories = [by_id[name] for name, text in whole.items() if b'"cause"' not in text and holds in text]
+    for topic in ("events", "commands", "authorizations"):
+        await append(bootstrap, getattr(topics, topic).name, copies(stories, topic, authorizations, turns))
+
+
 async def fill(kafka: KafkaSettings, topics: Topics, settings: TopicSettings, given: argparse.Namespace) -> None:
     """Write the topics, and a progress that calls every command finished."""
     wanted = wanted_topics(topics, settings)
     async with open_cluster(kafka) as cluster:
         await apply(cluster, wanted, compare(wanted, {}))
         topic_id = (await cluster.find_topics([topics.commands.name]))[topics.commands.name].id
-    by_id: dict[str, list[SampleRecord]] = {}
-    for record in sample_records(_STORIES):
-        by_id.setdefault(record.authorization_id, []).append(record)
-    # After a dead letter these stories are not those of a real history.
-    stories = [one for one in by_id.values() if not any(b'"cause"' in (record.value or b"") for record in one)]
-    for topic in ("events", "commands", "authorizations"):
-        records = copies(stories, topic, given.authorizations, given.turns)
-        await append(kafka.bootstrap[0], getattr(topics, topic).name, records)
+    await write_stories(kafka.bootstrap[0], topics, given.authorizations, given.turns)
     progress = encode(Committed(1 << 40, ""), topic_id)
     one_each = [{"value": progress, "key": PROGRESS_KEY, "partition": number} for number in range(PARTITIONS)]
     await append(kafka.bootstrap[0], topics.state.name, one_each)

@@ -20,6 +20,7 @@ from docs_build import (
     promises,
     reference,
     support,
+    ways,
 )
 from docs_build.capacity import formulas, measured
 from docs_build.clients import models, operations, synchronous
@@ -50,6 +51,7 @@ def pages(root: Path) -> dict[str, str]:
     for path, *parts in (
         ("docs/subscribing.md", cadence_page.part()),
         ("docs/capacity.md", formulas.part(), measured.part()),
+        ("docs/disaster.md", ways.part()),
         ("docs/operations.md", faults.part()),
         ("docs/architecture.md", promises.part()),
         ("docs/compliance.md", chart_inventory.part()),

@@ -40,6 +40,10 @@ class Listener:
         self.events: list[Event] = []
         self._consumer, self._on_event = consumer, on_event
 
+    async def skip(self) -> None:
+        """Continue at the end of the topic."""
+        await self._consumer.seek_to_end()
+
     async def take(self, within_seconds: float) -> list[Event]:
         """Return the next events; the list is empty if none arrives in time."""
         received = await self._consumer.getmany(timeout_ms=int(within_seconds * 1000))

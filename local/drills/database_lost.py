@@ -9,7 +9,7 @@ from local.drills.drill import Alert
 from local.drills.rows import read_rows
 from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
-from local.scene.scene import Setup
+from local.scene.scene import Scene, Setup
 
 REBUILT_WITHIN_SECONDS = 120.0
 
@@ -52,15 +52,15 @@ class DatabaseLost:
         story.note(f"{seconds:.1f} s later every row of before is there again")
         return [] if went_on else [BrokenPromise("no command ended without the database", f"{scene.seconds} s")]
 
-    def drop(self, scene: DrillScene) -> None:
+    def drop(self, scene: Scene) -> None:
         """Drop the database."""
         self._administer(scene, "DROP DATABASE {} WITH (FORCE)")
 
-    def create(self, scene: DrillScene) -> None:
+    def create(self, scene: Scene) -> None:
         """Create the database, without tables."""
         self._administer(scene, "CREATE DATABASE {}")
 
-    def _administer(self, scene: DrillScene, statement: str) -> None:
+    def _administer(self, scene: Scene, statement: str) -> None:
         database = sql.Identifier(scene.database.database)
         with psycopg.connect(scene.database.conninfo_of("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(database))

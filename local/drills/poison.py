@@ -8,7 +8,7 @@ import httpx
 from local.drills.drill import Alert
 from local.drills.scene import DrillScene
 from local.judge.checks import BrokenPromise
-from local.scene.scene import ON_CALL, Setup
+from local.scene.scene import ON_CALL, Scene, Setup
 
 AUTHORIZATION = "auth_poison"
 DEAD_WITHIN_SECONDS = 60.0
@@ -34,7 +34,7 @@ class Poison:
         rule = scene.sim.fault(
             do="answer", status=400, code="bad_request", method="POST", path=AUTHORIZATION, when="before"
         )
-        command = await self._request(scene)
+        command = await self.request(scene)
         event = await scene.event("command.dead_lettered", DEAD_WITHIN_SECONDS, commandId=command)
         ended = scene.ended
         await scene.await_alert(self.alert)
@@ -69,7 +69,8 @@ class Poison:
         )
         return [] if effects == 1 else [BrokenPromise("the redrive had not exactly one effect", f"{effects}")]
 
-    async def _request(self, scene: DrillScene) -> str:
+    async def request(self, scene: Scene) -> str:
+        """Request a handoff for the authorization, and return the command."""
         async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
             response = await http.post(
                 f"{scene.of_kind('ingress')[0].url}/v1/authorizations/{AUTHORIZATION}/handoffs",

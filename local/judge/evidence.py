@@ -69,14 +69,15 @@ async def gather(
     shown: dict[tuple[str, int], tuple[float, Truth]],
     *,
     keys: Keys,
+    since: int = 0,
 ) -> Evidence:
-    """Read all topics and the ledger. `keys` are those of the PHI in commands."""
+    """Read all topics since a timestamp in ms, and the ledger. `keys` are those of the PHI in commands."""
     topics = catalogue(prefix)
     sim.now()  # runs due transitions
-    commands = await read_topic(bootstrap, topics.commands.name, partitions)
-    events = await read_topic(bootstrap, topics.events.name, partitions)
-    dead_letters = await read_topic(bootstrap, topics.dead_letters.name, partitions)
-    records = await read_topic(bootstrap, topics.authorizations.name, partitions)
+    commands = await read_topic(bootstrap, topics.commands.name, partitions, since=since)
+    events = await read_topic(bootstrap, topics.events.name, partitions, since=since)
+    dead_letters = await read_topic(bootstrap, topics.dead_letters.name, partitions, since=since)
+    records = await read_topic(bootstrap, topics.authorizations.name, partitions, since=since)
     # Copies: Collate goes through further states while the evidence is checked.
     effects, calls, past = list(sim.ledger.effects), list(sim.ledger.calls), dict(shown)
 

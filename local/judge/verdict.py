@@ -32,10 +32,19 @@ class Judge:
     callers: Callers
     keys: Keys  # of the PHI in commands
     logs: Path | None = None  # the directory of the processes' logs, to look for secrets; None: only in the events
+    since: int = 0  # only records since this timestamp (Unix milliseconds)
+    restore: Callable[[Evidence], Evidence] = lambda found: found  # adds what a lost topic contained
 
     def waiting(self) -> int:
         """Count the accepted commands that have not ended."""
         return len(self.callers.accepted.keys() - self.callers.ended.keys())
+
+    async def gather(self) -> Evidence:
+        """Return the evidence of now."""
+        found = await gather(
+            self.bootstrap, self.prefix, self.partitions, self.sim, self.past.shown, keys=self.keys, since=self.since
+        )
+        return replace(found, accepted=frozenset(self.callers.accepted), granted=frozenset(self.callers.granted))
 
     async def judge(
         self, within_seconds: float, log: Callable[[str], None] = lambda _: None
@@ -46,11 +55,7 @@ class Judge:
             await asyncio.sleep(_POLL_SECONDS)
         log(f"{self.waiting()} commands have not ended; checking")
         while True:
-            evidence = replace(
-                await gather(self.bootstrap, self.prefix, self.partitions, self.sim, self.past.shown, keys=self.keys),
-                accepted=frozenset(self.callers.accepted),
-                granted=frozenset(self.callers.granted),
-            )
+            evidence = self.restore(await self.gather())
             # In a thread: the simulated Collate in this process answers meanwhile.
             broken = await asyncio.to_thread(find_broken_promises, evidence)
             if not broken or time.monotonic() > deadline:

@@ -6,9 +6,15 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 
 async def read_topic(
-    bootstrap: str, topic: str, partitions: int, *, within: float = 30.0, isolation: str = "read_committed"
+    bootstrap: str,
+    topic: str,
+    partitions: int,
+    *,
+    since: int = 0,
+    within: float = 30.0,
+    isolation: str = "read_committed",
 ) -> list[ConsumerRecord]:
-    """Return every record of a topic, by partition and offset.
+    """Return every record of a topic since a timestamp (Unix milliseconds), by partition and offset.
 
     Raises:
         TimeoutError: an open transaction delays the reader.
@@ -22,6 +28,9 @@ async def read_topic(
     try:
         consumer.assign(sources)
         await consumer.seek_to_beginning(*sources)
+        late = await consumer.offsets_for_times(dict.fromkeys(sources, since)) if since else {}
+        for source, found in late.items():
+            consumer.seek(source, ends[source] if found is None else found.offset)
         async with asyncio.timeout(within):
             while any([await consumer.position(source) < ends[source] for source in sources]):
                 for fetched in (await consumer.getmany(timeout_ms=100)).values():

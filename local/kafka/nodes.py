@@ -128,6 +128,10 @@ class Cluster:
         """Stop a node in order; kill it if that takes too long."""
         stop([self._processes[index]], STOPPED_WITHIN_SECONDS * slowness())
 
+    def volume(self, index: int) -> Path:
+        """Return the directory of a node's storage."""
+        return self._nodes[index].data
+
     def is_running(self, index: int) -> bool:
         """Whether a node's process exists."""
         return self._processes[index].poll() is None

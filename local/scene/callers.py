@@ -51,6 +51,7 @@ class Callers:
         self._is_shadow = is_shadow
         self.accepted: dict[str, float] = {}  # command id: when (monotonic seconds)
         self.ended: dict[str, float] = {}
+        self._sent: dict[str, tuple[str, str, dict[str, Any], str]] = {}  # by command id: caller, path, body, key
         self.granted: set[str] = set()
         self.links: list[str] = []
         self.authorizations: list[str] = []
@@ -222,7 +223,12 @@ class Callers:
             return None
         content: dict[str, Any] = response.json()
         self.note_accepted(content["commandId"])
+        self._sent.setdefault(content["commandId"], (caller, path, body, key))
         return content
+
+    async def repeat(self, command: str) -> None:
+        """Send an accepted command again, with its key."""
+        await self._post(*self._sent[command], None)
 
     async def _grant(self, name: str, authorization: str, handoff: str) -> None:
         path = f"/v1/authorizations/{authorization}/handoffs/{handoff}/access-grants"

@@ -58,6 +58,8 @@ class Setup:
         common, settings: of all processes; `settings` replace those of `common`.
         callers: further ones than those of the load. All callers have `permissions`.
         is_shadow: the judge expects that no write reaches Collate.
+        fill: writes topics before the first process starts, of which the listener skips the events.
+        since: how far `gateway check promises` looks back.
     """
 
     name: str = "drill"
@@ -74,6 +76,8 @@ class Setup:
     callers: Sequence[str] = (ON_CALL,)
     permissions: Sequence[str] = PERMISSIONS
     is_shadow: bool = False
+    fill: Callable[[Cluster, SimulatedCollate, Installation], None] | None = None
+    since: str = "24h"
 
     @property
     def prefix(self) -> str:
@@ -185,7 +189,7 @@ class Scene:
             if (code := program.process.poll()) is not None:
                 self.unexpected_ends.append(f"{name} with exit code {code}")
         broken += [BrokenPromise("a process ended", end) for end in self.unexpected_ends]
-        return evidence, broken + await self.check_promises("24h", log)
+        return evidence, broken + await self.check_promises(self.setup.since, log)
 
     async def check_promises(self, since: str, log: Log) -> list[BrokenPromise]:
         """Report what `gateway check promises` says, and return its violations."""
@@ -265,6 +269,8 @@ async def open_scene(setup: Setup, report: Log) -> AsyncIterator[Scene]:
             database=database.conninfo if setup.has_read_model else None,
             settings={**setup.common, **own, **setup.settings},
         )
+        if setup.fill is not None:
+            await asyncio.to_thread(setup.fill, cluster, sim, installation)
         await asyncio.to_thread(installation.apply_topics)
         names = [f"worker-{n}" for n in range(setup.workers)] + [f"ingress-{n}" for n in range(setup.ingresses)]
         if setup.has_read_model:
@@ -279,6 +285,8 @@ async def open_scene(setup: Setup, report: Log) -> AsyncIterator[Scene]:
         past, phi_keys = PastStates(sim), installation.phi_keys
         judge = Judge(cluster.bootstrap, setup.prefix, setup.partitions, sim, past, callers, phi_keys, run.directory)
         listener = await exits.enter_async_context(listening(cluster.bootstrap, setup.prefix, callers.on_event))
+        if setup.fill is not None:
+            await listener.skip()
         http = await exits.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
         await exits.enter_async_context(_background(listener))
         yield Scene(setup, run, cluster, database, sim, installation, programs, keys, callers, judge, listener, http)

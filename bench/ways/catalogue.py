@@ -1,0 +1,145 @@
+"""Every way back, by the name of its row in docs/disaster.md."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from bench.ways.stored import keep, put_back
+from bench.ways.way import Back, Way
+from local.drills.database_lost import DatabaseLost
+from local.drills.poison import AUTHORIZATION, Poison
+from local.drills.rows import SCHEMA
+from local.judge.recorded import Evidence
+
+Act = Callable[[Back], Coroutine[Any, Any, None]]
+
+
+def _deleted(*roles: str) -> Act:
+    return lambda back: back.delete(*roles)
+
+
+def _with(field: str, before: Evidence, found: Evidence) -> Evidence:
+    """Add a field of the evidence before the loss."""
+    lost, left = getattr(before, field), getattr(found, field)
+    both: Any = {**lost, **left} if isinstance(left, Mapping) else [*lost, *left]
+    return replace(found, **{field: both})
+
+
+async def _apply(back: Back) -> None:
+    await back.types("topics", "apply")
+
+
+async def _commands(back: Back) -> None:
+    await _apply(back)
+    await back.repeat(back.waiting)
+    await back.resume()
+
+
+async def _events(back: Back) -> None:
+    await _apply(back)
+    await back.types("projector", "--rebuild")
+    await asyncio.to_thread(back.scene.programs["projector"].await_ready)
+    back.took("projector ready")
+
+
+async def _state(back: Back) -> None:
+    await back.stop("worker")
+    await _apply(back)
+    await back.types("topics", "rebuild-state", "--yes")
+    await back.start("worker")
+
+
+class _Volumes:
+    """All of Kafka, with the volume of an earlier moment."""
+
+    def __init__(self) -> None:
+        self.kept, self.at = Path(), 0.0
+
+    async def prepare(self, back: Back) -> None:
+        """Copy the volume under load, as a snapshot of a disk does."""
+        self.kept = back.scene.run.directory / "volume"
+        self.at = time.monotonic()
+        await asyncio.to_thread(keep, self.kept, back.scene.cluster)
+
+    async def lose(self, back: Back) -> None:
+        """Kill the broker and remove its volume."""
+        await asyncio.to_thread(back.scene.cluster.kill, 0)
+        shutil.rmtree(back.scene.cluster.volume(0))
+        back.scene.cluster.volume(0).mkdir()
+
+    async def back(self, back: Back) -> None:
+        """Restore the volume."""
+        callers = back.scene.callers
+        forgotten = [command for command, at in callers.accepted.items() if at >= self.at]
+        await back.stop("worker")
+        await asyncio.to_thread(put_back, self.kept, back.scene.cluster)
+        await back.scene.listener.skip()
+        back.took("Kafka runs")
+        await back.types("topics", "plan")
+        await back.types("topics", "apply")
+        await back.start("worker")
+        await back.repeat(forgotten)
+
+
+async def _poison(back: Back) -> None:
+    """Let a command become a dead letter."""
+    scene = back.scene
+    scene.sim.create(ids=(AUTHORIZATION,))
+    scene.callers.authorizations.append(AUTHORIZATION)
+    scene.sim.fault("answer", status=400, code="bad_request", method="POST", path=AUTHORIZATION, when="before")
+    await scene.event("command.dead_lettered", 60.0, commandId=await Poison().request(scene))
+
+
+async def _dead_letters(back: Back) -> None:
+    await _apply(back)
+    back.scene.sim.faults.clear()
+    command = await Poison().request(back.scene)
+    await back.scene.event("command.finished", 60.0, commandId=command, outcome="applied")
+    back.took("new key applied")
+
+
+async def _lose_database(back: Back) -> None:
+    await asyncio.to_thread(DatabaseLost().drop, back.scene)
+
+
+async def _database(back: Back) -> None:
+    await asyncio.to_thread(DatabaseLost().create, back.scene)
+    back.typed.append("CREATE DATABASE")
+    await back.types("migrate")
+
+    def rows() -> int:
+        with psycopg.connect(back.scene.database.conninfo) as connection:
+            ((count,),) = connection.execute(f"SELECT count(*) FROM {SCHEMA}.authorizations").fetchall()
+            return int(count)
+
+    async def is_read() -> bool:
+        has_all = await asyncio.to_thread(rows) >= len(back.scene.sim.state.authorizations) / 2
+        return has_all and await back.scene.metric("collate_gateway_projector_lag") == 0
+
+    await back.scene.until(is_read, 300.0, "the last record in the read model")
+    back.took("all rows")
+
+
+_VOLUMES = _Volumes()
+WAYS: Final = {
+    "commands": Way(_deleted("commands"), _commands, partial(_with, "commands")),
+    "events": Way(_deleted("events"), _events, partial(_with, "events"), has_read_model=True),
+    "authorizations": Way(_deleted("authorizations"), _apply, partial(_with, "records")),
+    "state": Way(_deleted("state"), _state),
+    "dead-letters": Way(_deleted("dead_letters"), _dead_letters, partial(_with, "dead_letters"), prepare=_poison),
+    "kafka": Way(
+        _VOLUMES.lose,
+        _VOLUMES.back,
+        # A repeat of a command that Kafka has forgotten finds its own effect.
+        allowed=("an access grant has no event", "the outcome is `none` with an effect of ours"),
+        prepare=_VOLUMES.prepare,
+    ),
+    "postgresql": Way(_lose_database, _database, has_read_model=True),
+}
