@@ -62,6 +62,7 @@ _LONG: Final = (
     "tests/process/runtime/test_failed_connects.py",
     "tests/system/engine/test_planted_bugs.py",
     "tests/system/engine/test_progress.py",
+    "tests/system/gateway/test_promises_kept.py",
     "tests/system/installations/test_faults.py",
 )
 # Tests of whole installations on real Kafka that run at once, while there are others. Each uses more than a core: with

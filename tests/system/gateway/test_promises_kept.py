@@ -11,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from adapters.kafka.clients import KafkaFailure
 from cli.check.promise_reader import find_violations
+from local.processes.patience import within
 from runtime.settings import load_cluster_settings
 from schemas.topics import catalogue
 from tests.preloaded import run_gateway
@@ -30,25 +31,25 @@ class Passes:
 
     def __init__(self, installation):
         self.settings = load_cluster_settings(installation.environ)
-        self.violations, self.not_examined, self.examined, self.count = [], Counter(), Counter(), 0
+        self.violations, self.not_examined, self.examined = [], Counter(), Counter()
 
     async def go_on(self):
         for seconds in cycle((3_600, 10)):
-            try:
-                found = await find_violations(self.settings, datetime.now(UTC) - timedelta(seconds=seconds), 5.0)
-            except KafkaFailure:  # while a topic is deleted it cannot look
-                await asyncio.sleep(0.5)
-                continue
-            for findings in found:
-                self.violations += findings.violations
-                self.not_examined += findings.not_examined
-                self.examined += findings.examined
-            self.count += 1
+            await self.over(seconds)
 
-    async def whole_one(self, eventually):
-        """Return when a pass over the hour has begun and ended."""
-        wanted = self.count + 3
-        await eventually(lambda: self.count >= wanted, within=60)
+    async def over(self, seconds):
+        """Look until a pass succeeds: while a topic is deleted it cannot look."""
+        found = None
+        async with within(120):
+            while found is None:
+                try:
+                    found = await find_violations(self.settings, datetime.now(UTC) - timedelta(seconds=seconds), 5.0)
+                except KafkaFailure:
+                    await asyncio.sleep(0.5)
+        for findings in found:
+            self.violations += findings.violations
+            self.not_examined += findings.not_examined
+            self.examined += findings.examined
 
 
 async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violations(
@@ -86,7 +87,7 @@ async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violation
                 await verb("dead-letters", "redrive", *decide)
                 await eventually(lambda: second.struck == 6)
                 await verb("dead-letters", "discard", *decide)
-                await passes.whole_one(eventually)
+                await passes.over(3_600)
                 await eventually(redriven)
 
                 # `state` is lost and made again; the worker continues from it.
@@ -97,7 +98,7 @@ async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violation
                 await admin.delete_topics([topics.state.name])
                 await verb("topics", "apply")  # a deleted topic is gone a moment after the answer
                 await verb("topics", "rebuild-state", "--yes")
-                await passes.whole_one(eventually)
+                await passes.over(3_600)
                 await start(installation, "worker", "worker-two")
                 ended = len(callers.ended)
                 await eventually(lambda: len(callers.ended) > ended + 20, within=60)
@@ -107,7 +108,7 @@ async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violation
                 deleted = "partitions of {} that begin later: retention has deleted the rest"
                 for topic in ("commands", "events"):
                     await eventually(lambda topic=topic: passes.not_examined[deleted.format(topic)], within=120)
-                await passes.whole_one(eventually)
+                await passes.over(3_600)
             assert not looking.done()
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
