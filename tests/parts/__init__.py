@@ -1,0 +1,1 @@
+"""Parts of other makers that stand beside the gateway: proxies and poolers."""

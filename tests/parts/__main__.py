@@ -1,0 +1,92 @@
+"""Run the gateway beside parts of other makers: `python -m tests.parts`, or some: `python -m tests.parts pgbouncer`.
+
+A part takes 5 minutes at most, and writes its row of results.toml. Its configuration is the block of docs/deploy.md.
+Install the programs: `apt-get install haproxy pgbouncer`.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import tomli_w
+
+from local.failures import StartFailed
+from tests.parts import haproxy, pgbouncer
+
+RESULTS = Path(__file__).with_name("results.toml")
+MISSING = 69
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A program, what Debian calls its package, how it shows its version, and what the run does with it."""
+
+    package: str
+    version: tuple[str, ...]
+    drove: str
+    play: Callable[[], list[str]]
+
+
+PARTS = {
+    "HAProxy": Part(
+        "haproxy",
+        ("haproxy", "-v"),
+        "console; 65 s of idle event stream; `Prefer: wait=30`; 100 slow clients; load while ingresses stop and die",
+        haproxy.play,
+    ),
+    "PgBouncer": Part(
+        "pgbouncer", ("pgbouncer", "--version"), "session mode: `tests/system/readmodel`", pgbouncer.play
+    ),
+}
+
+
+def run(name: str) -> dict[str, object]:
+    """Run a part; return its row."""
+    part, began = PARTS[name], time.monotonic()
+    shown = subprocess.run(part.version, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"\d+\.\d+(\.\d+)?", shown)
+    try:
+        red = part.play()
+    except (StartFailed, subprocess.TimeoutExpired) as error:
+        red = [str(error)]
+    for line in red[:20]:
+        print(f"{name}: {line}", flush=True)
+    return {
+        "part": name,
+        "version": found[0] if found else shown.strip(),
+        "date": datetime.now(UTC).date(),
+        "drove": part.drove,
+        "red": [line[:200] for line in red[:3]],
+        "seconds": round(time.monotonic() - began),
+    }
+
+
+def main() -> int:
+    """Run the parts, write each one's row, and print the table; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.parts", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    names = {name.lower(): name for name in PARTS}
+    parser.add_argument("parts", nargs="*", choices=[*names, []], help="default: all")
+    chosen = [names[given] for given in parser.parse_args().parts or names]
+    if missing := [PARTS[name].package for name in chosen if shutil.which(PARTS[name].version[0]) is None]:
+        print(f"This machine lacks {' and '.join(missing)}: apt-get install {' '.join(missing)}")
+        return MISSING
+    rows = {row["part"]: row for row in (tomllib.loads(RESULTS.read_text())["run"] if RESULTS.exists() else ())}
+    for name in chosen:
+        rows[name] = run(name)
+        RESULTS.write_text(tomli_w.dumps({"run": [rows[part] for part in PARTS if part in rows]}))
+    for row in (rows[name] for name in chosen):
+        print(f"{row['part']:<12}{row['version']:<10}{row['seconds']:>5} s  {'red' if row['red'] else 'green'}")
+    return 1 if any(rows[name]["red"] for name in chosen) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
