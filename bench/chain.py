@@ -183,9 +183,9 @@ def _row(measured: str, ours: list[SteadyResult], floor: list[SteadyResult]) -> 
     total = sum(spent.values())
     row(
         measured,
-        f"p50 {p50:.1f}, p99 {p99:.0f} ms: {p50 / floor_p50:.2f} and {p99 / floor_p99:.2f} × the floor with the same "
-        f"calls and transactions; {total:.2f} ms of processor time, {total / sum(bare.values()):.2f} × the floor: "
-        f"{listed({name: spent[name] for name in ('Kafka', 'ingress', 'worker')})}, the rest of the load",
+        f"p50 {p50:.1f}, p99 {p99:.0f} ms: {p50 / floor_p50:.2f} and {p99 / floor_p99:.2f} × the floor; {total:.2f} ms "
+        f"of processor time, {total / sum(bare.values()):.2f} ×: "
+        f"{listed({name: spent[name] for name in ('Kafka', 'ingress', 'worker')})}",
         spent["ingress"] + spent["worker"],
     )
 

@@ -193,9 +193,8 @@ def main() -> None:
                     peer, theirs = _median(peers[name], "cpu_us"), _median(peers[name], "p99_ms")
                     row(
                         f"ingress, {connections} connections: a {name.removeprefix('ours, ')}",
-                        f"{cpu:,.0f} µs of processor time: {peer / cpu:.2f} × FastAPI with FastStream, which encrypts "
-                        f"nothing, {_median(floor, 'cpu_us') / cpu:.2f} × the floor; {rate:,.0f}/s; p50 {p50:.0f}, p99 "
-                        f"{p99:.0f} ms (FastAPI {theirs:.0f})",
+                        f"{cpu:,.0f} µs: {peer / cpu:.2f} × FastAPI, {_median(floor, 'cpu_us') / cpu:.2f} × the floor; "
+                        f"{rate:,.0f}/s; p50 {p50:.0f}, p99 {p99:.0f} ms (FastAPI {theirs:.0f})",
                         cpu,
                     )
         ours = next(subject for subject in callers if subject.name.startswith("ours"))
