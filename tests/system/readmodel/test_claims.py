@@ -34,8 +34,9 @@ async def claims(settings, eventually):
         return True
 
     async with await psycopg.AsyncConnection.connect(
-        settings.readmodel.dsn_file.read_text(), autocommit=True, options="-csearch_path=collate_gateway"
+        settings.readmodel.dsn_file.read_text(), autocommit=True
     ) as database:
+        await database.execute("SET search_path TO collate_gateway")  # PgBouncer refuses it as a startup parameter
         claims.database = database
         await report(database, 0.0, 0)
         await eventually(is_connected)

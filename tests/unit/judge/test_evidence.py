@@ -6,7 +6,7 @@ from local.phi_keys import new_keys
 
 
 async def test_the_evidence_stays_the_same_while_collate_goes_through_further_states(monkeypatch):
-    async def nothing(*_):
+    async def nothing(*_, since):
         return []
 
     monkeypatch.setattr(evidence, "read_topic", nothing)

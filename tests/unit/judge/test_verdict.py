@@ -14,7 +14,7 @@ SECRET = "https://collate.example/grants/agrant_7"
 
 @pytest.fixture
 def judge(monkeypatch, tmp_path):
-    async def gather(*_, keys):
+    async def gather(*_, keys, since):
         return GOOD
 
     monkeypatch.setattr(verdict, "gather", gather)
