@@ -43,7 +43,7 @@ async def _play() -> list[str]:
         await asyncio.to_thread(console.await_ready)
         configuration = scene.run.directory / "haproxy.cfg"
         configuration.write_text(
-            lines("haproxy")
+            lines("text")
             + _section("ingress", port, scene.of_kind("ingress"))
             + _section("console", console_port, [console])
         )
