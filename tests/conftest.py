@@ -248,7 +248,7 @@ def _prefixes():
 def prefix(_prefixes, request):
     """A unique topic prefix, also for group and transactional ids.
 
-    Its topics go with the test: a broker with 3,000 idle partitions takes up to 40 % of a core.
+    Its topics go with the test: else the shared broker of a run ends with 3,000 partitions.
     """
     own = next(_prefixes)
     yield own
