@@ -39,7 +39,7 @@ SPREAD = -p tests.downloads -p tests.shared_broker -p tests.preloaded -p tests.s
 test: test-packages ## Run the tests without servers and those of the promises on real Kafka, in 4 minutes; or those in ARGS
 	$(BIN)/pytest $(or $(ARGS),$(SPREAD) --numprocesses 4 -m "promise or not servers")
 
-test-all: test-packages ## Run all tests, as CI does, in about 18 minutes
+test-all: test-packages ## Run all tests, as CI does, in about 14 minutes
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-without-servers tests-with-servers
 
 # Each process collects all tests of its run: two runs, so that only two processes collect the thousands without servers.
