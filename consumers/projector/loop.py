@@ -32,6 +32,8 @@ _HEARTBEAT_SECONDS = 8.0
 # A batch has about ten statements. Together they end before the liveness probe sees no progress.
 _BATCH_SECONDS = 120.0
 _RETRY_SECONDS = 1.0
+# A transaction of a few records costs almost as much as one of a hundred: a small batch waits for more.
+_GATHER_SECONDS, _SMALL_BATCH = 0.05, 100
 # The request for the ends of the topics waits behind a fetch of half a second at most.
 _SILENT_SECONDS = 5.0
 # A projector with stale offsets pauses longer; otherwise two live projectors would do all work twice.
@@ -131,7 +133,7 @@ class ProjectorLoop:
                 if self.is_done:
                     return
                 offsets.update((partition, after) for partition, (_, after) in batch.moved.items())
-                following = asyncio.create_task(self._read(source, offsets))
+                following = asyncio.create_task(self._read(source, offsets, after=batch))
                 if batch.moved:
                     await self._write(store, batch)
                     self._on_progress(offsets)
@@ -143,7 +145,11 @@ class ProjectorLoop:
             if following is not None:
                 await cancel(following)
 
-    async def _read(self, source: TopicReader[PartitionKey], offsets: Mapping[PartitionKey, int]) -> Batch:
+    async def _read(
+        self, source: TopicReader[PartitionKey], offsets: Mapping[PartitionKey, int], *, after: Batch | None = None
+    ) -> Batch:
+        if after is not None and after.records < _SMALL_BATCH:
+            await asyncio.sleep(_GATHER_SECONDS)
         return batch_of(await source.read(self._settings.readmodel.batch), offsets)
 
     async def _start(self, source: TopicReader[PartitionKey], store: Store) -> dict[PartitionKey, int]:
