@@ -12,13 +12,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import aiokafka.client
+from aiokafka import AIOKafkaProducer
 from aiokafka.client import CoordinationType
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.transaction_manager import PidAndEpoch, TransactionState
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+    from aiokafka import AIOKafkaConsumer, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -86,14 +87,14 @@ async def send_to_coordinator(consumer: AIOKafkaConsumer, request: Any) -> Any:
     return await consumer._coordinator._send_req(request)  # noqa: SLF001 - see the module
 
 
-async def send_to_a_broker(consumer: AIOKafkaConsumer, request: Any) -> Any:
-    """Send a request once to one of the brokers and return the response; the consumer needs no group (aiokafka 0.14).
+async def send_to_a_broker(owner: AIOKafkaConsumer | AIOKafkaProducer, request: Any) -> Any:
+    """Send a request once to one of the brokers and return the response; a consumer needs no group (aiokafka 0.14).
 
-    Relies on `_client.send(node, request)`. Its answer waits behind a running fetch from that broker.
+    Relies on `client.send(node, request)`. A consumer's answer waits behind a running fetch from that broker.
 
     Raises KafkaError if no broker is known, or the connection failed.
     """
-    client = consumer._client  # noqa: SLF001 - see the module
+    client = owner.client if isinstance(owner, AIOKafkaProducer) else owner._client  # noqa: SLF001 - see the module
     return await client.send(client.get_random_node(), request)
 
 

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from io import BytesIO
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import IncompatibleBrokerVersion, for_code
 from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -123,9 +123,9 @@ async def fetch_topic_id(consumer: AIOKafkaConsumer, topic: str) -> str:
     return _ids(await send_to_coordinator(consumer, TopicMetadataRequest([topic])))[topic]
 
 
-async def fetch_topic_ids(consumer: AIOKafkaConsumer, topics: list[str]) -> dict[str, str]:
+async def fetch_topic_ids(owner: AIOKafkaConsumer | AIOKafkaProducer, topics: list[str]) -> dict[str, str]:
     """Return the topics' ids, from any broker. Raises KafkaError as `fetch_topic_id`."""
-    return _ids(await send_to_a_broker(consumer, TopicMetadataRequest(topics)))
+    return _ids(await send_to_a_broker(owner, TopicMetadataRequest(topics)))
 
 
 def _ids(response: Any) -> dict[str, str]:

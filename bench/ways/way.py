@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from gateway.ingress.commands.publisher import TOPIC_EVERY_SECONDS
 from local.failures import StartFailed
 from local.installation import GATEWAY
 from local.judge.recorded import Evidence
@@ -83,10 +84,8 @@ class Back:
         return self.waiting <= self.scene.callers.ended.keys()
 
     async def repeat(self, commands: Iterable[str]) -> None:
-        """Let the callers send commands again, with their keys, to ingresses that do not remember them."""
-        self.typed.append("kubectl rollout restart deployment/gateway-ingress")
-        for name in [name for name in self.scene.programs if name.startswith("ingress")]:
-            await self.scene.replace(name)
+        """Let the callers send commands again, with their keys, after every ingress has forgotten them."""
+        await asyncio.sleep(2 * TOPIC_EVERY_SECONDS)
         await asyncio.gather(*map(self.scene.callers.repeat, commands))
         self.took("callers repeated")
 

@@ -1,6 +1,7 @@
 """The components of the ingress between the socket and Kafka: built, and named, here alone; `main` starts them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ from gateway.ingress.own_parts import OwnParts
 from gateway.ingress.tracing import TracedPublisher
 from runtime.http_client import HttpProxy
 from runtime.process import Process
-from runtime.settings import IngressSettings, Settings
+from runtime.settings import Settings
 from runtime.settings.ingress import MOST_REPLAYS
 from runtime.settings.processes import PARTS_OF_READ_AHEAD
 from runtime.tracing.traces import Traces
@@ -102,7 +103,8 @@ class Components:
         self.access = AccessControl(
             metrics, bodies, rate=own.caller_rate, burst=own.caller_burst, max_in_flight=own.max_requests_in_flight
         )
-        self.publisher = _publisher(own, process, kafka, topics.commands.name, self.deadlines)
+        replays = Replays(MOST_REPLAYS, KEY_RETENTION_SECONDS)
+        self.publisher = _publisher(settings, process, kafka, self.deadlines, on_new_topic=replays.forget)
         log = CommandLog(
             self.publisher if traces is None else TracedPublisher(self.publisher, traces, topics.commands.name),
             keys,
@@ -132,7 +134,7 @@ class Components:
         reads, lists, claims, self.reader = _reads(settings, process, self.access, collate)
         service = CommandService(
             log,
-            Replays(MOST_REPLAYS, KEY_RETENTION_SECONDS),
+            replays,
             self.waiters,
             unfinished,
             metrics,
@@ -178,8 +180,10 @@ class Components:
 
 
 def _publisher(
-    own: IngressSettings, process: Process, kafka: KafkaSources, topic: str, deadlines: Deadlines
+    settings: Settings, process: Process, kafka: KafkaSources, deadlines: Deadlines, *, on_new_topic: Callable[[], None]
 ) -> Publisher:
+    own = settings.ingress
+
     def set_kafka_health(is_up: bool, detail: str) -> None:  # noqa: FBT001 - a state, not a switch
         process.metrics.process.kafka_away.set(not is_up)
         if is_up:
@@ -188,7 +192,7 @@ def _publisher(
             process.health.set_away("kafka", detail)
 
     return Publisher(
-        topic,
+        catalogue(settings.topics.prefix).commands.name,
         kafka.commands,
         process.metrics.ingress,
         deadlines,
@@ -196,6 +200,7 @@ def _publisher(
         # One caller has at most half of the requests, so others can publish while Kafka confirms none of them.
         max_in_flight=max(1, own.max_requests_in_flight * 3 // 4),
         on_state=set_kafka_health,
+        on_new_topic=on_new_topic,
     )
 
 

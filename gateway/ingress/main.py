@@ -80,6 +80,7 @@ async def work(settings: Settings, process: Process) -> None:
             process.health.set("kafka", "waiting", "the producer connects")
             await log_exposure(settings, "ingress", process.log)
             publishing = process.spawn("publisher", components.publisher.run())
+            process.spawn("topic", components.publisher.watch_topic())
             process.spawn("tail", components.tail.run())
             process.spawn("dead letters", components.dead_letters.run())
             await process.stop.wait()

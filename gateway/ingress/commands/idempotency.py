@@ -79,5 +79,9 @@ class Replays:
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
+    def forget(self) -> None:
+        """Forget every command: their topic is gone."""
+        self._entries.clear()
+
     def __len__(self) -> int:
         return len(self._entries)

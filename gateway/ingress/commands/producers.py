@@ -3,6 +3,7 @@
 from typing import Any
 
 from adapters.kafka.clients import bounded_stop, idempotent_producer
+from adapters.kafka.topic_metadata import fetch_topic_ids
 from runtime.settings import KafkaSettings
 
 
@@ -29,6 +30,10 @@ class Producers:
         """Fetch the topic's leaders from a broker, which also keeps them current; raise if no broker answers."""
         if not await producer.client.force_metadata_update():
             raise ConnectionError("no broker answered")
+
+    async def topic_id(self, producer: Any) -> str:
+        """Return the topic's id: a topic that is created again has another one."""
+        return (await fetch_topic_ids(producer, [self._topic]))[self._topic]
 
     async def drop(self, producer: Any) -> None:
         """Stop a producer within a bound."""

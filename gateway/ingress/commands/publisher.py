@@ -32,6 +32,7 @@ PROBE_EVERY_SECONDS = 1.0
 # A dead broker refuses connections immediately. With a shorter timeout a slow broker would look dead, and every
 # request would get 503.
 PROBE_SECONDS = 3.0
+TOPIC_EVERY_SECONDS = 3.0
 MIN_BACKOFF_SECONDS = 0.25
 MAX_BACKOFF_SECONDS = 4.0
 # Brokers forget an idempotent producer after 7 idle days and reject its next record.
@@ -57,6 +58,9 @@ class ProducerFactory(Protocol):
 
     async def probe(self, producer: Producer) -> None:
         """Send any request to the cluster; raise if no response comes."""
+
+    async def topic_id(self, producer: Producer) -> str:
+        """Return the topic's id: a topic that is created again has another one."""
 
     async def drop(self, producer: Producer) -> None:
         """Stop a producer within a bound, in any state."""
@@ -125,6 +129,7 @@ class Publisher:
         deadline_seconds: float,
         max_in_flight: int,
         on_state: Callable[[bool, str], None] = lambda _is_up, _detail: None,
+        on_new_topic: Callable[[], None] = lambda: None,
     ) -> None:
         self._topic = topic
         self._producers = producers
@@ -133,6 +138,8 @@ class Publisher:
         self._deadline_seconds = deadline_seconds
         self._max_in_flight = max_in_flight
         self._on_state = on_state
+        self._on_new_topic = on_new_topic
+        self._topic_id: str | None = None  # before the first connect
         self._current: _OpenProducer | None = None
         self._is_reachable = False
         self._outage = Outage("kafka", log, is_on=True)
@@ -218,11 +225,28 @@ class Publisher:
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
                 continue
+            await self._check_topic(replacement)
             self._replace(replacement)
             lifetime = await self._watch(replacement)
             backoff = MIN_BACKOFF_SECONDS if lifetime > MAX_BACKOFF_SECONDS else backoff
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
+
+    async def watch_topic(self) -> None:
+        """Call `on_new_topic` when the topic was created again, until cancelled: a producer does not notice it."""
+        while True:
+            await asyncio.sleep(TOPIC_EVERY_SECONDS)
+            if self._current is not None:
+                await self._check_topic(self._current)
+
+    async def _check_topic(self, opened: _OpenProducer) -> None:
+        with contextlib.suppress(*KafkaFailure):
+            async with asyncio.timeout(PROBE_SECONDS):
+                topic_id = await self._producers.topic_id(opened.producer)
+            if self._topic_id not in {None, topic_id}:
+                log.warning("kafka.topic_created_again", topic=self._topic, topic_id=topic_id)
+                self._on_new_topic()
+            self._topic_id = topic_id
 
     async def _connect(self) -> _OpenProducer | None:
         try:

@@ -71,6 +71,9 @@ class Kafka:
         if self.is_away:
             raise ConnectionError
 
+    async def topic_id(self, producer):
+        return "commands"
+
     async def drop(self, producer):
         pass
 

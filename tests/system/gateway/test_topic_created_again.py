@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cluster import open_cluster
+from adapters.kafka.topic_reader import open_partitions
 from local.event_listener import listening
 from local.installation import Installation
 from local.processes.patience import within
@@ -85,14 +87,14 @@ class CreatedAgain:
         await eventually(lambda: asyncio.to_thread(applied, self.installed))
         self.new_id = await topic_id(self.kafka, self.commands)
 
-        async def repeat():
-            """Send the first command again, with its key, until ingress knows the new topic."""
-            try:
-                return await Service(self.http, ingress, key).request(authorizations[0])
-            except AssertionError:
-                return None
+        async def is_appended():
+            """Send the first command again, with its key, until ingress has forgotten it and knows the new topic."""
+            with suppress(AssertionError):
+                assert await Service(self.http, ingress, key).request(authorizations[0]) == self.accepted[0]
+            async with open_partitions(KafkaSettings(bootstrap=(self.kafka,)), self.commands, [0]) as reader:
+                return (await reader.ends())[0] > 0
 
-        assert await eventually(repeat) == self.accepted[0]
+        await eventually(is_appended)
         self.accepted += [await portal.request(authorization) for authorization in collate.create(count=NEW)]
 
     async def each_command_runs_once(self, worker, eventually):

@@ -39,6 +39,7 @@ class Kafka:
     raises_immediately: bool = False
     is_reachable: bool = True
     probes_fail: bool = False
+    id: str = "old"
     sent: list = field(default_factory=list)
     producers: list = field(default_factory=list)
 
@@ -52,6 +53,9 @@ class Kafka:
         if not self.is_reachable or self.probes_fail:
             raise ConnectionError
 
+    async def topic_id(self, producer):
+        return self.id
+
     async def drop(self, producer):
         producer.dropped = True
 
@@ -64,6 +68,7 @@ def kafka():
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(module, "PROBE_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(module, "TOPIC_EVERY_SECONDS", 0.01)
     monkeypatch.setattr(module, "MIN_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(module, "MAX_BACKOFF_SECONDS", 0.05)
 
@@ -94,6 +99,20 @@ async def test_probes_notice_that_kafka_goes_away_and_comes_back(publisher, kafk
     kafka.is_reachable = True
     await eventually(lambda: publisher.is_up)
     assert isinstance(await append(publisher), Appended)
+
+
+async def test_a_topic_that_is_created_again_is_named_once(publisher, kafka, eventually):
+    forgotten = []
+    publisher._on_new_topic = lambda: forgotten.append(kafka.id)
+    watching = asyncio.create_task(publisher.watch_topic())
+    await eventually(lambda: publisher.is_up)
+    await asyncio.sleep(0.1)
+    assert not forgotten
+    kafka.id = "new"
+    await eventually(lambda: forgotten)
+    await asyncio.sleep(0.1)
+    assert forgotten == ["new"]
+    watching.cancel()
 
 
 async def test_no_confirmation_within_the_deadline_means_unknown(publisher, kafka, eventually):
