@@ -131,7 +131,7 @@ requirements: dev-packages ## Pin pyproject.toml's dependencies again; ARGS=--up
 	$(COMPILE) pyproject.toml --no-emit-package collate-gateway-client --extra readmodel --extra otel --extra console --output-file requirements/runtime.txt
 	$(LISTED) build-system requires | $(COMPILE) - --output-file requirements/build.txt
 	$(LISTED) project optional-dependencies clients | $(COMPILE) - --output-file requirements/clients.txt
-	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser docs dev bench; do \
+	@earlier="--constraint requirements/runtime.txt"; for one in local java postgres test browser docs dev bench parts; do \
 	  $(LISTED) project optional-dependencies $$one | $(COMPILE) - $$earlier --output-file requirements/$$one.txt || exit 1; \
 	  earlier="$$earlier --constraint requirements/$$one.txt"; \
 	done

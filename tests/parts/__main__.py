@@ -1,12 +1,11 @@
 """Run the gateway beside parts of other makers: `python -m tests.parts`, or some: `python -m tests.parts pgbouncer`.
 
-A part takes 5 minutes at most, and writes its row of results.toml. Its configuration is the block of docs/deploy.md.
-Install the programs: `apt-get install haproxy pgbouncer`.
+A part takes 5 minutes at most, and writes its row of results.toml. Its configuration is the block of docs/deploy.md
+or docs/subscribing.md.
 """
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 import tomli_w
 
 from local.failures import StartFailed
-from tests.parts import haproxy, pgbouncer
+from tests.parts import haproxy, pgbouncer, readers
 
 RESULTS = Path(__file__).with_name("results.toml")
 MISSING = 69
@@ -27,9 +26,9 @@ MISSING = 69
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A program, what Debian calls its package, how it shows its version, and what the run does with it."""
+    """A program, how to install it, how it shows its version, and what the run does with it."""
 
-    package: str
+    install: str
     version: tuple[str, ...]
     drove: str
     play: Callable[[], list[str]]
@@ -37,22 +36,39 @@ class Part:
 
 PARTS = {
     "HAProxy": Part(
-        "haproxy",
+        "apt-get install haproxy",
         ("haproxy", "-v"),
         "console; 65 s of idle event stream; `Prefer: wait=30`; 100 slow clients; load while ingresses stop and die",
         haproxy.play,
     ),
     "PgBouncer": Part(
-        "pgbouncer", ("pgbouncer", "--version"), "session mode: `tests/system/readmodel`", pgbouncer.play
+        "apt-get install pgbouncer",
+        ("pgbouncer", "--version"),
+        "session mode: `tests/system/readmodel`",
+        pgbouncer.play,
+    ),
+    "librdkafka": Part(
+        f"{sys.executable} -m pip install --no-deps --require-hashes --requirement requirements/parts.txt",
+        (sys.executable, "-c", "import confluent_kafka; print(confluent_kafka.libversion()[0])"),
+        "killed reader of `events` and Kafka's console consumer, while workers and brokers die: each reads the log",
+        readers.play,
     ),
 }
+
+
+def version(part: Part) -> str | None:
+    """Return the program's version; None if the machine lacks it."""
+    try:
+        shown = subprocess.run(part.version, capture_output=True, text=True, check=True).stdout
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+    found = re.search(r"\d+\.\d+(\.\d+)?", shown)
+    return found[0] if found else shown.strip()
 
 
 def run(name: str) -> dict[str, object]:
     """Run a part; return its row."""
     part, began = PARTS[name], time.monotonic()
-    shown = subprocess.run(part.version, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"\d+\.\d+(\.\d+)?", shown)
     try:
         red = part.play()
     except (StartFailed, subprocess.TimeoutExpired) as error:
@@ -61,7 +77,7 @@ def run(name: str) -> dict[str, object]:
         print(f"{name}: {line}", flush=True)
     return {
         "part": name,
-        "version": found[0] if found else shown.strip(),
+        "version": version(part),
         "date": datetime.now(UTC).date(),
         "drove": part.drove,
         "red": [line[:200] for line in red[:3]],
@@ -76,8 +92,8 @@ def main() -> int:
     names = {name.lower(): name for name in PARTS}
     parser.add_argument("parts", nargs="*", choices=[*names, []], help="default: all")
     chosen = [names[given] for given in parser.parse_args().parts or names]
-    if missing := [PARTS[name].package for name in chosen if shutil.which(PARTS[name].version[0]) is None]:
-        print(f"This machine lacks {' and '.join(missing)}: apt-get install {' '.join(missing)}")
+    if missing := [name for name in chosen if version(PARTS[name]) is None]:
+        print(*(f"This machine lacks {name}: {PARTS[name].install}" for name in missing), sep="\n")
         return MISSING
     rows = {row["part"]: row for row in (tomllib.loads(RESULTS.read_text())["run"] if RESULTS.exists() else ())}
     for name in chosen:

@@ -1,12 +1,13 @@
-"""The lines of configuration that docs/deploy.md gives for a part: the tests use these."""
+"""The lines of configuration that a page of docs/ gives for a part: the tests use these."""
 
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def lines(language: str) -> str:
+def lines(language: str, page: str = "deploy.md") -> str:
     """Return the page's only block in a language."""
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    text = (DOCS / page).read_text(encoding="utf-8")
+    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return str(block)

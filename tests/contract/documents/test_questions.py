@@ -14,7 +14,7 @@ QUESTIONS = {
     "How do I rotate a key?": ("docs/operations.md#how-do-i-rotate-a-secret", "| a caller's key | add a second"),
     "What does it cost?": ("docs/capacity.md#how-large-an-installation-has-to-be", "| disk of Kafka, 3 copies |"),
     "Is the report the truth?": (f"{HOME}#what-it-guarantees", "is never published as the payer's truth"),
-    "How do I subscribe in Java?": ("docs/subscribing.md#with-java-or-another-client", "`read_committed`"),
+    "How do I subscribe in Java?": ("docs/subscribing.md#with-java-or-another-client", "=read_committed"),
     "What happens when Kafka dies?": ("docs/operations.md#kafka-is-away", "Nothing is lost, and all processes recover"),
     "What must I back up?": ("docs/disaster.md#what-to-back-up", "Keep copies elsewhere"),
     "Which versions are supported?": ("docs/support.md#versions", "| Apache Kafka |"),
