@@ -129,7 +129,13 @@ async def _database(back: Back) -> None:
 
 _VOLUMES = _Volumes()
 WAYS: Final = {
-    "commands": Way(_deleted("commands"), _commands, partial(_with, "commands")),
+    "commands": Way(
+        _deleted("commands"),
+        _commands,
+        partial(_with, "commands"),
+        # The record of another body under a known key, which no caller repeats.
+        allowed=("another body under a known id has not exactly one key_conflict",),
+    ),
     "events": Way(_deleted("events"), _events, partial(_with, "events"), has_read_model=True),
     "authorizations": Way(_deleted("authorizations"), _apply, partial(_with, "records")),
     "state": Way(_deleted("state"), _state),

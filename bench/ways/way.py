@@ -86,7 +86,8 @@ class Back:
     async def repeat(self, commands: Iterable[str]) -> None:
         """Let the callers send commands again, with their keys, after every ingress has forgotten them."""
         await asyncio.sleep(2 * TOPIC_EVERY_SECONDS)
-        await asyncio.gather(*map(self.scene.callers.repeat, commands))
+        for command in sorted(commands, key=self.scene.callers.accepted.__getitem__):
+            await self.scene.callers.repeat(command)
         self.took("callers repeated")
 
     async def stop(self, kind: str) -> None:

@@ -104,7 +104,7 @@ class Components:
             metrics, bodies, rate=own.caller_rate, burst=own.caller_burst, max_in_flight=own.max_requests_in_flight
         )
         replays = Replays(MOST_REPLAYS, KEY_RETENTION_SECONDS)
-        self.publisher = _publisher(settings, process, kafka, self.deadlines, on_new_topic=replays.forget)
+        self.publisher = _publisher(settings, process, kafka, self.deadlines, on_doubt=replays.forget)
         log = CommandLog(
             self.publisher if traces is None else TracedPublisher(self.publisher, traces, topics.commands.name),
             keys,
@@ -180,7 +180,7 @@ class Components:
 
 
 def _publisher(
-    settings: Settings, process: Process, kafka: KafkaSources, deadlines: Deadlines, *, on_new_topic: Callable[[], None]
+    settings: Settings, process: Process, kafka: KafkaSources, deadlines: Deadlines, *, on_doubt: Callable[[], None]
 ) -> Publisher:
     own = settings.ingress
 
@@ -200,7 +200,7 @@ def _publisher(
         # One caller has at most half of the requests, so others can publish while Kafka confirms none of them.
         max_in_flight=max(1, own.max_requests_in_flight * 3 // 4),
         on_state=set_kafka_health,
-        on_new_topic=on_new_topic,
+        on_doubt=on_doubt,
     )
 
 

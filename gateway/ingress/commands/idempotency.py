@@ -80,7 +80,7 @@ class Replays:
             self._entries.popitem(last=False)
 
     def forget(self) -> None:
-        """Forget every command: their topic is gone."""
+        """Forget every command: their topic may lack them now."""
         self._entries.clear()
 
     def __len__(self) -> int:

@@ -129,7 +129,7 @@ class Publisher:
         deadline_seconds: float,
         max_in_flight: int,
         on_state: Callable[[bool, str], None] = lambda _is_up, _detail: None,
-        on_new_topic: Callable[[], None] = lambda: None,
+        on_doubt: Callable[[], None] = lambda: None,
     ) -> None:
         self._topic = topic
         self._producers = producers
@@ -138,7 +138,7 @@ class Publisher:
         self._deadline_seconds = deadline_seconds
         self._max_in_flight = max_in_flight
         self._on_state = on_state
-        self._on_new_topic = on_new_topic
+        self._on_doubt = on_doubt
         self._topic_id: str | None = None  # before the first connect
         self._current: _OpenProducer | None = None
         self._is_reachable = False
@@ -233,7 +233,7 @@ class Publisher:
             backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
 
     async def watch_topic(self) -> None:
-        """Call `on_new_topic` when the topic was created again, until cancelled: a producer does not notice it."""
+        """Call `on_doubt` if the topic was created again, which a producer does not notice. Runs until cancelled."""
         while True:
             await asyncio.sleep(TOPIC_EVERY_SECONDS)
             if self._current is not None:
@@ -245,7 +245,7 @@ class Publisher:
                 topic_id = await self._producers.topic_id(opened.producer)
             if self._topic_id not in {None, topic_id}:
                 log.warning("kafka.topic_created_again", topic=self._topic, topic_id=topic_id)
-                self._on_new_topic()
+                self._on_doubt()
             self._topic_id = topic_id
 
     async def _connect(self) -> _OpenProducer | None:
@@ -289,6 +289,8 @@ class Publisher:
             self._set_reachable("")
 
     def _set_reachable(self, detail: str) -> None:
+        if not self._is_reachable:
+            self._on_doubt()  # Kafka may have come back with the volumes of an earlier moment
         self._outage.report(None)
         self._is_reachable = True
         self._on_state(True, detail)

@@ -101,11 +101,11 @@ async def test_probes_notice_that_kafka_goes_away_and_comes_back(publisher, kafk
     assert isinstance(await append(publisher), Appended)
 
 
-async def test_a_topic_that_is_created_again_is_named_once(publisher, kafka, eventually):
+async def test_a_topic_that_is_created_again_and_an_outage_put_appended_records_in_doubt(publisher, kafka, eventually):
     forgotten = []
-    publisher._on_new_topic = lambda: forgotten.append(kafka.id)
     watching = asyncio.create_task(publisher.watch_topic())
     await eventually(lambda: publisher.is_up)
+    publisher._on_doubt = lambda: forgotten.append(kafka.id)
     await asyncio.sleep(0.1)
     assert not forgotten
     kafka.id = "new"
@@ -113,6 +113,10 @@ async def test_a_topic_that_is_created_again_is_named_once(publisher, kafka, eve
     await asyncio.sleep(0.1)
     assert forgotten == ["new"]
     watching.cancel()
+    kafka.is_reachable = False
+    await eventually(lambda: not publisher.is_up)
+    kafka.is_reachable = True
+    await eventually(lambda: len(forgotten) == 2)
 
 
 async def test_no_confirmation_within_the_deadline_means_unknown(publisher, kafka, eventually):
