@@ -1,4 +1,4 @@
-"""The versions that README and docs/support.md claim: those that CI and `python -m tests.matrix` ran."""
+"""The versions that README and docs/support.md claim: those that CI, `tests.matrix` and `tests.parts` ran."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,12 @@ from typing import Any, Final
 from docs_build.markdown import table
 from local.kafka.jars import read_lock
 
-_RESULTS: Final = Path(__file__).parents[1] / "tests" / "matrix" / "results.toml"
+_TESTS: Final = Path(__file__).parents[1] / "tests"
 _WHAT: Final = {
     "all": "all tests, `make chaos`",
     "unit": "`tests/unit`",
-    "kills": "60 s of engine kills",
-    "story": "load, each process replaced, the judge, `gateway check promises`",
+    "kills": "kills",
+    "story": "story",
     "image": "`tests/system/image`",
     "read model": "`tests/system/readmodel`",
 }
@@ -21,12 +21,17 @@ _WHAT: Final = {
 Run = dict[str, Any]
 
 
-def runs(path: Path = _RESULTS) -> list[Run]:
+def parts() -> list[Run]:
+    """Return the newest run of each part of another maker."""
+    return _read("parts")
+
+
+def runs() -> list[Run]:
     """Return what CI runs, and the newest run of each cell."""
     kafka = next(jar.version for jar in read_lock() if jar.artifact == "kafka_2.13")
     versions = {"python": ["3.11"], "kafka": kafka, "java": "25", "postgres": "18"}
     of_ci = versions | {"cell": "CI", "checks": ["all"], "red": [], "date": "each commit", "commit": ""}
-    return [of_ci, *tomllib.loads(path.read_text(encoding="utf-8"))["run"]]
+    return [of_ci, *_read("matrix")]
 
 
 def claims(found: Sequence[Run]) -> str:
@@ -49,10 +54,23 @@ def rows(found: Sequence[Run]) -> Iterator[tuple[str, ...]]:
     """Yield the rows of docs/support.md: the run, the versions, what ran, the result, the day and the commit."""
     for run in found:
         what = " and ".join(_WHAT[check] for check in run["checks"])
-        result = f"**red**: {'; '.join(run['red'])}" if run["red"] else "green"
         kafka = f"{run['kafka']} on Java {run['java']}"
         when = f"{run['date']}, `{run['commit']}`" if run["commit"] else run["date"]
-        yield run["cell"], " beside ".join(run["python"]), kafka, run["postgres"], what, result, when
+        yield run["cell"], " beside ".join(run["python"]), kafka, run["postgres"], what, _result(run), when
+
+
+def part_rows(found: Sequence[Run]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each part: its name and version, what ran, the result and the day."""
+    for run in found:
+        yield run["part"], run["version"], run["drove"], _result(run), str(run["date"])
+
+
+def _read(which: str) -> list[Run]:
+    return list(tomllib.loads((_TESTS / which / "results.toml").read_text(encoding="utf-8"))["run"])
+
+
+def _result(run: Run) -> str:
+    return f"**red**: {'; '.join(run['red'])}" if run["red"] else "green"
 
 
 def _green(found: Sequence[Run], part: str, check: str, parts: int = 2) -> str:

@@ -43,3 +43,13 @@ def test_a_red_run_is_said_with_its_check():
     assert row[0] == "a"
     assert "**red**: story: 1" in row
     assert row[-1] == "2026-12-02, `0123456789`"
+
+
+def test_each_part_that_ran_has_its_row_and_a_red_one_says_so():
+    def part(name, *red):
+        return {"part": name, "version": "1.2", "drove": "the console", "red": list(red), "date": DAY, "seconds": 1}
+
+    assert list(matrix.part_rows([part("Proxy"), part("Pooler", "case a", "case b")])) == [
+        ("Proxy", "1.2", "the console", "green", "2026-12-02"),
+        ("Pooler", "1.2", "the console", "**red**: case a; case b", "2026-12-02"),
+    ]
