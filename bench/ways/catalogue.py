@@ -1,28 +1,39 @@
 """Every way back, by the name of its row in docs/disaster.md."""
 
 import asyncio
+import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import psycopg
 
+from bench.answering import listen
 from bench.ways.stored import keep, put_back
 from bench.ways.way import Back, Way
 from local.drills.database_lost import DatabaseLost
 from local.drills.poison import AUTHORIZATION, Poison
 from local.drills.rows import SCHEMA
 from local.judge.recorded import Evidence
+from local.subscriptions import new_secret, subscription_toml
+from schemas.topics import catalogue, subscription_topics
 
 Act = Callable[[Back], Coroutine[Any, Any, None]]
 
 
+_SUBSCRIPTION: Final = "billing"
+_HALTED = re.compile(r"partition (\d+): ")
+
+
 def _deleted(*roles: str) -> Act:
-    return lambda back: back.delete(*roles)
+    return lambda back: back.delete(*(getattr(catalogue(back.scene.setup.prefix), role).name for role in roles))
 
 
 def _with(field: str, before: Evidence, found: Evidence) -> Evidence:
@@ -30,6 +41,13 @@ def _with(field: str, before: Evidence, found: Evidence) -> Evidence:
     lost, left = getattr(before, field), getattr(found, field)
     both: Any = {**lost, **left} if isinstance(left, Mapping) else [*lost, *left]
     return replace(found, **{field: both})
+
+
+def _with_commands(before: Evidence, found: Evidence) -> Evidence:
+    """Add the commands before the loss. The place of one that was sent again is that in the new topic."""
+    again = {command.id for command in found.commands}
+    lost = [command for command in before.commands if command.id not in again]
+    return replace(found, commands=[*lost, *found.commands])
 
 
 async def _apply(back: Back) -> None:
@@ -54,6 +72,58 @@ async def _state(back: Back) -> None:
     await _apply(back)
     await back.types("topics", "rebuild-state", "--yes")
     await back.start("worker")
+
+
+class _Subscription:
+    """The topics of a webhook subscription."""
+
+    def __init__(self) -> None:
+        self.delivered: set[tuple[str, str]] = set()
+
+    async def prepare(self, back: Back) -> None:
+        """Start a deliverer with a receiver of every event."""
+        installation, programs = back.scene.installation, back.scene.programs
+        port = await listen(self._receive)
+        installation.write_secret("whsec", new_secret())
+        secret, file = (installation.directory / name for name in ("whsec", "subscriptions.toml"))
+        began = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        file.write_text(subscription_toml(_SUBSCRIPTION, f"http://127.0.0.1:{port}/", [secret], since=began))
+        installation.change({"GATEWAY_DELIVERER__SUBSCRIPTIONS_FILE": str(file)})
+        await asyncio.to_thread(installation.apply_topics)
+        programs["deliverer-0"] = installation.start("deliverer", "deliverer-0")
+        await asyncio.to_thread(programs["deliverer-0"].await_ready)
+
+    def _receive(self, body: bytes) -> None:
+        event = json.loads(body)
+        self.delivered.add((event["subject"], event["sequence"]))
+
+    async def lose(self, back: Back) -> None:
+        """Delete both topics."""
+        topics = subscription_topics(back.scene.setup.prefix, _SUBSCRIPTION)
+        await back.delete(topics.state.name, topics.dead_letters.name)
+
+    async def back(self, back: Back) -> None:
+        """Create the topics, restart, and resume what is halted, until every event since the loss is delivered."""
+        seen = len(back.scene.listener.events)
+        await _apply(back)
+        # A partition that has delivered nothing since the loss has no progress at its next start.
+        await asyncio.to_thread(back.scene.programs["deliverer-0"].stop)
+        deliverer = back.scene.launch("deliverer-0")
+
+        async def are_delivered() -> bool:
+            try:
+                (found,) = (await back.scene.http.get(f"{deliverer.admin_url}/partitions")).json()["subscriptions"]
+            except (httpx.TransportError, ValueError):  # before its port, or its subscription
+                return False
+            if found["state"] == "halted":
+                halted = [word for number in _HALTED.findall(found["detail"]) for word in ("--partition", number)]
+                place = "--why", "lost", "--admin", deliverer.admin_url
+                await back.types("deliverer", "resume", _SUBSCRIPTION, *halted, *place)
+            new = {(event.authorization_id, event.sequence_text) for event in back.scene.listener.events[seen:]}
+            return bool(new) and new <= self.delivered
+
+        await back.scene.until(are_delivered, 120.0, "the delivery of every new event")
+        back.took("new events delivered")
 
 
 class _Volumes:
@@ -127,24 +197,23 @@ async def _database(back: Back) -> None:
     back.took("all rows")
 
 
-_VOLUMES = _Volumes()
+_VOLUMES, _SUBSCRIBED = _Volumes(), _Subscription()
 WAYS: Final = {
-    "commands": Way(
-        _deleted("commands"),
-        _commands,
-        partial(_with, "commands"),
-        # The record of another body under a known key, which no caller repeats.
-        allowed=("another body under a known id has not exactly one key_conflict",),
-    ),
+    "commands": Way(_deleted("commands"), _commands, _with_commands),
     "events": Way(_deleted("events"), _events, partial(_with, "events"), has_read_model=True),
     "authorizations": Way(_deleted("authorizations"), _apply, partial(_with, "records")),
     "state": Way(_deleted("state"), _state),
+    "subscription": Way(_SUBSCRIBED.lose, _SUBSCRIBED.back, prepare=_SUBSCRIBED.prepare),
     "dead-letters": Way(_deleted("dead_letters"), _dead_letters, partial(_with, "dead_letters"), prepare=_poison),
     "kafka": Way(
         _VOLUMES.lose,
         _VOLUMES.back,
-        # A repeat of a command that Kafka has forgotten finds its own effect.
-        allowed=("an access grant has no event", "the outcome is `none` with an effect of ours"),
+        # A repeat of a command that Kafka has forgotten finds its own effect, and reads a later version first.
+        allowed=(
+            "an access grant has no event",
+            "the outcome is `none` with an effect of ours",
+            "two different requests have one key",
+        ),
         prepare=_VOLUMES.prepare,
     ),
     "postgresql": Way(_lose_database, _database, has_read_model=True),

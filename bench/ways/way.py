@@ -14,7 +14,6 @@ from local.failures import StartFailed
 from local.installation import GATEWAY
 from local.judge.recorded import Evidence
 from local.scene.scene import Scene
-from schemas.topics import catalogue
 
 BACK_WITHIN_SECONDS = 240.0
 _VARIES = ((re.compile(r" --admin \S+"), ""), (re.compile(r"( --partition \d+)+"), " --partition N"))
@@ -35,12 +34,11 @@ class Back:
         self.seconds[what] = round(time.monotonic() - self.began, 1)
         print(f"  {self.seconds[what]} s: {what}", flush=True)
 
-    async def delete(self, *roles: str) -> None:
-        """Delete topics by role."""
-        topics = catalogue(self.scene.setup.prefix)
+    async def delete(self, *topics: str) -> None:
+        """Delete topics."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.scene.cluster.bootstrap)
         await admin.start()
-        await admin.delete_topics([getattr(topics, role).name for role in roles])
+        await admin.delete_topics(list(topics))
         await admin.close()
 
     async def types(self, *verb: str) -> str:
