@@ -45,9 +45,10 @@ def _with(field: str, before: Evidence, found: Evidence) -> Evidence:
 
 def _with_commands(before: Evidence, found: Evidence) -> Evidence:
     """Add the commands before the loss. The place of one that was sent again is that in the new topic."""
-    again = {command.id for command in found.commands}
+    again = {command.id: command.body for command in found.commands}
     lost = [command for command in before.commands if command.id not in again]
-    return replace(found, commands=[*lost, *found.commands])
+    others = [command for command in before.commands if command.body != again.get(command.id, command.body)]
+    return replace(found, commands=[*lost, *found.commands, *others])
 
 
 async def _apply(back: Back) -> None:
@@ -199,7 +200,13 @@ async def _database(back: Back) -> None:
 
 _VOLUMES, _SUBSCRIBED = _Volumes(), _Subscription()
 WAYS: Final = {
-    "commands": Way(_deleted("commands"), _commands, _with_commands),
+    "commands": Way(
+        _deleted("commands"),
+        _commands,
+        _with_commands,
+        # The record of another body under a known key, which no caller repeats.
+        allowed=("another body under a known id has not exactly one key_conflict",),
+    ),
     "events": Way(_deleted("events"), _events, partial(_with, "events"), has_read_model=True),
     "authorizations": Way(_deleted("authorizations"), _apply, partial(_with, "records")),
     "state": Way(_deleted("state"), _state),
