@@ -45,7 +45,7 @@ def claims(found: Sequence[Run]) -> str:
             ("Python", python),
             ("Apache Kafka", f"{kafka}, with KRaft; three brokers in production"),
             ("PostgreSQL (optional, for status and timelines)", postgres),
-            ("Kubernetes and Helm (optional)", "1.30 or newer; Helm 3"),
+            ("Kubernetes and Helm (optional)", "1.34, the chart by its schemas from 1.30; Helm 3"),
         ),
     )
 

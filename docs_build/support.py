@@ -50,8 +50,8 @@ def _versions() -> str:
     beside = "### Beside the gateway\n\nBy hand: `python -m tests.parts`.\n\n" + table(
         ("part", "version", "what ran", "result", "when"), matrix.part_rows(matrix.parts())
     )
-    checks = "Kills: 60 s of engine kills. Story: load, each process replaced, the judge, `gateway check promises`."
-    how = "By hand, on Debian 12, x86-64: `python -m tests.matrix`. The first row is CI's. Nothing else has run."
+    checks = "Kills: 60 s of engine kills. Story: load, each process replaced, promises checked."
+    how = "By hand, on Debian 12, x86-64: `python -m tests.matrix`. The first row is CI's. No other version ran."
     return f"{how}\n{checks}\n\n{ran}\n{others}\n{beside}"
 
 
