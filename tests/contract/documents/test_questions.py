@@ -17,7 +17,10 @@ QUESTIONS = {
     "How do I subscribe in Java?": ("docs/subscribing.md#with-java-or-another-client", "=read_committed"),
     "What happens when Kafka dies?": ("docs/operations.md#kafka-is-away", "Nothing is lost, and all processes recover"),
     "What must I back up?": ("docs/disaster.md#what-to-back-up", "Keep copies elsewhere"),
-    "Are its promises kept in production?": ("docs/operations.md#a-promise-is-broken", "`gateway check promises --since"),
+    "Are its promises kept in production?": (
+        "docs/operations.md#a-promise-is-broken",
+        "`gateway check promises --since",
+    ),
     "Which versions are supported?": ("docs/support.md#versions", "| Apache Kafka |"),
     "How do I try it without Collate?": (f"{HOME}#collate-handoff-gateway", "only Collate is simulated"),
     "Who may read a review?": ("docs/data-protection.md#who-can-read-it", "`authorization:review`"),
