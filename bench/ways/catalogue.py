@@ -107,8 +107,8 @@ class _Subscription:
         """Create the topics, restart, and resume what is halted, until every event since the loss is delivered."""
         seen = len(back.scene.listener.events)
         await _apply(back)
-        # A partition that has delivered nothing since the loss has no progress at its next start.
-        await asyncio.to_thread(back.scene.programs["deliverer-0"].stop)
+        # A partition that has stored nothing since the loss has no progress at its next start.
+        await back.scene.kill("deliverer-0")
         deliverer = back.scene.launch("deliverer-0")
 
         async def are_delivered() -> bool:
