@@ -91,6 +91,7 @@ async def listening(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
+        metadata_max_age_ms=5_000,  # a topic that is created again is soon found
     )
     async with consumer:
         yield Listener(consumer, on_event)
