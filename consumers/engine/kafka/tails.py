@@ -60,7 +60,8 @@ async def read_tail(
     first, end = [(await _ask(producer, partition, request))[3] for request in requests]
     if part is None:
         return TopicTail(end, end, numbered)
-    first = here = max(first, min(part[0], end))
+    # A log that was created again ends before the part; the marker of this epoch is its last batch.
+    first = here = max(first, min(part[0], end - 1))
     while True:
         row = (partition.partition, here, _FETCH_BYTES)
         request = FetchRequest(_WAIT_MILLISECONDS, 1, _FETCH_BYTES, _EVERY_RECORD, [(partition.topic, [row])])

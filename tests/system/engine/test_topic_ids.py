@@ -61,6 +61,17 @@ async def test_a_topic_that_was_created_again_is_stopped_then_processed_from_its
     assert sequences == list(range(1, len(sequences) + 1))  # the state was kept
 
 
+async def test_partitions_start_after_their_topic_of_outputs_was_created_again(laboratory):
+    """The last transaction's place in the old log lies beyond the end of the new one."""
+    await process_the_old_topic(laboratory)
+    await laboratory.delete(laboratory.orders.events)
+    await laboratory.create(laboratory.orders.events)
+    async with laboratory.engine() as running:
+        await until(lambda: running.owns(4))
+        await laboratory.append("key", Task("after"), partition=0)
+        await until(lambda: "after" in causes(laboratory))
+
+
 async def test_a_topic_that_is_created_again_under_a_running_reader_stops_the_partitions(laboratory):
     """The reader hears nothing of it: it fetches at its old position in the new topic."""
     with cuttable_network() as network:
