@@ -13,7 +13,7 @@ _LINK: Final = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 _PICTURE: Final = re.compile(r'<picture>.*?<img src="([^"]+)" alt="([^"]+)">\s*</picture>', re.DOTALL)
 _IMAGE: Final = re.compile(r"(!\[[^\]]*\]\()(\S+)-light\.png\)")
 _FENCED: Final = re.compile(r"(^ *```.*?^ *```\n)", re.DOTALL | re.MULTILINE)
-_LANGUAGES: Final = {".py": "python", ".yaml": "yaml"}
+_LANGUAGES: Final = {".py": "python", ".yaml": "yaml", ".json": "json"}
 # The reference shows the content of these folders.
 _SHOWN: Final = {
     "schemas/published": "reference/index.md",

@@ -40,11 +40,12 @@ class Jar:
     version: str
     sha256: str
     size: int
+    packaging: str = "jar"
 
     @property
     def filename(self) -> str:
         """The name in the cache. The digest separates files of the same version from different locks."""
-        return f"{self.artifact}-{self.version}-{self.sha256[:12]}.jar"
+        return f"{self.artifact}-{self.version}-{self.sha256[:12]}.{self.packaging}"
 
 
 def read_lock(lock: Path = LOCK) -> tuple[Jar, ...]:
@@ -97,7 +98,7 @@ def _download_all(jars: Sequence[Jar], directory: Path, program: str) -> None:
 
 
 def _download(context: MavenContext, jar: Jar) -> Path:
-    artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
+    artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(packaging=jar.packaging)
     for attempt in range(1, TRIES + 1):
         try:
             path = Path(artifact.resolve())

@@ -1,7 +1,7 @@
 """Run the gateway beside parts of other makers: `python -m tests.parts`, or some: `python -m tests.parts pgbouncer`.
 
-A part takes 5 minutes at most, and writes its row of results.toml. Its configuration is the block of docs/deploy.md
-or docs/subscribing.md.
+A part takes 5 minutes at most, and writes its row of results.toml. Its configuration is the block of docs/deploy.md,
+docs/operations.md or docs/subscribing.md.
 """
 
 import argparse
@@ -18,7 +18,8 @@ from pathlib import Path
 import tomli_w
 
 from local.failures import StartFailed
-from tests.parts import haproxy, pgbouncer, readers
+from tests.parts import haproxy, keycloak, pgbouncer, readers
+from tests.parts.keycloak_server import DISTRIBUTION
 
 RESULTS = Path(__file__).with_name("results.toml")
 MISSING = 69
@@ -46,6 +47,12 @@ PARTS = {
         ("pgbouncer", "--version"),
         "session mode: `tests/system/readmodel`",
         pgbouncer.play,
+    ),
+    "Keycloak": Part(
+        "apt-get install openjdk-17-jre-headless",
+        ("sh", "-c", f"java -version && echo {DISTRIBUTION.version}"),
+        "in a browser: sign-in, refresh at two consoles, second factor, rotated keys, restart, sign-out",
+        keycloak.play,
     ),
     "librdkafka": Part(
         f"{sys.executable} -m pip install --no-deps --require-hashes --requirement requirements/parts.txt",
