@@ -25,6 +25,7 @@ class SignedInPerson:
         permissions: What the API allows, as `GET /v1/me` says.
         credential: The bearer token of the person's calls of the API; only `console.api` reads it.
         ends_at: The latest end of the session; None if a proxy decides it.
+        stepped_up_at: When the person came back from a sign-in that the API had demanded, if the last one was such.
     """
 
     name: str
@@ -32,6 +33,7 @@ class SignedInPerson:
     credential: SecretStr
     way: SignInWay
     ends_at: datetime | None = None
+    stepped_up_at: datetime | None = None
 
     @property
     def is_named_by_token(self) -> bool:

@@ -38,6 +38,7 @@ class PersonSession:
         held_at: The time of the last poll of a workbench whose reader works in the payer's session.
         token_ends_at: When the credential ends; None if it has no known end.
         renewal: The refresh token of the issuer.
+        is_step_up: The API had demanded the sign-in.
     """
 
     id: str
@@ -50,6 +51,7 @@ class PersonSession:
     held_at: datetime
     token_ends_at: datetime | None = None
     renewal: SecretStr | None = None
+    is_step_up: bool = False
 
     def renewed(self, credential: str, renewal: str | None, token_ends_at: datetime | None) -> Self:
         """Return the session with new tokens."""
@@ -132,7 +134,9 @@ class Sessions:
 
     def person(self, session: PersonSession, permissions: frozenset[str]) -> SignedInPerson:
         """Return the person of a session."""
-        return SignedInPerson(session.name, permissions, session.credential, session.way, self.rules.ends_at(session))
+        stepped_up_at = session.started_at if session.is_step_up else None
+        ends_at = self.rules.ends_at(session)
+        return SignedInPerson(session.name, permissions, session.credential, session.way, ends_at, stepped_up_at)
 
 
 def new_session(

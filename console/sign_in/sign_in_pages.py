@@ -4,7 +4,7 @@ import asyncio
 import hmac
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import SecretStr
@@ -130,6 +130,7 @@ class SignIn:
             "verifier": pending.verifier,
             "return": safe_return_path(request.query_params.get("return")),
             "until": console_of(request).now().timestamp() + PENDING_SECONDS,
+            "is_step_up": bool(demands(request)),
         }
         response = RedirectResponse(pending.url, 303)
         sealed = self._sealer.seal(_PENDING, content)
@@ -178,6 +179,7 @@ class SignIn:
             seconds=tokens.seconds,
             renewal=tokens.refresh_token,
         )
+        session = replace(session, is_step_up=bool(begun.get("is_step_up")))
         response = self._signed_in(request, session, safe_return_path(begun["return"]))
         set_cookies(response, self._pending.clear(request.cookies))
         return response

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
@@ -9,11 +10,13 @@ from starlette.requests import Request
 
 from console.api import GatewayProblem
 from console.errors import PageError
-from console.page import is_fragment, person_of
+from console.page import console_of, is_fragment, person_of
 from console.person import SignInWay
 from console.sign_in.gate import address_of
 from console.sign_in.return_path import safe_return_path
 
+# The shortest `max_age`: a demanded sign-in that is younger would satisfy the demand again.
+JUST_NOW: Final = timedelta(seconds=60)
 _MEMBERS: Final = {"acr_values": "acrValues", "max_age": "maxAge"}
 _VALUES: Final = {"acr_values": re.compile(r"[!#-\[\]-~ ]{1,2000}"), "max_age": re.compile(r"[0-9]{1,9}")}
 
@@ -35,9 +38,19 @@ def sign_in_address(request: Request, outcome: object, return_path: str) -> str 
 
 
 def go_if_demanded(request: Request, outcome: object) -> None:
-    """Lead the browser of a page to the issuer, which leads it back to the page. Raise PageError for that."""
+    """Lead the browser of a page to the issuer, which leads it back to the page. Raise PageError for that.
+
+    An issuer that has just not done what was demanded would lead it back for ever.
+    """
     address = sign_in_address(request, outcome, safe_return_path(address_of(request)))
     if address is None:
         return
+    since = person_of(request).stepped_up_at
+    if since is not None and console_of(request).now() - since < JUST_NOW:
+        raise PageError(
+            502,
+            "The identity provider did not ask for your second factor",
+            "Try again in a minute. An operator compares the callers file's acr with the identity provider's levels.",
+        )
     status, headers = (401, None) if is_fragment(request) else (303, {"location": address})
     raise PageError(status, "Another sign-in is needed", "Load the whole page: it leads to the sign-in.", headers)

@@ -157,6 +157,18 @@ async def test_a_page_leads_to_the_issuer_and_back(console, issuer, authorizatio
     assert fragment.status_code != 401
 
 
+async def test_an_issuer_that_ignores_the_demand_ends_no_page_in_a_loop(console, issuer, authorization):
+    await sign_in(console, issuer)
+    page = f"/authorizations/{authorization}/work/evidence"
+    at_issuer = (await console.get((await console.get(page)).headers["location"])).headers["location"]
+    asked = dict(parse_qsl(urlsplit(at_issuer).query))
+    del asked["acr_values"]
+    back = await console.get(issuer.authorize(asked, JO, ["staff"]))
+    again = await console.get(back.headers["location"])
+    assert (again.status_code, "did not ask for your second factor" in again.text) == (502, True)
+    assert (await console.get("/developers")).status_code == 200, "the session stays"
+
+
 async def test_the_workbench_shows_collates_message_only_with_the_factor_and_asks_for_it(console, issuer, collate):
     (authorization,) = collate.create("handoff_active", handoff_overlay={"message": "Ask Pat"})
     work = f"/authorizations/{authorization}/work"
