@@ -10,10 +10,11 @@ from tests.preloaded import PreloadedRun
 
 
 @pytest.fixture
-def run():
-    """A temporary directory and processes that end with the test."""
+def run(prefix):
+    """A temporary directory and processes that are killed at the end of the test, before their topics are deleted."""
     with PreloadedRun("test") as run:
         yield run
+        run.close(0)
 
 
 @pytest.fixture

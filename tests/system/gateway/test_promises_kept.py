@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -52,66 +53,71 @@ class Passes:
             self.examined += findings.examined
 
 
-async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violations(
-    run, prefix, collate, start, eventually
-):
+@pytest.fixture(scope="module")
+def quick_kafka():
     with own_broker(**QUICK) as cluster:
-        kafka, topics = cluster.bootstrap, catalogue(prefix)
-        async with under_load(run, kafka, prefix, collate, start, seed=31) as loaded:
-            installation, callers, listener = loaded.installation, loaded.callers, loaded.listener
-            environ = installation.environ | {
-                "COLLATE_GATEWAY_URL": loaded.ingress.url,
-                "COLLATE_GATEWAY_KEY": loaded.key,
-                "COLLATE_GATEWAY_OPERATOR": "op-7",
-            }
+        yield cluster.bootstrap
 
-            async def verb(*words):
-                """Run a verb until it succeeds: the dead letters change while they are decided."""
-                await eventually(lambda: asyncio.to_thread(succeeds, environ, *words), within=60)
 
-            def redriven():
-                return [one for one in listener.events if one.kind == "command.finished" and "redrive" in one.data]
+async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violations(  # noqa: PLR0917 - all it stands on
+    quick_kafka, run, prefix, collate, start, eventually
+):
+    kafka, topics = quick_kafka, catalogue(prefix)
+    async with under_load(run, kafka, prefix, collate, start, seed=31) as loaded:
+        installation, callers, listener = loaded.installation, loaded.callers, loaded.listener
+        environ = installation.environ | {
+            "COLLATE_GATEWAY_URL": loaded.ingress.url,
+            "COLLATE_GATEWAY_KEY": loaded.key,
+            "COLLATE_GATEWAY_OPERATOR": "op-7",
+        }
 
-            passes = Passes(installation)
-            looking = asyncio.create_task(passes.go_on())
-            async with admin_of(kafka) as admin:
-                for topic in (topics.authorizations, topics.state):
-                    await configure(admin, topic, COMPACTED)
+        async def verb(*words):
+            """Run a verb until it succeeds: the dead letters change while they are decided."""
+            await eventually(lambda: asyncio.to_thread(succeeds, environ, *words), within=60)
 
-                # Dead letters, redriven while Collate still refuses some of them.
-                refusing = {"method": "POST", "path": "/manual-handoffs$", "when": "before", "status": 400}
-                first = collate.fault("answer", code="bad_request", count=12, **refusing)
-                await eventually(lambda: first.struck == 12)
-                second = collate.fault("answer", code="bad_request", count=6, **refusing)
-                decide = ("--all", "--yes", "--reason", "checked_by_hand", "--rate", "50")
-                await verb("dead-letters", "redrive", *decide)
-                await eventually(lambda: second.struck == 6)
-                await verb("dead-letters", "discard", *decide)
-                await passes.over(3_600)
-                await eventually(redriven)
+        def redriven():
+            return [one for one in listener.events if one.kind == "command.finished" and "redrive" in one.data]
 
-                # `state` is lost and made again; the worker continues from it.
-                loaded.worker.process.kill()
-                await asyncio.to_thread(loaded.worker.process.wait)
-                installation.change({"GATEWAY_WORKER__GROUP": f"{prefix}another-worker"})
-                environ["GATEWAY_WORKER__GROUP"] = f"{prefix}another-worker"
-                await admin.delete_topics([topics.state.name])
-                await verb("topics", "apply")  # a deleted topic is gone a moment after the answer
-                await verb("topics", "rebuild-state", "--yes")
-                await passes.over(3_600)
-                await start(installation, "worker", "worker-two")
-                ended = len(callers.ended)
-                await eventually(lambda: len(callers.ended) > ended + 20, within=60)
+        passes = Passes(installation)
+        looking = asyncio.create_task(passes.go_on())
+        async with admin_of(kafka) as admin:
+            for topic in (topics.authorizations, topics.state):
+                await configure(admin, topic, COMPACTED)
 
-                for topic in (topics.commands, topics.events, topics.dead_letters):
-                    await configure(admin, topic, SHORT)
-                deleted = "partitions of {} that begin later: retention has deleted the rest"
-                for topic in ("commands", "events"):
-                    await eventually(lambda topic=topic: passes.not_examined[deleted.format(topic)], within=120)
-                await passes.over(3_600)
-            assert not looking.done()
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            # Dead letters, redriven while Collate still refuses some of them.
+            refusing = {"method": "POST", "path": "/manual-handoffs$", "when": "before", "status": 400}
+            first = collate.fault("answer", code="bad_request", count=12, **refusing)
+            await eventually(lambda: first.struck == 12)
+            second = collate.fault("answer", code="bad_request", count=6, **refusing)
+            decide = ("--all", "--yes", "--reason", "checked_by_hand", "--rate", "50")
+            await verb("dead-letters", "redrive", *decide)
+            await eventually(lambda: second.struck == 6)
+            await verb("dead-letters", "discard", *decide)
+            await passes.over(3_600)
+            await eventually(redriven)
+
+            # `state` is lost and made again; the worker continues from it.
+            loaded.worker.process.kill()
+            await asyncio.to_thread(loaded.worker.process.wait)
+            installation.change({"GATEWAY_WORKER__GROUP": f"{prefix}another-worker"})
+            environ["GATEWAY_WORKER__GROUP"] = f"{prefix}another-worker"
+            await admin.delete_topics([topics.state.name])
+            await verb("topics", "apply")  # a deleted topic is gone a moment after the answer
+            await verb("topics", "rebuild-state", "--yes")
+            await passes.over(3_600)
+            await start(installation, "worker", "worker-two")
+            ended = len(callers.ended)
+            await eventually(lambda: len(callers.ended) > ended + 20, within=60)
+
+            for topic in (topics.commands, topics.events, topics.dead_letters):
+                await configure(admin, topic, SHORT)
+            deleted = "partitions of {} that begin later: retention has deleted the rest"
+            for topic in ("commands", "events"):
+                await eventually(lambda topic=topic: passes.not_examined[deleted.format(topic)], within=120)
+            await passes.over(3_600)
+        assert not looking.done()
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
     assert passes.violations == []
     assert passes.not_examined["partitions whose transactions have no number"]
     assert min(passes.examined[promise] for promise in ("3", "4", "5", "7", "9")) > 100

@@ -19,7 +19,7 @@ def start_kafka():
     return parent
 
 
-def test_ctrl_c_stops_kafka_in_order_and_leaves_nothing(temporary, processes_in):
+def test_ctrl_c_ends_kafka_and_leaves_nothing(temporary, processes_in):
     with start_kafka() as parent:
         assert any("java" in arguments for arguments in processes_in(temporary))
         parent.send_signal(signal.SIGINT)
