@@ -22,6 +22,7 @@ from local.event_listener import listening
 from local.installation import PARTITIONS, Installation, Program
 from local.issuer import LocalIssuer
 from local.processes.patience import within
+from local.processes.ports import free_ports
 from local.sign_in_link import one_time_link
 from runtime.exits import Exit
 from runtime.settings import KafkaSettings, ReadModelSettings
@@ -63,8 +64,9 @@ class Site:
         return answer.json()
 
     def gateway(self, *verb):
-        """Run a verb of the command line with the installation's settings."""
-        return run_gateway(*verb, environ=self.installation.environ)
+        """Run a verb of the command line with the installation's settings, beside others that use the default port."""
+        port = str(free_ports(1)[0])
+        return run_gateway(*verb, environ=self.installation.environ | {"GATEWAY_ADMIN__PORT": port})
 
 
 @pytest.fixture
