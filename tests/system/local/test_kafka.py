@@ -5,8 +5,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from local.failures import StartFailed
 from local.kafka import nodes as kafka_module
@@ -24,34 +22,6 @@ def cache(tmp_path, monkeypatch):
     """A private cache for the logs of failures. Jars at another path would need an archive of classes of their own."""
     monkeypatch.setattr(logs, "cache_directory", lambda: tmp_path)
     return tmp_path
-
-
-async def make_topic(bootstrap, name, replication=1):
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(name, 1, replication)])
-    finally:
-        await admin.close()
-
-
-async def write(bootstrap, topic, value, transactional_id):
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id)
-    async with producer, producer.transaction():
-        await producer.send_and_wait(topic, value)
-
-
-async def read_all(bootstrap, topic):
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed") as consumer:
-        partition = TopicPartition(topic, 0)
-        consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
-        end = (await consumer.end_offsets([partition]))[partition]
-        values = []
-        while await consumer.position(partition) < end:
-            for records in (await consumer.getmany(timeout_ms=100)).values():
-                values += [record.value for record in records]
-        return values
 
 
 def test_a_copied_storage_has_the_files_of_a_formatted_one():
@@ -78,23 +48,6 @@ def test_a_copied_storage_has_the_files_of_a_formatted_one():
 def meta_properties(node):
     lines = (node.data / "meta.properties").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-
-
-async def test_a_killed_node_restarts_with_its_data(kafka3, prefix):
-    topic = prefix + "records"
-    await make_topic(kafka3.bootstrap, topic, replication=3)
-    await write(kafka3.bootstrap, topic, b"before", prefix + "writer")
-
-    kafka3.kill(0)
-    assert not kafka3.is_running(0)
-    await write(kafka3.bootstrap, topic, b"while one is away", prefix + "writer")
-    kafka3.start(0)
-    kafka3.stop(1)
-    kafka3.kill(2)  # the last one cannot stop in order
-    kafka3.start(1)
-    kafka3.start(2)
-
-    assert await read_all(kafka3.bootstrap, topic) == [b"before", b"while one is away"]
 
 
 def test_a_revived_node_starts_after_the_others_have_removed_it(kafka3, monkeypatch):
