@@ -45,6 +45,15 @@ def redrive(queue, dead_letter, number):
     return queue.send(data, command_id=command_id, redrive=number, caller="on-call")
 
 
+async def lose_the_answer(queue, dead_letter):
+    """Redrive it; the create opens a handoff, which has ended when the worker looks."""
+    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
+    redrive(queue, dead_letter, 1)
+    assert isinstance(await queue.invoke(), RetryAt)
+    queue.sim.act(queue.authorization_id, "revoke", reason="again")
+    queue.sim.advance(5)
+
+
 def discard(queue, command, number=None):
     data = Discard(command_id=command, redrive=number, requested_by="op", reason=DecisionReason.NO_LONGER_WANTED)
     return queue.send(data, command_id=str(uuid.uuid4()), caller="on-call")
@@ -148,11 +157,7 @@ async def test_a_redrive_that_is_dead_lettered_can_be_redriven(make_queue):
 
 async def test_an_unknown_outcome_of_a_redrive_is_not_written_again_without_another_redrive(make_queue):
     queue, command, dead_letter = await dead_lettered_create(make_queue)
-    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
-    redrive(queue, dead_letter, 1)
-    assert isinstance(await queue.invoke(), RetryAt)
-    queue.sim.act(queue.authorization_id, "revoke", reason="again")
-    queue.sim.advance(5)
+    await lose_the_answer(queue, dead_letter)
     await queue.drain()
     assert queue.dead_letters()[-1].cause == "outcome_unknown"
     assert queue.dead_letters()[-1].redrive == 1
@@ -203,11 +208,7 @@ async def test_a_discard_ends_the_dead_letter(make_queue):
 
 async def test_a_decision_ends_only_the_number_that_its_operator_saw(make_queue):
     queue, command, dead_letter = await dead_lettered_create(make_queue)
-    queue.sim.fault("reset", method="POST", path=CREATE, when="after", count=1)
-    redrive(queue, dead_letter, 1)
-    assert isinstance(await queue.invoke(), RetryAt)
-    queue.sim.act(queue.authorization_id, "revoke", reason="again")
-    queue.sim.advance(5)
+    await lose_the_answer(queue, dead_letter)
     discard(queue, command, 0)
     redrive(queue, dead_letter, 1)
     await queue.drain()
