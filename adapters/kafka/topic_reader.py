@@ -49,11 +49,6 @@ class TopicReader(Generic[Key]):
         self._keys = {partition: key for key, partition in partitions.items()}
         self._call_seconds = call_seconds
 
-    @property
-    def partitions(self) -> tuple[Key, ...]:
-        """Every partition that is read."""
-        return tuple(self._partitions)
-
     def seek(self, positions: Mapping[Key, int]) -> None:
         """Continue at these offsets."""
         for key, partition in self._partitions.items():
