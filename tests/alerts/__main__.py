@@ -23,6 +23,7 @@ from tests.alerts.scenarios import BEGINS, SCENARIOS, Scenario, Values
 
 CHART = Path(__file__).parents[2] / "helm" / "gateway"
 RUNBOOK = "https://docs.test/operations.md"
+OWN = {"namespace": "payers", "job": "prod-gateway-admin"}
 # Minutes for which an alert fires on after its condition: the chart's `keep_firing_for`.
 KEPT = 12
 # An alert whose process dies is followed by one of these within KEPT minutes.
@@ -135,7 +136,7 @@ def fault_test(fault: Fault) -> dict[str, Any]:
                 "alertname": name,
                 "exp_alerts": [
                     {
-                        "exp_labels": {"severity": fault.severity, "team": "payers"} | one,
+                        "exp_labels": OWN | {"severity": fault.severity, "team": "payers"} | one,
                         "exp_annotations": {
                             "summary": _words(fault, one),
                             "runbook_url": f"{RUNBOOK}#{fault.page}",

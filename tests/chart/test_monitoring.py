@@ -104,6 +104,12 @@ def test_recording_rules_are_valid_and_keep_the_labels_of_the_release(recorded):
         assert rule["labels"] == {"namespace": NAMESPACE, "job": JOB}
 
 
+def test_an_alert_has_the_labels_of_its_release(alerts):
+    """Else Alertmanager takes the alerts of two installations for one, and the end of one resolves both."""
+    for name, alert in alerts.items():
+        assert alert["labels"].items() >= {"namespace": NAMESPACE, "job": JOB}.items(), name
+
+
 def test_each_group_of_requests_has_its_own_alert(alerts):
     """A Collate that is away fails live calls; that is no reason to wake anybody for the commands."""
     known = {name: set() for name in ("RequestsFail", "LiveCallsFail", "ReadsFail")}
