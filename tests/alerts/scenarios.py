@@ -233,7 +233,14 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario(
         "CollateGatewayCredentialsRefused", {sample("collate_credentials_refused"): gauge(1)}, BEGINS + 2, 119, 121
     ),
-    Scenario("CollateGatewayCollateDown", {sample("collate_breaker"): gauge(2)}, BEGINS + 6, 119, 121),
+    # A Collate that does not answer: each probe waits for its timeout, and the breaker is half open meanwhile.
+    Scenario(
+        "CollateGatewayCollateDown",
+        {sample("collate_breaker"): lambda minute: 1 + minute % 2 if BEGINS <= minute < 120 else 0},
+        BEGINS + 7,
+        119,
+        123,
+    ),
     Scenario(
         "CollateGatewayRateLimited",
         {sample("collate_breakers", 'reason="rate_limited", calls="all"'): gauge(1)},
