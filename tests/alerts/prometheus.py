@@ -22,14 +22,26 @@ from tests.alerts.promtool import program
 READY_WITHIN_SECONDS = 60
 STOPPED_WITHIN_SECONDS = 30
 POLL_SECONDS = 0.05
+_CONFIGURATION = {
+    # A scrape takes a process up to 20 ms of processor time, and on a busy machine more than a second.
+    "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
+    "rule_files": ["rules.yaml"],
+    "scrape_configs": [
+        {
+            "job_name": "prod-gateway-admin",
+            "file_sd_configs": [{"files": ["targets.json"], "refresh_interval": "1s"}],
+        }
+    ],
+}
 
 
 class Prometheus(AbstractContextManager["Prometheus"]):
     """`with Prometheus() as prometheus:` serves at `url`. Its only job and namespace are those of the chart's rules."""
 
-    def __init__(self, rules: Mapping[str, Any] | None = None) -> None:
-        """`rules` replace those of the chart with the values of the tests."""
+    def __init__(self, rules: Mapping[str, Any] | None = None, alertmanager: str | None = None) -> None:
+        """`rules` replace those of the chart with the values of the tests; `alertmanager` is host and port."""
         self._rules = rules or rendered_rules()
+        self._alertmanagers = [] if alertmanager is None else [{"static_configs": [{"targets": [alertmanager]}]}]
 
     def __enter__(self) -> Self:
         """Start the server. Raises NoPromtool if there is none."""
@@ -39,7 +51,9 @@ class Prometheus(AbstractContextManager["Prometheus"]):
         self.url = f"http://127.0.0.1:{port}"
         self.scrape({})
         (directory / "rules.yaml").write_text(yaml.safe_dump(self._rules))
-        (directory / "prometheus.yaml").write_text(yaml.safe_dump(_configuration()))
+        (directory / "prometheus.yaml").write_text(
+            yaml.safe_dump(_CONFIGURATION | {"alerting": {"alertmanagers": self._alertmanagers}})
+        )
         self._process = subprocess.Popen(
             [
                 program("prometheus"),
@@ -99,17 +113,3 @@ class Prometheus(AbstractContextManager["Prometheus"]):
                 return http.get(f"{self.url}/-/ready").is_success
             except httpx.TransportError:
                 return False
-
-
-def _configuration() -> dict[str, Any]:
-    return {
-        # A scrape takes a process up to 20 ms of processor time, and on a busy machine more than a second.
-        "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
-        "rule_files": ["rules.yaml"],
-        "scrape_configs": [
-            {
-                "job_name": "prod-gateway-admin",
-                "file_sd_configs": [{"files": ["targets.json"], "refresh_interval": "1s"}],
-            }
-        ],
-    }

@@ -18,7 +18,7 @@ from pathlib import Path
 import tomli_w
 
 from local.failures import StartFailed
-from tests.parts import haproxy, keycloak, pgbouncer, readers
+from tests.parts import alertmanager, haproxy, keycloak, pgbouncer, readers
 from tests.parts.keycloak_server import DISTRIBUTION
 
 RESULTS = Path(__file__).with_name("results.toml")
@@ -59,6 +59,12 @@ PARTS = {
         (sys.executable, "-c", "import confluent_kafka; print(confluent_kafka.libversion()[0])"),
         "killed reader of `events` and Kafka's console consumer, while workers and brokers die: each reads the log",
         readers.play,
+    ),
+    "Alertmanager": Part(
+        "apt-get install prometheus prometheus-alertmanager",
+        ("prometheus-alertmanager", "--version"),
+        f"with Prometheus, from page to resolved, {alertmanager.FACTOR} times faster: {', '.join(alertmanager.FAULTS)}",
+        alertmanager.play,
     ),
 }
 

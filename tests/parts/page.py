@@ -6,8 +6,9 @@ from pathlib import Path
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def lines(language: str, page: str = "deploy.md") -> str:
-    """Return the page's only block in a language."""
+def lines(language: str, page: str = "deploy.md", having: str = "") -> str:
+    """Return the page's only block in a language that has some words."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (block,) = (block for block in blocks if having in block)
     return str(block)
