@@ -257,12 +257,8 @@ def prefix(_prefixes, request):
 
 
 async def _remove_topics(bootstrap, prefix):
-    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - as above
+    from local.kafka.admin import admin_of  # noqa: PLC0415 - as above
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with admin_of(bootstrap) as admin:
         if ours := [topic for topic in await admin.list_topics() if topic.startswith(prefix)]:
             await admin.delete_topics(ours)
-    finally:
-        await admin.close()

@@ -3,9 +3,10 @@
 import asyncio
 import uuid
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from bench.harness import append
+from local.kafka.admin import admin_of
 
 _ROLES = ("commands", "events", "state")
 _SETTLE_SECONDS = 0.5
@@ -14,12 +15,8 @@ _SETTLE_SECONDS = 0.5
 async def make_topics(bootstrap: str, partitions: int) -> str:
     """Create the input, the events and the state topic under a new prefix, a copy on each broker; return the prefix."""
     prefix = f"bench-{uuid.uuid4().hex[:8]}-"
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with admin_of(bootstrap) as admin:
         await admin.create_topics([NewTopic(prefix + role, partitions, len(bootstrap.split(","))) for role in _ROLES])
-    finally:
-        await admin.close()
     await asyncio.sleep(_SETTLE_SECONDS)
     return prefix
 

@@ -7,12 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-from aiokafka.admin import AIOKafkaAdminClient
-
 from gateway.ingress.commands.publisher import TOPIC_EVERY_SECONDS
 from local.failures import StartFailed
 from local.installation import GATEWAY
 from local.judge.recorded import Evidence
+from local.kafka.admin import admin_of
 from local.scene.scene import Scene
 
 BACK_WITHIN_SECONDS = 240.0
@@ -36,10 +35,8 @@ class Back:
 
     async def delete(self, *topics: str) -> None:
         """Delete topics."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.scene.cluster.bootstrap)
-        await admin.start()
-        await admin.delete_topics(list(topics))
-        await admin.close()
+        async with admin_of(self.scene.cluster.bootstrap) as admin:
+            await admin.delete_topics(list(topics))
 
     async def types(self, *verb: str) -> str:
         """Run `gateway VERB …`. Raises StartFailed if it fails for a minute: a deleted topic is gone a moment later."""

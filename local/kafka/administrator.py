@@ -22,6 +22,7 @@ from aiokafka.protocol.types import (
 )
 
 from adapters.kafka.acls import ResourceAccess
+from local.kafka.admin import admin_of
 from local.processes.patience import Patience
 from schemas.topics import catalogue, subscription_topics
 
@@ -153,9 +154,5 @@ class Administrator:
 @asynccontextmanager
 async def administrator(bootstrap: str) -> AsyncIterator[Administrator]:
     """Connect without a login, as a super user does."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with admin_of(bootstrap) as admin:
         yield Administrator(admin)
-    finally:
-        await admin.close()

@@ -5,8 +5,8 @@ import contextlib
 import time
 
 import httpx
-from aiokafka.admin import AIOKafkaAdminClient
 
+from local.kafka.admin import admin_of
 from local.kubernetes.deployment import PARTITIONS
 from local.kubernetes.servers import WORKER_GROUP
 
@@ -59,11 +59,7 @@ async def running(http, address):
 
 async def static_ids(bootstrap):
     """Return the static ids of the workers in the group. A broker derives a static member's id from its static id."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with admin_of(bootstrap) as admin:
         (described,) = await admin.describe_consumer_groups([WORKER_GROUP])
         (group,) = described.groups
         return {member[0][:-UNIQUE_LENGTH] for member in group[5]}
-    finally:
-        await admin.close()

@@ -6,7 +6,9 @@ from itertools import accumulate
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
+
+from local.kafka.admin import admin_of
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "engine.py"
 PAYMENTS = [(b"account-%d" % (number % 5), number) for number in range(300)]
@@ -14,12 +16,8 @@ PAYMENTS = [(b"account-%d" % (number % 5), number) for number in range(300)]
 
 async def test_the_example_counts_each_payment_once_and_in_order_although_it_is_killed(broker, prefix, run):
     topics = ("payments", "payments-state", "balances", "refused")
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-    await admin.start()
-    try:
+    async with admin_of(broker) as admin:
         await admin.create_topics([NewTopic(f"{prefix}{name}", 4, 1) for name in topics])
-    finally:
-        await admin.close()
     command = [sys.executable, EXAMPLE, broker, prefix, "pod-0"]
     async with (
         AIOKafkaProducer(bootstrap_servers=broker) as producer,

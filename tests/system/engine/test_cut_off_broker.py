@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 from aiokafka import client as aiokafka_client
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
+from local.kafka.admin import admin_of
 from local.processes.patience import Patience
 from tests.chaos.cut_brokers import CuttableCluster
 from tests.chaos.engine_worker import Orders
@@ -97,13 +97,9 @@ async def every_partition_is_led_by(laboratory, cluster, indices):
     addresses = cluster.bootstrap.split(",")
     patience = Patience(DEPOSED_WITHIN_SECONDS)
     while True:
-        admin = AIOKafkaAdminClient(bootstrap_servers=addresses[min(indices)])
-        try:
-            await admin.start()
+        async with admin_of(addresses[min(indices)]) as admin:
             # If the broker that is cut off answers, it says that it leads partitions.
             described = await admin.describe_topics(topics)
-        finally:
-            await admin.close()
         rows = [row for topic in described for row in topic["partitions"]]
         if rows and all(row["leader"] in nodes and nodes <= set(row["isr"]) for row in rows):
             return

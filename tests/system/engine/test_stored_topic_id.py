@@ -3,20 +3,19 @@
 import re
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
+from local.kafka.admin import admin_of
 from tests.chaos.laboratory import until
 from tests.system.engine.test_topic_ids import id_of
 
 
 async def test_the_id_is_the_one_that_the_broker_stores_with_the_log(kafka1, prefix):
     topic = f"{prefix}commands"
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka1.bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(topic, 1, 1)])
+    async with admin_of(kafka1.bootstrap) as admin:
+        await admin.create_topics([NewTopic(topic, 1, 1)])
     async with AIOKafkaProducer(bootstrap_servers=kafka1.bootstrap) as producer:
         await producer.send_and_wait(topic, b"", partition=0)
-    await admin.close()
     (node,) = kafka1._nodes
     file = node.data / f"{topic}-0" / "partition.metadata"
     await until(file.exists, within=60)

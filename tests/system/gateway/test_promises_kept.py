@@ -2,16 +2,15 @@
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from adapters.kafka.clients import KafkaFailure
 from cli.check.promise_reader import find_violations
+from local.kafka.admin import admin_of
 from local.processes.patience import within
 from runtime.settings import load_cluster_settings
 from schemas.topics import catalogue
@@ -122,16 +121,6 @@ async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violation
     assert passes.not_examined["partitions whose transactions have no number"]
     assert min(passes.examined[promise] for promise in ("3", "4", "5", "7", "9")) > 100
     assert callers.unexpected == []
-
-
-@asynccontextmanager
-async def admin_of(kafka):
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
 
 
 async def configure(admin, topic, properties):

@@ -8,13 +8,13 @@ from contextlib import suppress
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topic_reader import open_partitions
 from local.event_listener import listening
 from local.installation import Installation
+from local.kafka.admin import admin_of
 from local.processes.patience import within
 from runtime.exits import Exit
 from runtime.settings import KafkaSettings
@@ -31,10 +31,8 @@ async def topic_id(kafka, topic):
 
 
 async def delete(kafka, topic):
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    await admin.delete_topics([topic])
-    await admin.close()
+    async with admin_of(kafka) as admin:
+        await admin.delete_topics([topic])
 
 
 async def commit_late_copy(kafka, group, topic, old_id):

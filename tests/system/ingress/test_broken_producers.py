@@ -4,12 +4,13 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
 from gateway.ingress.api_http.deadlines import Deadlines
 from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appended, AppendFailure, Publisher
+from local.kafka.admin import admin_of
 from local.kafka.nodes import Cluster
 from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings
@@ -22,10 +23,8 @@ FORGETS_SECONDS = 1.0
 
 
 async def producers_of(bootstrap, topic):
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    await admin.create_topics([topic])
-    await admin.close()
+    async with admin_of(bootstrap) as admin:
+        await admin.create_topics([topic])
     return Producers(KafkaSettings(bootstrap=(bootstrap,)), topic.name, linger_seconds=0.0)
 
 

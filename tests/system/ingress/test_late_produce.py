@@ -4,13 +4,14 @@ import asyncio
 from collections import defaultdict
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
 from gateway.ingress.api_http.deadlines import Deadlines
 from gateway.ingress.commands.producers import Producers
 from gateway.ingress.commands.publisher import Appended, Publisher
 from local.judge.whole_topic import read_topic
+from local.kafka.admin import admin_of
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules
 from local.kafka.frames import Api
 from local.processes.patience import within
@@ -24,10 +25,8 @@ ACTS = (FrameAct.HOLD, FrameAct.DROP_BEFORE, FrameAct.DROP_AFTER, FrameAct.DELAY
 
 @pytest.fixture
 async def topic(proxied, prefix):
-    admin = AIOKafkaAdminClient(bootstrap_servers=proxied.bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(f"{prefix}late", 1, 3)])
-    await admin.close()
+    async with admin_of(proxied.bootstrap) as admin:
+        await admin.create_topics([NewTopic(f"{prefix}late", 1, 3)])
     return f"{prefix}late"
 
 

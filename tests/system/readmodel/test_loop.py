@@ -6,7 +6,6 @@ from itertools import cycle
 
 import psycopg
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client import CollectorRegistry
 
 from adapters.kafka.cluster import open_cluster
@@ -18,6 +17,7 @@ from adapters.postgres.rows import RowKeys
 from adapters.postgres.store import StaleOffsets, Store
 from consumers.projector.loop import sweep
 from consumers.projector.rebuild import work as rebuild
+from local.kafka.admin import admin_of
 from local.postgres import Postgres
 from local.processes.patience import within
 from local.sample_records import sample_records
@@ -144,12 +144,8 @@ def rebuilding():
 
 async def create_again(settings, name):
     wanted = wanted_topics(catalogue(settings.topics.prefix), settings.topics)
-    admin = AIOKafkaAdminClient(bootstrap_servers=list(settings.kafka.bootstrap))
-    await admin.start()
-    try:
+    async with admin_of(settings.kafka.bootstrap[0]) as admin:
         await admin.delete_topics([name])
-    finally:
-        await admin.close()
     async with open_cluster(settings.kafka) as cluster:
         while name in (found := await cluster.find_topics([one.name for one in wanted])):  # noqa: ASYNC110 - Kafka's state
             await asyncio.sleep(0.1)

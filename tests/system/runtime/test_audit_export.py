@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
+from local.kafka.admin import admin_of
 from schemas.enums import AssertedBy, CommandType, DecisionReason, Effect, Outcome, ReadContent
 from schemas.events import (
     AuthorizationWatchEnded,
@@ -212,11 +213,9 @@ async def test_a_span_that_retention_has_cut_is_reported(gateway, kafka, prefix,
 
 
 async def delete_records(kafka, prefix, key, before_offset):
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
     partition = TopicPartition(f"{prefix}events", partition_for(key, PARTITIONS))
-    await admin.delete_records({partition: RecordsToDelete(before_offset=before_offset)})
-    await admin.close()
+    async with admin_of(kafka) as admin:
+        await admin.delete_records({partition: RecordsToDelete(before_offset=before_offset)})
 
 
 @pytest.mark.usefixtures("events")

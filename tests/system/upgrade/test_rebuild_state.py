@@ -6,11 +6,11 @@ import re
 
 import httpx
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 
 from local.installation import PARTITIONS, http_here
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
+from local.kafka.admin import admin_of
 from runtime.exits import Exit
 from schemas.topics import catalogue, partition_for
 from tests.preloaded import run_gateway
@@ -22,10 +22,8 @@ async def verb(installation, *words):
 
 
 async def delete(kafka, topic):
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    await admin.delete_topics([topic])
-    await admin.close()
+    async with admin_of(kafka) as admin:
+        await admin.delete_topics([topic])
 
 
 async def damage(kafka, topic, authorization_id):
