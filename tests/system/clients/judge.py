@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from local.collate.model.effect import Kind
+from tests.system.outcomes import assert_each_is_applied_once
 
 
 async def judge(listener, collate, authorizations, outcomes, streamed):
@@ -10,15 +10,10 @@ async def judge(listener, collate, authorizations, outcomes, streamed):
 
     `outcomes`: the JSON of each call. `streamed`: (authorization, sequence, type, missing) of each event.
     """
-    for outcome in outcomes:
-        await listener.wait_for("command.finished", 60, commandId=outcome["commandId"])
-    await listener.take(2)
-    effects = [effect for _, effect in collate.ledger.effects if effect.kind is Kind.HANDOFF_OPENED]
-    assert Counter(effect.authorization_id for effect in effects) == Counter(authorizations), "one handoff each"
+    commands = [one["commandId"] for one in outcomes]
+    await assert_each_is_applied_once(listener, collate, authorizations, commands)
     assert Counter(one["authorizationId"] for one in outcomes) == Counter(authorizations), "one outcome each"
     assert {one["outcome"] for one in outcomes} == {"applied"}
-    finished = Counter(event.data["commandId"] for event in listener.events if event.kind == "command.finished")
-    assert finished == Counter(one["commandId"] for one in outcomes), "no command is lost or doubled"
 
     numbers = defaultdict(list)
     for authorization, sequence, _kind, _missing in streamed:

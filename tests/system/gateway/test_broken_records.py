@@ -2,11 +2,11 @@
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from local.event_listener import listening
 from local.installation import PARTITIONS
-from local.processes.patience import within
+from local.judge.whole_topic import read_topic
 from schemas.records import read_dead_letter
 from schemas.topics import catalogue, partition_for
 
@@ -22,17 +22,7 @@ async def _append(kafka, topic, authorization, value, headers):
 
 
 async def _dead_letters(kafka, topic):
-    consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        async with within(30):
-            while not (taken := await consumer.getmany(timeout_ms=1_000)):
-                pass
-        return [read_dead_letter(record.headers, record.value) for records in taken.values() for record in records]
-    finally:
-        await consumer.stop()
+    return [read_dead_letter(one.headers, one.value) for one in await read_topic(kafka, topic, PARTITIONS)]
 
 
 @pytest.mark.promise(5)

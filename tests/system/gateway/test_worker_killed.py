@@ -2,13 +2,12 @@
 
 import asyncio
 import random
-from collections import Counter, defaultdict
 
 import httpx
 import pytest
 
-from local.collate.model.effect import Kind
 from local.event_listener import listening
+from tests.system.outcomes import assert_each_is_applied_once
 
 COMMANDS = 120
 KILLS = 12
@@ -55,17 +54,4 @@ async def test_a_worker_killed_at_any_moment_leaves_one_effect_and_one_outcome_p
             _request_all(http, ingress, installation, authorizations, randomness),
             _kill_again_and_again(installation, worker, randomness),
         )
-        for command in commands:
-            await listener.wait_for("command.finished", 60, commandId=command)
-        await listener.take(2)
-
-    effects = [effect for _, effect in collate.ledger.effects if effect.kind is Kind.HANDOFF_OPENED]
-    opened = Counter(effect.authorization_id for effect in effects)
-    assert opened == Counter(authorizations)
-    finished = [event for event in listener.events if event.kind == "command.finished"]
-    assert Counter(event.data["commandId"] for event in finished) == Counter(commands)
-    assert {event.data["outcome"] for event in finished} == {"applied"}
-    sequences = defaultdict(list)
-    for event in listener.events:
-        sequences[event.authorization_id].append(event.sequence)
-    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in sequences.values())
+        await assert_each_is_applied_once(listener, collate, authorizations, commands)

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from local.installation import PARTITIONS, Installation
-from local.processes.patience import Patience
+from local.judge.whole_topic import read_topic
 from schemas.records import read_command
 
 
@@ -58,22 +57,8 @@ def installation_of(run, prefix, collate):
 
 async def read_commands(bootstrap, prefix):
     """Return every command in the topic, in the order of its partition."""
-    partitions = [TopicPartition(f"{prefix}commands", partition) for partition in range(PARTITIONS)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        found = []
-        patience = Patience(30)
-        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
-            assert not patience.is_over
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += [read_command(record.headers, record.value, None) for record in records]
-        return found
-    finally:
-        await consumer.stop()
+    records = await read_topic(bootstrap, f"{prefix}commands", PARTITIONS, isolation="read_uncommitted")
+    return [read_command(record.headers, record.value, None) for record in records]
 
 
 @pytest.fixture

@@ -4,17 +4,17 @@ import asyncio
 import itertools
 import shutil
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import httpx
 import pytest
 
 from local import installation as local_installation
-from local.collate.model.effect import Kind
 from local.event_listener import listening
 from local.installation import Installation
 from local.processes.patience import within
+from tests.system.outcomes import assert_each_is_applied_once
 
 ROOT = Path(__file__).parents[3]
 NEXT = "99.0.0"
@@ -126,19 +126,5 @@ async def test_a_rolling_upgrade_and_its_rollback_under_load_lose_and_double_not
         assert Counter(await versions(programs)) == {"this": 2, "next": 2}
         load.is_over = True
         await asyncio.gather(*asking)
-        for command in load.accepted.values():
-            await listener.wait_for("command.finished", 60, commandId=command)
-        await listener.take(2)
-
-    print(f"{len(load.accepted)} commands through six replacements, {load.retried} requests repeated")
-    opened = Counter(
-        effect.authorization_id for _, effect in collate.ledger.effects if effect.kind is Kind.HANDOFF_OPENED
-    )
-    assert opened == Counter(load.accepted.keys())
-    finished = [event for event in listener.events if event.kind == "command.finished"]
-    assert Counter(event.data["commandId"] for event in finished) == Counter(load.accepted.values())
-    assert {event.data["outcome"] for event in finished} == {"applied"}
-    sequences = defaultdict(list)
-    for event in listener.events:
-        sequences[event.authorization_id].append(event.sequence)
-    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in sequences.values())
+        print(f"{len(load.accepted)} commands through six replacements, {load.retried} requests repeated")
+        await assert_each_is_applied_once(listener, collate, load.accepted.keys(), load.accepted.values())
