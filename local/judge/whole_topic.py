@@ -19,13 +19,11 @@ async def read_topic(
     Raises:
         TimeoutError: an open transaction delays the reader.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level=isolation)
     sources = [TopicPartition(topic, number) for number in range(partitions)]
     # A read_committed reader stops at an open transaction: only a read_uncommitted reader sees the true end.
     ends = await _ends(bootstrap, sources)
     records: list[ConsumerRecord] = []
-    await consumer.start()
-    try:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level=isolation) as consumer:
         consumer.assign(sources)
         await consumer.seek_to_beginning(*sources)
         late = await consumer.offsets_for_times(dict.fromkeys(sources, since)) if since else {}
@@ -35,16 +33,10 @@ async def read_topic(
             while any([await consumer.position(source) < ends[source] for source in sources]):
                 for fetched in (await consumer.getmany(timeout_ms=100)).values():
                     records += fetched
-    finally:
-        await consumer.stop()
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
 async def _ends(bootstrap: str, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, isolation_level="read_uncommitted")
-    await consumer.start()
-    try:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None) as consumer:
         ends: dict[TopicPartition, int] = await consumer.end_offsets(sources)
         return ends
-    finally:
-        await consumer.stop()

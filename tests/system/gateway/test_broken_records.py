@@ -12,13 +12,9 @@ from schemas.topics import catalogue, partition_for
 
 
 async def _append(kafka, topic, authorization, value, headers):
-    producer = AIOKafkaProducer(bootstrap_servers=kafka)
-    await producer.start()
-    try:
-        key = authorization.encode()
+    key = authorization.encode()
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         await producer.send_and_wait(topic, value, key=key, partition=partition_for(key, PARTITIONS), headers=headers)
-    finally:
-        await producer.stop()
 
 
 async def _dead_letters(kafka, topic):
