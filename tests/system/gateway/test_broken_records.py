@@ -9,6 +9,7 @@ from local.installation import PARTITIONS
 from local.judge.whole_topic import read_topic
 from schemas.records import read_dead_letter
 from schemas.topics import catalogue, partition_for
+from tests.system.gateway.services import Service
 
 
 async def _append(kafka, topic, authorization, value, headers):
@@ -31,17 +32,9 @@ async def test_a_record_that_is_no_command_is_a_dead_letter_and_the_partition_mo
     ingress = await start(installation, "ingress")
     await start(installation, "worker")
     async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
-        answer = await http.post(
-            f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
-            json={},
-            headers={
-                "Authorization": f"Bearer {installation.caller_key}",
-                "Idempotency-Key": "after-the-broken-one",
-            },
-        )
-        assert answer.status_code == 202
+        command = await Service(http, ingress, installation.caller_key).request(authorization)
         told = await listener.wait_for("command.dead_lettered", 10, cause="invalid_record")
-        finished = await listener.wait_for("command.finished", 10, commandId=answer.json()["commandId"])
+        finished = await listener.wait_for("command.finished", 10, commandId=command)
     assert (told.sequence, told.authorization_id) == (1, authorization)
     assert (finished.data["outcome"], finished.sequence > told.sequence) == ("applied", True)
     (letter,) = await _dead_letters(kafka, topics.dead_letters.name)

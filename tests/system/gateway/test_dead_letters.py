@@ -10,6 +10,7 @@ import pytest
 from local.event_listener import listening
 from local.installation import CALLER, Installation
 from tests.preloaded import run_gateway
+from tests.system.gateway.services import Service
 
 # Each look is a run of the command line, which takes seconds on a busy machine.
 DECIDED = {
@@ -47,18 +48,10 @@ class Gateway:
     def __init__(self, installation, ingress, worker, http, listener):
         self.installation, self.ingress, self.worker = installation, ingress, worker
         self.http, self.listener = http, listener
+        self.service = Service(http, ingress, installation.caller_key)
 
     async def ask(self, authorization):
-        answer = await self.http.post(
-            f"{self.ingress.url}/v1/authorizations/{authorization}/handoffs",
-            json={},
-            headers={
-                "Authorization": f"Bearer {self.installation.caller_key}",
-                "Idempotency-Key": f"for-{authorization}",
-            },
-        )
-        assert answer.status_code == 202, answer.text
-        return answer.json()["commandId"]
+        return await self.service.request(authorization)
 
     async def run(self, *arguments, expect=0):
         environ = self.installation.environ | {

@@ -5,6 +5,7 @@ import pytest
 
 from local.collate.model.effect import Kind
 from local.event_listener import listening
+from tests.system.gateway.services import Service
 
 
 @pytest.mark.promise(2)
@@ -16,11 +17,7 @@ async def test_a_double_effect_is_told_as_inferred_and_alarmed(
     collate.fault("reset", when="after", method="POST", path="/manual-handoffs$", count=1)
     ingress, worker = await start(installation, "ingress"), await start(installation, "worker")
     async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
-        await http.post(
-            f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
-            json={},
-            headers={"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": "one"},
-        )
+        await Service(http, ingress, installation.caller_key).request(authorization)
         finished = await listener.wait_for("command.finished", 30)
 
         async def is_counted():

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from local.event_listener import listening
+from tests.system.gateway.services import Service
 from tests.system.outcomes import assert_each_is_applied_once
 
 COMMANDS = 120
@@ -15,20 +16,14 @@ SECONDS = 15
 SEED = 20261125
 
 
-async def _request_all(http, ingress, installation, authorizations, randomness):
+async def _request_all(service, authorizations, randomness):
     """Ask for a handoff of each authorization, over a while, so that kills find commands in every state."""
 
-    async def ask(number, authorization):
+    async def ask(authorization):
         await asyncio.sleep(randomness.uniform(0, SECONDS))
-        answer = await http.post(
-            f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
-            json={},
-            headers={"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": f"request-{number}"},
-        )
-        assert answer.status_code == 202, answer.text
-        return answer.json()["commandId"]
+        return await service.request(authorization)
 
-    return await asyncio.gather(*(ask(number, one) for number, one in enumerate(authorizations)))
+    return await asyncio.gather(*map(ask, authorizations))
 
 
 async def _kill_again_and_again(installation, worker, randomness):
@@ -51,7 +46,7 @@ async def test_a_worker_killed_at_any_moment_leaves_one_effect_and_one_outcome_p
     ingress, worker = await start(installation, "ingress"), await start(installation, "worker")
     async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         commands, _ = await asyncio.gather(
-            _request_all(http, ingress, installation, authorizations, randomness),
+            _request_all(Service(http, ingress, installation.caller_key), authorizations, randomness),
             _kill_again_and_again(installation, worker, randomness),
         )
         await assert_each_is_applied_once(listener, collate, authorizations, commands)
