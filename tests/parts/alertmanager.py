@@ -6,6 +6,7 @@ alerts of the error budgets, which look back for hours, are left out.
 
 import asyncio
 import json
+import logging
 import re
 import subprocess
 import threading
@@ -97,6 +98,7 @@ def play() -> list[str]:
 
 async def _play() -> list[str]:
     log, often = progress(), {"GATEWAY_WATCH__PAYER": "3s"}
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it reports each try to reach the killed broker
     setup = Setup(name="alertmanager", ingresses=2, has_read_model=False, settings=often)
     async with open_scene(setup, log) as scene:
         receivers = Receivers()
@@ -218,7 +220,8 @@ def unclear(body: dict) -> list[str]:
     for alert in body["alerts"]:
         labels, words = alert["labels"], alert["annotations"]
         page, _, anchor = words["runbook_url"].partition("#")
-        if page != RUNBOOK or f"](#{anchor})" not in runbook or f"`{labels['alertname']}`" not in runbook:
+        heading = re.search(rf"^## {anchor.replace('-', ' ')}$", runbook, re.MULTILINE | re.IGNORECASE)
+        if page != RUNBOOK or heading is None or f"`{labels['alertname']}`" not in runbook:
             red.append(f"{labels['alertname']}: no page {words['runbook_url']}")
         if not labels.items() >= OWN.items() or labels["severity"] not in {"critical", "warning"}:
             red.append(f"{labels['alertname']}: labels {labels}")
