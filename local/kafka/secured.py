@@ -31,11 +31,22 @@ _SCRAM_LOGIN = f"{_KAFKA}.common.security.scram.ScramLoginModule required;"
 _OAUTH_LOGIN = f"{_KAFKA}.common.security.oauthbearer.OAuthBearerLoginModule required;"
 _OAUTH_CHECK = f"{_KAFKA}.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler"
 _AN_HOUR = 1 / 24
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 _STORE_PASSWORD = b"store-password"
 
 
 class Authority:
-    """A private certificate authority."""
+    """A private certificate authority. Its certificates pass the strict check of Python 3.13 (RFC 5280)."""
 
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -43,6 +54,8 @@ class Authority:
         self.certificate = (
             _certificate(self._name, self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -77,8 +90,10 @@ class Authority:
     ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
         own = ec.generate_private_key(ec.SECP256R1())
         usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        builder = _certificate(_name(name), self._name, own, days, age_days).add_extension(
-            x509.ExtendedKeyUsage(usage), critical=False
+        builder = (
+            _certificate(_name(name), self._name, own, days, age_days)
+            .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if names := [x509.IPAddress(IPv4Address(address)) for address in addresses]:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
