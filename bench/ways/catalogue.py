@@ -17,7 +17,7 @@ import psycopg
 
 from bench.answering import listen
 from bench.ways.stored import keep, put_back
-from bench.ways.way import Back, Way
+from bench.ways.way import BACK_WITHIN_SECONDS, Back, Way
 from local.drills.database_lost import DatabaseLost
 from local.drills.poison import AUTHORIZATION, Poison
 from local.drills.rows import SCHEMA
@@ -124,7 +124,7 @@ class _Subscription:
             new = {(event.authorization_id, event.sequence_text) for event in back.scene.listener.events[seen:]}
             return bool(new) and new <= self.delivered
 
-        await back.scene.until(are_delivered, 120.0, "the delivery of every new event")
+        await back.scene.until(are_delivered, BACK_WITHIN_SECONDS, "the delivery of every new event")
         back.took("new events delivered")
 
 
