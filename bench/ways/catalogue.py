@@ -95,9 +95,19 @@ class _Subscription:
         programs["deliverer-0"] = installation.start("deliverer", "deliverer-0")
         await asyncio.to_thread(programs["deliverer-0"].await_ready)
 
+        async def has_read() -> bool:
+            return (await self._state(back))["lag"] < _CAUGHT_UP_RECORDS
+
+        await back.scene.until(has_read, BACK_WITHIN_SECONDS, "the stored events, which are too old to deliver")
+
     def _receive(self, body: bytes) -> None:
         event = json.loads(body)
         self.delivered.add((event["subject"], event["sequence"]))
+
+    async def _state(self, back: Back) -> dict[str, Any]:
+        url = f"{back.scene.programs['deliverer-0'].admin_url}/partitions"
+        (found,) = (await back.scene.http.get(url)).json()["subscriptions"]
+        return dict(found)
 
     async def lose(self, back: Back) -> None:
         """Delete both topics."""
@@ -106,23 +116,26 @@ class _Subscription:
 
     async def back(self, back: Back) -> None:
         """Create the topics, restart, and resume what is halted, until every event since the loss is delivered."""
-        seen = len(back.scene.listener.events)
+        seen, earlier = len(back.scene.listener.events), set[tuple[str, str]]()
         await _apply(back)
         # A partition that has stored nothing since the loss has no progress at its next start.
         await back.scene.kill("deliverer-0")
-        deliverer = back.scene.launch("deliverer-0")
+        back.scene.launch("deliverer-0")
 
         async def are_delivered() -> bool:
+            nonlocal earlier
             try:
-                (found,) = (await back.scene.http.get(f"{deliverer.admin_url}/partitions")).json()["subscriptions"]
+                found = await self._state(back)
             except (httpx.TransportError, ValueError):  # before its port, or its subscription
                 return False
             if found["state"] == "halted":
                 halted = [word for number in _HALTED.findall(found["detail"]) for word in ("--partition", number)]
-                place = "--why", "lost", "--admin", deliverer.admin_url
+                place = "--why", "lost", "--admin", back.scene.programs["deliverer-0"].admin_url
                 await back.types("deliverer", "resume", _SUBSCRIPTION, *halted, *place)
-            new = {(event.authorization_id, event.sequence_text) for event in back.scene.listener.events[seen:]}
-            return bool(new) and new <= self.delivered
+            # The newest events are always under way.
+            before, events = earlier, back.scene.listener.events[seen:]
+            earlier = {(event.authorization_id, event.sequence_text) for event in events}
+            return bool(before) and before <= self.delivered
 
         await back.scene.until(are_delivered, BACK_WITHIN_SECONDS, "the delivery of every new event")
         back.took("new events delivered")
