@@ -96,7 +96,7 @@ class _Subscription:
         await asyncio.to_thread(programs["deliverer-0"].await_ready)
 
         async def has_read() -> bool:
-            return (await self._state(back))["lag"] < _CAUGHT_UP_RECORDS
+            return bool((await self._state(back))["lag"] < _CAUGHT_UP_RECORDS)
 
         await back.scene.until(has_read, BACK_WITHIN_SECONDS, "the stored events, which are too old to deliver")
 
