@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +25,9 @@ WAYS: Final = {
 def part(found: dict[str, dict[str, Any]] | None = None) -> str:
     """Return the table."""
     found = json.loads(_RESULTS.read_text(encoding="utf-8")) if found is None else found
-    beside = {f"{run['authorizations']:,} authorizations ({run['commit']}, {run['day']})" for run in found.values()}
-    head = f"Beside {' and '.join(sorted(beside))}:\n\n" if beside else ""
+    beside = sorted({f"{run['authorizations']:,}" for run in found.values()})
+    runs = sorted({f"{run['day']} `{run['commit']}`" for run in found.values()})
+    head = f"Beside {' or '.join(beside)} authorizations ({', '.join(runs)}):\n\n" if found else ""
     return head + table(("lost", "seconds until", "a person typed"), _rows(found))
 
 
@@ -34,5 +36,6 @@ def _rows(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, ...]]:
         if (run := found.get(name)) is None:
             yield lost, "*not measured*", ""
             continue
-        until = "; ".join(f"{what} {seconds:.0f}" for what, seconds in run["seconds"].items() if "gateway" not in what)
+        steps = sorted(run["seconds"].items(), key=itemgetter(1))
+        until = "; ".join(f"{what} {seconds:.0f}" for what, seconds in steps if "gateway" not in what)
         yield lost, until, "; ".join(f"`{line}`" for line in run["typed"])

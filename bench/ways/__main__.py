@@ -73,7 +73,7 @@ async def take(name: str, way: Way, authorizations: int, log: Log) -> list[Broke
             return back.has_ended()
 
         await scene.until(all_ended, BACK_WITHIN_SECONDS, "the end of every command that waited")
-        back.took("waiting commands ended")
+        back.took("commands ended")
         log(f"back: {back.seconds}")
         await asyncio.sleep(AFTER_SECONDS)
         await scene.end_load(load, 8.0)
