@@ -26,8 +26,8 @@ def part(found: dict[str, dict[str, Any]] | None = None) -> str:
     """Return the table."""
     found = json.loads(_RESULTS.read_text(encoding="utf-8")) if found is None else found
     beside = sorted({f"{run['authorizations']:,}" for run in found.values()})
-    runs = sorted({f"{run['day']} `{run['commit']}`" for run in found.values()})
-    head = f"Beside {' or '.join(beside)} authorizations ({', '.join(runs)}):\n\n" if found else ""
+    days, commits = (sorted({run[key] for run in found.values()}) for key in ("day", "commit"))
+    head = f"Beside {' or '.join(beside)} authorizations ({', '.join([*days, *commits])}):\n\n" if found else ""
     return head + table(("lost", "seconds until", "a person typed"), _rows(found))
 
 

@@ -24,7 +24,7 @@ from local.image.base_image import SUITE
 from local.image.requirements import require
 from tests.contract.documents.pages import LINES, ROOT
 
-PACKAGES: Final = ("make", "python3", "python3-venv", "curl")  # README, "What it needs"
+PACKAGES: Final = ("make", "python3", "python3-venv", "curl", "git")  # README, "What it needs"
 USER: Final = "newcomer"
 HOME: Final = f"/home/{USER}"
 _DOWNLOADS: Final = Path.home() / ".cache" / "collate-gateway" / "debian"

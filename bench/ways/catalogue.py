@@ -126,7 +126,7 @@ class _Subscription:
             nonlocal earlier
             try:
                 found = await self._state(back)
-            except (httpx.TransportError, ValueError):  # before its port, or its subscription
+            except (httpx.TransportError, LookupError, ValueError):  # before its port, or its subscription
                 return False
             if found["state"] == "halted":
                 halted = [word for number in _HALTED.findall(found["detail"]) for word in ("--partition", number)]
