@@ -225,8 +225,8 @@ class Publisher:
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
                 continue
-            await self._check_topic(replacement)
             self._replace(replacement)
+            await self._check_topic(replacement)
             lifetime = await self._watch(replacement)
             backoff = MIN_BACKOFF_SECONDS if lifetime > MAX_BACKOFF_SECONDS else backoff
             await asyncio.sleep(backoff)
