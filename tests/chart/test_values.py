@@ -10,7 +10,7 @@ import yaml
 
 from runtime.units import parse_duration
 from runtime.version import VERSION
-from tests.contract.documents.pages import PAGES, blocks
+from tests.contract.documents.pages import VALUES
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
@@ -100,10 +100,6 @@ def test_every_value_has_a_default_and_every_default_is_in_the_schema():
 def test_a_wrong_value_is_rejected_and_named(render, values, expected):
     with pytest.raises(helm.HelmError, match=expected):
         render(values)
-
-
-# One block configures Alertmanager, not the chart.
-VALUES = [block for block in blocks(PAGES["docs/deploy.md"], "yaml") if "inhibit_rules" not in block]
 
 
 @pytest.mark.parametrize("block", VALUES)

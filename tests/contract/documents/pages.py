@@ -30,6 +30,10 @@ def blocks(page, language):
     return re.findall(rf"^ *```{language}\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)
 
 
+# One YAML block configures Alertmanager, not the chart.
+VALUES = [block for block in blocks(PAGES["docs/deploy.md"], "yaml") if "inhibit_rules" not in block]
+
+
 def shell_lines():
     """Yield each command line of the shell blocks, and of the indented blocks of top-level pages, in order."""
     for name, page in PAGES.items():

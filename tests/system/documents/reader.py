@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.contract.documents.pages import LINES, PAGES, blocks
+from tests.contract.documents.pages import LINES, VALUES
 from tests.system.documents.kubernetes import CommandRefused, until_reachable
 
 BIN = Path(sys.executable).parent
@@ -70,9 +70,7 @@ class Reader:
 
     def write_values(self):
         """Write values.yaml as the guide shows it."""
-        required, _zone, self._read_model, _console, _webhooks, _proxy = [
-            yaml.safe_load(block) for block in blocks(PAGES["docs/deploy.md"], "yaml")
-        ]
+        required, _zone, self._read_model, _console, _webhooks, _proxy = [yaml.safe_load(block) for block in VALUES]
         self._dump_values(required)
 
     def add_read_model_values(self):

@@ -14,7 +14,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -289,7 +289,9 @@ async def clock_differs(fleet, _):
         fleet.programs["worker-1"].await_ready()
         send_commands(fleet)
         try:
-            yield "worker-1", f"{datetime.now(UTC):%H:%M}"
+            # The command runs within the next minutes.
+            minutes = (datetime.now(UTC) + timedelta(minutes=number) for number in range(4))
+            yield "worker-1", "|".join(f"{minute:%H:%M}:" for minute in minutes)
         finally:
             fleet.replace("worker-1")
             server.shutdown()
