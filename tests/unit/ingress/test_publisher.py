@@ -40,6 +40,7 @@ class Kafka:
     is_reachable: bool = True
     probes_fail: bool = False
     id: str = "old"
+    asked: int = 0
     sent: list = field(default_factory=list)
     producers: list = field(default_factory=list)
 
@@ -54,7 +55,13 @@ class Kafka:
             raise ConnectionError
 
     async def topic_id(self, producer):
+        self.asked += 1
         return self.id
+
+    async def is_asked_again(self, eventually):
+        """Wait until what the next answer changes has been seen."""
+        asked = self.asked
+        await eventually(lambda: self.asked >= asked + 2)
 
     async def drop(self, producer):
         producer.dropped = True
@@ -106,11 +113,11 @@ async def test_a_topic_that_is_created_again_and_an_outage_put_appended_records_
     watching = asyncio.create_task(publisher.watch_topic())
     await eventually(lambda: publisher.is_up)
     publisher._on_doubt = lambda: forgotten.append(kafka.id)
-    await asyncio.sleep(0.1)
+    await kafka.is_asked_again(eventually)
     assert not forgotten
     kafka.id = "new"
     await eventually(lambda: forgotten)
-    await asyncio.sleep(0.1)
+    await kafka.is_asked_again(eventually)
     assert forgotten == ["new"]
     watching.cancel()
     kafka.is_reachable = False
