@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.ingress.api_http.context import context_of
 from gateway.ingress.api_http.request import traceparent
-from gateway.ingress.commands.publisher import Appended, Headers, NotAppended, RecordAppender
+from gateway.ingress.commands.appending import Appended, Headers, NotAppended, RecordAppender
 from gateway.middleware.exchange import route_label
 from gateway.middleware.methods import method_label
 from runtime.tracing.messaging import messaging

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.ingress.api_http.api_problems import KafkaUnavailable, Stopping
-from gateway.ingress.commands.publisher import Appended, AppendFailure, Headers, NotAppended, RecordAppender
+from gateway.ingress.commands.appending import Appended, AppendFailure, Headers, NotAppended, RecordAppender
 from runtime.http_server.port_problems import Overloaded
 from runtime.http_server.problem import Problem
 from schemas.records import RecordedCommand, write_command

@@ -9,9 +9,9 @@ from gateway.ingress.api_http.request import path_id, read_json, traceparent
 from gateway.ingress.api_http.responses import ModelResponse
 from gateway.ingress.auth.names import Decided, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
+from gateway.ingress.commands.appending import NotAppended
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
 from gateway.ingress.commands.idempotency import read_key
-from gateway.ingress.commands.publisher import NotAppended
 from schemas.api.operator_decisions import (
     DecisionAccepted,
     RecentCommandsAccepted,

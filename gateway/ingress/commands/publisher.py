@@ -16,16 +16,14 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol
 
 from adapters.kafka.clients import KafkaFailure
 from gateway.ingress.api_http.deadlines import Deadlines
+from gateway.ingress.commands.appending import Appended, AppendFailure, Headers, NotAppended
 from runtime.logs import get_log
 from runtime.metrics import IngressMetrics
 from runtime.outages.outage import Outage
-
-Headers = tuple[tuple[str, bytes], ...]
 
 CONNECT_SECONDS = 5.0
 PROBE_EVERY_SECONDS = 1.0
@@ -64,45 +62,6 @@ class ProducerFactory(Protocol):
 
     async def drop(self, producer: Producer) -> None:
         """Stop a producer within a bound, in any state."""
-
-
-class RecordAppender(Protocol):
-    """The interface of the publisher for writers of commands."""
-
-    @property
-    def is_up(self) -> bool:
-        """Whether the publisher accepts records now."""
-
-    async def append(self, partition: int, key: bytes, value: bytes, headers: Headers) -> "Appended | NotAppended":
-        """Write one record; return when it is written, or when the write has failed or may have failed."""
-
-
-class AppendFailure(StrEnum):
-    """The reason why a record was not appended."""
-
-    AWAY = "kafka_away"
-    IN_DOUBT = "partition_in_doubt"
-    FULL = "publishes"
-    SLOW = "deadline"
-    FAILED = "failed"
-    STOPPING = "stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """The record is on all in-sync replicas."""
-
-    partition: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class NotAppended:
-    """The record is not confirmed. `is_certain`: it was never sent to Kafka."""
-
-    reason: AppendFailure
-    retry_after_seconds: float
-    is_certain: bool
 
 
 @dataclass(slots=True, eq=False)

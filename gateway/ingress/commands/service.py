@@ -16,10 +16,10 @@ from gateway.ingress.api_http.api_problems import KeyReused, TooManyUnfinished, 
 from gateway.ingress.api_http.context import context_of
 from gateway.ingress.api_http.request import traceparent, wait_seconds
 from gateway.ingress.commands.accepted_command import AcceptedCommand
+from gateway.ingress.commands.appending import NotAppended
 from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown, already_claimed
 from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
-from gateway.ingress.commands.publisher import NotAppended
 from gateway.ingress.commands.responses import CommandReceipt
 from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
 from gateway.ingress.commands.unknown import UnknownCounts

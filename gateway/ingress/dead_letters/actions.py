@@ -12,8 +12,8 @@ from typing import Any
 from gateway.ingress.api_http.api_problems import NotRedrivable
 from gateway.ingress.api_http.context import RequestContext
 from gateway.ingress.api_http.request import traceparent
+from gateway.ingress.commands.appending import NotAppended
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
-from gateway.ingress.commands.publisher import NotAppended
 from schemas.api.dead_letters import DeadLetterDecision
 from schemas.commands import CALLER_COMMANDS, Discard, Original, Redrive
 from schemas.dead_letter import DeadLetter

@@ -3,8 +3,8 @@
 import uuid
 
 from gateway.ingress.api_http.api_problems import AuditUnavailable
+from gateway.ingress.commands.appending import Appended
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time
-from gateway.ingress.commands.publisher import Appended
 from schemas.commands import RecordAccess, RecordRead, ReleaseHandoff
 from schemas.records import RecordedCommand
 

@@ -9,7 +9,7 @@ from adapters.collate.call_policy.breaker import BreakerState
 from adapters.postgres.store import SWEEPS
 from consumers.engine.interface import HandlerFailure
 from consumers.projector.parsing import TOPICS
-from gateway.ingress.commands.publisher import AppendFailure
+from gateway.ingress.commands.appending import AppendFailure
 from gateway.ingress.commands.waiters import _End
 from gateway.ingress.event_stream.stream import EndReason
 from runtime.admin import closed_labels

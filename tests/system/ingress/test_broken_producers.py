@@ -8,8 +8,9 @@ from aiokafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
 from gateway.ingress.api_http.deadlines import Deadlines
+from gateway.ingress.commands.appending import Appended, AppendFailure
 from gateway.ingress.commands.producers import Producers
-from gateway.ingress.commands.publisher import Appended, AppendFailure, Publisher
+from gateway.ingress.commands.publisher import Publisher
 from local.kafka.admin import admin_of
 from local.kafka.nodes import Cluster
 from runtime.metrics import Metrics

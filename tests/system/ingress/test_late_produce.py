@@ -8,8 +8,9 @@ from aiokafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
 from gateway.ingress.api_http.deadlines import Deadlines
+from gateway.ingress.commands.appending import Appended
 from gateway.ingress.commands.producers import Producers
-from gateway.ingress.commands.publisher import Appended, Publisher
+from gateway.ingress.commands.publisher import Publisher
 from local.judge.whole_topic import read_topic
 from local.kafka.admin import admin_of
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules

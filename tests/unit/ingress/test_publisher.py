@@ -5,7 +5,8 @@ import pytest
 
 from gateway.ingress.api_http.deadlines import Deadlines
 from gateway.ingress.commands import publisher as module
-from gateway.ingress.commands.publisher import Appended, AppendFailure, NotAppended, Publisher
+from gateway.ingress.commands.appending import Appended, AppendFailure, NotAppended
+from gateway.ingress.commands.publisher import Publisher
 
 
 @dataclass

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.ingress.commands.publisher import AppendFailure, NotAppended
+from gateway.ingress.commands.appending import AppendFailure, NotAppended
 from gateway.ingress.dead_letters import bulk
 from schemas.commands import Discard, Redrive
 from tests.process.ingress.dead_letters.test_dead_letters import DEAD, add_dead_letters, dead_letter
