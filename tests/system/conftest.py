@@ -18,14 +18,27 @@ def run(prefix):
 
 
 @pytest.fixture
-async def installation(run, kafka, prefix, collate):
-    """A gateway over real Kafka and a simulated Collate; its topics exist, its processes are for the test to start.
+def install(run, prefix, collate):
+    """Make a gateway over this Kafka and a simulated Collate: its topics exist, and its tables if it has a database.
 
-    `ingress = await start(installation, "ingress")`; `installation.caller_key` may do everything.
+    `installed = await install(kafka, settings=…)`; `installed.caller_key` may do everything.
     """
-    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix)
-    await asyncio.to_thread(installed.apply_topics)
-    return installed
+
+    async def install(bootstrap, **options):
+        options = {"collate_url": collate.url, "prefix": prefix} | options
+        installed = Installation(run, bootstrap=bootstrap, **options)
+        await asyncio.to_thread(installed.apply_topics)
+        if "database" in options:
+            await asyncio.to_thread(installed.migrate)
+        return installed
+
+    return install
+
+
+@pytest.fixture
+async def installation(install, kafka):
+    """An installation whose processes are for the test to start: `ingress = await start(installation, "ingress")`."""
+    return await install(kafka)
 
 
 @pytest.fixture

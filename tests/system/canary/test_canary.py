@@ -15,7 +15,6 @@ import psycopg
 import pytest
 
 from local.event_listener import listening
-from local.installation import Installation
 from tests.process.authorization.test_canary import CANARY, OVERLAY, PLANTED, REFERENCE
 from tests.system.collector import collecting
 from tests.system.records import everything_in
@@ -51,19 +50,9 @@ def servers(kafka, collate, postgres, collector):
 
 
 @pytest.fixture
-async def installed(run, prefix, servers):
+async def installed(install, servers):
     settings = {"GATEWAY_TRACES__ENDPOINT": servers.collector.url, "GATEWAY_LOG__LEVEL": "debug"}
-    installed = Installation(
-        run,
-        bootstrap=servers.kafka,
-        collate_url=servers.collate.url,
-        prefix=prefix,
-        database=servers.postgres,
-        settings=settings,
-    )
-    await asyncio.to_thread(installed.apply_topics)
-    await asyncio.to_thread(installed.migrate)
-    return installed
+    return await install(servers.kafka, database=servers.postgres, settings=settings)
 
 
 @pytest.fixture

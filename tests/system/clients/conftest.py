@@ -8,7 +8,6 @@ import random
 import pytest
 
 from local.event_listener import listening
-from local.installation import Installation
 from local.processes.ports import free_ports
 from tests.system.clients.packed import PackedClients
 
@@ -66,11 +65,9 @@ class RestartingIngress:
 
 
 @pytest.fixture
-async def installation(run, kafka, prefix, collate, postgres):
+async def installation(install, kafka, postgres):
     """A worker and a projector with their topics and tables. The ingress is the test's to start."""
-    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, database=postgres)
-    await asyncio.to_thread(installed.apply_topics)
-    await asyncio.to_thread(installed.migrate)
+    installed = await install(kafka, database=postgres)
     programs = [installed.start("worker"), installed.start("projector")]
     for program in programs:
         await asyncio.to_thread(program.await_ready)

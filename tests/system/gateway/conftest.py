@@ -6,17 +6,14 @@ import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import Installation
 from tests.preloaded import run_gateway
 from tests.system.gateway.services import Service, add_callers
 
 
 @pytest.fixture
-async def services(run, kafka, prefix, collate, start):
+async def services(install, run, kafka, prefix, start):
     """The callers of an installation with one partition and the default limit of dead letters, and its worker."""
-    settings = {"GATEWAY_TOPICS__PARTITIONS": "1"}
-    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=settings)
-    installed.apply_topics()
+    installed = await install(kafka, settings={"GATEWAY_TOPICS__PARTITIONS": "1"})
     keys = add_callers(run)
     ingress, worker = await start(installed, "ingress"), await start(installed, "worker")
     async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:

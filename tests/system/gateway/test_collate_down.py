@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import Installation
 
 SCALE = float(os.environ.get("OUTAGE_SCALE", "0.1"))
 OUTAGE_SECONDS = 300.0 * SCALE
@@ -33,9 +32,8 @@ SETTINGS = {
 
 
 @pytest.mark.timeout(1200 + 900 * SCALE)
-async def test_collate_down_under_load(run, start, collate, kafka, prefix):
-    installation = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=SETTINGS)
-    await asyncio.to_thread(installation.apply_topics)
+async def test_collate_down_under_load(install, start, collate, kafka, prefix):
+    installation = await install(kafka, settings=SETTINGS)
     ingress = await start(installation, "ingress")
     for number in range(WORKERS):
         await start(installation, "worker", f"worker-{number}")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import CALLER, Installation
+from local.installation import CALLER
 from tests.preloaded import run_gateway
 from tests.system.gateway.services import Service
 
@@ -26,20 +26,10 @@ WHY = ("--reason", "checked_by_hand", "--ticket", "OPS-1204", "--why", NOTE)
 
 
 @pytest.fixture
-def alone(run, kafka, prefix, collate):
+async def alone(install, kafka):
     """An installation with one partition, which three dead letters stop."""
-    installed = Installation(
-        run,
-        bootstrap=kafka,
-        collate_url=collate.url,
-        prefix=prefix,
-        settings={
-            "GATEWAY_TOPICS__PARTITIONS": "1",
-            "GATEWAY_WORKER__DEAD_LETTER_SHARE": "0.04",
-        },
-    )
-    installed.apply_topics()
-    return installed
+    settings = {"GATEWAY_TOPICS__PARTITIONS": "1", "GATEWAY_WORKER__DEAD_LETTER_SHARE": "0.04"}
+    return await install(kafka, settings=settings)
 
 
 class Gateway:

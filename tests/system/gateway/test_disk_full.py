@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from local.event_listener import listening
-from local.installation import PARTITIONS, Installation, http_here
+from local.installation import PARTITIONS, http_here
 from local.judge.evidence import PastStates
 from local.judge.verdict import Judge
 from local.postgres import Postgres
@@ -51,21 +51,14 @@ def own_database():
         yield database
 
 
-async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(  # noqa: PLR0917 - all that it stands on
-    run, kafka1, own_database, collate, start, eventually
+async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(
+    install, run, kafka1, own_database, *, collate, start, eventually
 ):
     collate.use("v2", **READINGS)
     keys = write_callers(run.directory / "services.toml")
-    installed = Installation(
-        run,
-        bootstrap=kafka1.bootstrap,
-        collate_url=collate.url,
-        prefix=PREFIX,
-        database=own_database.conninfo,
-        settings=SETTINGS | {"GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "services.toml")},
-    )
-    await asyncio.to_thread(installed.apply_topics)
-    await asyncio.to_thread(installed.migrate)
+    settings = SETTINGS | {"GATEWAY_INGRESS__CALLERS_FILE": str(run.directory / "services.toml")}
+    database = own_database.conninfo
+    installed = await install(kafka1.bootstrap, prefix=PREFIX, database=database, settings=settings)
     _, ingress, projector = [await start(installed, verb) for verb in ("worker", "ingress", "projector")]
     past, callers = PastStates(collate), Callers(collate, [ingress.url], keys, seed=5)
     async with listening(kafka1.bootstrap, PREFIX, callers.on_event) as listener:

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from local.installation import Installation, http_here
+from local.installation import http_here
 from tests.preloaded import run_gateway
 
 SESSION_SECONDS = 6.0  # the least that Kafka accepts by default
@@ -18,10 +18,8 @@ NO_ANSWER = "not ready: kafka waiting (no broker has answered for"
 
 
 @pytest.fixture
-async def worker(run, kafka1, prefix, collate, start):
-    installed = Installation(run, bootstrap=kafka1.bootstrap, collate_url=collate.url, prefix=prefix, settings=QUICK)
-    installed.apply_topics()
-    return await start(installed, "worker")
+async def worker(install, kafka1, start):
+    return await start(await install(kafka1.bootstrap, settings=QUICK), "worker")
 
 
 class Screens:

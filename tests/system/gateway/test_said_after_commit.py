@@ -10,7 +10,7 @@ import pytest
 
 from local.collate.model.effect import Kind
 from local.event_listener import listening
-from local.installation import PARTITIONS, Installation, http_here
+from local.installation import PARTITIONS, http_here
 from schemas.topics import partition_for
 
 EACH = 6
@@ -23,9 +23,8 @@ SETTINGS = {
 
 
 @pytest.fixture
-async def processes(run, kafka1, prefix, collate, start):
-    installed = Installation(run, bootstrap=kafka1.bootstrap, collate_url=collate.url, prefix=prefix, settings=SETTINGS)
-    await asyncio.to_thread(installed.apply_topics)
+async def processes(install, kafka1, start):
+    installed = await install(kafka1.bootstrap, settings=SETTINGS)
     return installed, await start(installed, "ingress"), await start(installed, "worker")
 
 

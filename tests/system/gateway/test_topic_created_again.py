@@ -13,7 +13,6 @@ from aiokafka.structs import OffsetAndMetadata
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topic_reader import open_partitions
 from local.event_listener import listening
-from local.installation import Installation
 from local.kafka.admin import admin_of
 from local.processes.patience import within
 from runtime.exits import Exit
@@ -109,10 +108,8 @@ class CreatedAgain:
 
 
 @pytest.fixture
-async def again(run, kafka, prefix, collate, start, eventually):  # noqa: PLR0917 - all it stands on
-    settings = {"GATEWAY_TOPICS__PARTITIONS": "1"}
-    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=settings)
-    await asyncio.to_thread(installed.apply_topics)
+async def again(install, run, kafka, prefix, *, collate, start, eventually):
+    installed = await install(kafka, settings={"GATEWAY_TOPICS__PARTITIONS": "1"})
     key = add_callers(run)["portal"]
     async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
         found = CreatedAgain(installed, http, listener, kafka, catalogue(prefix).commands.name)

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import Installation
 from tests.system.gateway.services import Service, add_callers
 
 ROOT = Path(__file__).parents[3]
@@ -23,10 +22,8 @@ SETTINGS = {
 
 
 @pytest.fixture
-async def installation(run, kafka, prefix, collate):
-    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=SETTINGS)
-    await asyncio.to_thread(installed.apply_topics)
-    return installed
+async def installation(install, kafka):
+    return await install(kafka, settings=SETTINGS)
 
 
 @pytest.fixture

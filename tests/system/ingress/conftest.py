@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from local.installation import PARTITIONS, Installation
+from local.installation import PARTITIONS
 from local.judge.whole_topic import read_topic
 from schemas.records import read_command
 
@@ -34,7 +34,7 @@ class Caller:
 
 
 @pytest.fixture
-async def caller_of(installation_of):
+async def caller_of():
     clients = []
 
     def caller_of(program, installation):
@@ -45,14 +45,6 @@ async def caller_of(installation_of):
     yield caller_of
     for client in clients:
         await client.aclose()
-
-
-@pytest.fixture
-def installation_of(run, prefix, collate):
-    def installation_of(bootstrap, **options):
-        return Installation(run, bootstrap=bootstrap, collate_url=collate.url, prefix=prefix, **options)
-
-    return installation_of
 
 
 async def read_commands(bootstrap, prefix):

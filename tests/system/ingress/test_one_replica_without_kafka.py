@@ -45,11 +45,9 @@ async def proxy(two_doors):
 
 
 @pytest.fixture
-async def replicas(installation_of, two_doors, proxy, postgres, off_loop):
+async def replicas(install, two_doors, proxy, postgres, off_loop):
     """The installation, a replica behind the proxy, and one that reaches Kafka directly."""
-    installed = installation_of(two_doors.bootstrap, database=postgres)
-    await off_loop(installed.apply_topics)
-    await off_loop(installed.migrate)
+    installed = await install(two_doors.bootstrap, database=postgres)
     cut = installed.start("ingress", "cut", settings={"GATEWAY_KAFKA__BOOTSTRAP": two_doors.second_bootstrap})
     other = installed.start("ingress", "other")
     for program in (cut, other):

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.ingress import main
 from gateway.ingress.commands.producers import Producers
+from local.installation import Installation
 from local.processes.patience import slowness
 from runtime.health import Health
 from runtime.logs import get_log
@@ -29,10 +30,10 @@ async def timed(coroutine):
 
 
 async def test_without_kafka_at_the_start_commands_are_503_until_it_is_reachable(
-    kafka1, installation_of, caller_of, off_loop, eventually
+    kafka1, run, prefix, *, collate, caller_of, off_loop, eventually
 ):
     await off_loop(kafka1.kill, 0)
-    installation = installation_of(kafka1.bootstrap)
+    installation = Installation(run, bootstrap=kafka1.bootstrap, collate_url=collate.url, prefix=prefix)
     program = installation.start("ingress")
     caller = caller_of(program, installation)
     async with httpx.AsyncClient(timeout=120) as probe:
@@ -56,9 +57,7 @@ async def test_without_kafka_at_the_start_commands_are_503_until_it_is_reachable
         await off_loop(program.stop)
 
 
-async def test_an_ingress_whose_producer_has_not_connected_is_not_ready(
-    kafka, installation_of, off_loop, eventually, monkeypatch
-):
+async def test_an_ingress_whose_producer_has_not_connected_is_not_ready(installation, eventually, monkeypatch):
     may_connect = asyncio.Event()
 
     class Waiting(Producers):
@@ -67,8 +66,6 @@ async def test_an_ingress_whose_producer_has_not_connected_is_not_ready(
             return await super().connect()
 
     monkeypatch.setattr(main, "Producers", Waiting)
-    installation = installation_of(kafka)
-    await off_loop(installation.apply_topics)
     registry = CollectorRegistry()
     process = Process("ingress", Health(), Metrics(registry), registry, get_log())
     working = asyncio.create_task(
@@ -84,11 +81,9 @@ async def test_an_ingress_whose_producer_has_not_connected_is_not_ready(
 
 
 @pytest.fixture
-async def running(kafka1, installation_of, caller_of, off_loop):
-    installation = installation_of(kafka1.bootstrap)
-    await off_loop(installation.apply_topics)
-    program = installation.start("ingress")
-    await off_loop(program.await_ready)
+async def running(install, kafka1, start, caller_of):
+    installation = await install(kafka1.bootstrap)
+    program = await start(installation, "ingress")
     return program, caller_of(program, installation)
 
 

@@ -4,12 +4,10 @@ import asyncio
 
 
 async def test_a_partition_without_a_leader_does_not_affect_others(
-    kafka3, installation_of, caller_of, off_loop, eventually
+    kafka3, install, start, *, caller_of, off_loop, eventually
 ):
-    installation = installation_of(kafka3.bootstrap)
-    await off_loop(installation.apply_topics)
-    program = installation.start("ingress")
-    await off_loop(program.await_ready)
+    installation = await install(kafka3.bootstrap)
+    program = await start(installation, "ingress")
     caller = caller_of(program, installation)
 
     async def statuses(key):

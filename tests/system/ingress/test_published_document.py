@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import Installation
 
 # A list that is too long for a URL is rejected with 414. A batch with a wrong event gets 207.
 CONFIG = """
@@ -31,19 +30,14 @@ EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "5"))
 
 
 @pytest.fixture
-async def installed(run, kafka, prefix, collate, postgres):
+async def installed(install, kafka, postgres):
     """An installation with a read model. Its streams end after 1 ms, because a test waits for their end."""
     settings = {
         "GATEWAY_INGRESS__CALLER_RATE": "100000",
         "GATEWAY_INGRESS__CALLER_BURST": "100000",
         "GATEWAY_INGRESS__STREAM_LIFE": "1ms",
     }
-    installed = Installation(
-        run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, database=postgres, settings=settings
-    )
-    await asyncio.to_thread(installed.apply_topics)
-    await asyncio.to_thread(installed.migrate)
-    return installed
+    return await install(kafka, database=postgres, settings=settings)
 
 
 @pytest.fixture

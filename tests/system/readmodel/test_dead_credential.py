@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from console.views.lists.work_list import turned_away
-from local.installation import Installation
 from local.issuer import LocalIssuer
 from local.stack import PEOPLE, STAFF
 
@@ -62,16 +61,12 @@ class Person:
 
 
 @pytest.fixture
-async def staff(run, kafka, prefix, *, collate, postgres, start, eventually):
+async def staff(install, kafka, *, collate, postgres, start, eventually):
     """Return the people of an installation with a read model; they read the page, or do not."""
     collate.change(closing_seconds=0)
     with LocalIssuer(tuple(PEOPLE)) as issuer:
         people = issuer.callers_file_entry(PEOPLE)
-        installed = Installation(
-            run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, database=postgres, people=people
-        )
-        await asyncio.to_thread(installed.apply_topics)
-        await asyncio.to_thread(installed.migrate)
+        installed = await install(kafka, database=postgres, people=people)
         ingress, *_ = [await start(installed, verb) for verb in ("ingress", "worker", "projector")]
         async with httpx.AsyncClient(base_url=ingress.url, timeout=120) as http:
             yield lambda *, reads_page: [

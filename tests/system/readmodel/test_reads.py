@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from local.installation import CALLER, GATEWAY, Installation
+from local.installation import CALLER, GATEWAY
 from local.postgres import Postgres
 from tests.preloaded import run_gateway
 from tests.system.readmodel.terminal import Terminal
@@ -45,14 +45,12 @@ class Gateway:
 
 
 @pytest.fixture
-async def gateway_on(run, kafka, prefix, collate, start):
+async def gateway_on(install, kafka, start):
     """Return a function that starts a gateway with a read model in this database."""
     async with AsyncExitStack() as exits:
 
         async def gateway_on(database):
-            installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, database=database)
-            await asyncio.to_thread(installed.apply_topics)
-            await asyncio.to_thread(installed.migrate)
+            installed = await install(kafka, database=database)
             ingress = await start(installed, "ingress")
             headers = {"Authorization": f"Bearer {installed.caller_key}"}
             http = httpx.AsyncClient(base_url=ingress.url, headers=headers, trust_env=False, timeout=120)

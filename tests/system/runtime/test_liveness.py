@@ -7,26 +7,9 @@ import time
 import httpx
 import pytest
 
-from local.installation import Installation
-
 # A beat's deadline that is shorter than one timeout of a Kafka client, as a real deadline is shorter than all of them.
 STALLED_AFTER_SECONDS = 2
 AWAY_SECONDS = 32
-
-
-@pytest.fixture
-def installation_of(run, prefix, collate):
-    def installation_of(bootstrap, database):
-        return Installation(
-            run,
-            bootstrap=bootstrap,
-            collate_url=collate.url,
-            prefix=prefix,
-            database=database,
-            settings={"GATEWAY_ADMIN__STALLED_AFTER": f"{STALLED_AFTER_SECONDS}s"},
-        )
-
-    return installation_of
 
 
 async def reds_of(programs, seconds):
@@ -44,12 +27,9 @@ async def reds_of(programs, seconds):
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
-async def test_a_broker_away_for_longer_than_every_deadline_never_turns_livez_red(
-    fault, kafka1, installation_of, postgres
-):
-    installation = installation_of(kafka1.bootstrap, postgres)
-    await asyncio.to_thread(installation.apply_topics)
-    await asyncio.to_thread(installation.migrate)
+async def test_a_broker_away_for_longer_than_every_deadline_never_turns_livez_red(fault, kafka1, install, postgres):
+    settings = {"GATEWAY_ADMIN__STALLED_AFTER": f"{STALLED_AFTER_SECONDS}s"}
+    installation = await install(kafka1.bootstrap, database=postgres, settings=settings)
     programs = [installation.start(verb) for verb in ("ingress", "worker", "projector")]
     for program in programs:
         await asyncio.to_thread(program.await_ready)

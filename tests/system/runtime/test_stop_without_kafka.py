@@ -7,8 +7,6 @@ import signal
 import httpx
 import pytest
 
-from local.installation import Installation
-
 COMMANDS = 24  # so that each worker has some
 SETTINGS = {
     "GATEWAY_COLLATE__READ_TIMEOUT": "3s",
@@ -18,12 +16,9 @@ SETTINGS = {
 
 
 @pytest.fixture
-async def busy_workers(run, prefix, collate, kafka1, *, eventually, request):
+async def busy_workers(install, collate, kafka1, *, eventually, request):
     """Workers whose invocations wait for Collate. Three seconds later each has a result to commit."""
-    installation = Installation(
-        run, bootstrap=kafka1.bootstrap, collate_url=collate.url, prefix=prefix, settings=SETTINGS
-    )
-    await asyncio.to_thread(installation.apply_topics)
+    installation = await install(kafka1.bootstrap, settings=SETTINGS)
     ingress, *workers = (installation.start("ingress"), *(installation.start("worker", name) for name in request.param))
     for program in (ingress, *workers):
         await asyncio.to_thread(program.await_ready)

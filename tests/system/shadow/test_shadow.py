@@ -5,7 +5,6 @@ import json
 import os
 
 from local.event_listener import listening
-from local.installation import Installation
 from tests.preloaded import run_gateway
 
 SETTINGS = {
@@ -17,11 +16,10 @@ SETTINGS = {
 
 
 async def test_a_shadow_says_what_it_would_have_done_and_collate_gets_no_write(
-    run, kafka, prefix, *, collate, start, tmp_path
+    install, kafka, prefix, *, collate, start, tmp_path
 ):
     prefix = f"shadow-{prefix}"
-    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix, settings=SETTINGS)
-    await asyncio.to_thread(installed.apply_topics)
+    installed = await install(kafka, prefix=prefix, settings=SETTINGS)
     ingress, _ = await start(installed, "ingress"), await start(installed, "worker")
     same, other, done = collate.create(count=3)
     collate.act(done, do="open_handoff")

@@ -1,13 +1,11 @@
 """Traces over real OTLP/HTTP: one tree from the request to the event, and links where work is taken up again."""
 
-import asyncio
 import secrets
 
 import httpx
 import pytest
 
 from local.event_listener import listening
-from local.installation import Installation
 from runtime.tracing.attributes import ALLOWED_ATTRIBUTES
 from tests.system.collector import collecting
 from tests.system.records import everything_in
@@ -24,16 +22,8 @@ def collector():
 
 
 @pytest.fixture
-async def traced(run, kafka, prefix, collate, collector):
-    installed = Installation(
-        run,
-        bootstrap=kafka,
-        collate_url=collate.url,
-        prefix=prefix,
-        settings={"GATEWAY_TRACES__ENDPOINT": collector.url},
-    )
-    await asyncio.to_thread(installed.apply_topics)
-    return installed
+async def traced(install, kafka, collector):
+    return await install(kafka, settings={"GATEWAY_TRACES__ENDPOINT": collector.url})
 
 
 def asking(installation, trace, parent=PARENT, **headers):

@@ -12,7 +12,6 @@ import pytest
 
 from local import installation as local_installation
 from local.event_listener import listening
-from local.installation import Installation
 from local.processes.patience import within
 from tests.system.outcomes import assert_each_is_applied_once
 
@@ -45,11 +44,10 @@ def builds(tmp_path):
 
 
 @pytest.fixture
-async def rolling(run, kafka, prefix, collate, builds, monkeypatch):  # noqa: PLR0917 - all that it stands on
+async def rolling(install, kafka, builds, monkeypatch):
     """Two ingresses and two workers of this build, each of which can be replaced by one of the other."""
     monkeypatch.setattr(local_installation, "GATEWAY", builds[0])
-    installed = Installation(run, bootstrap=kafka, collate_url=collate.url, prefix=prefix)
-    await asyncio.to_thread(installed.apply_topics)
+    installed = await install(kafka)
     programs = {}
 
     async def replace(name, program):
