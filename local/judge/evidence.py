@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +25,8 @@ from schemas.records import UnreadableRecord, read_authorization, read_command, 
 from schemas.sealing import Keys
 from schemas.topics import catalogue
 
-# The characters of a secret that are looked for first. Thousands of links begin alike, and most logs have no link.
-_START: Final = 16
+# The characters of a secret that are looked for first: thousands begin alike, and a search for each took ten minutes.
+_START: Final = 6
 # The collections of the authorizations and of their handoffs, in a path.
 _READ: Final = {"prior-authorizations", "manual-handoffs"}
 
@@ -114,9 +116,13 @@ def find_leaks(logs: Path | None, run: Evidence, secrets: list[str]) -> list[str
     found = []
     texts = [(log.name, log.read_text(errors="replace")) for log in logs.glob("*.log")] if logs else []
     texts.append(("events", "\n".join(json.dumps(dict(event.data)) for event in run.events)))
-    for name, text in texts:
-        starts = {start for start in {word[:_START] for word in secrets} if start in text}
-        found += [f"{name}: {word[:8]}…" for word in secrets if word[:_START] in starts and word in text]
+    for start, alike in groupby(sorted(secrets), key=lambda word: word[:_START]):
+        words = set(alike)
+        lengths = {len(word) for word in words}
+        for name, text in texts:
+            places = [match.start() for match in re.finditer(re.escape(start), text)]
+            leaked = words & {text[place : place + length] for place in places for length in lengths}
+            found += [f"{name}: {word[:8]}…" for word in sorted(leaked)]
     return found
 
 
