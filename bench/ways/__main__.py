@@ -34,6 +34,8 @@ CADENCE = {
     "GATEWAY_WATCH__ENDED": "1s until 10m,1m",
     "GATEWAY_WATCH__PROCESSING": "2s until 10m,1m",
     "GATEWAY_WATCH__PAYER": "3s until 10m,1h",
+    # No `command.waiting` is written between the evidence and the loss.
+    "GATEWAY_WORKER__WAITING_AFTER": "1h",
 }
 
 

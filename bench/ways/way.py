@@ -34,9 +34,14 @@ class Back:
         print(f"  {self.seconds[what]} s: {what}", flush=True)
 
     async def delete(self, *topics: str) -> None:
-        """Delete topics."""
+        """Delete topics; return when they are gone. Until then Kafka accepts records, such as the end of a command."""
         async with admin_of(self.scene.cluster.bootstrap) as admin:
             await admin.delete_topics(list(topics))
+
+            async def are_gone() -> bool:
+                return not set(topics) & set(await admin.list_topics())
+
+            await self.scene.until(are_gone, 60.0, "the end of the deletion")
 
     async def types(self, *verb: str) -> str:
         """Run `gateway VERB …`. Raises StartFailed if it fails for a minute: a deleted topic is gone a moment later."""
