@@ -10,7 +10,6 @@ so the slope is that of ten means.
     interval above the least rate    grows
     interval below it                steady
     the rate is inside               unclear
-    above, but given back            unclear: the second half falls as low as the first, which a leak does not
     less than an hour                too short to tell
 """
 
@@ -107,18 +106,11 @@ def growth_of(series: Series) -> Growth:
     slope, margin = (HOUR * value for value in _slope_and_margin(_means(points)))
     least = LEAST_PER_HOUR[series.unit]
     trend = Trend.UNCLEAR
-    if slope - margin > least and not _is_given_back(points, least * seconds / HOUR):
+    if slope - margin > least:
         trend = Trend.GROWS
     elif slope + margin < least:
         trend = Trend.STEADY
     return Growth(trend, slope, margin)
-
-
-def _is_given_back(points: Sequence[tuple[float, float]], least: float) -> bool:
-    """Whether the least value of the second half is that of the first, within half of the least growth."""
-    values = [value for _, value in points]
-    middle = len(values) // 2
-    return min(values[middle:]) - min(values[:middle]) < least / 2
 
 
 def _means(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

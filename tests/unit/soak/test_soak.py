@@ -37,13 +37,6 @@ def test_a_trend_needs_an_interval_on_one_side_of_the_least_rate(per_hour, noise
     assert found.per_hour == pytest.approx(per_hour * MIB, abs=found.margin * 2)
 
 
-@pytest.mark.parametrize(("back", "trend"), [(0, Trend.UNCLEAR), (25, Trend.GROWS)])
-def test_memory_that_is_given_back_does_not_grow(back, trend):
-    levels = (0, 0, 0, 0, back, 25, 25, 25, 25, 25)
-    steps = tuple((60.0 * minute, (80.0 + levels[minute // 10]) * MIB) for minute in range(100))
-    assert growth_of(Series("memory projector", "bytes", steps[:94])).trend is trend
-
-
 def test_an_hour_is_the_least_time():
     steep = {minutes: noisy("memory projector", "bytes", 90 * MIB, MIB, minutes=minutes) for minutes in (59, 60)}
     assert {minutes: growth_of(series).trend for minutes, series in steep.items()} == {
