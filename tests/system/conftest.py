@@ -28,7 +28,7 @@ def install(run, prefix, collate):
         options = {"collate_url": collate.url, "prefix": prefix} | options
         installed = Installation(run, bootstrap=bootstrap, **options)
         await asyncio.to_thread(installed.apply_topics)
-        if "database" in options:
+        if options.get("database") is not None:
             await asyncio.to_thread(installed.migrate)
         return installed
 
