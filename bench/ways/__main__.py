@@ -47,6 +47,7 @@ async def take(name: str, way: Way, authorizations: int, log: Log) -> list[Broke
         common=TIMEOUTS | CADENCE,
         fill=partial(fill, authorizations),
         since="2m",
+        ready_within_seconds=600.0,
         has_read_model=way.has_read_model,
     )
     async with open_scene(setup, log) as scene:

@@ -23,7 +23,7 @@ from local.collate.simulation import Options
 from local.collate.web.server import SimulatedCollate
 from local.event_listener import Event, Listener, listening
 from local.failures import StartFailed
-from local.installation import PARTITIONS, PERMISSIONS, Installation, Program
+from local.installation import PARTITIONS, PERMISSIONS, READY_WITHIN_SECONDS, Installation, Program
 from local.judge.checks import BrokenPromise
 from local.judge.effects import effects_of
 from local.judge.evidence import PastStates
@@ -60,6 +60,7 @@ class Setup:
         is_shadow: the judge expects that no write reaches Collate.
         fill: writes topics before the first process starts, of which the listener skips the events.
         since: how far `gateway check promises` looks back.
+        ready_within_seconds: of the first start; a projector reads what `fill` has written.
     """
 
     name: str = "drill"
@@ -78,6 +79,7 @@ class Setup:
     is_shadow: bool = False
     fill: Callable[[Cluster, SimulatedCollate, Installation], None] | None = None
     since: str = "24h"
+    ready_within_seconds: float = READY_WITHIN_SECONDS
 
     @property
     def prefix(self) -> str:
@@ -277,7 +279,8 @@ async def open_scene(setup: Setup, report: Log) -> AsyncIterator[Scene]:
             await asyncio.to_thread(installation.migrate)
             names.append("projector")
         programs = {name: installation.start(name.partition("-")[0], name) for name in names}
-        await asyncio.gather(*(asyncio.to_thread(program.await_ready) for program in programs.values()))
+        within = setup.ready_within_seconds
+        await asyncio.gather(*(asyncio.to_thread(program.await_ready, within) for program in programs.values()))
         report(f"{len(programs)} processes of the gateway")
         urls = [program.url for name, program in programs.items() if name.startswith("ingress")]
         callers = Callers(sim, urls, keys, setup.seed, is_shadow=setup.is_shadow)
