@@ -50,9 +50,10 @@ class TopicReader(Generic[Key]):
         self._call_seconds = call_seconds
 
     def seek(self, positions: Mapping[Key, int]) -> None:
-        """Continue at these offsets."""
+        """Continue at these offsets. A reader that was never told where to begin returns no record."""
         for key, partition in self._partitions.items():
             self._consumer.seek(partition, positions[key])
+        self._consumer.resume(*self._keys)
 
     async def read(self, max_records: int = MAX_RECORDS) -> dict[Key, Sequence[TopicRecord]]:
         """Return the next records by partition; nothing if none arrives within WAIT_SECONDS."""
@@ -141,6 +142,8 @@ async def open_reader(
         async with answered_within(START_SECONDS):
             await consumer.start()
         consumer.assign(list(assigned.values()))
+        # Until the caller seeks, aiokafka would fetch from `reset` on, up to a mebibyte of each partition, for nothing.
+        consumer.pause(*assigned.values())
         yield TopicReader(consumer, assigned, call_seconds)
     finally:
         await bounded_stop(consumer)

@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaTimeoutError
 
 from adapters.kafka.clients import bounded_stop, groupless_consumer, idempotent_producer
 from adapters.kafka.cluster import KafkaAway, open_cluster
+from adapters.kafka.topic_reader import open_partitions
 from adapters.kafka.topics import WantedTopic
 from local.processes.patience import within
 from runtime.settings import KafkaSettings
@@ -36,6 +37,17 @@ async def write_and_read(settings, topic):
 @pytest.mark.parametrize("security", ["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"])
 async def test_every_kind_of_listener_works(to_secured, prefix, security):
     assert await write_and_read(to_secured(security), f"{prefix}records") == (b"key", b"value")
+
+
+async def test_a_reader_fetches_nothing_before_it_is_told_where_to_begin(kafka, prefix):
+    settings, topic = KafkaSettings(bootstrap=(kafka,)), f"{prefix}records"
+    await write_and_read(settings, topic)
+    async with open_partitions(settings, topic, [0]) as reader:
+        assert await reader.ends() == {0: 1}
+        assert await reader.read() == {}
+        reader.seek({0: 0})
+        [[record]] = (await reader.read()).values()
+    assert record.value == b"value"
 
 
 async def reason(settings):

@@ -17,7 +17,8 @@ async def test_the_extents_of_partitions_need_no_fetch(monkeypatch):
 
     def consumer(_kafka, **options):
         opened.append(options)
-        return SimpleNamespace(start=nothing, assign=lambda _: None, beginning_offsets=offsets, end_offsets=offsets)
+        methods = {"start": nothing, "assign": lambda _: None, "pause": lambda *_: None}
+        return SimpleNamespace(**methods, beginning_offsets=offsets, end_offsets=offsets)
 
     monkeypatch.setattr(topic_reader, "groupless_consumer", consumer)
     monkeypatch.setattr(topic_reader, "bounded_stop", nothing)

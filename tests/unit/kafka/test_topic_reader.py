@@ -35,6 +35,9 @@ class Consumer:
     def seek(self, partition, offset):
         self._positions[partition.partition] = offset
 
+    def resume(self, *_partitions):
+        pass
+
     async def getmany(self, **_options):
         await asyncio.sleep(0)
         batches = {}
