@@ -25,7 +25,6 @@ from cli.lists.listing import PAGE
 from cli.terminal import AsJson, fail, print_json
 from runtime.exits import Exit
 
-_PANEL = "Commands and authorizations"
 _EVERY_SECONDS = 1.0
 _SETTLED = frozenset({"authorization.settled", "authorization.watch_ended"})
 _COLOURS = {"command": "blue", "handoff": "magenta", "authorization": "green", "attempt": "dim"}

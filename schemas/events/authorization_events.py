@@ -37,9 +37,9 @@ class AuthorizationChanged(Event):
 
     def _sentence(self) -> str:
         if self.from_status == self.to_status:
-            change = "has changed and is still"
+            change = "has changed and its status is still"
         else:
-            change = f"changed from {in_words(self.from_status)} to" if self.from_status else "is"
+            change = f"changed from {in_words(self.from_status)} to" if self.from_status else "has the status"
         proofs = seen(receipt=self.receipt_seen, decision=self.decision_seen)
         status = f"{in_words(self.to_status)}{in_parentheses(self.outcome)}{proofs}"
         return f"The authorization {change} {status}{at_version(self.version)}."

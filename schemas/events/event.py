@@ -46,7 +46,7 @@ class PayerTruth(Model):
     def words(self) -> str:
         """Describe the payer's truth inside a sentence."""
         proofs = seen(receipt=self.receipt_seen, decision=self.decision_seen)
-        return f"the authorization is {in_words(self.status)}{in_parentheses(self.outcome)}{proofs}"
+        return f"the authorization's status is {in_words(self.status)}{in_parentheses(self.outcome)}{proofs}"
 
 
 def verdict(agreement: Agreement, reported: CloseReport | None) -> str:
