@@ -1,16 +1,16 @@
-"""The control API under `/_sim/`: ledger, faults, profile, clock, scenarios, actors, outage, reset.
+"""The control API under `/_sim/`: ledger, faults, profile, clock, scenarios, actors.
 
 All responses are JSON. An invalid request gets 400 with a `problem`. README.md has the table of calls.
 """
 
 import json
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from local.collate.ledger import effect_json
 from local.collate.model import actors
-from local.collate.model.creation import STATES, AuthorizationSpec
-from local.collate.profile import NAMED, named
+from local.collate.model.creation import AuthorizationSpec
+from local.collate.profile import named
 from local.collate.simulation import DEFAULT_ORGANIZATION, Simulation
 from local.collate.web import wire
 from local.collate.web.message import Reply, Request, json_reply
@@ -18,31 +18,19 @@ from local.collate.web.message import Reply, Request, json_reply
 _PAGE = 100_000
 
 
-class Outage(Protocol):
-    """The switch of the public listener. The server implements it."""
-
-    def begin_outage(self, seconds: float | None) -> None:
-        """Refuse connections."""
-
-    def end_outage(self) -> None:
-        """Accept connections again."""
-
-
-def answer(simulation: Simulation, outage: Outage, request: Request) -> Reply:
+def answer(simulation: Simulation, request: Request) -> Reply:
     """Return the response to a control request."""
     try:
         body = json.loads(request.body) if request.body else {}
         if not isinstance(body, dict):
             raise ValueError("the body must be a JSON object")  # noqa: TRY004, TRY301 - each invalid request is a 400
-        return _route(simulation, outage, request, body)
+        return _route(simulation, request, body)
     except (ValueError, TypeError, KeyError) as error:
         return json_reply(400, {"problem": str(error)})
 
 
-def _route(simulation: Simulation, outage: Outage, request: Request, body: dict[str, Any]) -> Reply:
+def _route(simulation: Simulation, request: Request, body: dict[str, Any]) -> Reply:
     match request.method, request.path.strip("/").split("/")[1:]:
-        case "GET", []:
-            return json_reply(200, {"states": list(STATES), "profiles": list(NAMED), "actors": list(actors.ACTIONS)})
         case _, ["ledger", *rest]:
             return _ledger(simulation, request, rest)
         case _, ["faults", *rest]:
@@ -53,26 +41,6 @@ def _route(simulation: Simulation, outage: Outage, request: Request, body: dict[
             return _clock(simulation, request.method, body)
         case _, ["authorizations", *rest]:
             return _authorizations(simulation, request.method, rest, body)
-    return _switch(simulation, outage, request, body)
-
-
-def _switch(simulation: Simulation, outage: Outage, request: Request, body: dict[str, Any]) -> Reply:
-    match request.method, request.path.strip("/").split("/")[1:]:
-        case "PUT", ["latency"]:
-            simulation.gate.latency_seconds = float(body["seconds"])
-            return json_reply(200, {"seconds": simulation.gate.latency_seconds})
-        case "PUT", ["credentials"]:
-            simulation.api.organizations = {str(key): str(name) for key, name in dict(body["keys"]).items()}
-            return json_reply(200, {"organizations": sorted(set(simulation.api.organizations.values()))})
-        case "POST", ["outage"]:
-            outage.begin_outage(None if body.get("seconds") is None else float(body["seconds"]))
-            return json_reply(200, {"outage": True})
-        case "DELETE", ["outage"]:
-            outage.end_outage()
-            return json_reply(200, {"outage": False})
-        case "POST", ["reset"]:
-            simulation.reset()
-            return json_reply(200, {"reset": True})
     return json_reply(404, {"problem": "unknown control call; see local/collate/README.md"})
 
 
@@ -88,9 +56,6 @@ def _ledger(simulation: Simulation, request: Request, rest: list[str]) -> Reply:
             return json_reply(200, {"effects": effects[:limit]})
         case "GET", ["summary"]:
             return json_reply(200, ledger.summary())
-        case "DELETE", []:
-            ledger.clear()
-            return json_reply(200, {"cleared": True})
     return json_reply(404, {"problem": "ledger/calls, ledger/effects or ledger/summary"})
 
 
@@ -131,8 +96,6 @@ def _clock(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
 def _authorizations(simulation: Simulation, method: str, rest: list[str], body: dict[str, Any]) -> Reply:
     now = simulation.now()
     match method, rest:
-        case "GET", []:
-            return json_reply(200, {"ids": list(simulation.state.authorizations)})
         case "POST", []:
             organization = next(iter(simulation.api.organizations.values()), DEFAULT_ORGANIZATION)
             return json_reply(201, {"ids": simulation.create_from(AuthorizationSpec.from_json(body, organization))})

@@ -1,7 +1,7 @@
 """The ledger of calls and effects, for tests that count effects.
 
-It has at most `limit` calls and `limit` effects, drops the oldest ones, and counts them. It also has the call rate per
-second of real time. It keeps digests and a few harmless fields of bodies, never the bodies.
+It has at most `_MOST` calls and as many effects, and drops the oldest ones. It also has the call rate per second of
+real time. It keeps digests and a few harmless fields of bodies, never the bodies.
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Any
 
 from local.collate.model.effect import Effect
 
-_RATES_KEPT = 7200
+_MOST, _RATES_KEPT = 200_000, 7200
 _NAMES = {"if_match": "ifMatch", "is_replay": "replay"}
 _ID_PLACES = {"v1": (3, 5), "runtime": (3,)}
 
@@ -63,9 +63,9 @@ def effect_json(number: int, effect: Effect) -> dict[str, Any]:
 class Ledger:
     """Calls and effects in order, numbered from 1."""
 
-    def __init__(self, limit: int) -> None:
-        self.calls: deque[Call] = deque(maxlen=limit)
-        self.effects: deque[tuple[int, Effect]] = deque(maxlen=limit)
+    def __init__(self) -> None:
+        self.calls: deque[Call] = deque(maxlen=_MOST)
+        self.effects: deque[tuple[int, Effect]] = deque(maxlen=_MOST)
         self.per_second: Counter[int] = Counter()
         self._numbered_calls = 0
         self._numbered_effects = 0
@@ -87,28 +87,11 @@ class Ledger:
         self._numbered_effects += 1
         self.effects.append((self._numbered_effects, effect))
 
-    def clear(self) -> None:
-        """Remove all calls and effects. The numbering continues."""
-        self.calls.clear()
-        self.effects.clear()
-        self.per_second.clear()
-
-    def summary(self) -> dict[str, Any]:
-        """Return counts, and each key with more than one effect of a kind."""
-        effects = [effect for _, effect in self.effects]
-        by_key = Counter((effect.kind.value, effect.cause.key) for effect in effects if effect.cause.key is not None)
+    def summary(self) -> dict[str, dict[str, int]]:
+        """Return the numbers of calls by route, and of effects by kind."""
         return {
-            "calls": self._numbered_calls,
-            "callsForgotten": self._numbered_calls - len(self.calls),
-            "effects": self._numbered_effects,
-            "effectsForgotten": self._numbered_effects - len(self.effects),
-            "byRoute": _sorted(Counter(f"{call.method} {_route(call.path)}" for call in self.calls)),
-            "byStatus": _sorted(Counter(str(call.status) for call in self.calls)),
-            "byEnd": _sorted(Counter(call.ended for call in self.calls)),
-            "byKind": _sorted(Counter(effect.kind.value for effect in effects)),
-            "keysWithSeveralEffects": [
-                {"kind": kind, "key": key, "count": count} for (kind, key), count in by_key.items() if count > 1
-            ],
+            "byRoute": Counter(f"{call.method} {_route(call.path)}" for call in self.calls),
+            "byKind": Counter(effect.kind.value for _, effect in self.effects),
         }
 
 
@@ -116,10 +99,6 @@ def _route(path: str) -> str:
     """Return a path with its ids replaced by `*`."""
     parts = path.split("/")
     for place in _ID_PLACES.get(parts[1] if len(parts) > 1 else "", ()):
-        if len(parts) > place and parts[place - 1] != "live-session":
+        if len(parts) > place:
             parts[place] = "*"
     return "/".join(parts)
-
-
-def _sorted(counts: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items()))

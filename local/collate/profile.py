@@ -31,11 +31,7 @@ class Profile:
     create_bumps_version: bool = True
     created_status: Literal[200, 201, 202] = 200
     status_while_active: Literal["requires_action", "processing"] = "requires_action"
-    terminal_code: Literal[
-        "prior_authorization_not_actionable", "manual_handoff_not_allowed", "prior_authorization_not_mutable"
-    ] = "prior_authorization_not_actionable"
     repeated_close: Literal["conflict", "first_result"] = "conflict"
-    missing_snapshot: Literal["review_stale", "bad_request"] = "review_stale"
     offered_seconds: float = 0.0
     closing_seconds: float = 0.2
     close_while_offered: Literal["accepted", "refused"] = "accepted"
@@ -44,21 +40,16 @@ class Profile:
 
     # Grants
     grant_seconds: float = 300.0
-    grant_needs_access: bool = True
-    grant_single_use: bool = False
-    grant_replaces_others: bool = False
 
     # Automatic actions of Collate and the payer
     reconcile_seconds: float | None = 1.0
     automation_seconds: float | None = 1.0
     decision_seconds: float | None = None
 
-    # Reads and limits
+    # Reads
     stale_probability: float = 0.0
     stale_seconds: float = 0.0
     unknown_fields: bool = False
-    rate_per_second: float | None = None
-    rate_burst: float = 10.0
 
     @property
     def closes_immediately(self) -> bool:

@@ -24,13 +24,11 @@ DEFAULT_ORGANIZATION = "org_local"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options at the start. A reset returns to them."""
+    """The options at the start."""
 
     profile: Profile = field(default_factory=Profile)
     keys: Mapping[str, str] = field(default_factory=lambda: {DEFAULT_KEY: DEFAULT_ORGANIZATION})
     latency_seconds: float = 0.0
-    ledger_limit: int = 200_000
-    keys_limit: int = 500_000
     seed: int | None = None
 
 
@@ -39,23 +37,12 @@ class Simulation:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.base_url = ""
-        self.reset()
-
-    def reset(self) -> None:
-        """Return to the start: no authorizations, no faults, real time, the options' profile and keys."""
-        options = self.options
         self.clock = Clock()
-        self.ledger = Ledger(options.ledger_limit)
+        self.ledger = Ledger()
         self.faults = FaultRules()
         self.state = CollateState(options.profile, self.ledger.record, options.seed)
-        self.api = Api(self.state, Keys(options.keys_limit), dict(options.keys))
+        self.api = Api(self.state, Keys(), dict(options.keys))
         self.gate = FaultGate(self.api, self.clock, self.ledger, self.faults, options.latency_seconds)
-        self.set_base_url(self.base_url)
-
-    def set_base_url(self, base_url: str) -> None:
-        """Set the base URL of grant links."""
-        self.base_url = self.api.writes.base_url = base_url
 
     def handle(self, request: Request, exchange: Exchange) -> None:
         """Handle a public request."""

@@ -158,7 +158,7 @@ async def _change_readings(scene: Scene, seconds: float, profiles: Sequence[str]
         log(f"Collate's profile: {profile}")
         scene.sim.use(profile, **READINGS)
         # A new key store: a profile cannot interpret the keys that another profile has stored.
-        scene.sim.api.writes.keys = Keys(scene.sim.options.keys_limit)
+        scene.sim.api.writes.keys = Keys()
         await asyncio.sleep(seconds / len(profiles))
 
 

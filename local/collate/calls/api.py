@@ -70,8 +70,6 @@ class Api:
 
     def _v1(self, method: str, route: list[str], public: PublicCall) -> Outcome:
         match method, route:
-            case "POST", [root] if root == _ROOT:
-                return self.writes.create_authorization(public)
             case _, [root, authorization_id, *rest] if root == _ROOT:
                 authorization = self.state.visible(authorization_id, public.organization)
                 if authorization is None:
@@ -87,14 +85,6 @@ class Api:
             case "GET", []:
                 seen = self.state.as_read(authorization, public.now)
                 return json_reply(200, wire.authorization_json(seen, self.state.profile))
-            case "GET", ["live-session"]:
-                return json_reply(200, wire.live_session_json(authorization, self.state.profile))
-            case "POST", ["live-session", "access-grants"]:
-                return self.writes.mint_live_session_grant(authorization, public)
-            case "POST", ["confirm"]:
-                return self.writes.confirm(authorization, public)
-            case "POST", ["cancel"]:
-                return self.writes.cancel(authorization, public)
             case "POST", ["manual-handoffs"]:
                 return self.writes.create_handoff(authorization, public)
             case _, ["manual-handoffs", handoff_id, *rest]:

@@ -13,6 +13,7 @@ from local.collate.web.message import Reply
 from local.collate.web.refusal import KEY_IN_FLIGHT, KEY_REUSED, Refusal
 
 Scope = tuple[str, str, str]
+_MOST = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,9 @@ def fingerprint(body: Any, if_match: str | None, profile: Profile) -> str:
 
 
 class Keys:
-    """The key store. It drops the oldest keys above `limit` entries."""
+    """The key store. It drops the oldest keys above `_MOST` entries."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self._stored: OrderedDict[Scope, _Stored] = OrderedDict()
         self._in_flight: dict[Scope, int] = {}
 
@@ -58,7 +58,7 @@ class Keys:
             return
         self._stored.pop(scope, None)
         self._stored[scope] = _Stored(request_fingerprint, reply, now)
-        while len(self._stored) > self._limit:
+        while len(self._stored) > _MOST:
             self._stored.popitem(last=False)
 
     def begin(self, scope: Scope, request: int) -> None:

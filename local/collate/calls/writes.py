@@ -8,36 +8,23 @@ from collections.abc import Callable, Iterable, Sequence
 from local.collate.calls.keys import Keys
 from local.collate.calls.public_call import PublicCall, error_reply
 from local.collate.model import rules
-from local.collate.model.authorization import Authorization, Handoff, HandoffState, Status
-from local.collate.model.creation import from_create_body
-from local.collate.model.effect import Effect, Kind
+from local.collate.model.authorization import Authorization, Handoff, HandoffState
 from local.collate.model.state import CollateState
 from local.collate.web import wire
 from local.collate.web.message import Reply, json_reply
-from local.collate.web.refusal import HANDOFF_ACTIVE, Refusal, header_missing, live_session_not_available
+from local.collate.web.refusal import HANDOFF_ACTIVE, Refusal, header_missing
 
 Outcome = Reply | Refusal
 Step = Callable[[], Outcome | None]
 
 
 class Writes:
-    """Every POST under /v1."""
+    """The POSTs of the gateway under /v1."""
 
     def __init__(self, state: CollateState, keys: Keys) -> None:
         self.state = state
         self.keys = keys
         self.base_url = ""
-
-    def create_authorization(self, call: PublicCall) -> Outcome:
-        """POST /v1/prior-authorizations: all generations require the key (docs/collate-contract.md §2)."""
-
-        def create() -> Outcome:
-            created = from_create_body(call.body, self.state.new_id("auth"), call.organization, call.now)
-            if isinstance(created, Refusal):
-                return created
-            return json_reply(201, wire.authorization_json(self.state.add(created, call.cause), self.state.profile))
-
-        return self._run(call, self._key(call, always=True), (), create)
 
     def create_handoff(self, authorization: Authorization, call: PublicCall) -> Outcome:
         """POST …/manual-handoffs (docs/collate-contract.md §5.1)."""
@@ -52,7 +39,7 @@ class Writes:
             return json_reply(profile.created_status, wire.handoff_json(authorization, handoff, profile))
 
         def create() -> Outcome:
-            if (refusal := rules.handoff_refused(authorization, call.body, profile)) is not None:
+            if (refusal := rules.handoff_refused(authorization, call.body)) is not None:
                 return refusal
             opened = self.state.open_handoff(authorization, call.cause, call.now)
             return json_reply(profile.created_status, wire.handoff_json(opened, opened.handoffs[-1], profile))
@@ -106,54 +93,10 @@ class Writes:
 
         return self._run(call, self._key(call), (), mint)
 
-    def mint_live_session_grant(self, authorization: Authorization, call: PublicCall) -> Outcome:
-        """POST …/live-session/access-grants: read-only, never for the gateway (docs/collate-contract.md §6)."""
-
-        def mint() -> Outcome:
-            if authorization.open_handoff is None and authorization.status is not Status.PROCESSING:
-                return live_session_not_available("no_active_channel_session")
-            self.state.record(
-                Effect(Kind.LIVE_SESSION_GRANT_MINTED, call.now, authorization.id, authorization.version, call.cause)
-            )
-            return json_reply(
-                self.state.profile.created_status,
-                wire.live_session_grant_json(
-                    self.state.new_id("lsg"), self.base_url, call.now + self.state.profile.grant_seconds
-                ),
-            )
-
-        return self._run(call, self._key(call), (), mint)
-
-    def confirm(self, authorization: Authorization, call: PublicCall) -> Outcome:
-        """POST …/confirm (docs/collate-contract.md §3, other write endpoints)."""
-
-        def confirm() -> Outcome:
-            if (refusal := rules.confirm_refused(authorization, call.body, self.state.profile)) is not None:
-                return refusal
-            confirmed = self.state.confirm(authorization, call.cause, call.now)
-            return json_reply(200, wire.authorization_json(confirmed, self.state.profile))
-
-        key, if_match = self._key(call, optional=True), self._if_match(call, authorization.version)
-        return self._run(call, key, (if_match,), confirm)
-
-    def cancel(self, authorization: Authorization, call: PublicCall) -> Outcome:
-        """POST …/cancel (docs/collate-contract.md §3): it ends an active handoff too."""
-
-        def cancel() -> Outcome:
-            if (refusal := rules.ended(authorization)) is not None:
-                return refusal
-            canceled = self.state.cancel(authorization, call.cause, call.now)
-            return json_reply(200, wire.authorization_json(canceled, self.state.profile))
-
-        key, if_match = self._key(call, optional=True), self._if_match(call, authorization.version)
-        return self._run(call, key, (if_match,), cancel)
-
-    def _key(self, call: PublicCall, *, always: bool = False, optional: bool = False) -> Step | None:
+    def _key(self, call: PublicCall) -> Step | None:
         """Return the key step, or None if the profile ignores keys for this call."""
         profile = self.state.profile
-        if not always and profile.keys_on == "create_authorization":
-            return None
-        if optional and call.entry.key is None:
+        if profile.keys_on == "create_authorization":
             return None
 
         def recall() -> Outcome | None:

@@ -5,7 +5,6 @@ request ─▶ [hold, delay, act] ─▶ (fault before: no effect)
 """
 
 import json
-import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -30,8 +29,6 @@ class FaultGate:
         self.ledger = ledger
         self.faults = faults
         self.latency_seconds = latency_seconds
-        self._tokens = 0.0
-        self._tokens_at = time.monotonic()
 
     def handle(self, request: Request, exchange: Exchange) -> None:
         """Handle a request."""
@@ -58,7 +55,7 @@ class FaultGate:
         for rule in rules:
             if isinstance(rule.fault, Act):
                 actors.act(self.api.state, *_authorization_and_action(request, rule.fault), now)
-        end = _end(rules, "before") or self._limited()
+        end = _end(rules, "before")
         if end is None:
             reply = _rewritten(self.api.answer(request, call, now), rules)
             end = _end(rules, "after")
@@ -81,20 +78,6 @@ class FaultGate:
         else:
             call.status = reply.status
             exchange.reply(reply)
-
-    def _limited(self) -> Answer | None:
-        """Return a 429 if the token bucket, in real time, is empty."""
-        profile = self.api.state.profile
-        if profile.rate_per_second is None:
-            return None
-        now = time.monotonic()
-        gained = (now - self._tokens_at) * profile.rate_per_second
-        self._tokens, self._tokens_at = min(profile.rate_burst, self._tokens + gained), now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
-            return None
-        wait = math.ceil((1.0 - self._tokens) / profile.rate_per_second)
-        return Answer("before", 429, code="rate_limited", retryable=True, retry_after=str(wait))
 
     def _ended(self, call: Call, since: float, how: str) -> None:
         call.ended = how

@@ -90,22 +90,19 @@ def validated(action: Any) -> dict[str, Any]:
 def _open(state: CollateState, authorization: Authorization, now: float) -> Refusal | None:
     if authorization.open_handoff is not None:
         return HANDOFF_ACTIVE
-    refusal = rules.handoff_refused(authorization, _accepting(authorization), state.profile)
+    covered = authorization.covered_snapshot
+    accepting = {} if covered is None else {"acceptedReviewSnapshotId": covered.id}
+    refusal = rules.handoff_refused(authorization, accepting)
     if refusal is None:
         state.open_handoff(authorization, OTHER, now)
     return refusal
 
 
 def _confirm(state: CollateState, authorization: Authorization, now: float) -> Refusal | None:
-    refusal = rules.confirm_refused(authorization, _accepting(authorization), state.profile)
+    refusal = rules.confirm_refused(authorization)
     if refusal is None:
         state.confirm(authorization, OTHER, now)
     return refusal
-
-
-def _accepting(authorization: Authorization) -> dict[str, Any]:
-    covered = authorization.covered_snapshot
-    return {} if covered is None else {"acceptedReviewSnapshotId": covered.id}
 
 
 def _set_truth(

@@ -106,10 +106,6 @@ class Case:
 
     organization: str
     created_at: float
-    provider_npi: str = "1999999984"
-    final_submission: str = "requires_approval"
-    request: Mapping[str, Any] | None = None
-    answers: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     review_backed: bool = False
     overlay: Mapping[str, Any] | None = None

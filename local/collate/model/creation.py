@@ -1,11 +1,10 @@
-"""New authorizations: from a client's create call, or for a test in a given state."""
+"""New authorizations, for a test in a given state."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from local.collate.model.authorization import Action, Authorization, Case, Snapshot, Status, Truth
-from local.collate.web.refusal import Refusal, bad_request
 
 HANDOFF_ACTIVE = "handoff_active"
 DEFAULT_STATE = "complete_payer_interaction"
@@ -89,36 +88,6 @@ def authorization_from(
         else None,
         completed_at=decision_at,
         canceled_at=now if status is Status.CANCELED else None,
-    )
-
-
-def from_create_body(
-    body: Mapping[str, Any], authorization_id: str, organization: str, now: float
-) -> Authorization | Refusal:
-    """Return the authorization of a POST /v1/prior-authorizations, or a refusal (docs/collate-contract.md §3)."""
-    policy = body.get("policy")
-    final_submission = policy.get("finalSubmission") if isinstance(policy, dict) else None
-    if final_submission not in ("automatic", "requires_approval"):
-        return Refusal(400, "final_submission_policy_required", "policy.finalSubmission is required.")
-    for name, kind in (("providerNpi", str), ("request", dict)):
-        if not isinstance(body.get(name), kind):
-            return bad_request(f"{name} is required.", name)
-    answers = body.get("answers")
-    return Authorization(
-        id=authorization_id,
-        case=Case(
-            organization=organization,
-            created_at=now,
-            provider_npi=body["providerNpi"],
-            final_submission=final_submission,
-            request=body["request"],
-            answers=answers,
-            metadata=body.get("metadata") or {},
-        ),
-        version=1,
-        status=Status.REQUIRES_ACTION,
-        updated_at=now,
-        action=Action.CONTINUE_AUTHORIZATION if answers else Action.RESOLVE_REQUIREMENTS,
     )
 
 

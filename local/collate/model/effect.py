@@ -21,7 +21,6 @@ class Kind(StrEnum):
     GRANT_MINTED = "grant_minted"
     GRANT_OPENED = "grant_opened"
     PORTAL_WORKED = "portal_worked"
-    LIVE_SESSION_GRANT_MINTED = "live_session_grant_minted"
     CONCLUDED = "concluded"
     DECIDED = "decided"
 

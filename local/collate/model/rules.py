@@ -6,6 +6,7 @@ from typing import Any
 from local.collate.model.authorization import Action, Authorization, Handoff, HandoffState, Report, Result, Status
 from local.collate.profile import Profile
 from local.collate.web.refusal import (
+    ENDED,
     HANDOFF_NOT_ACTIVE,
     HANDOFF_NOT_ALLOWED,
     REVIEW_STALE,
@@ -45,18 +46,19 @@ def precondition(if_match: str | None, actual: int, profile: Profile) -> Refusal
     return None if expected == actual else version_conflict(expected, actual)
 
 
-def handoff_refused(authorization: Authorization, body: dict[str, Any], profile: Profile) -> Refusal | None:
+def handoff_refused(authorization: Authorization, body: dict[str, Any]) -> Refusal | None:
     """Return why no handoff may be opened now (docs/collate-contract.md §5.1)."""
     accepted = body.get("acceptedReviewSnapshotId")
     if accepted is not None and not isinstance(accepted, str):
         return bad_request("acceptedReviewSnapshotId is a string.", "acceptedReviewSnapshotId")
     if authorization.is_terminal:
-        return Refusal(409, profile.terminal_code, "The prior authorization is in a terminal state.")
+        return ENDED
     if authorization.status is Status.WAITING_ON_PAYER:
         return Refusal(409, "prior_authorization_not_actionable", "The prior authorization waits on the payer.")
     if authorization.action is not Action.COMPLETE_PAYER_INTERACTION:
         return HANDOFF_NOT_ALLOWED
-    return _review_refused(authorization, accepted, profile)
+    covered = authorization.covered_snapshot
+    return None if covered is None or accepted == covered.id else REVIEW_STALE
 
 
 def close_refused(handoff: Handoff, profile: Profile) -> Refusal | None:
@@ -66,18 +68,16 @@ def close_refused(handoff: Handoff, profile: Profile) -> Refusal | None:
     return HANDOFF_NOT_ACTIVE if handoff.state in (HandoffState.CLOSING, HandoffState.CLOSED) else None
 
 
-def confirm_refused(authorization: Authorization, body: dict[str, Any], profile: Profile) -> Refusal | None:
+def confirm_refused(authorization: Authorization) -> Refusal | None:
     """Return why the next action cannot be confirmed (docs/collate-contract.md §3)."""
     if authorization.action not in (Action.CONTINUE_AUTHORIZATION, Action.APPROVE_SUBMISSION):
         return Refusal(409, "prior_authorization_not_actionable", "The next action is not one to confirm.")
-    return _review_refused(authorization, body.get("acceptedReviewSnapshotId"), profile)
+    return None
 
 
 def ended(authorization: Authorization) -> Refusal | None:
     """Return a refusal if the authorization has ended (docs/collate-contract.md §4)."""
-    if authorization.is_terminal:
-        return Refusal(409, "prior_authorization_not_actionable", "The prior authorization has ended.")
-    return None
+    return ENDED if authorization.is_terminal else None
 
 
 def report_from(operation: str, body: dict[str, Any], canonical: str) -> Report | Refusal:
@@ -94,12 +94,3 @@ def report_from(operation: str, body: dict[str, Any], canonical: str) -> Report 
     if not isinstance(body.get("reason"), str) or not body["reason"]:
         return bad_request("reason is required.", "reason")
     return Report(CLOSES[operation], body=canonical)
-
-
-def _review_refused(authorization: Authorization, accepted: str | None, profile: Profile) -> Refusal | None:
-    covered = authorization.covered_snapshot
-    if covered is None or accepted == covered.id:
-        return None
-    if accepted is None and profile.missing_snapshot == "bad_request":
-        return bad_request("acceptedReviewSnapshotId is required.", "acceptedReviewSnapshotId")
-    return REVIEW_STALE

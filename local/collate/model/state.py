@@ -37,8 +37,6 @@ class Grant:
     authorization_id: str
     handoff_id: str
     expires_at: float
-    is_revoked: bool = False
-    is_opened: bool = False
 
 
 class CollateState:
@@ -135,10 +133,8 @@ class CollateState:
         """Mint a grant for an active handoff (docs/collate-contract.md §5.3, §6)."""
         if handoff.state is not HandoffState.ACTIVE:
             return HANDOFF_NOT_ACTIVE
-        if self.profile.grant_needs_access and not handoff.access_available:
+        if not handoff.access_available:
             return ACCESS_NOT_AVAILABLE
-        if self.profile.grant_replaces_others:
-            self._revoke_grants(handoff.id)
         grant = Grant(f"rag_{secrets.token_hex(12)}", authorization.id, handoff.id, now + self.profile.grant_seconds)
         self.grants[grant.id] = grant
         extended = lifecycle.extended_by_grant(authorization, handoff, grant.expires_at, self.profile)
@@ -155,20 +151,16 @@ class CollateState:
         handoff = self.handoff_of(grant)
         if handoff.result is Result.INTERACTION_LOST:
             return SESSION_LOST
-        if grant.is_revoked or handoff.state is not HandoffState.ACTIVE:
+        if handoff.state is not HandoffState.ACTIVE:
             return GRANT_REVOKED
         return GRANT_EXPIRED if grant.expires_at <= now else grant
 
     def open_grant(self, grant_id: str, now: float) -> Grant | Refusal:
         """Open the session behind a grant's link."""
         grant = self.valid_grant(grant_id, now)
-        if isinstance(grant, Refusal):
-            return grant
-        if grant.is_opened and self.profile.grant_single_use:
-            return GRANT_EXPIRED
-        opened = self.grants[grant_id] = replace(grant, is_opened=True)
-        self._note(Kind.GRANT_OPENED, grant, now)
-        return opened
+        if not isinstance(grant, Refusal):
+            self._note(Kind.GRANT_OPENED, grant, now)
+        return grant
 
     def work(self, grant: Grant, truth: Truth, now: float) -> None:
         """Act as the human in the payer session: change the payer's truth, not the authorization."""
@@ -184,10 +176,6 @@ class CollateState:
 
     def _at(self, cause: Cause, now: float) -> lifecycle.Moment:
         return lifecycle.Moment(now, cause, self.profile, self.new_id)
-
-    def _revoke_grants(self, handoff_id: str) -> None:
-        for grant in [grant for grant in self.grants.values() if grant.handoff_id == handoff_id]:
-            self.grants[grant.id] = replace(grant, is_revoked=True)
 
     def _note(self, kind: Kind, grant: Grant, now: float, **details: object) -> None:
         version = self.authorizations[grant.authorization_id].version

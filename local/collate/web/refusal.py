@@ -40,6 +40,7 @@ KEY_REUSED = Refusal(409, "idempotency_key_reused", "This idempotency key was us
 KEY_IN_FLIGHT = Refusal(
     409, "idempotency_request_in_progress", "A request with this idempotency key is running.", retryable=True
 )
+ENDED = Refusal(409, "prior_authorization_not_actionable", "The prior authorization has ended.")
 REVIEW_STALE = Refusal(409, "review_stale", "The accepted review snapshot is not the current one.")
 HANDOFF_NOT_ALLOWED = Refusal(409, "manual_handoff_not_allowed", "The next action is not a manual handoff.")
 HANDOFF_ACTIVE = Refusal(409, "manual_handoff_already_active", "A manual handoff is active.")
@@ -71,8 +72,3 @@ def header_missing(name: str, status: int) -> Refusal:
     """Return the error for a missing header. Its status is undocumented (docs/collate-contract.md §10b)."""
     code = {422: "validation_failed", 428: "precondition_required"}.get(status, "bad_request")
     return Refusal(status, code, f"The {name} header is required.")
-
-
-def live_session_not_available(reason: str) -> Refusal:
-    """Return 409 live_session_not_available with its reason (docs/collate-contract.md §6)."""
-    return Refusal(409, "live_session_not_available", "No live session to show.", details={"reason": reason})

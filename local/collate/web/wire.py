@@ -46,13 +46,13 @@ def authorization_json(authorization: Authorization, profile: Profile) -> dict[s
         "version": authorization.version,
         "status": Status.PROCESSING if hides_action else authorization.status,
         "outcome": authorization.outcome,
-        "policy": {"finalSubmission": case.final_submission},
-        "providerNpi": case.provider_npi,
+        "policy": {"finalSubmission": "requires_approval"},
+        "providerNpi": "1999999984",
         "payer": _PAYER,
-        "request": case.request or _REQUEST,
+        "request": _REQUEST,
         "route": {"channel": "portal", "accessMode": "collate_managed"},
         "questionnaire": _QUESTIONNAIRE,
-        "answers": case.answers or _ANSWERS,
+        "answers": _ANSWERS,
         "requirements": {"version": 6, "questions": [], "documents": [], "issues": []},
         "attachments": [],
         "submission": {
@@ -110,41 +110,6 @@ def grant_json(grant: Grant, url: str, profile: Profile) -> dict[str, Any]:
     return _finished({"id": grant.id, "url": url, "expiresAt": rfc3339(grant.expires_at)}, None, profile)
 
 
-def live_session_grant_json(grant_id: str, base_url: str, expires_at: float) -> dict[str, Any]:
-    """A read-only grant, docs/collate-contract.md §6: the shape of a handoff's grant."""
-    return {"id": grant_id, "url": f"{base_url}/runtime/live/{grant_id}", "expiresAt": rfc3339(expires_at)}
-
-
-def live_session_json(authorization: Authorization, profile: Profile) -> dict[str, Any]:
-    """The read-only live session, docs/collate-contract.md §6."""
-    handoff = authorization.open_handoff
-    is_live = handoff is not None or authorization.status is Status.PROCESSING
-    allowed = authorization.action is Action.COMPLETE_PAYER_INTERACTION and handoff is None
-    owner = {"type": "manual_handoff" if handoff else "automation", "manualHandoffId": handoff.id if handoff else None}
-    covered = authorization.covered_snapshot
-    value = {
-        "priorAuthorizationId": authorization.id,
-        "priorAuthorizationVersion": authorization.version,
-        "state": "live" if is_live else "not_live",
-        "channel": "portal",
-        "owner": owner if is_live else None,
-        "access": {"available": is_live, "supportedModes": ["read_only"] if is_live else []},
-        "handoff": {
-            "allowed": allowed,
-            "state": handoff.state if handoff else "unavailable",
-            "reason": None if allowed or handoff else "automation_owns_processing",
-            "manualHandoffId": handoff.id if handoff else None,
-        },
-        "safety": {
-            "irreversibleBoundaryState": "unknown",
-            "finalSubmitCapable": authorization.case.review_backed,
-            "requiresReviewApprovalForSubmit": authorization.case.review_backed,
-            "reviewSnapshotId": covered.id if covered else None,
-        },
-    }
-    return _finished(value, None, profile)
-
-
 def merged(value: Any, overlay: Any) -> Any:
     """Merge an overlay into JSON: objects merge key by key, other values are replaced."""
     if isinstance(value, dict) and isinstance(overlay, dict):
@@ -175,7 +140,7 @@ def _snapshot_json(authorization: Authorization, snapshot: Snapshot | None) -> d
         "generatedAt": rfc3339(snapshot.generated_at),
         "covers": {"priorAuthorizationVersion": snapshot.covers_version, **_COVERED_VERSIONS},
         "summary": {"service": "MRI brain without contrast", "payer": "Example Health"},
-        "answers": authorization.case.answers or _ANSWERS,
+        "answers": _ANSWERS,
         "attachments": [],
         "warnings": [],
         "transparency": {"liveSessionEndpoint": f"/v1/prior-authorizations/{authorization.id}/live-session"},

@@ -1,6 +1,4 @@
-"""docs/collate-contract.md §6: access grants, the session behind their link, and the read-only live session."""
-
-ROOT = "/v1/prior-authorizations"
+"""docs/collate-contract.md §6: access grants, and the session behind their link."""
 
 
 async def test_sec6_a_grant_is_an_id_a_link_and_an_expiry(sim, caller):
@@ -69,26 +67,3 @@ async def test_sec6_opening_failures_have_their_codes(sim, caller, http, code):
     page = await http.get(grants[0]["url"], headers={"accept": "text/html"})
     assert (page.status_code, "expired" in page.text) == (404, True)
     assert (await http.post(grants[0]["url"], data={"did": "submitted"})).status_code == 404
-
-
-async def test_sec6_a_live_session_is_always_readable_and_changes_nothing(sim, http, caller):
-    quiet, busy = sim.create(count=2)
-    handoff = await caller.open(busy)
-    before = len(sim.ledger.effects)
-    idle = (await http.get(f"{ROOT}/{quiet}/live-session")).json()
-    live = (await http.get(f"{ROOT}/{busy}/live-session")).json()
-    assert (idle["state"], idle["handoff"]["allowed"]) == ("not_live", True)
-    assert (live["state"], live["owner"]) == ("live", {"type": "manual_handoff", "manualHandoffId": handoff})
-    assert live["access"]["supportedModes"] == ["read_only"]
-    assert len(sim.ledger.effects) == before
-
-
-async def test_sec6_a_live_session_grant_is_in_the_ledger(sim, caller, code, effects):
-    quiet, busy = sim.create(count=2)
-    await caller.open(busy)
-    refused = await caller.post(quiet, "live-session/access-grants", key="a")
-    assert code(refused, 409) == "live_session_not_available"
-    assert refused.json()["error"]["details"] == {"reason": "no_active_channel_session"}
-    assert (await caller.post(busy, "live-session/access-grants", key="b")).status_code == 200
-    assert effects("live_session_grant_minted") == 1
-    assert sim.ledger.summary()["byRoute"]["POST /v1/prior-authorizations/*/live-session/access-grants"] == 2

@@ -60,16 +60,14 @@ async def test_sec3_the_action_covers_the_review_snapshot(sim, caller):
     assert read["nextAction"]["covers"]["reviewSnapshotId"] == snapshot["id"]
 
 
-async def test_sec4_confirm_starts_automation_which_may_need_a_handoff(sim, caller, code):
+async def test_sec4_confirm_starts_automation_which_may_need_a_handoff(sim, caller):
     [authorization] = sim.create("approve_submission")
-    assert code(await caller.write(authorization, "confirm"), 409) == "review_stale"
-    snapshot = (await caller.read(authorization))["submission"]["reviewSnapshot"]["id"]
-    confirmed = await caller.write(authorization, "confirm", {"acceptedReviewSnapshotId": snapshot})
-    assert confirmed.json()["status"] == "processing"
+    assert sim.act(authorization, "confirm") is None
+    assert (await caller.read(authorization))["status"] == "processing"
     sim.advance(1)
     read = await caller.read(authorization)
     assert (read["status"], read["nextAction"]["type"]) == ("requires_action", "complete_payer_interaction")
-    assert code(await caller.write(authorization, "confirm"), 409) == "prior_authorization_not_actionable"
+    assert sim.act(authorization, "confirm").code == "prior_authorization_not_actionable"
 
 
 @pytest.mark.parametrize(

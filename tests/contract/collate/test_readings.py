@@ -189,7 +189,6 @@ async def test_sec10b_without_keys_and_preconditions_one_command_can_open_two_ha
     sim.advance(2)
     assert await caller.open(authorization, key="k", version=3) != handoff
     assert effects("handoff_opened", key="k") == 2
-    assert {"kind": "handoff_opened", "key": "k", "count": 2} in sim.ledger.summary()["keysWithSeveralEffects"]
 
 
 @pytest.mark.parametrize(
@@ -266,14 +265,9 @@ async def test_sec10b_status_while_active_may_be_processing(sim, caller):
     assert (await caller.complete(authorization, handoff)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "expected",
-    ["prior_authorization_not_actionable", "manual_handoff_not_allowed", "prior_authorization_not_mutable"],
-)
-async def test_sec10b_terminal_authorizations_refuse_with_one_of_three_codes(sim, caller, code, expected):
-    sim.use(terminal_code=expected)
+async def test_sec10b_a_terminal_authorization_refuses_a_handoff(sim, caller, code):
     [authorization] = sim.create("completed")
-    assert code(await caller.write(authorization, "manual-handoffs"), 409) == expected
+    assert code(await caller.write(authorization, "manual-handoffs"), 409) == "prior_authorization_not_actionable"
 
 
 async def test_sec10b_a_second_identical_close_is_a_conflict_with_an_undocumented_code(sim, caller, code):
@@ -289,12 +283,6 @@ async def test_sec10b_a_second_identical_close_may_answer_the_first_result(sim, 
     other = await caller.complete(authorization, handoff, "decision_observed")
     assert code(other, 409) == "manual_handoff_not_active"
     assert effects("handoff_closing") == 1
-
-
-async def test_sec10b_a_missing_snapshot_may_be_a_bad_request(sim, caller, code):
-    sim.use(missing_snapshot="bad_request")
-    [authorization] = sim.create(review_backed=True)
-    assert code(await caller.write(authorization, "manual-handoffs"), 400) == "bad_request"
 
 
 async def test_sec10b_closing_keeps_the_pointer_and_has_no_result_and_no_grants(sim, caller, code):
@@ -336,24 +324,6 @@ async def test_sec10b_grants_live_300_seconds_and_several_may_live(sim, caller, 
     assert (await http.get(grants[0]["url"])).status_code == 404
 
 
-async def test_sec10b_grants_may_be_for_a_single_use(sim, caller, http):
-    sim.use(grant_single_use=True)
-    [authorization] = sim.create()
-    grant = (await caller.mint(authorization, await caller.open(authorization))).json()
-    assert (await http.get(grant["url"])).status_code == 200
-    assert (await http.post(grant["url"], data={"did": "submitted"})).status_code == 200
-    assert (await http.get(grant["url"])).status_code == 404
-
-
-async def test_sec10b_a_new_grant_may_revoke_the_old_one(sim, caller, http):
-    sim.use(grant_replaces_others=True)
-    [authorization] = sim.create()
-    handoff = await caller.open(authorization)
-    old, new = [(await caller.mint(authorization, handoff)).json() for _ in range(2)]
-    assert (await http.get(old["url"])).status_code == 404
-    assert (await http.get(new["url"])).status_code == 200
-
-
 # Reads
 
 
@@ -379,14 +349,6 @@ async def test_sec11_responses_may_have_unknown_fields_and_values(sim, caller):
     sim.act(authorization, "overlay", handoff={"state": "hibernating"})
     handoff = await caller.open(authorization)
     assert (await caller.read_handoff(authorization, handoff))["state"] == "hibernating"
-
-
-async def test_sec8_a_rate_limit_answers_429_with_retry_after(sim, http, code):
-    sim.use(rate_per_second=0.5, rate_burst=2)
-    answers = [await http.get("/health") for _ in range(4)]
-    assert code(answers[-1], 429) == "rate_limited"
-    assert answers[-1].json()["error"]["retryable"] is True
-    assert int(answers[-1].headers["retry-after"]) >= 1
 
 
 def test_profiles_combine_and_unknown_readings_are_named():
