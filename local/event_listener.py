@@ -3,6 +3,7 @@
 The listener reads read_committed and without a group. It knows the published formats only.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -39,6 +40,27 @@ class Listener:
     def __init__(self, consumer: AIOKafkaConsumer, on_event: Callable[[Event], None]) -> None:
         self.events: list[Event] = []
         self._consumer, self._on_event = consumer, on_event
+        self._reading: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def in_background(self) -> AsyncIterator[None]:
+        """Read all the time in a task, of which `require_reading` raises the error."""
+
+        async def read() -> None:
+            while True:
+                await self.take(0.5)
+
+        self._reading = asyncio.create_task(read())
+        try:
+            yield
+        finally:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    def require_reading(self) -> None:
+        """Raise the error with which the task in the background has ended."""
+        if self._reading is not None and self._reading.done():
+            self._reading.result()
 
     async def skip(self) -> None:
         """Continue at the end of the topic."""

@@ -5,7 +5,6 @@ Nothing of it is left when the block of `open_scene` ends.
 
 import asyncio
 import contextlib
-import re
 import shutil
 import statistics
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from local.collate.profile import named
 from local.collate.simulation import Options
@@ -42,8 +42,6 @@ from local.scene.settings import BROKERS, READINGS, SETTINGS
 
 ON_CALL = "on-call"
 POLL_SECONDS = 0.2
-_SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
 _SECRETS = shutil.ignore_patterns("*-key*", "*.toml", "dsn", "*.sh")
 
 Log = Callable[[str], None]
@@ -144,16 +142,16 @@ class Scene:
         for program in self.programs.values():
             with contextlib.suppress(httpx.TransportError):
                 text = (await self.http.get(f"{program.admin_url}/metrics")).text
-                for sample in _SAMPLE.finditer(text):
-                    found = dict(_LABEL.findall(sample["labels"] or ""))
-                    if sample["name"] == name and (labels or {}).items() <= found.items():
-                        total += float(sample["value"])
+                for sample in (one for family in text_string_to_metric_families(text) for one in family.samples):
+                    if sample.name == name and (labels or {}).items() <= sample.labels.items():
+                        total += sample.value
         return total
 
     async def until(self, check: Callable[[], Awaitable[object]], within_seconds: float, what: str) -> float:
-        """Wait until a check is true; return the seconds. Raises StartFailed after the deadline."""
+        """Wait until a check is true; return the seconds. Raises StartFailed if it is late, or the listener's error."""
         began = time.monotonic()
         while not await check():
+            self.listener.require_reading()
             if time.monotonic() - began > within_seconds:
                 raise StartFailed(f"Stopped: after {within_seconds:.0f} s this is still missing: {what}.")
             await asyncio.sleep(POLL_SECONDS)
@@ -182,7 +180,8 @@ class Scene:
             await load
 
     async def verdict(self, within_seconds: float, log: Log = lambda _: None) -> tuple[Evidence, list[BrokenPromise]]:
-        """Wait for the last command; return the evidence and what was broken."""
+        """Wait for the last command; return the evidence and what was broken. Raises the listener's error."""
+        self.listener.require_reading()
         evidence, broken = await self.judge.judge(within_seconds, log)
         if self.setup.is_shadow:
             broken += find_broken_by_shadow(evidence, ((call.method, call.path) for call in self.sim.ledger.calls))
@@ -291,19 +290,5 @@ async def open_scene(setup: Setup, report: Log) -> AsyncIterator[Scene]:
         if setup.fill is not None:
             await listener.skip()
         http = await exits.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
-        await exits.enter_async_context(_background(listener))
+        await exits.enter_async_context(listener.in_background())
         yield Scene(setup, run, cluster, database, sim, installation, programs, keys, callers, judge, listener, http)
-
-
-@asynccontextmanager
-async def _background(listener: Listener) -> AsyncIterator[None]:
-    async def listen() -> None:
-        while True:
-            await listener.take(0.5)
-
-    task = asyncio.create_task(listen())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
