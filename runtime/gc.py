@@ -13,11 +13,3 @@ def tune_gc(threshold: int = _THRESHOLD) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(threshold)
-
-
-def collect_broken_clients() -> None:
-    """Free the clients that an outage broke, with their buffers. They are in cycles, which the threshold leaves.
-
-    Each restart of PostgreSQL or a broker left 2 to 7 MiB in an idle projector, and each minute of an outage 1 MiB.
-    """
-    gc.collect()

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from runtime.gc import collect_broken_clients
 from runtime.outages.line_limit import current_limit
 
 System = Literal["kafka", "database"]
@@ -19,10 +18,7 @@ EVERY_SECONDS = 60.0
 
 
 class Outage:
-    """The outages of one system, as one part of the process sees them. `report` may be called at any rate.
-
-    Once a minute and at the end of an outage the garbage of the clients that it broke is collected.
-    """
+    """The outages of one system, as one part of the process sees them. `report` may be called at any rate."""
 
     def __init__(
         self,
@@ -52,7 +48,6 @@ class Outage:
                 limit = current_limit()
                 hidden = {} if limit is None else _count(limit.outage_ended(self._system))
                 self._write_end(seconds=round(now - self._began_at, 1), **hidden)
-                collect_broken_clients()
             self._began_at = self._written_at = None
             return
         if self._began_at is None:
@@ -61,7 +56,6 @@ class Outage:
             limit = current_limit()
             hidden = {} if limit is None else _count(limit.outage_lasts(self._system))
             self._write_outage(reason=problem, seconds=round(now - self._began_at, 1), **hidden)
-            collect_broken_clients()
             self._written_at = now
 
     def _write_outage(self, **fields: Any) -> None:

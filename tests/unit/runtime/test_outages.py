@@ -1,7 +1,6 @@
 """The lines of an outage: one at its begin, one a minute, one at its end, and few of everything that it causes."""
 
 import logging
-import weakref
 
 from runtime.logs import get_log
 from runtime.outages.line_limit import LineLimit
@@ -90,29 +89,3 @@ def test_lines_about_a_subject_of_their_own_are_never_hidden(lines):
     for number in range(3):
         get_log().error("engine.invocation_failed", offset=number)
     assert [line["event"] for line in lines()][1:] == ["engine.invocation_failed"] * 3
-
-
-def test_the_clients_that_an_outage_breaks_are_freed_once_a_minute_and_at_its_end():
-    clock = Clock()
-    outage = Outage("database", clock=clock)
-    outage.report("the server does not respond in time")
-    alive = [_broken_client()]
-    outage.report("the server does not respond in time")
-    assert alive[0]() is not None
-    clock.now = 60.0
-    outage.report("the server does not respond in time")
-    assert alive[0]() is None
-    alive = [_broken_client()]
-    outage.report(None)
-    assert alive[0]() is None
-
-
-def _broken_client():
-    """A weak reference to an object in a cycle."""
-
-    class Client:
-        pass
-
-    client = Client()
-    client.itself = client
-    return weakref.ref(client)
