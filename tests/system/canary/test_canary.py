@@ -101,8 +101,8 @@ async def work(service, collate, listener):
             await service.post(f"{handoff}/close", broken, 400 if broken is CANARY else 422)
         if is_refused:
             error = {"code": "bad_request", "message": CANARY, "retryable": False, "details": {"reason": REFERENCE}}
-            body = json.dumps({"error": error, "requestId": CANARY})
-            collate.fault("answer", method="POST", when="before", status=400, body=body)
+            body = {"error": error, "requestId": CANARY}
+            collate.fault("answer", method="POST", when="before", status=400, shape="json", body=body)
         command = (await service.post(f"{handoff}/close", CLOSE, 202))["commandId"]
         if not is_refused:
             ended = await listener.wait_for("command.finished", 30, commandId=command)

@@ -38,7 +38,7 @@ async def test_a_bundle_says_what_is_wrong_and_holds_no_secret_no_phi_and_no_nam
     ):
         path = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
         opened = (await http.post(path, json={}, headers={"Idempotency-Key": "a", "Prefer": "wait=30"})).json()
-        collate.fault("answer", method="POST", when="before", status=400, body=json.dumps({"error": error}))
+        collate.fault("answer", method="POST", when="before", status=400, shape="json", body={"error": error})
         close = f"{path}/{opened['handoffId']}/close"
         command = (await http.post(close, json=CLOSE, headers={"Idempotency-Key": "b"})).json()["commandId"]
         await listener.wait_for("command.dead_lettered", 60, commandId=command)
