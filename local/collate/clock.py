@@ -13,16 +13,11 @@ def rfc3339(at: float) -> str:
 
 
 class Clock:
-    """Simulated time in Unix seconds. It runs, or is frozen until `advance`, `set` or `release`."""
+    """Simulated time in Unix seconds. It runs, or is frozen until `advance`."""
 
     def __init__(self) -> None:
         self._offset = 0.0
         self._frozen_at: float | None = None
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether the time is frozen."""
-        return self._frozen_at is not None
 
     def now(self) -> float:
         """Return the simulated time in Unix seconds."""
@@ -38,16 +33,6 @@ class Clock:
             self._frozen_at += seconds
         return self.now()
 
-    def set(self, at: float) -> float:
-        """Move the time forward to `at` and return it."""
-        return self.advance(at - self.now())
-
     def freeze(self) -> None:
         """Freeze the time."""
         self._frozen_at = self.now()
-
-    def release(self) -> None:
-        """Let a frozen clock run again from its current time."""
-        if self._frozen_at is not None:
-            self._offset = self._frozen_at - time.time()
-            self._frozen_at = None

@@ -1,16 +1,14 @@
-"""The control API under `/_sim/`: ledger, faults, profile, clock, scenarios, actors.
+"""The control API under `/_sim/`: ledger, faults, scenarios, actors.
 
 All responses are JSON. An invalid request gets 400 with a `problem`. README.md has the table of calls.
 """
 
 import json
-from datetime import datetime
 from typing import Any
 
 from local.collate.ledger import effect_json
 from local.collate.model import actors
 from local.collate.model.creation import AuthorizationSpec
-from local.collate.profile import named
 from local.collate.simulation import DEFAULT_ORGANIZATION, Simulation
 from local.collate.web import wire
 from local.collate.web.message import Reply, Request, json_reply
@@ -35,10 +33,6 @@ def _route(simulation: Simulation, request: Request, body: dict[str, Any]) -> Re
             return _ledger(simulation, request, rest)
         case _, ["faults", *rest]:
             return _faults(simulation, request.method, rest, body)
-        case _, ["profile"]:
-            return _profile(simulation, request.method, body)
-        case _, ["clock"]:
-            return _clock(simulation, request.method, body)
         case _, ["authorizations", *rest]:
             return _authorizations(simulation, request.method, rest, body)
     return json_reply(404, {"problem": "unknown control call; see local/collate/README.md"})
@@ -72,25 +66,6 @@ def _faults(simulation: Simulation, method: str, rest: list[str], body: dict[str
             removed = simulation.faults.remove(rule_id)
             return json_reply(200 if removed else 404, {"removed": removed})
     return json_reply(404, {"problem": "GET, POST or DELETE faults, DELETE faults/{id}"})
-
-
-def _profile(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
-    if method == "PUT":
-        simulation.state.profile = named(body.get("named", ()), body.get("readings"))
-    return json_reply(200, simulation.state.profile.as_json())
-
-
-def _clock(simulation: Simulation, method: str, body: dict[str, Any]) -> Reply:
-    clock = simulation.clock
-    if method == "POST":
-        if "freeze" in body:
-            (clock.freeze if body["freeze"] else clock.release)()
-        if "set" in body:
-            clock.set(datetime.fromisoformat(body["set"]).timestamp())
-        if "advanceSeconds" in body:
-            clock.advance(float(body["advanceSeconds"]))
-    now = simulation.now()
-    return json_reply(200, {"now": wire.time_json(now), "unix": now, "frozen": clock.is_frozen})
 
 
 def _authorizations(simulation: Simulation, method: str, rest: list[str], body: dict[str, Any]) -> Reply:

@@ -4,7 +4,7 @@ The defaults are the settled readings. A named profile changes some of them; pro
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 
@@ -61,10 +61,6 @@ class Profile:
         if problems := [problem for name, value in readings.items() if (problem := _problem(name, value))]:
             raise ValueError("; ".join(problems))
         return replace(self, **readings)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return all readings by name."""
-        return asdict(self)
 
 
 NAMED: dict[str, dict[str, Any]] = {

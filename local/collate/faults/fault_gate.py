@@ -54,7 +54,7 @@ class FaultGate:
         self.api.state.catch_up(now)
         for rule in rules:
             if isinstance(rule.fault, Act):
-                actors.act(self.api.state, *_authorization_and_action(request, rule.fault), now)
+                actors.act(self.api.state, _authorization_of(request), rule.fault.action, now)
         end = _end(rules, "before")
         if end is None:
             reply = _rewritten(self.api.answer(request, call, now), rules)
@@ -104,11 +104,9 @@ def _end(rules: tuple[Rule, ...], when: When) -> End | None:
     return next((end for rule in rules if (end := rule.ends(when)) is not None), None)
 
 
-def _authorization_and_action(request: Request, act: Act) -> tuple[str, dict[str, object]]:
-    action = dict(act.action)
+def _authorization_of(request: Request) -> str:
     parts = request.path.split("/")
-    path_id = parts[3] if len(parts) > 3 else ""
-    return str(action.pop("authorizationId", path_id)), action
+    return parts[3] if len(parts) > 3 else ""
 
 
 def _rewritten(reply: Reply, rules: tuple[Rule, ...]) -> Reply:

@@ -32,7 +32,7 @@ def injected(answer: Answer, call: Call) -> Reply:
     match answer.shape:
         case "typed":
             call.code = answer.code or _CODES.get(answer.status, "unknown_error")
-            refusal = Refusal(answer.status, call.code, "An injected fault.", answer.retryable, dict(answer.details))
+            refusal = Refusal(answer.status, call.code, "An injected fault.", answer.retryable)
             typed = json_reply(answer.status, refusal.envelope(f"req_{call.number:08x}"))
             return Reply(answer.status, typed.body, headers=headers)
         case "json":

@@ -43,7 +43,6 @@ class Answer:
     shape: Literal["typed", "html", "text", "empty", "json", "gzip_bomb"] = "typed"
     code: str | None = None
     retryable: bool = False
-    details: Mapping[str, Any] = field(default_factory=dict)
     retry_after: str | None = None
     location: str | None = None
     body: Any = None
@@ -237,7 +236,6 @@ def _answer(wanted: dict[str, Any], when: When) -> Answer:
         shape,
         code=wanted.pop("code", None),
         retryable=bool(wanted.pop("retryable", False)),
-        details=dict(wanted.pop("details", {})),
         retry_after=None if retry_after is None else str(retry_after),
         body=wanted.pop("body", None),
     )

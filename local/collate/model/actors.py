@@ -36,7 +36,7 @@ ACTIONS = (
 
 def create(state: CollateState, spec: AuthorizationSpec, now: float) -> list[str]:
     """Create the specified authorizations and return their ids. Raises ValueError if an id is already in use."""
-    ids = list(spec.ids) or [state.new_id(spec.prefix.rstrip("_")) for _ in range(spec.count)]
+    ids = list(spec.ids) or [state.new_id("auth") for _ in range(spec.count)]
     if taken := [authorization_id for authorization_id in ids if authorization_id in state.authorizations]:
         raise ValueError(f"these ids are in use: {', '.join(taken[:3])}")
     for authorization_id in ids:

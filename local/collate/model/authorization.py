@@ -4,7 +4,7 @@ An authorization has its handoffs. At most one of them is not closed: the active
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -106,7 +106,6 @@ class Case:
 
     organization: str
     created_at: float
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     review_backed: bool = False
     overlay: Mapping[str, Any] | None = None
     handoff_overlay: Mapping[str, Any] | None = None

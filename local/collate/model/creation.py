@@ -1,7 +1,7 @@
 """New authorizations, for a test in a given state."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from local.collate.model.authorization import Action, Authorization, Case, Snapshot, Status, Truth
@@ -29,13 +29,11 @@ class AuthorizationSpec:
     state: str = DEFAULT_STATE
     count: int = 1
     ids: tuple[str, ...] = ()
-    prefix: str = "auth_"
     version: int = 3
     review_backed: bool = False
     truth: Truth = Truth.AS_REPORTED
     decision_seconds: float | None = None
     finds_after_seconds: float | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     overlay: Mapping[str, Any] | None = None
     handoff_overlay: Mapping[str, Any] | None = None
 
@@ -67,7 +65,6 @@ def authorization_from(
         case=Case(
             organization=spec.organization,
             created_at=now,
-            metadata=spec.metadata,
             review_backed=spec.review_backed,
             overlay=spec.overlay,
             handoff_overlay=spec.handoff_overlay,

@@ -62,7 +62,7 @@ def authorization_json(authorization: Authorization, profile: Profile) -> dict[s
         },
         "nextAction": None if hides_action else _action_json(authorization),
         "activeManualHandoff": None if handoff is None else _pointer_json(handoff, profile),
-        "metadata": case.metadata,
+        "metadata": {},
         "createdAt": rfc3339(case.created_at),
         "updatedAt": rfc3339(authorization.updated_at),
         "completedAt": time_json(authorization.completed_at),

@@ -46,7 +46,7 @@ async def test_the_ledger_lists_calls_and_effects(control, caller, sim):
 async def test_reading_the_ledger_first_runs_due_transitions(control, caller, sim):
     [authorization] = sim.create()
     await caller.open(authorization)
-    await control.post("/clock", json={"advanceSeconds": 900})
+    sim.clock.advance(900)
     effects = (await control.get("/ledger/effects")).json()["effects"]
     assert [effect["details"]["result"] for effect in effects if effect["kind"] == "handoff_closed"] == ["expired"]
 
