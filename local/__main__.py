@@ -10,7 +10,7 @@ import typer
 
 from local import demo as demo_run
 from local import dev as dev_run
-from local import environment, serve
+from local import environment
 from local.drills import run as drill_run
 from local.drills.drill import DrillOptions
 from local.soak import run as soak_run
@@ -103,23 +103,6 @@ def soak(
       130  interrupted; the page shows what was measured
     """
     raise typer.Exit(soak_run.run(hours, directory, seed, rate))
-
-
-@app.command()
-def kafka(
-    brokers: Annotated[int, typer.Option(min=1, max=3, help="Number of brokers; each can be killed on its own.")] = 1,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help="Port to listen on; by default a free one.")
-    ] = None,
-) -> None:
-    """Run real Apache Kafka until Ctrl-C, without Docker or a system Java. Prints its address."""
-    raise typer.Exit(serve.kafka(brokers, port))
-
-
-@app.command()
-def postgres() -> None:
-    """Run a real PostgreSQL until Ctrl-C, without Docker or a system package. Prints its connection string."""
-    raise typer.Exit(serve.postgres())
 
 
 if __name__ == "__main__":

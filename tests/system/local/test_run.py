@@ -10,7 +10,17 @@ import pytest
 
 from local.processes.run import Run, until_interrupted
 
-SERVE_KAFKA = [sys.executable, "-m", "local", "kafka"]
+SERVE_KAFKA = [
+    sys.executable,
+    "-c",
+    """import signal
+from local.kafka.nodes import Cluster
+from local.processes.run import until_interrupted
+with until_interrupted(), Cluster() as cluster:
+    print(cluster.bootstrap, flush=True)
+    signal.pause()
+""",
+]
 
 
 def start_kafka():
