@@ -143,12 +143,6 @@ class Cluster:
         """Return when every running node is ready."""
         self._await_ready([index for index in self.brokers if self.is_running(index)])
 
-    def require_running(self) -> None:
-        """Raise StartFailed, with the ends of its logs, if a node has ended."""
-        for index in self.brokers:
-            if (code := self._processes[index].poll()) is not None:
-                raise self._failure(index, f"it ended with exit code {code}")
-
     def topic_bytes(self) -> dict[str, int]:
         """Return the size of each topic's files on all nodes."""
         sizes: dict[str, int] = {}
@@ -230,7 +224,7 @@ class Cluster:
                 if (code := self._processes[index].poll()) is not None:
                     raise self._failure(index, f"it ended with exit code {code}")
                 if patience.is_over:
-                    raise self._failure(index, f"after {READY_WITHIN_SECONDS:.0f} s {missing.why}")
+                    raise self._failure(index, f"after {READY_WITHIN_SECONDS:.0f} s {missing}")
                 time.sleep(POLL_SECONDS)
 
     def _failure(self, index: int, why: str) -> StartFailed:

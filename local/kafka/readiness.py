@@ -1,26 +1,21 @@
 """Check, with Kafka's own protocol, whether a broker is ready. An open port alone does not mean a ready broker.
 
-The check is blocking and uses no client library, so it works in any thread, with or without an event loop.
+The check is blocking, so it works in any thread, with or without an event loop.
 """
 
 import socket
-import struct
-from dataclasses import dataclass
+from typing import Any
 
-FIND_COORDINATOR, METADATA = 10, 3
-VERSION = 1  # of both requests: the oldest one with the controller and the coordinator's kind
+from aiokafka.protocol.api import RequestStruct
+from aiokafka.protocol.coordination import FindCoordinatorRequest_v1
+from aiokafka.protocol.metadata import MetadataRequest_v1
+from aiokafka.protocol.types import Int32
+
 GROUP, TRANSACTION = 0, 1
 TIMEOUT_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class NotReady:
-    """The reason why a broker is not ready."""
-
-    why: str
-
-
-def check(port: int, node: int, nodes: int) -> NotReady | None:
+def check(port: int, node: int, nodes: int) -> str | None:
     """Return why a broker is not ready, or None.
 
     A ready broker is among at least `nodes` live ones and knows both coordinators.
@@ -29,16 +24,12 @@ def check(port: int, node: int, nodes: int) -> NotReady | None:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
             live = _live_nodes(connection)
             if node not in live or len(live) < nodes:
-                return NotReady(f"its metadata shows the nodes {sorted(live)} of {nodes}")
+                return f"its metadata shows the nodes {sorted(live)} of {nodes}"
             for kind, name in ((GROUP, "group"), (TRANSACTION, "transaction")):
-                response = _Response(
-                    _request(connection, FIND_COORDINATOR, _string("readiness") + struct.pack(">b", kind))
-                )
-                response.integer()  # throttle time
-                if code := response.short():
-                    return NotReady(f"there is no {name} coordinator yet (error {code})")
-    except (OSError, struct.error) as error:
-        return NotReady(f"port {port} does not respond ({type(error).__name__})")
+                if code := _ask(connection, FindCoordinatorRequest_v1("readiness", kind)).error_code:
+                    return f"there is no {name} coordinator yet (error {code})"
+    except (OSError, ValueError) as error:
+        return f"port {port} does not respond ({type(error).__name__})"
     return None
 
 
@@ -47,59 +38,19 @@ def lists(port: int, node: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
             return node in _live_nodes(connection)
-    except (OSError, struct.error):
+    except (OSError, ValueError):
         return True
 
 
 def _live_nodes(connection: socket.socket) -> set[int]:
-    response = _Response(_request(connection, METADATA, struct.pack(">i", 0)))
-    nodes = set()
-    for _ in range(response.integer()):
-        nodes.add(response.integer())
-        response.string()  # host
-        response.integer()  # port
-        response.string()  # rack
-    return nodes
+    return {number for number, *_ in _ask(connection, MetadataRequest_v1([])).brokers}
 
 
-def _request(connection: socket.socket, request: int, body: bytes) -> bytes:
-    message = struct.pack(">hhi", request, VERSION, 0) + _string("readiness") + body
-    connection.sendall(struct.pack(">i", len(message)) + message)
-    (size,) = struct.unpack(">i", _read(connection, 4))
-    return _read(connection, size)[4:]  # past the correlation id
-
-
-def _read(connection: socket.socket, size: int) -> bytes:
-    received = b""
-    while len(received) < size:
-        chunk = connection.recv(size - len(received))
-        if not chunk:
-            raise ConnectionError("closed by the broker")
-        received += chunk
-    return received
-
-
-def _string(value: str) -> bytes:
-    return struct.pack(">h", len(value)) + value.encode()
-
-
-class _Response:
-    """A cursor over a response."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content, self._at = content, 0
-
-    def short(self) -> int:
-        return self._unpack(">h", 2)
-
-    def integer(self) -> int:
-        return self._unpack(">i", 4)
-
-    def string(self) -> None:
-        size = self.short()
-        self._at += max(size, 0)
-
-    def _unpack(self, layout: str, size: int) -> int:
-        (value,) = struct.unpack_from(layout, self._content, self._at)
-        self._at += size
-        return int(value)
+def _ask(connection: socket.socket, request: RequestStruct) -> Any:
+    """Send a request and return its response. Raises ValueError if the broker closes the connection before its end."""
+    message = request.build_request_header(0, "readiness").encode() + request.encode()
+    connection.sendall(Int32.encode(len(message)) + message)
+    with connection.makefile("rb") as answer:
+        Int32.decode(answer)
+        request.parse_response_header(answer)
+        return request.RESPONSE_TYPE.decode(answer)
