@@ -44,10 +44,10 @@ from bench.harness import (
 from bench.installed import (
     PARTITIONS,
     Bench,
+    calls_at,
     command_record,
     fixed_collate,
     fresh_installation,
-    get,
     make_authorizations,
     metrics,
 )
@@ -96,10 +96,10 @@ async def latency_of_gateway(
 
 
 def _counts(worker: Program, bench: Bench, commands: int) -> dict[str, float]:
-    samples, routes = metrics(worker), get(f"{bench.collate}/_sim/ledger/summary").json()["byRoute"]
+    samples = metrics(worker)
     counts = {
-        "writes at Collate": sum(calls for route, calls in routes.items() if route.startswith("POST /v1")),
-        "reads at Collate": sum(calls for route, calls in routes.items() if route.startswith("GET /v1")),
+        "writes at Collate": calls_at(bench.collate, "POST"),
+        "reads at Collate": calls_at(bench.collate, "GET"),
         "of these by the watcher": sum(
             value
             for name, value in samples.items()

@@ -16,7 +16,7 @@ import uvloop
 
 from bench.floors.bare_calls import BareCalls
 from bench.harness import console, milliseconds, options, show
-from bench.installed import Bench, fresh_installation, get, make_authorizations
+from bench.installed import Bench, calls_at, fresh_installation, make_authorizations
 from bench.steady import Outcomes, reading_outcomes
 from local.installation import Program, new_caller
 from local.issuer import LocalIssuer
@@ -93,11 +93,6 @@ class Gateway:
                 sending.create_task(self.send(token, path, body, writes))
                 await asyncio.sleep(every)
 
-    def calls(self) -> int:
-        """Count the calls at Collate."""
-        routes = get(f"{self.collate}/_sim/ledger/summary").json()["byRoute"]
-        return sum(count for route, count in routes.items() if "/v1" in route)
-
 
 async def _measure(bootstrap: str, given: argparse.Namespace, *, with_others: bool) -> float:
     """Run once; print the times of each caller, and return the calls per second at Collate."""
@@ -116,13 +111,13 @@ async def _measure(bootstrap: str, given: argparse.Namespace, *, with_others: bo
                 share = given.watches // given.greedy
                 tasks = [asyncio.create_task(it.watch(key, share, a)) for key, _ in greedy]
                 await asyncio.sleep(_LEAD_SECONDS)
-                began, calls = time.perf_counter(), it.calls()
+                began, calls = time.perf_counter(), calls_at(it.collate)
                 others = [
                     asyncio.create_task(it.pace(b_key, requests, "{}", _REQUEST_EVERY, b)),
                     asyncio.create_task(it.pace(c_token, closes, _REPORT, _REPORT_EVERY, c)),
                 ]
                 await asyncio.sleep(given.seconds)
-                rate = (it.calls() - calls) / (time.perf_counter() - began)
+                rate = (calls_at(it.collate) - calls) / (time.perf_counter() - began)
                 await asyncio.wait(others, timeout=_REQUEST_EVERY + _REPORT_EVERY)
                 await asyncio.sleep(_REPORT_EVERY)
                 now = time.perf_counter()

@@ -107,15 +107,16 @@ def fixed_collate(run: Run) -> str:
 
 async def make_authorizations(collate: str, count: int, **more: Any) -> list[str]:
     """Create authorizations at a simulated Collate, by default in need of a handoff; return their ids."""
-    made = await asyncio.to_thread(post, f"{collate}/_sim/authorizations", {"count": count} | more)
-    ids: list[str] = made["ids"]
+    async with httpx.AsyncClient(trust_env=False) as http:
+        made = await http.post(f"{collate}/_sim/authorizations", json={"count": count} | more)
+    ids: list[str] = made.raise_for_status().json()["ids"]
     return ids
 
 
-def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Call the simulated Collate's control API."""
-    result: dict[str, Any] = httpx.post(url, json=body, trust_env=False).raise_for_status().json()
-    return result
+def calls_at(collate: str, method: str = "") -> int:
+    """Count the calls of the API at a simulated Collate, of one method if it is given."""
+    routes = get(f"{collate}/_sim/ledger/summary").json()["byRoute"]
+    return sum(count for route, count in routes.items() if route.startswith(method) and " /v1/" in route)
 
 
 def get(url: str) -> httpx.Response:

@@ -18,7 +18,7 @@ import psutil
 import uvloop
 
 from bench.harness import LATENCIES, append, in_turn, latencies, listed, median, medians, options, row, show
-from bench.installed import PARTITIONS, Bench, fresh_installation, get, make_authorizations, metrics, record_of
+from bench.installed import PARTITIONS, Bench, calls_at, fresh_installation, make_authorizations, metrics, record_of
 from bench.processes import ProcessorTime
 from bench.steady import WARM_UP_SECONDS, SteadyLoad, reading_outcomes
 from consumers.authorization import recent_commands
@@ -96,13 +96,13 @@ async def _populate(bootstrap: str, prefix: str, ids: list[str]) -> None:
 
 
 def _counts(worker: Program, bench: Bench) -> dict[str, float]:
-    found, routes = metrics(worker), get(f"{bench.collate}/_sim/ledger/summary").json()["byRoute"]
+    found = metrics(worker)
     counted = {name: count for name, count in found.items() if "observations_total{" in name}
     if any(count for name, count in counted.items() if 'result="nothing"' not in name):
         raise RuntimeError(f"expected observations without news, found: {counted}")
     return {
         "observations": sum(counted.values()),
-        "calls": sum(calls for route, calls in routes.items() if "/v1/" in route),
+        "calls": calls_at(bench.collate),
         "transactions": found["collate_gateway_transaction_seconds_count"],
     }
 

@@ -95,21 +95,6 @@ async def _throughputs(bootstrap: str, repetitions: int, scale: float) -> None:
     show("Handler of 5 ms, exactly once, 4 partitions (medians)", columns, rows)
 
 
-async def _latencies(bootstrap: str, repetitions: int, scale: float) -> None:
-    run = partial(latency, bootstrap, 15 * scale)
-    runs = await in_turn(
-        {
-            "bare": partial(run, kind="bare"),
-            "engine": partial(run, kind="engine"),
-            "engine, one checkpoint": partial(run, kind="engine", checkpoints=1),
-        },
-        repetitions,
-    )
-    cells = latencies(runs)
-    title = "Append to visible outcome, at 100 records/s (medians)"
-    show(title, ("subject", *LATENCIES), ((name, *of) for name, of in cells.items()))
-
-
 async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:
     """Alternate the two; the p99 is over all repetitions, because one repetition has only a few values above it."""
     run = partial(latency, bootstrap, 20 * scale, kind="engine")
@@ -121,7 +106,6 @@ async def _hanging(bootstrap: str, repetitions: int, scale: float) -> None:
 
 _RUNS: dict[str, Callable[[str, int, float], Awaitable[None]]] = {
     "throughput": _throughputs,
-    "latency": _latencies,
     "hanging": _hanging,
     "restore": restore,
 }

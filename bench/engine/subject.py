@@ -39,7 +39,6 @@ class Task:
     partitions: int
     expect: int = 0
     handler_seconds: float = 0.005
-    checkpoints: int = 0
     hanging_key: str = ""
     spares: bool = False
 
@@ -57,7 +56,6 @@ class Subject:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        self.pid = self._process.pid
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -100,7 +98,7 @@ class Count:
 
 
 class Handler:
-    """The engine's handler: a wait, an outcome and a state, with optional checkpoints."""
+    """The engine's handler: a wait, an outcome and a state."""
 
     def __init__(self, task: Task, count: Count) -> None:
         self._task = task
@@ -117,8 +115,7 @@ class Handler:
 
     async def on_record(self, invocation: Invocation, record: Record) -> Done | RetryAt:
         """Do the work and return its outcome."""
-        for number in range(self._task.checkpoints):
-            await invocation.checkpoint(b"intent %d %d" % (record.offset, number))
+        del invocation
         await self.work(record.key)
         outcome = Output(f"{self._task.prefix}events", record.key, record.value, (("offset", b"%d" % record.offset),))
         return Done((outcome,), b"state %d" % record.offset, on_commit=(self._count.committed,))
