@@ -1,4 +1,4 @@
-"""Write every file that is made from code: `make docs`. With `--check`, list the stale files and exit 1 instead."""
+"""Write every file that is made from code: `make docs`."""
 
 import argparse
 import json
@@ -85,22 +85,17 @@ def write(root: Path = ROOT) -> None:
     publish.write(root / PUBLISHED)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m docs_build", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="list the stale files; exit 1 if there is one")
     parser.add_argument(
         "--site", nargs="?", type=Path, const=ROOT / "dist/site", help="build the site of the documents: dist/site"
     )
-    given = parser.parse_args(arguments)
+    given = parser.parse_args()
     if given.site:
         return _site(given.site)
-    if not given.check:
-        write()
-        return 0
-    found = stale()
-    print("".join(f"{path}: stale, run `make docs`\n" for path in found), end="")  # noqa: T201 -- the command's output
-    return 1 if found else 0
+    write()
+    return 0
 
 
 def _site(target: Path) -> int:

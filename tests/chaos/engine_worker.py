@@ -40,14 +40,9 @@ class Orders:
     heartbeat_seconds: float = 0.5
     transaction_timeout_seconds: float = 25.0
     transaction_seconds: float = 20.0
-    start_seconds: float = 30.0
     drain_seconds: float = 10.0
     batch_results: int = 1_000
-    concurrency: int = 512
-    timer_spread_seconds: float = 0.5
     timeout_seconds: float = 60.0
-    state_bytes: int = 256 * 1024
-    outputs_bytes: int = 4 * 1024 * 1024
     has_evidence: bool = False
 
     @property
@@ -74,23 +69,17 @@ class Orders:
             group=f"{self.prefix}worker",
             member=self.member,
             client=lambda: {"bootstrap_servers": self.bootstrap, "client_id": self.name},
-            concurrency=self.concurrency,
             batch_results=self.batch_results,
-            timer_spread_seconds=self.timer_spread_seconds,
+            timer_spread_seconds=0.5,
             session_seconds=self.session_seconds,
             heartbeat_seconds=self.heartbeat_seconds,
             transaction_timeout_seconds=self.transaction_timeout_seconds,
             transaction_seconds=self.transaction_seconds,
-            start_seconds=self.start_seconds,
             drain_seconds=self.drain_seconds,
             outputs=(self.events,),
             evidence_topic=self.events if self.has_evidence else None,
             limits=InvocationLimits(
-                timeout_seconds=self.timeout_seconds,
-                state_bytes=self.state_bytes,
-                outputs_bytes=self.outputs_bytes,
-                first_retry_seconds=0.2,
-                last_retry_seconds=2.0,
+                timeout_seconds=self.timeout_seconds, first_retry_seconds=0.2, last_retry_seconds=2.0
             ),
         )
 

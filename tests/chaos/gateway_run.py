@@ -98,7 +98,7 @@ async def run(options: argparse.Namespace, seed: int, profiles: Sequence[str], l
         workers=3,
         ingresses=INGRESSES,
         partitions=6,
-        has_read_model=options.read_model,
+        has_read_model=False,
         settings=SETTINGS_OF.get(profiles[0], {})
         | (SHADOW_SETTINGS if options.shadow else {})
         | (GREEDY_SETTINGS if greedy else {}),
@@ -204,13 +204,11 @@ def main() -> int:
         "--profile", choices=(*PROFILES, *SETTINGS_OF), help="profile of Collate; default: the first six in turn"
     )
     parser.add_argument("--keep", action="store_true", help="keep logs, ledger and events also without a violation")
-    parser.add_argument("--read-model", action="store_true", help="also run PostgreSQL and a projector")
     parser.add_argument("--greedy", type=int, default=0, help="callers that send watches and closes without a pause")
     parser.add_argument("--slow", action="store_true", help="a tenth of the processor time instead of faults")
-    parser.add_argument("--cycles", type=int, default=1, help="with --slow: how often, each with 60 s at full speed")
     parser.add_argument("--shadow", action="store_true", help="a shadow: writes are off")
     options = parser.parse_args()
-    if options.seconds * options.cycles <= LONGEST_IN_MEMORY_SECONDS:
+    if options.seconds <= LONGEST_IN_MEMORY_SECONDS:
         prefer_memory()
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     profiles = [options.profile] if options.profile else random.Random(seed).sample(PROFILES, len(PROFILES))
@@ -218,7 +216,7 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # killed brokers are expected here
     deadline = options.seconds + START_AND_END_SECONDS
     if options.slow:
-        deadline += (options.cycles - 1) * options.seconds + options.cycles * slow_run.GREEN_WITHIN_SECONDS
+        deadline += slow_run.GREEN_WITHIN_SECONDS
     # Ends the process even if a thread hangs. The supervisor of each run then stops its processes.
     guard = threading.Timer(deadline + 60.0, os._exit, [3])
     guard.daemon = True
@@ -227,7 +225,7 @@ def main() -> int:
     async def judged() -> list[BrokenPromise]:
         async with asyncio.timeout(deadline):
             if options.slow:
-                return await slow_run.run(options.seconds, seed, options.cycles, progress())
+                return await slow_run.run(options.seconds, seed, progress())
             return await run(options, seed, profiles, progress())
 
     try:

@@ -2,9 +2,9 @@
 
     make chaos SECONDS=60 ARGS=--slow
 
-In each cycle the installation is slow for `SECONDS`, and then has 60 s at full speed. Slow means: Kafka and the
-processes of the gateway together have a tenth of all processors, PostgreSQL and the issuer a thousandth or less.
-Callers, people, the simulated Collate and the judge are in this process, at full speed.
+The installation is slow for `SECONDS`, and then has 60 s at full speed. Slow means: Kafka and the processes of the
+gateway together have a tenth of all processors, PostgreSQL and the issuer a thousandth or less. Callers, people, the
+simulated Collate and the judge are in this process, at full speed.
 
 Violations are: a broken promise, a page that was wrong, an accepted command that no page confirmed, a person who was
 signed out, a process that ended or that Kubernetes would have restarted, a leaked connection, and a part that is not
@@ -160,7 +160,7 @@ class _SlowRun:
         self.violations.append(BrokenPromise(rule, where))
 
 
-async def run(seconds: float, seed: int, cycles: int, log: Log) -> list[BrokenPromise]:
+async def run(seconds: float, seed: int, log: Log) -> list[BrokenPromise]:
     """Run and return the violations."""
     # The time-outs are those of production: a slow machine must not need others.
     async with open_scene(Setup(name="chaos-slow", seed=seed, common=CADENCE), log) as scene:
@@ -176,15 +176,14 @@ async def run(seconds: float, seed: int, cycles: int, log: Log) -> list[BrokenPr
         await asyncio.to_thread(console.await_ready)
         people = People(scene.sim, console.url, STAFF, seed)
         slow = _SlowRun(scene, people, port, log)
-        end = time.monotonic() + WARM_UP_SECONDS + cycles * (seconds + GREEN_WITHIN_SECONDS)
+        end = time.monotonic() + WARM_UP_SECONDS + seconds + GREEN_WITHIN_SECONDS
         load = asyncio.create_task(scene.callers.run_until(end, CASES_PER_SECOND))
         working = asyncio.create_task(people.run_until(end, PEOPLE_COUNT))
         probing = asyncio.create_task(slow.probe())
         await asyncio.sleep(WARM_UP_SECONDS)
         baseline = await slow.connections()
         log(f"connections: {baseline}")
-        for _ in range(cycles):
-            await slow.cycle(seconds, baseline)
+        await slow.cycle(seconds, baseline)
         await asyncio.gather(load, working)
         probing.cancel()
         evidence, broken = await scene.verdict(GREEN_WITHIN_SECONDS, log)
