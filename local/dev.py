@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.event_listener import Event, listening
-from local.failures import LocalError
+from local.failures import LocalError, exit_code
 from local.installation import CALLER, GATEWAY, http_here
 from local.practice.environment_script import script
 from local.practice.part_watch import Part, PartWatch
@@ -31,7 +31,6 @@ PORT = 8080
 CONSOLE_PORT = 8090
 PERSON = "jo.miller"
 CHECK_EVERY_SECONDS = 1.0
-FAILED = 1
 
 
 def run(port: int | None = None) -> int:
@@ -40,18 +39,17 @@ def run(port: int | None = None) -> int:
     console.print("\n[bold]A local gateway[/]\n")
     # A broker that is away is what one practises; the libraries would fill the screen.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    try:
+
+    def serve() -> None:
         held = hold_or(PORT) if port is None else hold(port)
         pages = hold_or(CONSOLE_PORT)
         with until_interrupted(), local_stack(console, port=held, pages=pages) as stack:
             _prepare(stack)
             _introduce(console, stack, write_environment(stack))
             asyncio.run(_show_events(console, stack))
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    console.print("\nAll processes are stopped and all files are removed.\n")
-    return 0
+        console.print("\nAll processes are stopped and all files are removed.\n")
+
+    return exit_code(serve)
 
 
 def write_environment(stack: LocalStack) -> Path:

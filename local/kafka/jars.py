@@ -13,7 +13,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def _download_all(jars: Sequence[Jar], directory: Path, program: str) -> None:
             ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
         ):
             context = MavenContext(
-                resolver=PythonResolver(progress_callback=lambda *_: _reporting(advance)),
+                resolver=PythonResolver(progress_callback=lambda *_: nullcontext(advance)),
                 repo_cache=Path(scratch),
                 local_repos=[],
                 timeout=TIMEOUT_SECONDS,
@@ -142,8 +142,3 @@ def _progress(title: str, size: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=size)
         yield lambda count: progress.advance(task, count)
-
-
-@contextmanager
-def _reporting(advance: Callable[[int], None]) -> Iterator[Callable[[int], None]]:
-    yield advance

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import signal
 import sys
-import time
 
 from local.failures import LocalError
 from local.kubernetes.cluster import kubernetes
@@ -12,6 +11,7 @@ from local.kubernetes.control_plane import PORT
 from local.kubernetes.paths import OF_THIS_TREE, programs
 from local.kubernetes.sandbox import INSIDE_ADDRESS
 from local.kubernetes.tools import NAMESPACE
+from local.scene.scene import progress
 
 FAILED, INTERRUPTED = 1, 130
 MOST_NODES = 9
@@ -19,11 +19,7 @@ MOST_NODES = 9
 
 async def show(*, nodes: int, keep: bool) -> None:
     """Run until the pods are shown, or until a signal."""
-    began = time.monotonic()
-
-    def report(what: str) -> None:
-        print(f"  {time.monotonic() - began:5.1f} s  {what}", flush=True)
-
+    report = progress()
     reached = [INSIDE_ADDRESS]
     async with kubernetes(programs(), [OF_THIS_TREE], report, nodes=nodes, addresses=reached) as cluster:
         await asyncio.to_thread(cluster.deployment.prepare)
