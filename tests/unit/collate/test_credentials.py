@@ -3,18 +3,6 @@ import pytest
 from adapters.collate.credentials import ApiKey
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def file(tmp_path):
     return tmp_path / "key"

@@ -16,13 +16,6 @@ LIMITS = InvocationLimits(
 )
 
 
-class Clock:
-    now = 1_000.0
-
-    def __call__(self):
-        return self.now
-
-
 def returning(result):
     """Return a function of a handler that always returns this result."""
 
@@ -52,12 +45,12 @@ class ScriptedHandler:
 class Harness:
     """A dispatcher without a session, with a fake clock and a scripted handler."""
 
-    def __init__(self, slots=100):
-        self.clock = Clock()
+    def __init__(self, clock):
+        self.clock = clock
         self.set_back = 0.0
         self.handler = ScriptedHandler()
         self.registry = CollectorRegistry()
-        self.limiter = ConcurrencyLimiter(slots)
+        self.limiter = ConcurrencyLimiter(100)
         clocks = Clocks(self.unix, self.clock, self.clock)
         self.dispatcher = make_dispatcher(self.handler, LIMITS, clocks, limiter=self.limiter, registry=self.registry)
         self.key_queues, self.states = self.dispatcher.key_queues, self.dispatcher.states
@@ -100,8 +93,8 @@ def logged():
 
 
 @pytest.fixture
-async def harness():
-    harness = Harness()
+async def harness(clock):
+    harness = Harness(clock)
     yield harness
     harness.dispatcher.close()
     await harness.dispatcher.wait_closed()

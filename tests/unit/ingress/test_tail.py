@@ -2,12 +2,13 @@ import asyncio
 
 import pytest
 
-from adapters.kafka import topic_follower
 from gateway.ingress.event_stream.tail import Tail
 from runtime.health import Health
 from tests.unit.kafka.memory_topic import MemoryTopic
 
 from .test_waiters import finished
+
+pytestmark = pytest.mark.usefixtures("quick_followers")
 
 
 def append_event(topic, partition):
@@ -25,17 +26,6 @@ def topic():
 @pytest.fixture
 def health():
     return Health()
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    for name, seconds in {
-        "CHECK_EVERY_SECONDS": 0.01,
-        "LAGGING_SECONDS": 0.05,
-        "REOPEN_SECONDS": 0.2,
-        "BACKOFF_SECONDS": 0.01,
-    }.items():
-        monkeypatch.setattr(topic_follower, name, seconds)
 
 
 @pytest.fixture

@@ -5,21 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from adapters.kafka import topic_follower
 from adapters.kafka.topic_follower import TopicFollower
 
 from .memory_topic import MemoryTopic
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    for name, seconds in {
-        "CHECK_EVERY_SECONDS": 0.01,
-        "LAGGING_SECONDS": 0.05,
-        "REOPEN_SECONDS": 0.2,
-        "BACKOFF_SECONDS": 0.01,
-    }.items():
-        monkeypatch.setattr(topic_follower, name, seconds)
+pytestmark = pytest.mark.usefixtures("quick_followers")
 
 
 class Following:

@@ -3,18 +3,6 @@ import pytest
 from runtime.health import Health
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def health(clock):
     return Health(stalled_after_seconds=30, clock=clock)
