@@ -250,7 +250,7 @@ def other(ingress):
     """The key of another caller."""
     key = new_key()
     caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request", "authorization:review"]\n{key.entry}'
-    ingress.use_callers(f"{ingress.callers_file.read_text()}\n{caller}")
+    ingress.add_callers(caller)
     return key.key
 
 
