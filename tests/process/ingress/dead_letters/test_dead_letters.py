@@ -240,31 +240,24 @@ async def test_a_decision_on_an_older_dead_letter_gets_409(ingress, kafka, add_d
     assert kafka.commands == []
 
 
-def event_of(data):
-    return publish(
-        data, authorization_id="auth_1", causation_id=data.command_id, sequence=1, life=1, time=datetime.now(UTC)
-    )
+def ended(dead, kind=CommandDeadLettered, **fields):
+    """The event with which the command of a dead letter ends, or becomes a dead letter again."""
+    if kind is CommandDeadLettered:
+        fields["cause"] = "outcome_unknown"
+    data = kind(command_id=dead.command_id, command=CommandType.HANDOFF_CLOSE, caller="intake", **fields)
+    now = datetime.now(UTC)
+    return publish(data, authorization_id="auth_1", causation_id=dead.command_id, sequence=1, life=1, time=now)
 
 
 @pytest.mark.parametrize("outcome", ["applied", "rejected"])
 async def test_a_waiting_request_returns_the_outcome(ingress, kafka, add_dead_letters, eventually, outcome):
     dead = await add_dead_letters(dead_letter())
-
-    def finished(redrive):
-        return CommandFinished(
-            command_id=dead.command_id,
-            command=CommandType.HANDOFF_CLOSE,
-            caller="intake",
-            outcome=Outcome(outcome),
-            effect=Effect.NONE,
-            redrive=redrive,
-        )
-
+    end = ended(dead, CommandFinished, redrive=1, outcome=Outcome(outcome), effect=Effect.NONE)
     asking = asyncio.create_task(
         ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION, Prefer="wait=10")
     )
     await eventually(lambda: kafka.commands)
-    kafka.publish(event_of(finished(1)))
+    kafka.publish(end)
     reply = await asking
     assert (reply.status, reply.json["outcome"], reply.json["redrive"]) == (200, outcome, 1)
 
@@ -273,20 +266,13 @@ async def test_a_waiting_request_passes_the_dead_letter_of_before_and_returns_th
     ingress, kafka, add_dead_letters, eventually
 ):
     dead = await add_dead_letters(dead_letter())
-
-    def dead_lettered(redrive):
-        kind, cause = CommandType.HANDOFF_CLOSE, "outcome_unknown"
-        return CommandDeadLettered(
-            command_id=dead.command_id, command=kind, caller="intake", cause=cause, redrive=redrive
-        )
-
     asking = asyncio.create_task(
         ingress.post(f"/v1/dead-letters/{dead.command_id}/redrive", DECISION, Prefer="wait=10")
     )
     await eventually(lambda: kafka.commands)
-    kafka.publish(event_of(dead_lettered(None)))  # the tail of `events` is behind that of the dead letters
+    kafka.publish(ended(dead))  # the tail of `events` is behind that of the dead letters
     assert (await asyncio.wait({asking}, timeout=0.2))[1], "the request still waits"
-    kafka.publish(event_of(dead_lettered(1)))
+    kafka.publish(ended(dead, redrive=1))
     reply = await asking
     assert (reply.status, reply.json["status"], reply.json.get("redrive")) == (202, "dead_lettered", 1)
 
@@ -297,9 +283,7 @@ async def test_a_waiting_discard_is_told_that_a_redrive_came_first(ingress, kafk
     assert (await ingress.post(f"{path}/redrive", DECISION)).status == 202
     asking = asyncio.create_task(ingress.post(f"{path}/discard", DECISION, Prefer="wait=10"))
     await eventually(lambda: len(kafka.commands) == 2)
-    kind, cause = CommandType.HANDOFF_CLOSE, "outcome_unknown"
-    again = CommandDeadLettered(command_id=dead.command_id, command=kind, caller="intake", cause=cause, redrive=1)
-    kafka.publish(event_of(again))
+    kafka.publish(ended(dead, redrive=1))
     reply = await asking
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "dead-letter-moved")
     assert "decision was about number 0" in reply.json["detail"]

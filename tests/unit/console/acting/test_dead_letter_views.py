@@ -3,24 +3,10 @@
 import pytest
 
 from console.forecast import Forecast, forecast_of_discard
-from console.views.dead_letters import (
-    dead_letter_view,
-    shown_forecast,
-)
+from console.views.dead_letters import dead_letter_view, shown_forecast
 
-LETTER = {
-    "commandId": "2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b10",
-    "command": "collate-gateway.handoff.close.v1",
-    "caller": "intake",
-    "authorizationId": "auth_1",
-    "deadAt": "2026-06-02T14:00:00Z",
-    "cause": "outcome_unknown",
-    "redrive": 0,
-    "writes": 1,
-    "canRedrive": True,
-}
-WRITE = {"n": 1, "operation": "complete", "mayHaveArrived": True}
-DETAIL = LETTER | {"asks": {"handoffId": "mhand_1"}, "sent": [WRITE], "partition": 3, "offset": 9}
+from .test_dead_letter_pages import DETAIL
+
 WATCH = "collate-gateway.authorization.watch.v1"
 
 

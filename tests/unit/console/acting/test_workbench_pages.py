@@ -470,6 +470,13 @@ OPENED = {
 }
 
 
+ACCEPTED = {"id": COMMAND, "kind": REPORTED["type"], "at": REPORTED["acceptedAt"], "seen_at": REPORTED["acceptedAt"]}
+
+
+def cookie_of(content):
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
 class TestConfirmation:
     async def test_a_live_read_that_is_older_than_the_opening_offers_nothing_twice(self, page_of):
         form = {"key": "k-1", "snapshot": "rev_90", "accept": "yes"}
@@ -500,18 +507,15 @@ class TestConfirmation:
         assert api.live_reads() == reads, "the state if it is needed, then the message"
 
     @pytest.mark.parametrize(
-        "cookie", ["", "x", "e30=", "bnVsbA==", "WzFd", base64.b64encode(b'{"id": 1, "kind": 2}').decode()]
+        "cookie",
+        [
+            "",
+            "x",
+            *(cookie_of(content) for content in ({}, None, [1], {"id": 1, "kind": 2})),
+            *(cookie_of(ACCEPTED | {name: [1]}) for name in (*ACCEPTED, "status", "outcome", "reason", "handoff_id")),
+        ],
     )
     async def test_a_link_or_a_strange_cookie_confirms_nothing(self, page_of, cookie):
-        page = await page_of(f"{HERE}?command={COMMAND}", headers={"cookie": f"accepted={cookie}"})
-        assert page.status_code == 200
-        assert "was accepted at" not in page.text
-
-    @pytest.mark.parametrize("name", ["kind", "at", "status", "outcome", "reason", "handoff_id"])
-    async def test_a_cookie_with_a_value_of_another_type_confirms_nothing(self, page_of, name):
-        at = "2026-11-26T03:13:59Z"
-        content = {"id": COMMAND, "kind": "collate-gateway.handoff.close.v1", "at": at, "seen_at": at} | {name: [1]}
-        cookie = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
         page = await page_of(f"{HERE}?command={COMMAND}", headers={"cookie": f"accepted={cookie}"})
         assert page.status_code == 200
         assert "was accepted at" not in page.text
