@@ -78,18 +78,6 @@ def test_the_watch_lasts_until_the_due_date(make_queue):
     assert queue.decoded_state().watch.until == due_at.timestamp()
 
 
-def test_no_event_follows_the_end_and_the_end_says_whether_it_was_in_time(make_queue):
-    for due_after, in_time in ((3_600.0, True), (-1.0, False)):
-        queue = make_queue()
-        queue.send(AuthorizationWatch(due_at=after(queue, due_after)))
-        queue.run_for(1.0)
-        queue.sim.act(queue.authorization_id, "cancel")
-        queue.run_for(DAY)
-        (settled,) = queue.events(SETTLED)
-        assert settled.data.in_time is in_time
-        assert len(queue.events(OVERDUE)) == (0 if in_time else 1)
-
-
 def test_only_a_command_that_is_applied_or_already_done_states_a_due_date(make_queue):
     queue = make_queue()
     first, second, third = (after(queue, seconds) for seconds in (1_000.0, 2_000.0, 3_000.0))

@@ -57,13 +57,6 @@ async def test_an_event_of_a_batch_is_the_same_command_as_alone(ingress, kafka):
     assert len(kafka.commands) == 2
 
 
-async def test_a_repeated_batch_appends_nothing(ingress, kafka):
-    before = results(await send(ingress, [event(1), event(2)]))
-    after = results(await send(ingress, [event(1), event(2)]))
-    assert [each.command for each in after] == [each.command for each in before]
-    assert len(kafka.commands) == 2
-
-
 async def test_an_event_twice_in_a_batch_is_one_command(ingress, kafka):
     reply = await send(ingress, [event(1), event(1), event(1, data={"metadata": {"case": "1"}})])
     assert slugs(reply) == [None, None, "idempotency-key-reused"]

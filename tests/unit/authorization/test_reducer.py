@@ -102,23 +102,6 @@ def test_an_action_is_published_again_only_after_it_was_gone_or_changed():
     assert names == ["AuthorizationChanged", "AuthorizationActionRequired"]
 
 
-def test_a_handoff_is_at_risk_once_per_reason_and_again_after_another_grant():
-    state, _, _ = reduced(NEW, observed(1, pointer="mh_1", handoffs=[handoff()]))
-    state, names, _ = reduced(state, GrantRecorded("mh_1", "op", "desk", NOW + 300, "c"))
-    assert names == ["HandoffAccessGranted"]
-    state, names, _ = reduced(state, TimePassed(), NOW + 299)
-    assert names == []
-    state, names, events = reduced(state, observed(1, pointer="mh_1"), NOW + 301)
-    assert (names, events[0].reason) == (["HandoffAtRisk"], "grant_expired")
-    state, names, _ = reduced(state, TimePassed(), NOW + 400)
-    assert names == []
-    state, _, _ = reduced(state, GrantRecorded("mh_1", "op", "desk", NOW + 700, "c"), NOW + 410)
-    state, names, _ = reduced(state, TimePassed(), NOW + 701)
-    assert names == ["HandoffAtRisk"]
-    _, names, events = reduced(state, TimePassed(), NOW + 4_000, replace(RULES, open_too_long_seconds=3_600))
-    assert (names, events[0].reason) == (["HandoffAtRisk"], "open_too_long")
-
-
 @pytest.mark.parametrize("read_after", [10, 400], ids=["before the link expires", "after it"])
 def test_a_grant_recorded_before_the_first_read_of_its_handoff_expires_like_any_other(read_after):
     state, names, _ = reduced(NEW, GrantRecorded("mh_1", "op", "desk", NOW + 300, "c"))

@@ -41,14 +41,6 @@ def test_a_receiver_that_is_down_gets_one_probe_at_a_time():
     assert gate.enter(b"c", 3.0) is None
 
 
-def test_a_probe_without_a_result_lets_another_key_probe():
-    gate = Gate(lambda: 0.0)
-    _down(gate)
-    assert gate.enter(b"a", 1.0) is None
-    gate.left(b"a")
-    assert gate.enter(b"b", 1.0) is None
-
-
 def test_retry_after_holds_every_key():
     gate = Gate(lambda: 0.0)
     gate.failed(b"a", 10.0, 30.0)

@@ -172,24 +172,6 @@ class TestNames:
         assert (unnamed.data.requested_by, unnamed.data.accepted_by) == (None, None)
         assert {asserted_by(command.caller) for command in (named, unnamed)} == {AssertedBy.CALLER}
 
-    @pytest.mark.parametrize(
-        ("data", "field"),
-        [
-            ({"requestedBy": "op\u202e7"}, "requestedBy"),
-            ({"requestedBy": ""}, "requestedBy"),
-            ({"acceptedBy": "dr-1"}, "acceptedBy"),
-        ],
-    )
-    async def test_a_signed_name_has_the_same_rules(self, ingress, kafka, data, field):
-        reply = await send(ingress, event(type=self.TYPE, data=data))
-        assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, f"/data/{field}")
-        assert kafka.commands == []
-
-    async def test_a_name_that_was_changed_on_the_way_is_401(self, ingress, kafka):
-        body = event(type=self.TYPE, data={"requestedBy": "op-7"})
-        assert (await send(ingress, body.replace(b"op-7", b"op-8"), signed(body))).status == 401
-        assert kafka.commands == []
-
 
 async def test_the_id_of_the_message_must_be_that_of_the_event(ingress, kafka):
     body = event(id="msg_2")
