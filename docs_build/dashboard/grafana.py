@@ -16,15 +16,15 @@ _DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 _WIDTH, _STAT, _GRAPH = 24, (3, 4), (8, 8)  # the grid; widths and heights of panels
 
 
-def expression(text: str, selected: str = SELECTED, window: str = "$__rate_interval") -> str:
+def expression(text: str) -> str:
     """Return PromQL: metrics have the gateway's prefix and the labels of a release."""
 
     def metric(found: re.Match[str]) -> str:
         name = found["name"]
         full = f"collate_gateway{name}" if name.startswith(":") else f"collate_gateway_{name}"
-        return f"{full}{{{', '.join(filter(None, (found['labels'], selected)))}}}"
+        return f"{full}{{{', '.join(filter(None, (found['labels'], SELECTED)))}}}"
 
-    return _METRIC.sub(metric, text).replace("RATE", window).replace("SELECTED", selected)
+    return _METRIC.sub(metric, text).replace("RATE", "$__rate_interval").replace("SELECTED", SELECTED)
 
 
 def dashboard() -> str:

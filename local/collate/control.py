@@ -13,8 +13,6 @@ from local.collate.simulation import DEFAULT_ORGANIZATION, Simulation
 from local.collate.web import wire
 from local.collate.web.message import Reply, Request, json_reply
 
-_PAGE = 100_000
-
 
 def answer(simulation: Simulation, request: Request) -> Reply:
     """Return the response to a control request."""
@@ -30,7 +28,7 @@ def answer(simulation: Simulation, request: Request) -> Reply:
 def _route(simulation: Simulation, request: Request, body: dict[str, Any]) -> Reply:
     match request.method, request.path.strip("/").split("/")[1:]:
         case _, ["ledger", *rest]:
-            return _ledger(simulation, request, rest)
+            return _ledger(simulation, request.method, rest)
         case _, ["faults", *rest]:
             return _faults(simulation, request.method, rest, body)
         case _, ["authorizations", *rest]:
@@ -38,16 +36,14 @@ def _route(simulation: Simulation, request: Request, body: dict[str, Any]) -> Re
     return json_reply(404, {"problem": "unknown control call; see local/collate/README.md"})
 
 
-def _ledger(simulation: Simulation, request: Request, rest: list[str]) -> Reply:
+def _ledger(simulation: Simulation, method: str, rest: list[str]) -> Reply:
     simulation.now()
-    ledger, query = simulation.ledger, request.parameters
-    after, limit = int(query.get("after", 0)), int(query.get("limit", _PAGE))
-    match request.method, rest:
+    ledger = simulation.ledger
+    match method, rest:
         case "GET", ["calls"]:
-            return json_reply(200, {"calls": [call.as_json() for call in ledger.calls if call.number > after][:limit]})
+            return json_reply(200, {"calls": [call.as_json() for call in ledger.calls]})
         case "GET", ["effects"]:
-            effects = [effect_json(number, effect) for number, effect in ledger.effects if number > after]
-            return json_reply(200, {"effects": effects[:limit]})
+            return json_reply(200, {"effects": [effect_json(number, effect) for number, effect in ledger.effects]})
         case "GET", ["summary"]:
             return json_reply(200, ledger.summary())
     return json_reply(404, {"problem": "ledger/calls, ledger/effects or ledger/summary"})

@@ -1,7 +1,6 @@
 """What a drill states about its alert, and the options of a run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 RUNBOOK = "docs/operations.md"
@@ -17,7 +16,6 @@ class Alert:
     name: str
     page: str
     metric: str
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:

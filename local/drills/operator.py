@@ -42,14 +42,15 @@ class Operator:
     def gets(self, alert: Alert, seconds: float) -> None:
         """Show the alert, whose sample was true after `seconds`, and its page."""
         self.times["the alert's sample was true"] = seconds
-        labels = "".join(f' {name}="{value}"' for name, value in alert.labels.items())
         self._story.step("The operator", f"gets [bold red]{alert.name}[/]")
-        self._story.note(f"{alert.metric}{labels} was above 0 after {seconds:.1f} s; page: {alert.address}")
+        self._story.note(f"{alert.metric} was above 0 after {seconds:.1f} s; page: {alert.address}")
 
-    async def types(self, *verb: str, most: int = MOST_LINES) -> str:
+    async def types(self, *verb: str) -> str:
         """Run `gateway VERB …` in the environment of the installation, show it, and return its output."""
         done = await self.run(*verb)
-        self._story.output(f"gateway {shlex.join(verb)}", done.stdout.splitlines() + done.stderr.splitlines(), most)
+        self._story.output(
+            f"gateway {shlex.join(verb)}", done.stdout.splitlines() + done.stderr.splitlines(), MOST_LINES
+        )
         return done.stdout
 
     async def run(self, *verb: str) -> subprocess.CompletedProcess[str]:

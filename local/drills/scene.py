@@ -46,7 +46,7 @@ class DrillScene(Scene):
         """Wait until the alert's sample is true; the operator gets the alert."""
 
         async def is_true() -> bool:
-            return await self.metric(alert.metric, alert.labels) > 0
+            return await self.metric(alert.metric) > 0
 
         self.operator.gets(alert, await self.until(is_true, ALERT_WITHIN_SECONDS, f"the sample of {alert.name}"))
 

@@ -41,15 +41,10 @@ class FrameRule:
     seconds: tuple[float, float] = (0.0, 0.0)
     apis: Collection[int] | None = None
     client: str = ""  # a part of the client's id
-    brokers: Collection[int] | None = None
 
-    def matches(self, broker: int, frame: RequestFrame) -> bool:
-        """Whether the rule may meet this request at this broker."""
-        return (
-            (self.apis is None or frame.api in self.apis)
-            and self.client in frame.client
-            and (self.brokers is None or broker in self.brokers)
-        )
+    def matches(self, frame: RequestFrame) -> bool:
+        """Whether the rule may meet this request."""
+        return (self.apis is None or frame.api in self.apis) and self.client in frame.client
 
 
 _ANY: Final = frozenset(set(Api) - {Api.FETCH, Api.API_VERSIONS})
@@ -73,10 +68,10 @@ class FrameRules:
         self.met: Counter[tuple[str, str]] = Counter()
         self._random = random.Random(f"{seed}/frames")
 
-    def choose(self, broker: int, frame: RequestFrame) -> tuple[FrameAct, float] | None:
-        """Return what happens to a request, and for how many seconds."""
+    def choose(self, broker: int, frame: RequestFrame) -> tuple[FrameAct, float] | None:  # noqa: ARG002 - for other rules
+        """Return what happens to a request at a broker, and for how many seconds."""
         for rule in self.rules:
-            if rule.matches(broker, frame) and self._random.random() < rule.probability:
+            if rule.matches(frame) and self._random.random() < rule.probability:
                 self.met[rule.act, frame.name] += 1
                 return rule.act, self._random.uniform(*rule.seconds)
         return None

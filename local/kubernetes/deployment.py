@@ -103,10 +103,10 @@ class Deployment:
         with self._tools.helm() as helm:
             return [(int(release["revision"]), str(release["status"])) for release in helm.history(RELEASE)]
 
-    def roll_back(self, revision: int, *, seconds: int = 600) -> None:
+    def roll_back(self, revision: int) -> None:
         """Run `helm rollback` to a revision."""
         with self._tools.helm() as helm:
-            helm.rollback(RELEASE, version=revision, wait=WAIT, timeout=seconds)
+            helm.rollback(RELEASE, version=revision, wait=WAIT, timeout=600)
 
     def uninstall(self) -> None:
         """Run `helm uninstall`."""

@@ -74,7 +74,7 @@ def differing(lock: Lock, console: Path = CONSOLE) -> list[str]:
     return sorted(path for path in pinned.keys() | present.keys() if pinned.get(path) != present.get(path))
 
 
-def fetch_again(lock: Lock, upgrades: dict[str, str], console: Path = CONSOLE) -> Lock:
+def fetch_again(lock: Lock, upgrades: dict[str, str]) -> Lock:
     """Write every vendored file, and return the lock that describes them. `upgrades`: a package's new version.
 
     Raises:
@@ -95,8 +95,8 @@ def fetch_again(lock: Lock, upgrades: dict[str, str], console: Path = CONSOLE) -
         packages.append(replace(package, licence=licence))
         for file in wanted:
             content = contents[file.member]
-            (console / file.path).parent.mkdir(parents=True, exist_ok=True)
-            (console / file.path).write_bytes(content)
+            (CONSOLE / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (CONSOLE / file.path).write_bytes(content)
             files.append(replace(file, version=version, sha256=hashlib.sha256(content).hexdigest(), licence=licence))
     return Lock(tuple(packages), tuple(files))
 

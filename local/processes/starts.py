@@ -12,10 +12,9 @@ REMIND_EVERY_SECONDS = 15.0
 class Starts:
     """The parts that start now. Use it as a context manager; its thread only writes lines."""
 
-    def __init__(self, write: Callable[[str], None], remind_every_seconds: float = REMIND_EVERY_SECONDS) -> None:
+    def __init__(self, write: Callable[[str], None]) -> None:
         """`write` gets lines with rich's markup."""
         self._write = write
-        self._every = remind_every_seconds
         self._began: dict[str, float] = {}
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._remind, name="starts", daemon=True)
@@ -32,7 +31,7 @@ class Starts:
         self._write(f"[green]✓[/] {part:<20} [dim]{place}, after {seconds:.1f} s[/]")
 
     def _remind(self) -> None:
-        while not self._is_over.wait(self._every):
+        while not self._is_over.wait(REMIND_EVERY_SECONDS):
             now = time.monotonic()
             if waiting := [f"{part} for {now - began:.0f} s" for part, began in list(self._began.items())]:
                 self._write(f"[dim]… still starting: {', '.join(waiting)}[/]")

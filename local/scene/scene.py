@@ -136,15 +136,14 @@ class Scene:
         for name in names:
             await asyncio.to_thread(self.programs[name].process.wait)
 
-    async def metric(self, name: str, labels: Mapping[str, str] | None = None) -> float:
-        """Return the sum of a metric over all processes that answer and all samples with these labels."""
+    async def metric(self, name: str) -> float:
+        """Return the sum of a metric over all processes that answer, and all of its samples."""
         total = 0.0
         for program in self.programs.values():
             with contextlib.suppress(httpx.TransportError):
                 text = (await self.http.get(f"{program.admin_url}/metrics")).text
-                for sample in (one for family in text_string_to_metric_families(text) for one in family.samples):
-                    if sample.name == name and (labels or {}).items() <= sample.labels.items():
-                        total += sample.value
+                samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
+                total += sum(sample.value for sample in samples if sample.name == name)
         return total
 
     async def until(self, check: Callable[[], Awaitable[object]], within_seconds: float, what: str) -> float:

@@ -138,11 +138,6 @@ class Connection(asyncio.Protocol):
         """Parser: one header."""
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
-    def on_headers_complete(self) -> None:
-        """Parser: the head is complete."""
-        if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
     def on_body(self, body: bytes) -> None:
         """Parser: a piece of the body."""
         self._body += body
@@ -153,12 +148,10 @@ class Connection(asyncio.Protocol):
         """Parser: the request is complete; handle it unless another request is running."""
         if self._transport is None or self._transport.is_closing():
             return
-        url = httptools.parse_url(self._url)
-        path = url.path.decode("latin-1")
+        path = httptools.parse_url(self._url).path.decode("latin-1")
         request = Request(
             self._parser.get_method().decode("latin-1"),
             unquote(path) if "%" in path else path,
-            (url.query or b"").decode("latin-1"),
             self._headers,
             self._body,
         )

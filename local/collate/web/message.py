@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 # Created once, because json.dumps with separators creates an encoder per call.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -16,14 +15,8 @@ class Request:
 
     method: str
     path: str
-    query: str
     headers: Mapping[str, str]
     body: bytes
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The query parameters. The last value of a repeated parameter counts."""
-        return {name: values[-1] for name, values in parse_qs(self.query, keep_blank_values=True).items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,13 @@ async def test_the_ledger_lists_calls_and_effects(control, caller, sim):
     assert [call["key"] for call in calls] == ["open-it", "close-it"]
     assert calls[0]["ifMatch"] == '"3"'
     assert calls[1]["fields"] == {"reportedOutcome": "submitted"}
-    *_, before, last = (await control.get("/ledger/effects")).json()["effects"]
+    last = (await control.get("/ledger/effects")).json()["effects"][-1]
     assert (last["kind"], last["key"], last["handoffId"], last["version"]) == (
         "handoff_closing",
         "close-it",
         handoff,
         5,
     )
-    later = (await control.get("/ledger/effects", params={"after": before["number"]})).json()["effects"]
-    assert later == [last]
     summary = (await control.get("/ledger/summary")).json()
     assert summary["byKind"]["handoff_opened"] == 1
     assert summary["byRoute"]["POST /v1/prior-authorizations/*/manual-handoffs"] == 1

@@ -70,7 +70,7 @@ class Wire(CollateTransport):
         sent = {name.lower(): value for name, value in headers}
         if content:
             sent["content-type"] = "application/json"
-        self._sim.handle(Request(method, path, "", sent, content or b""), exchange)
+        self._sim.handle(Request(method, path, sent, content or b""), exchange)
         if isinstance(exchange.result, Exception):
             raise exchange.result
         return exchange.result

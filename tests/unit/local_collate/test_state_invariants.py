@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         named_headers = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         named_headers["authorization"] = f"Bearer {DEFAULT_KEY}"
         content = b"" if body is None else json.dumps(body).encode()
-        self.simulation.handle(Request(method, path, "", named_headers, content), exchange)
+        self.simulation.handle(Request(method, path, named_headers, content), exchange)
         return exchange.status, json.loads(exchange.body) if exchange.body[:1] == b"{" else None
 
     def pick(self, which):
