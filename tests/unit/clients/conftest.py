@@ -36,24 +36,29 @@ def clock(monkeypatch):
     return fake
 
 
+def scripted(*answers, credential=KEY, **options):
+    """Return a client whose requests get these answers: responses, exceptions, or functions of the request."""
+    left, requests = list(answers), []
+
+    def handle(request):
+        requests.append(request)
+        answer = left.pop(0)
+        answer = answer(request) if callable(answer) else answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    http = httpx.Client(transport=httpx.MockTransport(handle))
+    gateway = Gateway("https://gateway.example/", credential, http=http, **options)
+    gateway.requests, gateway.left = requests, left
+    return gateway
+
+
 @pytest.fixture
 def answering(clock):
-    """Return a client whose requests get these answers: responses, exceptions, or functions of the request."""
+    """Return a scripted client with this policy of retries."""
 
     def answering(*answers, credential=KEY, **policy):
-        left, requests = list(answers), []
-
-        def handle(request):
-            requests.append(request)
-            answer = left.pop(0)
-            answer = answer(request) if callable(answer) else answer
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        http = httpx.Client(transport=httpx.MockTransport(handle))
-        gateway = Gateway("https://gateway.example/", credential, retries=RetryPolicy(**policy), http=http)
-        gateway.requests, gateway.left = requests, left
-        return gateway
+        return scripted(*answers, credential=credential, retries=RetryPolicy(**policy))
 
     return answering

@@ -7,6 +7,8 @@ import pytest
 
 from collate_gateway_client import AsyncGateway, Gateway, GatewayProblem, NotAnswered, RetryPolicy, operations
 
+from .conftest import scripted
+
 ME = {"caller": "intake", "later": {"field": 1}}
 PROBLEM = {"type": "urn:collate-gateway:problem:not-found", "title": "T", "detail": "D"}
 
@@ -16,21 +18,7 @@ def json(body, status=200, **headers):
 
 
 def client(*answers, seconds=5.0, **options):
-    left = list(answers)
-    requests = []
-
-    def handle(request):
-        requests.append(request)
-        answer = left.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    http = httpx.Client(transport=httpx.MockTransport(handle))
-    options = {"retries": RetryPolicy.none(seconds), "http": http, **options}
-    gateway = Gateway("https://gateway.example", options.pop("credential", "client's"), **options)
-    gateway.requests, gateway.left = requests, left
-    return gateway
+    return scripted(*answers, credential="client's", retries=RetryPolicy.none(seconds), **options)
 
 
 def test_the_answer_has_the_status_the_headers_and_each_field_of_a_newer_gateway():
