@@ -1,10 +1,7 @@
 """Reading an issuer's key set over real TLS: directly, through a proxy, and within its bounds."""
 
 import asyncio
-import http.server
 import json
-import ssl
-import threading
 
 import httpx
 import pytest
@@ -12,8 +9,8 @@ from joserfc import jwk
 
 from adapters.oidc import jwks
 from adapters.oidc.jwks import KeySet, KeysUnavailable, fetch
-from local.kafka.secured import Authority
 from runtime.http_client import HttpProxy
+from tests.process.https_server import QuietHandler, https_server
 
 KEY = jwk.ECKey.generate_key("P-256", {"kid": "ec-1"})
 KEYS = json.dumps({"keys": [KEY.as_dict(private=False)]}).encode()
@@ -22,12 +19,9 @@ KEYS = json.dumps({"keys": [KEY.as_dict(private=False)]}).encode()
 @pytest.fixture
 def issuer(tmp_path, monkeypatch):
     """An issuer of the name localhost. It responds with `issuer.response`; `issuer.paths` are the requests."""
-    authority = Authority("issuer authority")
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.write(tmp_path / "ca.pem")))
-    authority.issue("localhost", tmp_path / "crt", tmp_path / "key", addresses=["127.0.0.1"])
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
+    class Handler(QuietHandler):
+        def do_GET(self):  # noqa: N802 - the name of http.server
             self.server.paths.append(self.path)
             status, headers, body = self.server.response
             self.send_response(status)
@@ -36,20 +30,10 @@ def issuer(tmp_path, monkeypatch):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with https_server(tmp_path, monkeypatch, Handler) as server:
         server.paths, server.response = [], (200, {}, KEYS)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
-        server.socket = context.wrap_socket(server.socket, server_side=True)
         server.url = f"https://127.0.0.1:{server.server_port}/jwks.json"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 async def key_of(issuer, proxy=None):

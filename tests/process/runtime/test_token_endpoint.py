@@ -2,28 +2,22 @@
 
 import asyncio
 import base64
-import http.server
 import json
-import ssl
-import threading
 from urllib.parse import parse_qs
 
 import pytest
 
 from adapters.kafka import credentials
 from adapters.kafka.credentials import CredentialUnavailable, TokenEndpoint
-from local.kafka.secured import Authority
+from tests.process.https_server import QuietHandler, https_server
 
 
 @pytest.fixture
 def issuer(tmp_path, monkeypatch):
     """A token endpoint: it sends `issuer.responses` in order and collects `issuer.requests`."""
-    authority = Authority("issuer authority")
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.write(tmp_path / "ca.pem")))
-    authority.issue("issuer", tmp_path / "crt", tmp_path / "key", addresses=["127.0.0.1"])
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
+    class Handler(QuietHandler):
+        def do_POST(self):  # noqa: N802 - the name of http.server
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             self.server.requests.append((self.headers["Authorization"], form))
             status, content = self.server.responses.pop(0)
@@ -31,19 +25,9 @@ def issuer(tmp_path, monkeypatch):
             self.end_headers()
             self.wfile.write(content if isinstance(content, bytes) else json.dumps(content).encode())
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with https_server(tmp_path, monkeypatch, Handler) as server:
         server.requests, server.responses = [], []
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
