@@ -40,32 +40,27 @@ READINGS = [
 ]
 
 
+async def write_of(queue, close, operation):
+    """Return the command of an operation, and the path of its write."""
+    return (close(await opened(queue)), CLOSE) if operation == "close" else (HandoffRequest(), CREATE)
+
+
+@pytest.mark.parametrize("operation", ["create", "close"])
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", LOST_ANSWERS, ids=str)
-async def test_a_create_with_a_lost_response_has_one_effect(make_queue, hasty, profile, fault):
+async def test_a_write_with_a_lost_response_has_one_effect(make_queue, hasty, close, *, profile, fault, operation):
     queue = make_queue(profile)
-    queue.sim.fault(method="POST", path=CREATE, count=1, **fault)
-    command = await queue.apply(HandoffRequest())
+    data, path = await write_of(queue, close, operation)
+    queue.sim.fault(method="POST", path=path, count=1, **fault)
+    command = await queue.apply(data)
     outcome = queue.check(command)
     assert outcome.outcome == "applied"
     assert len(queue.effects_of(command)) == 1
     assert outcome.effect == ("inferred" if profile in HONOURS_NO_KEY else "ours")
     assert len(queue.events(EventType.HANDOFF_OPENED)) == 1
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("fault", LOST_ANSWERS, ids=str)
-async def test_a_close_with_a_lost_response_has_one_effect(make_queue, hasty, close, profile, fault):
-    queue = make_queue(profile)
-    handoff = await opened(queue)
-    queue.sim.fault(method="POST", path=CLOSE, count=1, **fault)
-    command = await queue.apply(close(handoff))
-    outcome = queue.check(command)
-    assert outcome.outcome == "applied"
-    assert len(queue.effects_of(command)) == 1
-    assert outcome.effect == ("inferred" if profile in HONOURS_NO_KEY else "ours")
-    closed = await queue.observe_until(EventType.HANDOFF_CLOSED)
-    assert (closed.data.by, closed.data.reported, closed.causation_id) == ("us", "submitted", command)
+    if operation == "close":
+        closed = await queue.observe_until(EventType.HANDOFF_CLOSED)
+        assert (closed.data.by, closed.data.reported, closed.causation_id) == ("us", "submitted", command)
 
 
 @pytest.mark.parametrize("operation", ["create", "close"])
@@ -78,8 +73,7 @@ async def test_a_lost_response_under_every_reading_has_one_effect(
     queue = make_queue(profile, readings=reading)
     queue.contract = contract(if_match_on_close=reading.get("if_match_on_close", "authorization"))
     queue.restart()
-    handoff = await opened(queue) if operation == "close" else None
-    data, path = (close(handoff), CLOSE) if handoff else (HandoffRequest(), CREATE)
+    data, path = await write_of(queue, close, operation)
     if fault is None:
         command = await apply_late(queue, data, path=path)
     else:
@@ -111,8 +105,7 @@ async def test_a_write_that_is_applied_after_our_timeout_has_one_effect(
     make_queue, close, apply_late, profile, operation
 ):
     queue = make_queue(profile)
-    handoff = await opened(queue) if operation == "close" else None
-    data, path = (close(handoff), CLOSE) if handoff else (HandoffRequest(), CREATE)
+    data, path = await write_of(queue, close, operation)
     command = await apply_late(queue, data, path=path)
     assert queue.check(command).outcome == "applied"
 

@@ -143,6 +143,20 @@ async def test_a_collate_that_is_away_is_unreachable(tmp_path):
         await run_probe(settings, "auth_1", Findings(), walk=False)
 
 
+@pytest.fixture
+def run_verb(tmp_path, monkeypatch):
+    """Run `gateway collate probe` for one authorization with these settings."""
+
+    def run(*arguments, **settings):
+        (tmp_path / "key").write_text("k")
+        settings |= {"KAFKA__BOOTSTRAP": "127.0.0.1:1", "COLLATE__API_KEY_FILE": str(tmp_path / "key")}
+        for name, value in settings.items():
+            monkeypatch.setenv(f"GATEWAY_{name}", value)
+        return CliRunner().invoke(app, ["collate", "probe", "--authorization", "auth_1", *arguments])
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("arguments", "url", "message"),
     [
@@ -152,37 +166,16 @@ async def test_a_collate_that_is_away_is_unreachable(tmp_path):
         (["--walk", "--confirm", "auth_1"], "https://API.trycollate.ai:443/", "this is Collate's production"),
     ],
 )
-def test_a_walk_is_asked_twice_and_never_in_production(tmp_path, monkeypatch, arguments, url, message):
-    (tmp_path / "key").write_text("k")
-    settings = {
-        "ENVIRONMENT": "test",
-        "KAFKA__BOOTSTRAP": "127.0.0.1:1",
-        "COLLATE__BASE_URL": url,
-        "COLLATE__API_KEY_FILE": str(tmp_path / "key"),
-        "COLLATE__ALLOW_PLAIN_HTTP": "true",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"GATEWAY_{name}", value)
-    ended = CliRunner().invoke(app, ["collate", "probe", "--authorization", "auth_1", *arguments])
+def test_a_walk_is_asked_twice_and_never_in_production(run_verb, arguments, url, message):
+    ended = run_verb(*arguments, ENVIRONMENT="test", COLLATE__BASE_URL=url, COLLATE__ALLOW_PLAIN_HTTP="true")
     assert ended.exit_code == 2
     assert message in ended.output
 
 
-def test_a_shadow_walks_nowhere(tmp_path, monkeypatch):
-    (tmp_path / "key").write_text("k")
-    settings = {
-        "ENVIRONMENT": "shadow",
-        "KAFKA__BOOTSTRAP": "127.0.0.1:1",
-        "TOPICS__PREFIX": "shadow.",
-        "WORKER__GROUP": "shadow-worker",
-        "COLLATE__BASE_URL": "https://api.sandbox.trycollate.ai",
-        "COLLATE__API_KEY_FILE": str(tmp_path / "key"),
-        "COLLATE__WRITES": "off",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"GATEWAY_{name}", value)
-    arguments = ["collate", "probe", "--authorization", "auth_1", "--walk", "--confirm", "auth_1"]
-    ended = CliRunner().invoke(app, arguments)
+def test_a_shadow_walks_nowhere(run_verb):
+    shadow = {"ENVIRONMENT": "shadow", "TOPICS__PREFIX": "shadow.", "WORKER__GROUP": "shadow-worker"}
+    collate = {"COLLATE__BASE_URL": "https://api.sandbox.trycollate.ai", "COLLATE__WRITES": "off"}
+    ended = run_verb("--walk", "--confirm", "auth_1", **shadow, **collate)
     assert (ended.exit_code, "GATEWAY_COLLATE__WRITES is off" in ended.output) == (2, True)
 
 

@@ -40,6 +40,12 @@ def speaks(*pieces, reset=False, wait=None):
     return script
 
 
+async def keeps_alive(exchange):
+    while True:
+        await exchange.request()
+        await exchange.send(http_response(200, AUTHORIZATION, "Set-Cookie: session=1"))
+
+
 async def until_the_client_closes(exchange, closed):
     try:
         await exchange.reader.read()
@@ -197,11 +203,6 @@ async def test_an_untrusted_certificate_sends_nothing(serve, connect, certificat
 
 
 async def test_a_tls_connection_is_reused(serve, connect, certificate):
-    async def keeps_alive(exchange):
-        while True:
-            await exchange.request()
-            await exchange.send(http_response(200, AUTHORIZATION))
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     server = await serve(keeps_alive, ssl=context)
@@ -232,11 +233,6 @@ async def test_a_redirect_is_never_followed(status, serve, connect):
 
 
 async def test_no_cookie_is_kept_and_no_proxy_of_the_environment_is_used(serve, connect, monkeypatch):
-    async def keeps_alive(exchange):
-        while True:
-            await exchange.request()
-            await exchange.send(http_response(200, AUTHORIZATION, "Set-Cookie: session=1"))
-
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     server = await serve(keeps_alive)
