@@ -1,16 +1,14 @@
 import asyncio
 import json
-import time
 import tomllib
-from datetime import UTC, datetime
 
 import pytest
-from standardwebhooks import Webhook
 
 from schemas.api.messages import BatchedCommands
 from schemas.commands import AuthorizationWatch, HandoffClose
 from schemas.identity import command_id_from_cloudevent
 
+from .auth.test_signatures import SECRET, STRUCTURED, signed
 from .conftest import read_reply
 
 BATCH = "application/cloudevents-batch+json"
@@ -230,11 +228,9 @@ async def test_a_batch_has_one_log_line_without_content(lines, ingress):
 
 
 class TestSignature:
-    SECRET = "whsec_" + "c2VjcmV0" * 4
-
     @pytest.fixture
     def ingress(self, ingress, tmp_path):
-        (tmp_path / "secret").write_text(self.SECRET)
+        (tmp_path / "secret").write_text(SECRET)
         ingress.use_callers(
             '[[caller]]\nname = "intake"\npermissions = ["authorization:watch"]\n'
             f'[[caller.signature]]\nsecret_file = "{tmp_path}/secret"\n'
@@ -242,17 +238,10 @@ class TestSignature:
         ingress.key = None
         return ingress
 
-    async def signed(self, ingress, events, *, body=None, content_type=BATCH):
-        at = datetime.fromtimestamp(time.time(), UTC)
-        signed = json.dumps(events).encode()
-        headers = {
-            "authorization": None,
-            "content-type": content_type,
-            "webhook-id": "msg_batch",
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": Webhook(self.SECRET).sign("msg_batch", at, signed.decode()),
-        }
-        return await ingress.call("POST", f"{COMMANDS}?caller=intake", body or signed, headers)
+    async def signed(self, ingress, events, content_type=BATCH):
+        body = json.dumps(events).encode()
+        headers = signed(body, "msg_batch") | {"content-type": content_type}
+        return await ingress.call("POST", f"{COMMANDS}?caller=intake", body, headers)
 
     async def test_a_batch_is_signed_as_a_whole(self, ingress, kafka):
         assert [each.status for each in results(await self.signed(ingress, [event(1), event(2)]))] == [202, 202]
@@ -262,6 +251,5 @@ class TestSignature:
 
     async def test_a_signed_event_is_no_batch_and_a_signed_batch_no_event(self, ingress, kafka):
         assert (await self.signed(ingress, event(1))).status == 400
-        structured = "application/cloudevents+json"
-        assert (await self.signed(ingress, [event(1)], content_type=structured)).status == 400
+        assert (await self.signed(ingress, [event(1)], STRUCTURED)).status == 400
         assert kafka.commands == []

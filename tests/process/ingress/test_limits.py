@@ -241,6 +241,7 @@ class TestOverload:
         assert is_problem(second, 503, "overloaded")
         assert second.json["kept"] == "no"
         assert second.headers["retry-after"]
+        assert ingress.metric("shed_total", reason="publishes") == 1
         kafka.confirm()
         assert (await first).status == 202
 

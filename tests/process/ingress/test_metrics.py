@@ -92,49 +92,25 @@ async def test_a_publish_has_a_duration(ingress, metrics):
     assert metric("replays_total") == 1
 
 
-class TestShed:
-    @pytest.fixture
-    def settings_of(self):
-        return {
-            "GATEWAY_INGRESS__MAX_REQUESTS_IN_FLIGHT": "3",
-            "GATEWAY_INGRESS__MAX_STREAMS": "1",
-        }
+async def test_the_rate_of_a_caller(ingress, metrics):
+    key = new_key()
+    caller = '[[caller]]\nname = "desk"\npermissions = ["handoff:request"]\nrate_per_second = 0.1\nburst = 1\n'
+    ingress.use_callers(caller + key.entry)
+    ingress.key = key.key
+    assert [(await ingress.post(REQUEST, key=f"k-{number}")).status for number in range(3)] == [202, 429, 429]
+    assert (await metrics())("shed_total", reason="rate") == 2
 
-    async def test_the_rate_of_a_caller(self, ingress, metrics):
-        key = new_key()
-        caller = '[[caller]]\nname = "desk"\npermissions = ["handoff:request"]\nrate_per_second = 0.1\nburst = 1\n'
-        ingress.use_callers(caller + key.entry)
-        ingress.key = key.key
-        assert [(await ingress.post(REQUEST, key=f"k-{number}")).status for number in range(3)] == [202, 429, 429]
-        assert (await metrics())("shed_total", reason="rate") == 2
 
-    async def test_publishes(self, ingress, kafka, metrics, eventually):
-        kafka.is_silent, ingress.components.publisher._max_in_flight = True, 1
-        first = asyncio.create_task(ingress.post(REQUEST, key="k-1"))
-        await eventually(lambda: kafka.commands)
-        assert (await ingress.post(REQUEST, key="k-2")).status == 503
-        assert (await metrics())("shed_total", reason="publishes") == 1
-        kafka.confirm()
-        await first
-
-    async def test_streams(self, ingress, metrics):
-        reader, writer = await ingress.open()
-        writer.write(ingress.head("GET", "/v1/events", {}) + b"\r\n")
-        await reader.readuntil(b": connected\n")
-        assert (await ingress.get("/v1/events")).status == 503
-        assert (await metrics())("shed_total", reason="streams") == 1
-        writer.close()
-
-    @pytest.mark.usefixtures("silent_kafka")
-    async def test_a_silent_and_then_unreachable_kafka(self, ingress, metrics):
-        assert (await ingress.post(REQUEST, key="k-1")).status == 503
-        metric = await metrics()
-        assert metric("publish_failures_total", reason="deadline") == 1
-        ingress.lose_kafka()
-        assert (await ingress.post(REQUEST, key="k-2")).status == 503
-        metric = await metrics()
-        assert metric("shed_total", reason="kafka_away") == 1
-        assert metric("publish_failures_total", reason="kafka_away") is None
+@pytest.mark.usefixtures("silent_kafka")
+async def test_a_silent_and_then_unreachable_kafka(ingress, metrics):
+    assert (await ingress.post(REQUEST, key="k-1")).status == 503
+    metric = await metrics()
+    assert metric("publish_failures_total", reason="deadline") == 1
+    ingress.lose_kafka()
+    assert (await ingress.post(REQUEST, key="k-2")).status == 503
+    metric = await metrics()
+    assert metric("shed_total", reason="kafka_away") == 1
+    assert metric("publish_failures_total", reason="kafka_away") is None
 
 
 class TestInFlight:
@@ -156,7 +132,7 @@ class TestInFlight:
         assert (await metrics())("shed_total", reason="caller_in_flight") == 1
         key = new_key()
         caller = f'[[caller]]\nname = "other"\npermissions = ["handoff:request"]\n{key.entry}'
-        ingress.use_callers(f"{ingress.callers_file.read_text()}\n{caller}")
+        ingress.add_callers(caller)
         ingress.key = key.key
         await begin()
         assert (await ingress.get("/openapi.json")).status == 503

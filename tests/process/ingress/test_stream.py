@@ -341,6 +341,7 @@ class TestBounds:
         await connect()
         reply = await ingress.get("/v1/events")
         assert (reply.status, reply.json["type"].rpartition(":")[2]) == (503, "overloaded")
+        assert ingress.metric("shed_total", reason="streams") == 1
         first.close()
         await eventually(lambda: ingress.metric("streams") == 1)
         await connect()
