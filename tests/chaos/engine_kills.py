@@ -247,7 +247,7 @@ async def run_kills(seconds: float, seed: int, only: str, directory: Path) -> bo
     rules, late_commits = bad_network("worker", seed)
     with ProxiedCluster(FrameProxies(rules, late_commits), properties=properties) as cluster:
         orders = Orders(cluster.bootstrap, "chaos.", str(directory / "journal"), "", partitions=PARTITIONS)
-        async with Laboratory(orders, directory, replication=3) as laboratory:
+        async with Laboratory(orders, directory) as laboratory:
             run = Run(laboratory, cluster, seed)
             async with laboratory.load(PER_SECOND, keys=KEYS):
                 # The workers' first start must not count as a stall of the first kill.

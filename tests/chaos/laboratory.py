@@ -12,13 +12,14 @@ import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
+from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from adapters.kafka.clients import bounded_stop
 from consumers.engine.core.partition_lifecycle import PartitionStatus
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumers.engine import Handler
+    from consumers.engine.dispatcher import Dispatcher
     from tests.chaos.engine_worker import Orders
 
 POLL_SECONDS = 0.02
@@ -64,6 +66,10 @@ class Running:
     def statuses(self) -> dict[int, PartitionStatus]:
         """Return the status of each partition."""
         return {number: partition.status for number, partition in self.engine.partitions.items()}
+
+    def dispatchers(self) -> dict[int, Dispatcher]:
+        """Return the dispatcher of each partition."""
+        return {number: partition.session.dispatcher for number, partition in self.engine.partitions.items()}
 
     def owns(self, count: int) -> bool:
         """Say whether this engine owns exactly so many partitions, and all run."""
@@ -150,7 +156,7 @@ class Seen:
 class Laboratory:
     """Topics, inputs, engines and their outputs."""
 
-    def __init__(self, orders: Orders, directory: Path, *, replication: int = 1) -> None:
+    def __init__(self, orders: Orders, directory: Path) -> None:
         self.orders = orders
         self.directory = directory
         self.patience_seconds = 15.0
@@ -158,7 +164,6 @@ class Laboratory:
         self.seen: list[Seen] = []
         self.finished: set[str] = set()  # ids of the inputs whose outcome a read_committed reader has seen
         self.timers: Counter[str] = Counter()  # timers by key
-        self._replication = replication
         self._stack = contextlib.AsyncExitStack()
         self._processes: list[Process] = []
 
@@ -183,9 +188,9 @@ class Laboratory:
         await self._stack.aclose()
 
     async def create(self, *names: str, partitions: int | None = None) -> None:
-        """Create topics."""
-        partitions = partitions or self.orders.partitions
-        answer = await self.admin.create_topics([NewTopic(name, partitions, self._replication) for name in names])
+        """Create topics, each on all brokers."""
+        partitions, brokers = partitions or self.orders.partitions, len(self.orders.bootstrap.split(","))
+        answer = await self.admin.create_topics([NewTopic(name, partitions, brokers) for name in names])
         for _, code, *_ in answer.topic_errors:
             if code:
                 raise for_code(code)
@@ -196,6 +201,13 @@ class Laboratory:
         async with asyncio.timeout(self.patience_seconds):
             while name in await self.admin.list_topics():  # noqa: ASYNC110 - the broker sends no event
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def forget_offsets(self) -> None:
+        """Delete the group's offsets, as Kafka does after their retention."""
+        group = self.orders.settings().group
+        coordinator = await self.admin.find_coordinator(group)
+        answer = await self.admin._send_request_to_node(coordinator, DeleteGroupsRequest([group]))
+        assert [code for _, code in answer.results] == [0]
 
     def name(self, name: str, **changes: object) -> Orders:
         """Return the orders of a worker with this name."""
@@ -217,6 +229,13 @@ class Laboratory:
             elif not fails:
                 running.task.result()
             journal.close()
+
+    @contextlib.asynccontextmanager
+    async def owner(self, *given: Any, within: float = 15.0, **changes: object) -> AsyncIterator[Running]:
+        """Run an engine in this process that owns all partitions when the block begins."""
+        async with self.engine(*given, **changes) as running:
+            await until(lambda: running.owns(self.orders.partitions), within)
+            yield running
 
     def process(self, name: str = "one", **changes: object) -> Process:
         """Run an engine in a process of its own."""

@@ -12,7 +12,7 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumers.engine import Done, Output, RetryAt
 from local.judge import history
@@ -57,6 +57,11 @@ class Task:
     def decode(cls, value: bytes) -> Task:
         """Read an input's value."""
         return cls(**json.loads(value))
+
+
+def tasks(*numbers: int, **what: Any) -> list[tuple[str, Task]]:
+    """Return a task for each number, with one of eight keys."""
+    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Laboratories on one and on three brokers."""
+"""A laboratory on one broker; a module with `orders` of its own has another cluster."""
 
 import asyncio
 import gc
@@ -22,18 +22,14 @@ def _their_sockets_end_here():
 
 
 @pytest.fixture
-async def laboratory(broker, prefix, tmp_path):
+def orders(broker, prefix, tmp_path):
     """One broker, four partitions, sessions of two seconds."""
-    orders = Orders(broker, prefix, str(tmp_path / "journal"), "one", session_seconds=2.0, heartbeat_seconds=0.3)
-    async with Laboratory(orders, tmp_path) as laboratory:
-        yield laboratory
+    return Orders(broker, prefix, str(tmp_path / "journal"), "one", session_seconds=2.0, heartbeat_seconds=0.3)
 
 
 @pytest.fixture
-async def laboratory3(kafka3, prefix, tmp_path):
-    """Three brokers, every topic on all of them."""
-    orders = Orders(kafka3.bootstrap, prefix, str(tmp_path / "journal"), "one")
-    async with Laboratory(orders, tmp_path, replication=3) as laboratory:
+async def laboratory(orders, tmp_path):
+    async with Laboratory(orders, tmp_path) as laboratory:
         yield laboratory
 
 

@@ -10,27 +10,11 @@ from adapters.kafka.clients import bounded_stop
 from consumers.engine import engine
 from consumers.engine.partition import Partition
 from tests.chaos.laboratory import cuttable_network, until
-from tests.chaos.tally import Task
-
-
-def tasks(*numbers, **what):
-    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
-
-
-async def test_a_successor_resumes_exactly_where_the_predecessor_stopped(laboratory):
-    async with laboratory.engine("first"):
-        await laboratory.append_many(tasks(*range(40), checkpoint=True))
-        await laboratory.all_finished()
-    await laboratory.append_many(tasks(*range(40, 60), checkpoint=True))
-    async with laboratory.engine("second"):
-        await laboratory.all_finished()
-    assert await laboratory.violations() == []
-    assert len((await laboratory.history()).effects) == 60
+from tests.chaos.tally import Task, tasks
 
 
 async def test_a_partition_whose_task_ends_by_a_cancellation_does_not_stand_still(laboratory):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         owners = [task for task in asyncio.all_tasks() if is_partitions(task)]
         assert len(owners) == 4
         owners[0].cancel()
@@ -46,26 +30,18 @@ def is_partitions(task):
 
 
 async def test_a_session_continues_after_a_rebalance_with_its_running_invocations(laboratory):
-    async with laboratory.engine("first") as first:
-        await until(lambda: first.owns(4))
-        kept = {number: partition.session.dispatcher for number, partition in first.engine.partitions.items()}
+    async with laboratory.owner("first") as first:
+        kept = first.dispatchers()
         await laboratory.append_many(tasks(*range(8), seconds=2.0, checkpoint=True))
-        await until(
-            lambda: sum(partition.session.dispatcher.running for partition in first.engine.partitions.values()) == 8
-        )
+        await until(lambda: sum(one.running for one in first.dispatchers().values()) == 8)
         async with laboratory.engine("second") as second:
             await until(lambda: first.owns(2) and second.owns(2))
             stayed = set(first.engine.partitions)
-            assert all(
-                partition.session.dispatcher is kept[number] for number, partition in first.engine.partitions.items()
-            )
+            assert all(one is kept[number] for number, one in first.dispatchers().items())
             await laboratory.append_many(tasks(*range(8, 24)))
             await laboratory.all_finished()
         await until(lambda: first.owns(4))
-        assert (
-            sum(partition.session.dispatcher is kept[number] for number, partition in first.engine.partitions.items())
-            == 2
-        )
+        assert sum(one is kept[number] for number, one in first.dispatchers().items()) == 2
         await laboratory.append_many(tasks(*range(24, 32)))
         await laboratory.all_finished()
     assert await laboratory.violations() == []
@@ -81,14 +57,14 @@ async def test_a_static_member_that_restarts_disturbs_no_other_member(laboratory
         laboratory.engine("second", member="second") as other,
     ):
         await until(lambda: first.owns(2) and other.owns(2))
-        before = {number: partition.session.dispatcher for number, partition in other.engine.partitions.items()}
+        before = other.dispatchers()
         mine = set(first.statuses())
         await first.end()
         await laboratory.append_many(tasks(*range(16)))
         async with laboratory.engine("first again", member="first") as again:
             await laboratory.all_finished()
             assert set(again.statuses()) == mine
-        assert {number: partition.session.dispatcher for number, partition in other.engine.partitions.items()} == before
+        assert other.dispatchers() == before
     assert await laboratory.violations() == []
 
 
@@ -147,8 +123,7 @@ async def test_a_stopping_worker_starts_no_new_partition(laboratory, monkeypatch
         await may_end.wait()
         await bounded_stop(producer)
 
-    async with laboratory.engine("first") as first:
-        await until(lambda: first.owns(4))
+    async with laboratory.owner("first") as first:
         monkeypatch.setattr("consumers.engine.partition.bounded_stop", slowly)
         first.stop.set()
         await until(lambda: all(partition._is_closing for partition in first.engine.partitions.values()))
@@ -161,8 +136,7 @@ async def test_a_stopping_worker_starts_no_new_partition(laboratory, monkeypatch
 
 async def test_a_stop_ends_a_rebalance_without_kafka(laboratory, monkeypatch):
     with cuttable_network() as network:
-        async with laboratory.engine("first") as first:
-            await until(lambda: first.owns(4))
+        async with laboratory.owner("first") as first:
 
             async def lose_kafka(partition):
                 network.cut("first", refuse=True)

@@ -14,7 +14,6 @@ from local.kafka.proxied import rack_of
 from local.processes.patience import within
 from runtime.settings import KafkaSettings
 from tests.chaos.engine_worker import Orders
-from tests.chaos.laboratory import Laboratory
 
 pytestmark = pytest.mark.three_brokers
 READER = "reader"
@@ -34,10 +33,8 @@ class Fetches(FrameRules):
 
 
 @pytest.fixture
-async def orders(proxied, prefix, tmp_path):
-    orders = Orders(proxied.bootstrap, prefix, str(tmp_path / "journal"), READER)
-    async with Laboratory(orders, tmp_path, replication=3):
-        yield orders
+def orders(proxied, prefix, tmp_path):
+    return Orders(proxied.bootstrap, prefix, str(tmp_path / "journal"), READER)
 
 
 def reader_of_a_topic(orders, rack):
@@ -75,6 +72,7 @@ async def brokers_asked(proxies, orders, consumer):
     return Counter(fetches.brokers[asked:])
 
 
+@pytest.mark.usefixtures("laboratory")
 @pytest.mark.parametrize("make", [reader_of_a_topic, consumer_of_an_engine])
 async def test_a_consumer_with_a_zone_reads_from_the_replica_in_it(proxied, orders, make):
     without = await brokers_asked(proxied.proxies, orders, make(orders, None))

@@ -4,17 +4,12 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.core.progress import PROGRESS_KEY
 from consumers.engine.status import readiness
 from tests.chaos.laboratory import cuttable_network, until
-from tests.chaos.tally import Task
-
-
-def tasks(*numbers, **what):
-    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
+from tests.chaos.tally import Task, tasks
 
 
 async def test_a_send_that_is_rejected_inside_a_transaction_is_repeated(laboratory):
@@ -86,18 +81,11 @@ async def test_records_deleted_under_the_reader_stop_the_partition(laboratory):
     assert sorted(seen.cause for seen in laboratory.seen) == ["0", "5", "6", "7", "8", "9"]
 
 
-async def forget_offsets(laboratory):
-    admin, group = laboratory.admin, laboratory.orders.settings().group
-    coordinator = await admin.find_coordinator(group)
-    answer = await admin._send_request_to_node(coordinator, DeleteGroupsRequest([group]))
-    assert [code for _, code in answer.results] == [0]
-
-
 async def test_missing_offsets_with_states_and_no_record_stop_the_partition(laboratory):
     async with laboratory.engine():
         await laboratory.append("key", Task("0"), partition=0)
         await laboratory.all_finished()
-    await forget_offsets(laboratory)
+    await laboratory.forget_offsets()
     await laboratory.producer.send_and_wait(laboratory.orders.state, None, key=PROGRESS_KEY, partition=0)
     async with laboratory.engine() as running:
         await until(lambda: running.statuses().get(0) is PartitionStatus.STOPPED)
@@ -106,11 +94,3 @@ async def test_missing_offsets_with_states_and_no_record_stop_the_partition(labo
         assert running.resume() == [0]
         await until(lambda: len(laboratory.seen) == 2)
     assert [seen.cause for seen in laboratory.seen] == ["0", "0"]
-
-
-async def test_a_new_group_has_a_copy_for_each_partition_also_without_records(laboratory):
-    await laboratory.append("key", Task("0"), partition=0)
-    async with laboratory.engine():
-        await laboratory.all_finished()
-    offsets = await laboratory.admin.list_consumer_group_offsets(laboratory.orders.settings().group)
-    assert {source.partition: offset.offset for source, offset in offsets.items()} == {0: 1, 1: 0, 2: 0, 3: 0}

@@ -42,8 +42,7 @@ async def compacted(laboratory, key):
 async def test_a_start_after_compactions_repeats_and_loses_nothing(laboratory):
     await compact(laboratory)
     await laboratory.append("stuck", Task("stuck", failures=1_000), partition=0)
-    async with laboratory.engine(drain_seconds=0.0) as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner(drain_seconds=0.0) as running:
         for number in range(WRITES):
             await laboratory.append("key", Task(f"{number}", checkpoint=True), partition=0)
             await until(lambda number=number: len(laboratory.finished) > number)
@@ -58,8 +57,7 @@ async def test_a_start_after_compactions_repeats_and_loses_nothing(laboratory):
             await until(lambda session=session: running.owns(4) and partition.session is not session)
     await compacted(laboratory, PROGRESS_KEY)
     await compacted(laboratory, MARKER_KEY)
-    async with laboratory.engine(drain_seconds=0.0) as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner(drain_seconds=0.0) as running:
         assert running.engine.partitions[0].session.committed == progress
         await laboratory.append("key", Task("last"), partition=0)
         await until(lambda: "last" in laboratory.finished)

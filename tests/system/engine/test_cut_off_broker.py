@@ -13,7 +13,7 @@ from local.kafka.admin import admin_of
 from local.processes.patience import Patience
 from tests.chaos.cut_brokers import CuttableCluster
 from tests.chaos.engine_worker import Orders
-from tests.chaos.laboratory import Laboratory, until
+from tests.chaos.laboratory import until
 from tests.system.engine.test_three_brokers import broker_of, more_is_finished
 
 pytestmark = pytest.mark.three_brokers
@@ -69,10 +69,8 @@ async def cluster():
 
 
 @pytest.fixture
-async def laboratory(cluster, prefix, tmp_path):
-    orders = Orders(cluster.bootstrap, prefix, str(tmp_path / "journal"), "one")
-    async with Laboratory(orders, tmp_path, replication=3) as laboratory:
-        yield laboratory
+def orders(cluster, prefix, tmp_path):
+    return Orders(cluster.bootstrap, prefix, str(tmp_path / "journal"), "one")
 
 
 @pytest.fixture
@@ -108,8 +106,7 @@ async def every_partition_is_led_by(laboratory, cluster, indices):
 
 
 async def test_a_coordinator_and_leader_that_is_cut_off_delays_no_partition_beyond_the_bound(cluster, laboratory, luck):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4), within=30)
+    async with laboratory.owner(within=30):
         async with laboratory.load(per_second=40):
             await more_is_finished(laboratory)
             index = await broker_of(laboratory, "group coordinator")

@@ -10,17 +10,12 @@ from consumers.engine import startup
 from consumers.engine.core.partition_lifecycle import PartitionStatus
 from consumers.engine.kafka.direct_transaction import DirectTransaction
 from tests.chaos.laboratory import cuttable_network, until
-from tests.chaos.tally import Task
-
-
-def tasks(*numbers, **what):
-    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
+from tests.chaos.tally import tasks
 
 
 @pytest.mark.promise(3)
 async def test_another_owner_fences_and_the_partition_starts_again_from_kafka(laboratory):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner():
         await laboratory.append_many(tasks(*range(80), checkpoint=True, seconds=0.02))
         for _ in range(3):
             seen = len(laboratory.seen)
@@ -48,8 +43,7 @@ async def test_a_transaction_that_times_out_at_the_broker_is_repeated(laboratory
         return written
 
     monkeypatch.setattr(DirectTransaction, "write", write_slowly)
-    async with laboratory.engine(transaction_timeout_seconds=1.0) as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner(transaction_timeout_seconds=1.0) as running:
         await laboratory.append_many(tasks(*range(16)))
         await laboratory.all_finished()
         assert running.fenced() == 1
@@ -73,8 +67,7 @@ async def test_an_owner_fenced_by_a_late_zombie_starts_the_partition_again(labor
         async with laboratory.engine("zombie") as zombie:
             await confirmed.wait()
             network.cut("zombie")
-            async with laboratory.engine("owner") as owner:
-                await until(lambda: owner.owns(4))
+            async with laboratory.owner("owner") as owner:
                 await laboratory.append_many(tasks(*range(8)))
                 await laboratory.all_finished()
                 network.mend()
@@ -87,13 +80,11 @@ async def test_an_owner_fenced_by_a_late_zombie_starts_the_partition_again(labor
 
 async def test_a_worker_that_was_cut_off_starts_no_call_and_commits_nothing_afterwards(laboratory):
     with cuttable_network() as network:
-        async with laboratory.engine("old") as old:
-            await until(lambda: old.owns(4))
+        async with laboratory.owner("old") as old:
             await laboratory.append_many(tasks(*range(16), checkpoint=True, seconds=0.5))
             await until(lambda: (laboratory.directory / "journal").read_text().count("\n") == 8)
             network.cut("old")
-            async with laboratory.engine("new") as new:
-                await until(lambda: new.owns(4))
+            async with laboratory.owner("new") as new:
                 await laboratory.append_many(tasks(*range(16, 24)))
                 await laboratory.all_finished()
                 network.mend()

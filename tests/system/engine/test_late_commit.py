@@ -11,7 +11,7 @@ from consumers.engine.kafka.direct_transaction import DirectTransaction
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules, LateCommits
 from local.kafka.frames import TRANSACTION, Api
 from tests.chaos.engine_worker import Orders
-from tests.chaos.laboratory import Laboratory, until
+from tests.chaos.laboratory import until
 
 pytestmark = pytest.mark.three_brokers
 # The client id of the engine, so that the rules meet no request of the laboratory's own clients.
@@ -24,16 +24,13 @@ def proxies(proxied):
 
 
 @pytest.fixture
-async def laboratory(proxied, proxies, prefix, tmp_path):
-    orders = Orders(proxied.bootstrap, prefix, str(tmp_path / "journal"), WORKER)
-    async with Laboratory(orders, tmp_path, replication=3) as laboratory:
-        yield laboratory
+def orders(proxied, prefix, tmp_path):
+    return Orders(proxied.bootstrap, prefix, str(tmp_path / "journal"), WORKER)
 
 
 async def violations(laboratory, proxies, rules, late_commits, enough):
     """Let an engine work under these rules until enough has happened; return the violations."""
-    async with laboratory.engine(WORKER) as running:
-        await until(lambda: running.owns(4), within=30)
+    async with laboratory.owner(WORKER, within=30):
         proxies.rules, proxies.late_commits = rules, late_commits
         async with laboratory.load(per_second=60):
             await until(enough, within=60)

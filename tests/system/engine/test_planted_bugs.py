@@ -51,33 +51,28 @@ async def append(laboratory, key, *numbers, **what):
 async def a_transaction_fails(laboratory):
     await append(laboratory, "key", *range(10))
     with transactions("fails"):
-        async with laboratory.engine() as running:
-            await until(lambda: running.owns(4))
+        async with laboratory.owner():
             await outcomes(laboratory)
 
 
 async def a_transaction_fails_behind_a_slow_one(laboratory):
     await append(laboratory, "key", *range(10))
     with transactions("is slow", "fails"):
-        async with laboratory.engine(batch_results=1) as running:
-            await until(lambda: running.owns(4))
+        async with laboratory.owner(batch_results=1):
             await outcomes(laboratory)
 
 
 async def a_worker_ends_in_the_middle(laboratory):
-    async with laboratory.engine(drain_seconds=0.0) as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner(drain_seconds=0.0):
         await append(laboratory, "slow", 0, seconds=2.0)
         await append(laboratory, "quick", *range(5))
         await until(lambda: len(laboratory.seen) == 5)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner():
         await outcomes(laboratory)
 
 
 async def another_producer_starts(laboratory):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         transactional_id = laboratory.orders.settings().transactional_id(0)
         async with AIOKafkaProducer(bootstrap_servers=laboratory.orders.bootstrap, transactional_id=transactional_id):
             await append(laboratory, "key", 0)
@@ -88,13 +83,11 @@ async def another_producer_starts(laboratory):
 
 async def a_worker_is_cut_off_with_results(laboratory):
     with cuttable_network() as network:
-        async with laboratory.engine("old") as old:
-            await until(lambda: old.owns(4))
+        async with laboratory.owner("old") as old:
             await append(laboratory, "key", 0, seconds=0.3, checkpoint=True)
             await until((laboratory.directory / "journal").read_text)
             network.cut("old")
-            async with laboratory.engine("new") as new:
-                await until(lambda: new.owns(4))
+            async with laboratory.owner("new"):
                 await outcomes(laboratory)
                 network.mend()
                 await until(lambda: old.owns(2))
@@ -115,8 +108,7 @@ async def cut_off_before_an_effect(laboratory):
     journal = Journal(laboratory.directory / "journal", "old")
     handler = Handler(laboratory.orders.events, journal)
     with contextlib.closing(journal), cuttable_network() as network:
-        async with laboratory.engine("old", handler) as old:
-            await until(lambda: old.owns(4))
+        async with laboratory.owner("old", handler) as old:
             await append(laboratory, "key", 0, checkpoint=True)
             await until(lambda: handler.is_before_effect)
             network.cut("old")
@@ -136,8 +128,7 @@ async def a_worker_is_cut_off_before_an_effect(laboratory):
 
 
 async def a_second_transaction_fails(laboratory):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         with transactions("fails", of=lambda keys: keys == [PROGRESS_KEY]):
             await append(laboratory, "key", *range(10))
             await outcomes(laboratory)
@@ -145,22 +136,19 @@ async def a_second_transaction_fails(laboratory):
 
 
 async def a_worker_ends_without_its_last_copy(laboratory):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         with mock.patch.object(ProgressCopier, "write", mock.AsyncMock()):
             await append(laboratory, "key", *range(10))
             await outcomes(laboratory)
             await running.end()
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         await append(laboratory, "key", 10)
         await outcomes(laboratory)
 
 
 async def a_worker_gets_its_partitions_back_before_an_effect(laboratory):
     async with cut_off_before_an_effect(laboratory) as (old, network, may_continue):
-        async with laboratory.engine("new") as new:
-            await until(lambda: new.owns(4))
+        async with laboratory.owner("new"):
             await outcomes(laboratory)
         network.mend()
         await until(lambda: old.owns(4) and not old.engine.is_rebalancing)

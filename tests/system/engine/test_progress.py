@@ -17,13 +17,9 @@ from local.judge.whole_topic import read_topic
 from local.processes.patience import within
 from schemas.events.wait_reasons import WaitReason
 from tests.chaos.laboratory import until
-from tests.chaos.tally import Journal, TallyHandler, Task
+from tests.chaos.tally import Journal, TallyHandler, Task, tasks
 
 LATER = 4_000  # twice the records that the engine reads ahead
-
-
-def tasks(*numbers, **what):
-    return [(f"key-{number % 8}", Task(f"{number}", **what)) for number in numbers]
 
 
 async def group_offsets(laboratory):
@@ -41,8 +37,7 @@ async def records_per_partition(laboratory):
 async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(laboratory, monkeypatch, answers):
     """Cut off from its peers, it answers OffsetFetch without knowing of later commits."""
     fetch = startup.fetch_committed
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         await laboratory.append_many(tasks(*range(16)))
         await laboratory.all_finished()
         (partition, *_) = running.engine.partitions.values()
@@ -62,8 +57,7 @@ async def test_a_coordinator_that_answers_from_old_memory_repeats_nothing(labora
         return {source: old[source] for source in wanted}
 
     monkeypatch.setattr(startup, "fetch_committed", fetch_from_old_memory)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         await laboratory.append_many(tasks(*range(64, 80), checkpoint=True))
         await laboratory.all_finished()
     assert await laboratory.violations() == []
@@ -79,8 +73,7 @@ async def test_one_key_that_waits_does_not_stop_its_partition_after_thousands_of
             return await super().on_record(invocation, record)
 
     journal = Journal(laboratory.directory / "journal", "one")
-    async with laboratory.engine("one", Handler(laboratory.orders.events, journal), session_seconds=10.0) as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner("one", Handler(laboratory.orders.events, journal), session_seconds=10.0) as running:
         await laboratory.append("stuck", Task("stuck"), partition=0)
         partition = running.engine.partitions[0]
         for first in range(0, LATER, 1_000):
@@ -105,8 +98,7 @@ async def test_one_key_that_waits_does_not_stop_its_partition_after_thousands_of
 
 async def test_the_copy_follows_within_five_seconds_and_at_a_stop(laboratory):
     # A copy that meets a lost coordinator is dropped. Heartbeats of a short session lose it on a busy machine.
-    async with laboratory.engine(session_seconds=10.0) as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner(session_seconds=10.0):
         await laboratory.append_many(tasks(*range(40)))
         await laboratory.all_finished()
         expected = await records_per_partition(laboratory)
@@ -120,8 +112,7 @@ async def test_the_copy_follows_within_five_seconds_and_at_a_stop(laboratory):
 
 @pytest.mark.usefixtures("no_regular_copies")
 async def test_the_copy_is_written_before_a_partition_moves(laboratory):
-    async with laboratory.engine("first") as first:
-        await until(lambda: first.owns(4))
+    async with laboratory.owner("first") as first:
         await laboratory.append_many(tasks(*range(40)))
         await laboratory.all_finished()
         async with laboratory.engine("second") as second:
@@ -138,8 +129,7 @@ async def test_a_copy_counts_nothing_that_is_not_committed(laboratory, monkeypat
         await may_commit.wait()
         await commit(transaction)
 
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         monkeypatch.setattr(DirectTransaction, "commit", commit_later)
         await laboratory.append("key", Task("0"), partition=0)
         await is_committing.wait()
@@ -154,8 +144,7 @@ async def test_a_copy_counts_nothing_that_is_not_committed(laboratory, monkeypat
 
 @pytest.mark.usefixtures("no_regular_copies")
 async def test_a_copy_by_a_former_member_is_rejected(laboratory):
-    async with laboratory.engine("first") as first:
-        await until(lambda: first.owns(4))
+    async with laboratory.owner("first") as first:
         (partition, *_) = first.engine.partitions.values()
         former, membership = partition._generation, partition._membership
         async with laboratory.engine("second") as second:
@@ -169,20 +158,6 @@ async def test_a_copy_by_a_former_member_is_rejected(laboratory):
             assert await group_offsets(laboratory) == before
             await copier.write(membership.generation)
             assert await group_offsets(laboratory) != before
-
-
-async def test_expired_offsets_repeat_nothing(laboratory):
-    from tests.system.engine.test_commits import forget_offsets  # noqa: PLC0415
-
-    async with laboratory.engine():
-        await laboratory.append_many(tasks(*range(16), checkpoint=True))
-        await laboratory.all_finished()
-    await forget_offsets(laboratory)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
-        await laboratory.append_many(tasks(*range(16, 24)))
-        await laboratory.all_finished()
-    assert await laboratory.violations() == []
 
 
 async def commit_by_hand(laboratory, offset, metadata=""):
@@ -207,8 +182,7 @@ async def stops(laboratory, why):
         await until(lambda: [running.statuses().get(number) for number in (1, 2, 3)] == [PartitionStatus.RUNNING] * 3)
         assert running.resume() == [0]
         await until(lambda: running.owns(4))
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         await laboratory.append("key", Task("last"), partition=0)
         await until(lambda: "last" in laboratory.finished)
 
@@ -231,12 +205,10 @@ async def test_a_lost_state_topic_stops_the_partition(laboratory):
 
 
 async def test_a_lost_state_topic_stops_its_partitions_also_without_the_groups_offsets(laboratory):
-    from tests.system.engine.test_commits import forget_offsets  # noqa: PLC0415
-
     async with laboratory.engine(has_evidence=True):
         await laboratory.append("key", Task("0"), partition=0)
         await laboratory.all_finished()
-    await forget_offsets(laboratory)
+    await laboratory.forget_offsets()
     await laboratory.delete(laboratory.orders.state)
     await laboratory.create(laboratory.orders.state)
     async with laboratory.engine(has_evidence=True) as running:
@@ -271,8 +243,7 @@ async def test_an_offset_that_is_moved_back_has_no_effect(laboratory):
         await laboratory.append("key", Task("0"), Task("1"), partition=0)
         await laboratory.all_finished()
     await commit_by_hand(laboratory, 1)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner():
         await laboratory.append("key", Task("2"), partition=0)
         await laboratory.all_finished()
     assert await group_offsets(laboratory) == await records_per_partition(laboratory)
@@ -294,8 +265,7 @@ STEPS = {
 async def test_a_start_that_ends_between_two_steps_changes_nothing(laboratory, monkeypatch, step, owned):
     """Each partition's first start ends there. A start writes a record only if there is none."""
     if owned == "by another worker":
-        async with laboratory.engine(drain_seconds=0.0) as running:
-            await until(lambda: running.owns(4))
+        async with laboratory.owner(drain_seconds=0.0):
             await laboratory.append("slow", Task("slow", checkpoint=True, seconds=1.0))
             await laboratory.append_many(tasks(*range(24), checkpoint=True))
             await until(lambda: len(laboratory.finished) >= 24)
@@ -313,8 +283,7 @@ async def test_a_start_that_ends_between_two_steps_changes_nothing(laboratory, m
         return result
 
     monkeypatch.setattr(owner, name, end_there)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner():
         await laboratory.append_many(tasks(*range(24, 32)))
         await laboratory.all_finished()
         assert left == [] or (step, owned) == ("record committed", "by another worker")

@@ -5,9 +5,15 @@ import signal
 import pytest
 
 from consumers.engine.core.partition_lifecycle import PartitionStatus
+from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import until
 
 pytestmark = pytest.mark.three_brokers
+
+
+@pytest.fixture
+def orders(kafka3, prefix, tmp_path):
+    return Orders(kafka3.bootstrap, prefix, str(tmp_path / "journal"), "one")
 
 
 async def broker_of(laboratory, role):
@@ -32,33 +38,31 @@ async def more_is_finished(laboratory, count=40):
 
 # Each of three brokers leads one of the four partitions too.
 @pytest.mark.parametrize("role", ["group coordinator", "transaction coordinator"])
-async def test_a_broker_that_is_killed_and_restarted_is_survived(laboratory3, kafka3, role):
-    async with laboratory3.engine() as running:
-        await until(lambda: running.owns(4), within=30)
-        async with laboratory3.load(per_second=30):
-            await more_is_finished(laboratory3)
-            index = await broker_of(laboratory3, role)
+async def test_a_broker_that_is_killed_and_restarted_is_survived(laboratory, kafka3, role):
+    async with laboratory.owner(within=30) as running:
+        async with laboratory.load(per_second=30):
+            await more_is_finished(laboratory)
+            index = await broker_of(laboratory, role)
             kafka3.kill(index)
-            await more_is_finished(laboratory3)
+            await more_is_finished(laboratory)
             kafka3.start(index, wait=False)
-            await more_is_finished(laboratory3)
-        await laboratory3.all_finished(within=40)
+            await more_is_finished(laboratory)
+        await laboratory.all_finished(within=40)
         await until(lambda: running.owns(4))
-    assert await laboratory3.violations() == []
+    assert await laboratory.violations() == []
 
 
-async def test_a_frozen_and_deposed_leader_stops_nothing(laboratory3, kafka3):
-    async with laboratory3.engine() as running:
-        await until(lambda: running.owns(4), within=30)
-        async with laboratory3.load(per_second=30):
-            await more_is_finished(laboratory3)
-            index = await broker_of(laboratory3, "leader")
+async def test_a_frozen_and_deposed_leader_stops_nothing(laboratory, kafka3):
+    async with laboratory.owner(within=30) as running:
+        async with laboratory.load(per_second=30):
+            await more_is_finished(laboratory)
+            index = await broker_of(laboratory, "leader")
             kafka3.kill(index, signal.SIGSTOP)
             try:
-                await more_is_finished(laboratory3, count=60)
+                await more_is_finished(laboratory, count=60)
             finally:
                 kafka3.kill(index, signal.SIGCONT)
-            await more_is_finished(laboratory3)
+            await more_is_finished(laboratory)
             assert PartitionStatus.STOPPED not in running.statuses().values()
-        await laboratory3.all_finished(within=40)
-    assert await laboratory3.violations() == []
+        await laboratory.all_finished(within=40)
+    assert await laboratory.violations() == []

@@ -9,8 +9,6 @@ from adapters.kafka.aiokafka_internals import find_coordinator
 from adapters.kafka.topic_metadata import fetch_topic_id
 from consumers.engine import startup
 from consumers.engine.core.partition_lifecycle import PartitionStatus
-from consumers.engine.core.progress import PROGRESS_KEY, decode
-from local.judge.whole_topic import read_topic
 from tests.chaos.laboratory import cuttable_network, until
 from tests.chaos.tally import Task
 from tests.system.engine.test_progress import commit_by_hand
@@ -52,8 +50,7 @@ async def test_a_topic_that_was_created_again_is_stopped_then_processed_from_its
         assert len(laboratory.seen) == OLD
         assert sorted(running.resume()) == list(range(running.orders.partitions))
         await laboratory.all_finished()
-    async with laboratory.engine() as running:  # the record is of the new topic
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:  # the record is of the new topic
         await laboratory.append("key", Task("last"), partition=0)
         await laboratory.all_finished()
     assert causes(laboratory) == [task.id for task in (*tasks("old", OLD), *tasks("new", NEW), Task("last"))]
@@ -66,8 +63,7 @@ async def test_partitions_start_after_their_topic_of_outputs_was_created_again(l
     await process_the_old_topic(laboratory)
     await laboratory.delete(laboratory.orders.events)
     await laboratory.create(laboratory.orders.events)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner():
         await laboratory.append("key", Task("after"), partition=0)
         await until(lambda: "after" in causes(laboratory))
 
@@ -115,13 +111,6 @@ async def test_a_topic_that_is_created_again_during_a_start_is_not_taken_for_the
     assert causes(laboratory).count("new 0") == 1
 
 
-async def progress_topics(laboratory):
-    """Return the topic's id in the newest progress record of each partition."""
-    orders = laboratory.orders
-    records = await read_topic(orders.bootstrap, orders.state, orders.partitions)
-    return {record.partition: decode(record.value).topic for record in records if record.key == PROGRESS_KEY}
-
-
 async def id_of(bootstrap, topic):
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{topic}.reader") as consumer:
         await find_coordinator(consumer)
@@ -153,8 +142,7 @@ async def test_a_copy_of_the_deleted_topic_is_not_ahead_of_the_new_topics_progre
         running.resume()
         await laboratory.all_finished()
     await commit_by_hand(laboratory, 1_000, old)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         await laboratory.append("key", Task("last"), partition=0)
         await laboratory.all_finished()
     assert causes(laboratory).count("new 0") == 1

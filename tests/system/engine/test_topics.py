@@ -32,8 +32,7 @@ async def test_the_engine_waits_for_a_missing_input_topic(laboratory):
 
 async def test_an_input_topic_that_is_deleted_and_created_again_is_assigned_again(laboratory):
     commands = laboratory.orders.commands
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         consumer = next(iter(running.engine.partitions.values()))._consumer
         await laboratory.delete(commands)
         await until(lambda: not consumer.partitions_for_topic(commands) or consumer._client.force_metadata_update())
@@ -77,8 +76,7 @@ async def test_a_topic_that_grows_is_used_in_its_first_partitions(laboratory):
         for number in range(1, 9):
             await laboratory.append(f"key-{number}", Task(f"{number}"), partition=number % 4)
         await laboratory.all_finished()
-    async with laboratory.engine() as again:
-        await until(lambda: again.owns(4))
+    async with laboratory.owner() as again:
         assert again.engine.surplus_partitions == 2
         await laboratory.append("key-4", Task("9"), partition=0)
         await laboratory.all_finished()
@@ -86,8 +84,8 @@ async def test_a_topic_that_grows_is_used_in_its_first_partitions(laboratory):
 
 
 async def have_offsets(laboratory):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner():
+        pass
 
 
 async def test_a_state_of_another_program_delays_its_own_key_only(laboratory):
@@ -101,8 +99,7 @@ async def test_a_state_of_another_program_delays_its_own_key_only(laboratory):
         (MARKER_KEY, b"not a state either", []),
     ]:
         await laboratory.producer.send_and_wait(state, value, key=key, headers=headers, partition=0)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         partition = running.engine.partitions[0]
         assert (len(partition.session.dispatcher.states), partition.session.dispatcher.states.unreadable) == (3, 3)
         await laboratory.append("poisoned", Task("p"), partition=0)
@@ -157,10 +154,7 @@ async def test_timers_survive_a_restart_and_expire_once(laboratory):
         await laboratory.all_finished()
     async with laboratory.engine():
         await until(lambda: laboratory.timers == {f"key-{number}": 1 for number in range(6)})
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
-        assert (
-            sum(partition.session.dispatcher.key_queues.timers for partition in running.engine.partitions.values()) == 2
-        )
+    async with laboratory.owner() as running:
+        assert sum(one.key_queues.timers for one in running.dispatchers().values()) == 2
     assert laboratory.timers == {f"key-{number}": 1 for number in range(6)}
     assert await laboratory.violations() == []

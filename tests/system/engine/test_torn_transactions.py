@@ -13,8 +13,7 @@ from local.judge.whole_topic import read_topic
 from tests.chaos.engine_worker import Orders
 from tests.chaos.laboratory import until
 from tests.chaos.markers import commit_a_part
-from tests.chaos.tally import Journal, TallyHandler
-from tests.system.engine.test_commits import tasks
+from tests.chaos.tally import Journal, TallyHandler, tasks
 
 
 @pytest.fixture
@@ -64,8 +63,7 @@ async def everything(laboratory, topic, isolation="read_committed"):
 
 @pytest.mark.parametrize("shown", ["events", "state"])
 async def test_a_torn_transaction_is_whole_after_the_next_start(laboratory, tear, shown):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         await laboratory.append_many(tasks(*range(8), checkpoint=True))
         await laboratory.all_finished()
         tear.extend([{shown}] * 3)
@@ -78,8 +76,7 @@ async def test_a_torn_transaction_is_whole_after_the_next_start(laboratory, tear
 async def test_a_heal_that_dies_or_is_torn_is_healed(laboratory, tear, copies):
     name, handler = copies
     await laboratory.create(name)
-    async with laboratory.engine(handler=handler) as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner(handler=handler) as running:
         tear.extend([{"state"}, set(), {"events"}])
         await laboratory.append("key", *(task for _, task in tasks(*range(8))), partition=0)
         await laboratory.all_finished()
@@ -91,8 +88,7 @@ async def test_a_heal_that_dies_or_is_torn_is_healed(laboratory, tear, copies):
 
 
 async def test_a_number_never_names_two_contents(laboratory, tear):
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         tear.extend([set()] * 6)
         await laboratory.append_many(tasks(*range(40), checkpoint=True))
         await laboratory.all_finished(within=30)
@@ -114,8 +110,7 @@ async def test_a_key_stops_if_the_records_are_gone(laboratory, tear, monkeypatch
         "records",
         lambda tail, number, *, is_committed: records(tail, number, is_committed=True) if is_committed else [],
     )
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         await laboratory.append("other", tasks(0)[0][1], partition=0)
         await laboratory.all_finished()
         tear.append({shown})
@@ -123,8 +118,7 @@ async def test_a_key_stops_if_the_records_are_gone(laboratory, tear, monkeypatch
         await until(lambda: torn(running) == (0, 1))
         await laboratory.append("other", tasks(2)[0][1], partition=0)
         await until(lambda: "2" in laboratory.finished)
-    async with laboratory.engine() as running:
-        await until(lambda: running.owns(4))
+    async with laboratory.owner() as running:
         assert torn(running) == (0, 0)
     states = {one.key: one.value for one in await everything(laboratory, laboratory.orders.state)}
     assert states[b"key"] == LOST_STATE

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.engine.kafka.direct_transaction import DirectTransaction
 from tests.chaos.laboratory import until
-from tests.system.engine.test_commits import tasks
+from tests.chaos.tally import tasks
 
 
 @pytest.fixture
@@ -33,8 +33,7 @@ async def test_the_outcome_of_an_unknown_commit_is_read_from_kafka(laboratory, k
     armed = False
     monkeypatch.setattr(DirectTransaction, "commit", commit_and_freeze)
     try:
-        async with laboratory.engine(transaction_seconds=0.5) as running:
-            await until(lambda: running.owns(4))
+        async with laboratory.owner(transaction_seconds=0.5) as running:
             await laboratory.append_many(tasks(*range(40), checkpoint=True))
             armed = True
             await until(lambda: frozen)
