@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -10,7 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
+from adapters.postgres.database import connected
 from adapters.postgres.migrate import migrate
+from adapters.postgres.reader import ReadModelReader
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, RowKeys, TimelineRow
+from adapters.postgres.store import Store
+from adapters.postgres.views.lists import CommandPage
+from adapters.postgres.views.work import KEYS
 from consumers.projector.loop import ProjectorLoop
 from local.processes.patience import within
 from local.sample_records import sample_records
@@ -19,6 +26,7 @@ from runtime.logs import get_log
 from runtime.metrics import Metrics
 from runtime.process import Process
 from runtime.settings import KafkaSettings, ProcessSettings, ReadModelSettings, TopicSettings
+from schemas.api.cursor import read_cursor
 from schemas.topics import catalogue, partition_for
 
 PARTITIONS = 3
@@ -26,20 +34,90 @@ TABLES = ("commands", "handoffs", "authorizations", "timeline", "minutes")
 
 
 @pytest.fixture
-async def settings(kafka, prefix, postgres, tmp_path):
-    """The settings of a projector whose topics and tables exist."""
+async def readmodel(postgres, tmp_path):
+    """The settings of a read model whose tables exist."""
     dsn = tmp_path / "dsn"
     dsn.write_text(postgres)
+    settings = ReadModelSettings(dsn_file=dsn, batch=50)
+    await asyncio.to_thread(migrate, settings)
+    return settings
+
+
+class Database:
+    """Writes rows as the projector does, and reads pages."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self._store, self._offset = Store(connection), 0
+
+    async def fold(self, fold):
+        """Let a function change rows in one transaction."""
+        await self._store.positions({("events", 0): "id"})
+        await self._store.write({("events", 0): (self._offset, self._offset + 1)}, RowKeys(), fold)
+        self._offset += 1
+
+    async def write(self, *rows):
+        def fold(found):
+            for row in rows:
+                match row:
+                    case AuthorizationRow():
+                        found.authorizations[row.authorization_id] = row
+                    case CommandRow():
+                        found.commands[row.command_id] = row
+                    case HandoffRow():
+                        found.handoffs[row.authorization_id, row.handoff_id] = row
+                    case TimelineRow():
+                        found.timeline.append(row)
+                    case MinuteRow():
+                        found.minutes[row.minute] = row
+
+        await self.fold(fold)
+
+    async def ids(self, page):
+        """Return the ids of a page, and the key after which the next one starts."""
+        found = await page(self.connection)
+        if isinstance(page, CommandPage):
+            ids, key = [int(one.command_id[:8]) for one in found.commands], (datetime, str)
+        else:
+            ids, key = [one.authorization_id for one in found.authorizations], KEYS[page.query.order].values()
+        return ids, None if found.next is None else read_cursor(found.next, *key)
+
+    async def all(self, page):
+        return (await self.ids(page))[0]
+
+
+@pytest.fixture
+async def database(readmodel):
+    async with connected(readmodel, readmodel.schema_name, "check database", statement_seconds=10) as connection:
+        yield Database(connection)
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def reader(readmodel, registry):
+    """A reader of the read model; its metrics are in `registry`."""
+    reader = ReadModelReader(readmodel, Metrics(registry).readmodel, get_log())
+    task = asyncio.create_task(reader.run())
+    yield reader
+    task.cancel()
+
+
+@pytest.fixture
+async def settings(kafka, prefix, readmodel):
+    """The settings of a projector whose topics and tables exist."""
     settings = ProcessSettings(
         environment="test",
         kafka=KafkaSettings(bootstrap=tuple(kafka.split(","))),
         topics=TopicSettings(prefix=prefix, partitions=PARTITIONS, replication=1, min_insync=1),
-        readmodel=ReadModelSettings(dsn_file=dsn, batch=50),
+        readmodel=readmodel,
     )
     wanted = wanted_topics(catalogue(prefix), settings.topics)
     async with open_cluster(settings.kafka) as cluster:
         await apply(cluster, wanted, compare(wanted, {}))
-    await asyncio.to_thread(migrate, settings.readmodel)
     return settings
 
 

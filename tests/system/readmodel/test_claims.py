@@ -1,19 +1,14 @@
 """Whose claim is known, by the state of a real read model."""
 
-import asyncio
 import time
 
 import psycopg
 import pytest
-from prometheus_client import CollectorRegistry
 
-from adapters.postgres.reader import ReadModelReader
 from gateway.ingress.commands.claims import ClaimsUnknown
 from gateway.ingress.live.grants import GrantRequest, Grants
 from gateway.ingress.live.outcomes import ClaimCheckFailed
 from gateway.ingress.read_model import CLAIM_SECONDS, ReadModelClaims
-from runtime.logs import get_log
-from runtime.metrics import Metrics
 from schemas.api.reads import MOST_BEHIND, SILENT_SECONDS
 from tests.unit.ingress.test_grants import Collate, Record
 
@@ -21,9 +16,7 @@ ASK = ("auth_1", "mhand_1", "people:sam")
 
 
 @pytest.fixture
-async def claims(settings, eventually):
-    reader = ReadModelReader(settings.readmodel, Metrics(CollectorRegistry()).readmodel, get_log())
-    task = asyncio.create_task(reader.run())
+async def claims(readmodel, reader, eventually):
     claims = ReadModelClaims(reader)
 
     async def is_connected():
@@ -33,15 +26,12 @@ async def claims(settings, eventually):
             return False
         return True
 
-    async with await psycopg.AsyncConnection.connect(
-        settings.readmodel.dsn_file.read_text(), autocommit=True
-    ) as database:
+    async with await psycopg.AsyncConnection.connect(readmodel.dsn_file.read_text(), autocommit=True) as database:
         await database.execute("SET search_path TO collate_gateway")  # PgBouncer refuses it as a startup parameter
         claims.database = database
         await report(database, 0.0, 0)
         await eventually(is_connected)
         yield claims
-    task.cancel()
 
 
 async def report(database, seconds_ago, behind):

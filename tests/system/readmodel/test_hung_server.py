@@ -1,23 +1,19 @@
 """A PostgreSQL that accepts connections and answers nothing: every call ends, and the processes say so."""
 
-import asyncio
 import signal
 from contextlib import suppress
 
 import psutil
 import pytest
-from prometheus_client import CollectorRegistry
 
 from adapters.postgres.database import DatabaseAway, connected
 from adapters.postgres.migrate import migrate
-from adapters.postgres.reader import ReadModelBusy, ReadModelReader
+from adapters.postgres.reader import ReadModelBusy
 from adapters.postgres.views.overview import overview
 from consumers.projector import loop
 from local.postgres import Postgres
 from local.processes.patience import within
 from local.sample_records import sample_records
-from runtime.logs import get_log
-from runtime.metrics import Metrics
 from runtime.settings import ReadModelSettings
 
 
@@ -68,26 +64,19 @@ async def test_a_statement_on_a_hung_server_ends(server, readmodel):
             await hang()
 
 
-async def test_a_read_from_a_hung_server_ends_with_its_time_limit(server, readmodel, eventually):
+async def test_a_read_from_a_hung_server_ends_with_its_time_limit(server, reader, eventually):
     """The limit is two seconds. psycopg alone would try for ten more to cancel the statement at the server."""
-    reader = ReadModelReader(readmodel, Metrics(CollectorRegistry()).readmodel, get_log())
-    task = asyncio.create_task(reader.run())
-    try:
-        await eventually(lambda: answered(reader), within=20)
-        server.signal(signal.SIGSTOP)
-        async with within(6):
-            with pytest.raises((ReadModelBusy, DatabaseAway)):
-                await reader.fetch("overview", overview, "desk")
-    finally:
-        server.signal(signal.SIGCONT)
-        task.cancel()
+    await eventually(lambda: answered(reader), within=20)
+    server.signal(signal.SIGSTOP)
+    async with within(6):
+        with pytest.raises((ReadModelBusy, DatabaseAway)):
+            await reader.fetch("overview", overview, "desk")
 
 
 async def test_a_projector_reports_a_hung_server_and_resumes(
-    server, readmodel, model, *, writer, running, eventually, monkeypatch
+    server, settings, writer, running, *, eventually, monkeypatch
 ):
     monkeypatch.setattr(loop, "_STATEMENT_SECONDS", 1.0)
-    settings = model.settings.model_copy(update={"readmodel": readmodel})
     parts = running(settings)
     records = list(sample_records(20))
     await writer.write(records[:100])

@@ -8,8 +8,6 @@ from dataclasses import fields
 import psycopg
 import pytest
 
-from adapters.postgres.migrate import migrate
-from adapters.postgres.schema_version import HEAD
 from adapters.postgres.tables import AUTHORIZATIONS, COMMANDS, HANDOFFS, TIMELINE
 from local.installation import Installation
 from local.sample_records import sample_records
@@ -88,8 +86,8 @@ async def test_a_frozen_projector_that_wakes_is_rolled_back(model, writer, proje
     assert successor.stop() == 0
 
 
-async def test_the_tables_have_the_columns_of_the_rows(settings):
-    with psycopg.connect(settings.readmodel.dsn_file.read_text()) as connection:
+async def test_the_tables_have_the_columns_of_the_rows(readmodel):
+    with psycopg.connect(readmodel.dsn_file.read_text()) as connection:
         for table in (COMMANDS, HANDOFFS, AUTHORIZATIONS, TIMELINE):
             found = connection.execute(
                 "SELECT column_name FROM information_schema.columns WHERE table_schema = 'collate_gateway'"
@@ -100,8 +98,3 @@ async def test_the_tables_have_the_columns_of_the_rows(settings):
                 name for (name,) in found if name not in {"command_labels", "shown_status"}
             ]  # SQL alone writes them
             assert names == [column.name for column in fields(table.row)]
-
-
-async def test_migrate_reports_both_revisions_and_can_be_repeated(settings):
-    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == (None, HEAD)
-    assert await asyncio.to_thread(migrate, settings.readmodel, "fresh") == (HEAD, HEAD)

@@ -1,6 +1,5 @@
 """The work list, the list of commands and their indexes, on a real PostgreSQL without Kafka."""
 
-import asyncio
 import itertools
 import json
 from dataclasses import replace
@@ -8,19 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.postgres.database import connected
-from adapters.postgres.migrate import migrate
 from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import AuthorizationById, HandoffPage, TimelinePage
-from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, RowKeys, Rows, TimelineRow
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, MinuteRow, Rank, Rows, TimelineRow
 from adapters.postgres.store import Store
 from adapters.postgres.views import lists
 from adapters.postgres.views.lists import CommandPage, IdsByPrefix, TroublesOf
 from adapters.postgres.views.overview import OVERVIEW, overview, overview_with_history
-from adapters.postgres.views.work import KEYS, AuthorizationPage
+from adapters.postgres.views.work import AuthorizationPage
 from consumers.projector.fold import fold
 from consumers.projector.parsing import SnapshotRecord
-from runtime.settings import ReadModelSettings
 from schemas.api.cursor import read_cursor
 from schemas.api.lists import Needs
 from schemas.api.queries import (
@@ -40,15 +36,6 @@ def minutes(number):
     return AT + timedelta(minutes=number)
 
 
-@pytest.fixture
-async def readmodel(postgres, tmp_path):
-    dsn = tmp_path / "dsn"
-    dsn.write_text(postgres)
-    settings = ReadModelSettings(dsn_file=dsn)
-    await asyncio.to_thread(migrate, settings)
-    return settings
-
-
 def work_list(limit, needs=Needs.PERSON, **query):
     return AuthorizationPage(
         AuthorizationsQuery.model_construct(**{"limit": limit, "needs": needs, "metadata": {}} | query)
@@ -61,51 +48,6 @@ def commands_page(limit, **query):
 
 def changed(page, **query):
     return replace(page, query=page.query.model_copy(update=query))
-
-
-class Database:
-    """Writes rows as the projector does, and reads pages."""
-
-    def __init__(self, connection):
-        self.connection = connection
-        self._store, self._offset = Store(connection), 0
-
-    async def write(self, *rows):
-        def fold(found):
-            for row in rows:
-                match row:
-                    case AuthorizationRow():
-                        found.authorizations[row.authorization_id] = row
-                    case CommandRow():
-                        found.commands[row.command_id] = row
-                    case HandoffRow():
-                        found.handoffs[row.authorization_id, row.handoff_id] = row
-                    case TimelineRow():
-                        found.timeline.append(row)
-                    case MinuteRow():
-                        found.minutes[row.minute] = row
-
-        await self._store.positions({("events", 0): "id"})
-        await self._store.write({("events", 0): (self._offset, self._offset + 1)}, RowKeys(), fold)
-        self._offset += 1
-
-    async def ids(self, page):
-        """Return the ids of a page, and the key after which the next one starts."""
-        found = await page(self.connection)
-        if isinstance(page, CommandPage):
-            ids, key = [int(one.command_id[:8]) for one in found.commands], (datetime, str)
-        else:
-            ids, key = [one.authorization_id for one in found.authorizations], KEYS[page.query.order].values()
-        return ids, None if found.next is None else read_cursor(found.next, *key)
-
-    async def all(self, page):
-        return (await self.ids(page))[0]
-
-
-@pytest.fixture
-async def database(readmodel):
-    async with connected(readmodel, readmodel.schema_name, "check database", statement_seconds=10) as connection:
-        yield Database(connection)
 
 
 def authorization(name, **changes):

@@ -6,11 +6,9 @@ from itertools import cycle
 
 import psycopg
 import pytest
-from prometheus_client import CollectorRegistry
 
 from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import apply, compare, wanted_topics
-from adapters.postgres import database
 from adapters.postgres.database import connected
 from adapters.postgres.migrate import migrate
 from adapters.postgres.rows import RowKeys
@@ -21,11 +19,8 @@ from local.kafka.admin import admin_of
 from local.postgres import Postgres
 from local.processes.patience import within
 from local.sample_records import sample_records
-from runtime.health import Health
-from runtime.logs import get_log
-from runtime.metrics import Metrics
-from runtime.process import Process
 from schemas.topics import catalogue
+from tests.system.readmodel.conftest import projector_process
 
 
 async def test_the_tables_hold_the_topics_without_phi(model, written):
@@ -105,41 +100,34 @@ async def test_the_projector_resumes_after_a_database_outage(model, writer, runn
         await eventually(lambda: parts.health.ready().good)
 
 
-async def test_a_write_from_stale_offsets_is_rolled_back(settings):
-    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
-        store, key = Store(connection), ("events", 0)
-        await store.positions({key: "id"})
-        await store.write({key: (0, 5)}, RowKeys(), lambda _: None)
+async def test_a_write_from_stale_offsets_is_rolled_back(database):
+    store, key = Store(database.connection), ("events", 0)
+    await store.positions({key: "id"})
+    await store.write({key: (0, 5)}, RowKeys(), lambda _: None)
 
-        def fold(_):
-            raise AssertionError("fold must not be called")
+    def fold(_):
+        raise AssertionError("fold must not be called")
 
-        with pytest.raises(StaleOffsets):
-            await store.write({key: (0, 9)}, RowKeys(), fold)
-        assert (await store.positions({key: "id"}))[key] == (5, "id")
-
-
-async def test_the_database_ends_a_zombie_inside_its_transaction(settings, monkeypatch):
-    monkeypatch.setattr(database, "_IDLE_IN_TRANSACTION", "500ms")
-    key = ("events", 0)
-    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=30) as successor:
-        await Store(successor).positions({key: "id"})
-        async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=30) as zombie:
-            await zombie.execute("BEGIN")
-            await zombie.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
-            await zombie.execute("UPDATE progress SET next_offset = 77")
-
-            async with within(10):
-                await Store(successor).write({key: (0, 1)}, RowKeys(), lambda _: None)
-
-            with pytest.raises(psycopg.Error):
-                await zombie.execute("COMMIT")
-        assert (await Store(successor).positions({key: "id"}))[key] == (1, "id")
+    with pytest.raises(StaleOffsets):
+        await store.write({key: (0, 9)}, RowKeys(), fold)
+    assert (await store.positions({key: "id"}))[key] == (5, "id")
 
 
-def rebuilding():
-    registry = CollectorRegistry()
-    return Process("rebuild", Health(), Metrics(registry), registry, get_log())
+async def test_the_database_ends_a_zombie_inside_its_transaction(readmodel, database, monkeypatch):
+    monkeypatch.setattr("adapters.postgres.database._IDLE_IN_TRANSACTION", "500ms")
+    successor, key = Store(database.connection), ("events", 0)
+    await successor.positions({key: "id"})
+    async with connected(readmodel, "collate_gateway", "check database", statement_seconds=30) as zombie:
+        await zombie.execute("BEGIN")
+        await zombie.execute("SELECT pg_advisory_xact_lock(hashtext(current_schema()))")
+        await zombie.execute("UPDATE progress SET next_offset = 77")
+
+        async with within(10):
+            await successor.write({key: (0, 1)}, RowKeys(), lambda _: None)
+
+        with pytest.raises(psycopg.Error):
+            await zombie.execute("COMMIT")
+    assert (await successor.positions({key: "id"}))[key] == (1, "id")
 
 
 async def create_again(settings, name):
@@ -168,22 +156,10 @@ async def test_a_topic_that_was_created_again_is_not_skipped_in_part(is_running,
     await writer.write(records)
     assert model.rows() == before
 
-    await rebuild(model.settings, rebuilding())
+    await rebuild(model.settings, projector_process())
     expected = await model.replayed()
     await eventually(lambda: model.rows() == expected != before, within=30)
     await eventually(lambda: parts.health.ready().good, within=30)
-
-
-async def test_two_live_projectors_write_every_record_once(model, writer, running, eventually):
-    settings = model.settings
-    one = running(settings)
-    two = running(settings)
-    records = list(sample_records(40))
-    for start in range(0, len(records), 100):
-        await writer.write(records[start : start + 100])
-    expected = await model.replayed()
-    await eventually(lambda: model.rows() == expected, within=60)
-    await eventually(lambda: one.health.ready().good and two.health.ready().good, within=30)
 
 
 async def test_a_rebuild_replaces_the_rows_while_a_projector_runs(model, written, running, eventually, capfd):
@@ -196,7 +172,7 @@ async def test_a_rebuild_replaces_the_rows_while_a_projector_runs(model, written
         connection.execute("DELETE FROM collate_gateway.timeline")
 
     async with within(60):
-        await rebuild(settings, rebuilding())
+        await rebuild(settings, projector_process())
 
     assert model.rows() == expected
     assert "rebuilding" in capfd.readouterr().err
@@ -205,17 +181,14 @@ async def test_a_rebuild_replaces_the_rows_while_a_projector_runs(model, written
     assert left == [("collate_gateway",)]
 
 
-async def test_a_sweep_deletes_only_old_finished_rows(model, written, monkeypatch):
+async def test_a_sweep_deletes_only_old_finished_rows(model, written, database, monkeypatch):
     await model.project()
     before = model.rows()
     monkeypatch.setattr("consumers.projector.loop._SWEEP_ROWS", 50)
-
-    async with connected(
-        model.settings.readmodel, "collate_gateway", "check database", statement_seconds=10
-    ) as connection:
-        assert set((await sweep(Store(connection), 100 * 365 * 86_400)).values()) == {0}
-        assert model.rows() == before
-        deleted = await sweep(Store(connection), 0)
+    store = Store(database.connection)
+    assert set((await sweep(store, 100 * 365 * 86_400)).values()) == {0}
+    assert model.rows() == before
+    deleted = await sweep(store, 0)
 
     after = model.rows()
     assert deleted["timeline"] == len(before["timeline"])

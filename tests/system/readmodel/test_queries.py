@@ -3,11 +3,9 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from adapters.postgres.database import connected
 from adapters.postgres.people_numbers import people_numbers
 from adapters.postgres.queries import CommandById
-from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, Rank, RowKeys, TimelineRow
-from adapters.postgres.store import Store
+from adapters.postgres.rows import AuthorizationRow, CommandRow, HandoffRow, Rank, TimelineRow
 from adapters.postgres.views.overview import overview
 
 COMMAND, OTHER, UNKNOWN = (f"2f1c6d1e-0d55-5b4e-9a53-0f7c1a8e7b1{number}" for number in range(3))
@@ -26,7 +24,7 @@ def finished(now, number, caller, reason, minutes=1):
     )
 
 
-async def test_the_overview_names_the_callers_whose_share_is_full(settings):
+async def test_the_overview_names_the_callers_whose_share_is_full(database):
     now = datetime.now(UTC)
     rows = [
         *(finished(now, number, "reporting", "too_many_commands") for number in range(0, 6, 2)),
@@ -34,15 +32,8 @@ async def test_the_overview_names_the_callers_whose_share_is_full(settings):
         finished(now, 8, "portal", "handoff_not_found"),
         finished(now, 10, "intake", "too_many_commands", minutes=11),
     ]
-    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
-        store = Store(connection)
-        await store.positions({("events", 0): "id"})
-        await store.write(
-            {("events", 0): (0, 1)},
-            RowKeys(),
-            lambda found: found.commands.update({row.command_id: row for row in rows}),
-        )
-        full = (await overview(connection)).full_callers
+    await database.write(*rows)
+    full = (await overview(database.connection)).full_callers
     assert [(one.authorization_id, one.caller, one.rejected) for one in full] == [
         ("auth_0", "reporting", 3),
         ("auth_1", "reporting", 1),
@@ -50,7 +41,7 @@ async def test_the_overview_names_the_callers_whose_share_is_full(settings):
     assert full[0].last_at == now - timedelta(minutes=1)
 
 
-async def test_the_status_of_a_waiting_command_has_its_last_calls(settings):
+async def test_the_status_of_a_waiting_command_has_its_last_calls(database):
     """The seven calls of another command and the call with another result are not among them."""
     now = datetime(2026, 6, 2, 11, 4, 10, tzinfo=UTC)
     command = CommandRow(
@@ -75,17 +66,9 @@ async def test_the_status_of_a_waiting_command_has_its_last_calls(settings):
         return TimelineRow("auth_100", at, Rank.ATTEMPT, 0, "attempt", command_id, json.dumps(data))
 
     rows = [call(-1, status=503), *map(call, range(8)), *(call(second + 0.5, OTHER) for second in range(7))]
-
-    def write(found):
-        found.commands[command.command_id] = command
-        found.timeline.extend(rows)
-
-    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
-        store = Store(connection)
-        await store.positions({("events", 1): "id"})
-        await store.write({("events", 1): (0, 1)}, RowKeys(), write)
-        found = await CommandById(COMMAND)(connection)
-        unknown = await CommandById(UNKNOWN)(connection)
+    await database.write(command, *rows)
+    found = await CommandById(COMMAND)(database.connection)
+    unknown = await CommandById(UNKNOWN)(database.connection)
     calls = found.status.waiting.last_calls
     assert (calls.operation, calls.status, calls.code, calls.count) == ("get-authorization", 500, "server_error", 8)
     assert (calls.since, calls.until) == (now, now + timedelta(seconds=7))
@@ -109,7 +92,7 @@ def authorization(now, number, *, payer=None, waits=None, handoff=None, is_hando
     )
 
 
-async def test_the_numbers_of_the_people_show_who_waits_and_what_is_open(settings):
+async def test_the_numbers_of_the_people_show_who_waits_and_what_is_open(database):
     now = datetime.now(UTC)
     authorizations = [
         authorization(now, 1, payer="payer_a", waits=timedelta(minutes=5)),
@@ -121,16 +104,8 @@ async def test_the_numbers_of_the_people_show_who_waits_and_what_is_open(setting
         authorization(now, 7),
     ]
     handoffs = [HandoffRow("auth_5", "mh_5", risk="grant_expired"), HandoffRow("auth_7", "mh_7", risk="grant_expired")]
-
-    def fill(found):
-        found.authorizations.update({row.authorization_id: row for row in authorizations})
-        found.handoffs.update({(row.authorization_id, row.handoff_id): row for row in handoffs})
-
-    async with connected(settings.readmodel, "collate_gateway", "check database", statement_seconds=10) as connection:
-        store = Store(connection)
-        await store.positions({("events", 0): "id"})
-        await store.write({("events", 0): (0, 1)}, RowKeys(), fill)
-        numbers = await people_numbers(connection)
+    await database.write(*authorizations, *handoffs)
+    numbers = await people_numbers(database.connection)
     assert numbers.waiting == {"15m": 1, "4h": 1, "longer": 1}
     assert numbers.waiting_payers == {"payer_a": 2, None: 1}
     assert timedelta(days=2).total_seconds() <= numbers.oldest_seconds < timedelta(days=2, hours=1).total_seconds()

@@ -1,21 +1,16 @@
 """The payers that turn people away, from events that the projector folds, on a real PostgreSQL without Kafka."""
 
-import asyncio
+import itertools
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.postgres.database import connected
-from adapters.postgres.migrate import migrate
 from adapters.postgres.people_numbers import people_numbers
-from adapters.postgres.rows import RowKeys
-from adapters.postgres.store import Store
 from adapters.postgres.turned_away import MOST_TURNED_AWAY, TURNED_AWAY
 from adapters.postgres.views.overview import overview
 from consumers.projector.fold import fold
 from consumers.projector.parsing import EventRecord
-from runtime.settings import ReadModelSettings
 from schemas.commands import TURNING_AWAY, UNABLE_REASONS
 from schemas.enums import AssertedBy, ClosedBy, CloseReport
 from schemas.events import HandoffClosed, HandoffOpened
@@ -48,49 +43,34 @@ def told(*ends):
 
 
 @pytest.fixture
-async def read(postgres, tmp_path):
+def read(database):
     """Write ends of handoffs as the projector does; return what the overview and the metrics say, by payer."""
-    dsn = tmp_path / "dsn"
-    dsn.write_text(postgres)
-    settings = ReadModelSettings(dsn_file=dsn)
-    await asyncio.to_thread(migrate, settings)
-    async with connected(settings, settings.schema_name, "check database", statement_seconds=10) as connection:
-        store, written = Store(connection), 0
-        await store.positions({("events", 0): "id"})
+    names = (f"auth_{number}" for number in itertools.count())
 
-        async def read(*ends):
-            nonlocal written
-            now = datetime.now(UTC)
-            items = []
-            for end in ends:
-                written += 1
-                name = f"auth_{written}"
-                at = now - timedelta(minutes=end.minutes_ago)
-                events = [
-                    HandoffOpened(
-                        handoff_id="mh", access_available=True, final_submit_capable=True, payer_id=end.payer
-                    ),
-                    closed(end),
-                ]
-                items += [
-                    EventRecord(publish(event, authorization_id=name, sequence=number, life=1, time=at))
-                    for number, event in enumerate(events, 1)
-                ]
-            moved = {("events", 0): (written - len(ends), written)}
-            await store.write(moved, RowKeys(), lambda rows: fold(rows, items))
-            found = (await overview(connection)).work.turned_away
-            counted = (await people_numbers(connection)).turned_away
-            assert counted == {one.payer_id: one.handoffs for one in found}
+    async def read(*ends):
+        now = datetime.now(UTC)
+        items = []
+        for end in ends:
+            name, at = next(names), now - timedelta(minutes=end.minutes_ago)
+            events = [
+                HandoffOpened(handoff_id="mh", access_available=True, final_submit_capable=True, payer_id=end.payer),
+                closed(end),
+            ]
+            items += [
+                EventRecord(publish(event, authorization_id=name, sequence=number, life=1, time=at))
+                for number, event in enumerate(events, 1)
+            ]
+        await database.fold(lambda rows: fold(rows, items))
+        found = (await overview(database.connection)).work.turned_away
+        counted = (await people_numbers(database.connection)).turned_away
+        assert counted == {one.payer_id: one.handoffs for one in found}
 
-            def ago(at):
-                return None if at is None else round((now - at).total_seconds() / 60)
+        def ago(at):
+            return None if at is None else round((now - at).total_seconds() / 60)
 
-            return {
-                one.payer_id: (one.reason, one.handoffs, ago(one.since), ago(one.last_submitted_at)) for one in found
-            }
+        return {one.payer_id: (one.reason, one.handoffs, ago(one.since), ago(one.last_submitted_at)) for one in found}
 
-        read.connection = connection
-        yield read
+    return read
 
 
 def closed(end):
@@ -175,8 +155,8 @@ async def test_another_payer_neither_ends_a_refusal_nor_gives_its_last_submissio
     assert await read(*told(3, 2, 1), *other, End(0.5, payer="payer_b")) == {"payer_a": (LOGIN, 3, 3, None)}
 
 
-async def test_the_last_two_hours_and_the_last_submission_are_read_by_their_indexes(read):
-    await read.connection.execute("SET enable_seqscan = off")
-    plan = str(await (await read.connection.execute(f"EXPLAIN {TURNED_AWAY}")).fetchall())
+async def test_the_last_two_hours_and_the_last_submission_are_read_by_their_indexes(database):
+    await database.connection.execute("SET enable_seqscan = off")
+    plan = str(await (await database.connection.execute(f"EXPLAIN {TURNED_AWAY}")).fetchall())
     for index in ("handoffs_closed", "handoffs_submitted", "timeline_pkey"):
         assert index in plan
