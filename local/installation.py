@@ -167,6 +167,10 @@ class Installation:
         """The processes' environment, without their own ports and names."""
         return dict(self._environ)
 
+    def caller_environ(self, ingress: Program, key: str | None = None) -> dict[str, str]:
+        """The environment in which the command line calls this ingress, as the caller with this key."""
+        return self.environ | {"COLLATE_GATEWAY_URL": ingress.url, "COLLATE_GATEWAY_KEY": key or self.caller_key}
+
     def change(self, settings: Mapping[str, str]) -> None:
         """Replace settings of the processes that start from now on."""
         self._environ |= settings

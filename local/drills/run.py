@@ -61,10 +61,7 @@ async def _run(drill: Drill, options: DrillOptions, console: Console) -> list[Br
         console.print(f"  [green]✓[/] {part:<40} [dim]after {time.monotonic() - began:.1f} s[/]")
 
     async with open_scene(replace(drill.needs, seed=options.seed), report) as parts:
-        environ = parts.installation.environ | {
-            "COLLATE_GATEWAY_URL": parts.programs["ingress-0"].url,
-            "COLLATE_GATEWAY_KEY": parts.keys[ON_CALL],
-        }
+        environ = parts.installation.caller_environ(parts.programs["ingress-0"], parts.keys[ON_CALL])
         operator = Operator(story, environ, parts.programs, parts.run.directory, hands_on=options.hands_on)
         scene = DrillScene(**vars(parts), story=story, options=options, seconds=seconds, operator=operator)
         story.step("Callers", f"send about {CASES_PER_SECOND:.0f} case a second: requests, closes, grants, repeats")

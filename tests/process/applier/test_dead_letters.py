@@ -203,6 +203,7 @@ async def test_a_discard_ends_the_dead_letter(make_queue):
     assert (outcome.outcome, outcome.reason, outcome.command) == ("discarded", "discarded", dead_letter.command)
     assert shown(outcome.decision) == ("op", "on-call", "no_longer_wanted", None)
     assert queue.ended_dead_letters() == [(command, 0, "discarded")]
+    assert [one.kind for _, one in queue.sim.ledger.effects].count("handoff_opened") == 1, "it sends no second write"
     assert queue.finished_of(command, redrive=1).reason == "not_dead_lettered"
 
 

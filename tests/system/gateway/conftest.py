@@ -1,7 +1,5 @@
 """Fixtures for tests with several callers."""
 
-import os
-
 import httpx
 import pytest
 
@@ -23,12 +21,7 @@ async def services(install, run, kafka, prefix, start):
 
 def verb_of(installed, ingress):
     """Return a function that runs a verb of the command line as an operator and returns its output."""
-    environ = {
-        **os.environ,
-        "COLLATE_GATEWAY_URL": ingress.url,
-        "COLLATE_GATEWAY_KEY": installed.caller_key,
-        "COLLATE_GATEWAY_OPERATOR": "op-7",
-    }
+    environ = installed.caller_environ(ingress) | {"COLLATE_GATEWAY_OPERATOR": "op-7"}
 
     def run_verb(*words):
         done = run_gateway(*words, environ=environ)

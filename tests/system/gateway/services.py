@@ -1,12 +1,12 @@
 """Several callers of one gateway, each with its own key."""
 
 import asyncio
-import hashlib
 import itertools
-import secrets
 
-CALLERS = ("portal", "billing", "triage")
-PERMISSIONS = '"handoff:request", "handoff:close", "authorization:watch"'
+from local.installation import new_caller
+
+CALLERS = ("portal", "billing")
+PERMISSIONS = ("handoff:request", "handoff:close", "authorization:watch")
 
 
 class Service:
@@ -43,13 +43,7 @@ class Service:
 
 def add_callers(run):
     """Add callers to the callers' file; return their keys by name."""
-    keys = {}
+    callers = {name: new_caller(name, PERMISSIONS) for name in CALLERS}
     with (run.directory / "callers.toml").open("a") as file:
-        for name in CALLERS:
-            key_id = secrets.token_hex(4)
-            keys[name] = key = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
-            digest = hashlib.sha256(key.encode()).hexdigest()
-            file.write(f'[[caller]]\nname = "{name}"\npermissions = [{PERMISSIONS}]\n')
-            file.write("rate_per_second = 1000\nburst = 2000\n")
-            file.write(f'[[caller.key]]\nid = "{key_id}"\nsha256 = "{digest}"\n')
-    return keys
+        file.writelines(entry for _, entry in callers.values())
+    return {name: key for name, (key, _) in callers.items()}

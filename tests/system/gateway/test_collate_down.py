@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from local.event_listener import listening
+from tests.system.gateway.services import Service
 
 SCALE = float(os.environ.get("OUTAGE_SCALE", "0.1"))
 OUTAGE_SECONDS = 300.0 * SCALE
@@ -40,16 +41,10 @@ async def test_collate_down_under_load(install, start, collate, kafka, prefix):
     commands, over = [], asyncio.Event()
 
     async def ask_all_the_time(http):
-        headers = {"Authorization": f"Bearer {installation.caller_key}"}
+        service = Service(http, ingress, installation.caller_key)
         while not over.is_set():
             (authorization,) = collate.create()
-            answer = await http.post(
-                f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
-                json={},
-                headers=headers | {"Idempotency-Key": "one"},
-            )
-            assert answer.status_code == 202
-            commands.append(answer.json()["commandId"])
+            commands.append(await service.request(authorization))
             await asyncio.sleep(1 / COMMANDS_PER_SECOND)
 
     async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:

@@ -44,12 +44,8 @@ class Gateway:
         return await self.service.request(authorization)
 
     async def run(self, *arguments, expect=0):
-        environ = self.installation.environ | {
-            "COLLATE_GATEWAY_URL": self.ingress.url,
-            "COLLATE_GATEWAY_KEY": self.installation.caller_key,
-            "COLLATE_GATEWAY_OPERATOR": "op-7",
-            "COLUMNS": "250",
-        }
+        environ = self.installation.caller_environ(self.ingress)
+        environ |= {"COLLATE_GATEWAY_OPERATOR": "op-7", "COLUMNS": "250"}
         done = await asyncio.to_thread(run_gateway, *arguments, environ=environ)
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout if expect == 0 else done.stderr
@@ -143,22 +139,6 @@ async def test_what_nobody_knows_is_looked_at_redriven_and_ends_once(installatio
     assert NOTE not in log
 
 
-async def test_a_discarded_one_ends_as_discarded_and_nothing_is_sent(installation, gateway_of, collate, eventually):
-    gateway = await gateway_of(installation)
-    (authorization,) = collate.create()
-    collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
-    command = await gateway.ask(authorization)
-    await gateway.listed(eventually, 1)
-    calls = len(collate.ledger.calls)
-    (forecast,) = await gateway.read("dead-letters", "discard", command, "--dry-run")
-    assert forecast["verdict"] == "discarded"
-    (told,) = await gateway.read("dead-letters", "discard", "--all", "--authorization", authorization, *WHY)
-    assert (told["result"], told["outcome"]) == ("finished", "discarded")
-    assert await gateway.outcomes_of(command) == [("discarded", "none", None)]
-    assert not [call for call in list(collate.ledger.calls)[calls:] if call.method == "POST"]
-    await gateway.listed(eventually, 0)
-
-
 async def test_what_a_caller_wrote_is_shown_on_request_alone_and_that_is_logged(
     installation, gateway_of, collate, eventually
 ):
@@ -190,11 +170,11 @@ async def test_a_bad_deploy_stops_a_partition_until_it_is_resumed_and_all_is_red
     collate.fault("answer", method="POST", path=CREATE, when="before", status=400, code="bad_request")
     commands = [await gateway.ask(authorization) for authorization in dying]
 
-    async def is_stopped():
+    async def stopped():
         answer = await gateway.http.get(f"{gateway.worker.admin_url}/readyz")
-        return answer.status_code == 503 and "more than 4% of 50 records" in answer.text
+        return answer.text if answer.status_code == 503 and "more than 4% of 50 records" in answer.text else None
 
-    await eventually(is_stopped)
+    assert f"causes: request_refused 3; sent by: {CALLER} 3" in await eventually(stopped)
     last = await gateway.ask(waiting)
     assert await gateway.outcomes_of(last) == [], "it stands"
     collate.faults.clear()

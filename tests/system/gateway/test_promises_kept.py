@@ -64,11 +64,7 @@ async def test_redrives_rebuilt_states_compaction_and_retention_are_no_violation
     kafka, topics = quick_kafka, catalogue(prefix)
     async with under_load(run, kafka, prefix, collate, start, seed=31) as loaded:
         installation, callers, listener = loaded.installation, loaded.callers, loaded.listener
-        environ = installation.environ | {
-            "COLLATE_GATEWAY_URL": loaded.ingress.url,
-            "COLLATE_GATEWAY_KEY": loaded.key,
-            "COLLATE_GATEWAY_OPERATOR": "op-7",
-        }
+        environ = installation.caller_environ(loaded.ingress, loaded.key) | {"COLLATE_GATEWAY_OPERATOR": "op-7"}
 
         async def verb(*words):
             """Run a verb until it succeeds: the dead letters change while they are decided."""

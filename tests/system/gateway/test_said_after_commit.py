@@ -12,6 +12,7 @@ from local.collate.model.effect import Kind
 from local.event_listener import listening
 from local.installation import PARTITIONS, http_here
 from schemas.topics import partition_for
+from tests.system.gateway.services import Service
 
 EACH = 6
 # The worker waits for the answers until Kafka is dead.
@@ -26,19 +27,6 @@ SETTINGS = {
 async def processes(install, kafka1, start):
     installed = await install(kafka1.bootstrap, settings=SETTINGS)
     return installed, await start(installed, "ingress"), await start(installed, "worker")
-
-
-async def request_handoffs(http, installed, ingress, authorizations):
-    async def request(authorization):
-        answer = await http.post(
-            f"{ingress.url}/v1/authorizations/{authorization}/handoffs",
-            json={},
-            headers={"Authorization": f"Bearer {installed.caller_key}", "Idempotency-Key": "once"},
-        )
-        assert answer.status_code == 202, answer.text
-        return answer.json()["commandId"]
-
-    return await asyncio.gather(*map(request, authorizations))
 
 
 def ends_in_log(worker):
@@ -69,13 +57,14 @@ async def test_an_end_is_said_once_and_as_it_is_recorded(processes, collate, kaf
         return {call.path.rpartition("/")[2] for call in collate.ledger.calls if call.method == "GET"}
 
     async with httpx.AsyncClient(timeout=120) as http:
+        service = Service(http, ingress, installed.caller_key)
         # The answers to the creates of `fresh`, and to the reads of `taken`, come after Kafka's death. Each is a
         # decision: applied, and already done.
         collate.fault("hold", method="POST", when="after")
-        commands = await request_handoffs(http, installed, ingress, fresh)
+        commands = await asyncio.gather(*map(service.request, fresh))
         await eventually(lambda: opened() >= set(fresh), within=20)
         collate.fault("hold", method="GET", when="after")
-        commands += await request_handoffs(http, installed, ingress, taken)
+        commands += await asyncio.gather(*map(service.request, taken))
         await eventually(lambda: read() >= set(taken), within=20)
     await asyncio.to_thread(kafka1.kill, 0)
     collate.faults.clear()

@@ -1,7 +1,6 @@
 """The bound of a caller's unfinished commands: real Kafka, an ingress, and a worker that comes later."""
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +48,7 @@ async def test_a_caller_beyond_its_bound_waits_until_the_worker_has_caught_up(
 ):
     ingress = await start(installation, "ingress")
     async with httpx.AsyncClient(timeout=120) as http:
-        portal, billing, _ = (Service(http, ingress, key) for key in callers.values())
+        portal, billing = (Service(http, ingress, key) for key in callers.values())
         authorizations = collate.create(count=BOUND + 1)
         accepted = [await portal.post(f"{each}/watch", {}, "one") for each in authorizations[:BOUND]]
         assert {reply.status_code for reply in accepted} == {202}
@@ -85,7 +84,7 @@ async def test_watch_all_keeps_its_window_and_is_never_refused(installation, col
     ingress, _ = await start(installation, "ingress"), await start(installation, "worker")
     file = tmp_path / "ids"
     file.write_text("\n".join(["authorizationId", *collate.create(count=lines)]))
-    environ = {**os.environ, "COLLATE_GATEWAY_URL": ingress.url, "COLLATE_GATEWAY_KEY": installation.caller_key}
+    environ = installation.caller_environ(ingress)
     command = [sys.executable, ROOT / "docs/examples/watch_all.py", file]
     running = asyncio.create_task(
         asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True, check=False)

@@ -16,6 +16,7 @@ from local import installation as local_installation
 from local.event_listener import listening
 from local.installation import Installation
 from runtime.version import VERSION
+from tests.system.gateway.services import Service
 from tests.system.image.conftest import escapes
 
 ROOT = Path(__file__).parents[3]
@@ -167,12 +168,9 @@ async def test_all_three_processes_work_as_kubernetes_runs_them(installed, start
         ("10001", "10001", "", 0)
     }
     (authorization,) = collate.create()
-    headers = {"Authorization": f"Bearer {installed.caller_key}", "Idempotency-Key": "one"}
     async with httpx.AsyncClient(timeout=120) as http, listening(kafka, prefix) as listener:
-        url = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
-        response = await http.post(url, json={}, headers=headers)
-        assert response.status_code == 202, response.text
-        finished = await listener.wait_for("command.finished", 60, commandId=response.json()["commandId"])
+        command = await Service(http, ingress, installed.caller_key).request(authorization)
+        finished = await listener.wait_for("command.finished", 60, commandId=command)
         assert finished.data["outcome"] == "applied"
     checked = await asyncio.to_thread(
         subprocess.run,

@@ -141,11 +141,8 @@ class Fleet:
     def type(self, command, pod):
         """Run a command of the runbook as the operator of a pod; return all of its output."""
         admin = self.programs[pod].admin_url
-        environ = self.installation.environ | {
-            "COLLATE_GATEWAY_URL": self.programs["ingress-0"].url,
-            "COLLATE_GATEWAY_KEY": self.installation.caller_key,
-            "GATEWAY_ADMIN__PORT": admin.rpartition(":")[2],
-        }
+        environ = self.installation.caller_environ(self.programs["ingress-0"])
+        environ["GATEWAY_ADMIN__PORT"] = admin.rpartition(":")[2]
         program, *words = command.replace("http://127.0.0.1:9090", admin).split()
         if program != "gateway":
             return subprocess.run([program, *words], capture_output=True, text=True, check=True).stdout

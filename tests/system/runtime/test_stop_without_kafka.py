@@ -7,6 +7,8 @@ import signal
 import httpx
 import pytest
 
+from tests.system.gateway.services import Service
+
 COMMANDS = 24  # so that each worker has some
 SETTINGS = {
     "GATEWAY_COLLATE__READ_TIMEOUT": "3s",
@@ -23,11 +25,10 @@ async def busy_workers(install, collate, kafka1, *, eventually, request):
     for program in (ingress, *workers):
         await asyncio.to_thread(program.await_ready)
     hanging = collate.fault("hang", method="GET")
-    headers = {"Authorization": f"Bearer {installation.caller_key}", "Idempotency-Key": "one"}
     async with httpx.AsyncClient(timeout=120, trust_env=False) as http:
+        service = Service(http, ingress, installation.caller_key)
         for authorization in collate.create(count=COMMANDS):
-            url = f"{ingress.url}/v1/authorizations/{authorization}/handoffs"
-            assert (await http.post(url, json={}, headers=headers)).status_code == 202
+            await service.request(authorization)
     await eventually(lambda: hanging.struck >= COMMANDS)
     return workers
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 
 from local.event_listener import listening
 from tests.preloaded import run_gateway
@@ -25,13 +24,7 @@ async def test_a_shadow_says_what_it_would_have_done_and_collate_gets_no_write(
     collate.act(done, do="open_handoff")
 
     async def gateway(*words):
-        environ = {
-            **os.environ,
-            **installed.environ,
-            "COLLATE_GATEWAY_URL": ingress.url,
-            "COLLATE_GATEWAY_KEY": installed.caller_key,
-        }
-        ended = await asyncio.to_thread(run_gateway, "shadow", *words, environ=environ)
+        ended = await asyncio.to_thread(run_gateway, "shadow", *words, environ=installed.caller_environ(ingress))
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
