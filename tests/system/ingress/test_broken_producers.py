@@ -51,11 +51,12 @@ async def forgetful(prefix, off_loop):
 
 
 @asynccontextmanager
-async def publishing(producers):
+async def publishing(producers, deadline_seconds=5.0):
     """Run a publisher within the block; yield it and its metrics."""
-    metrics = Metrics(CollectorRegistry()).ingress
-    deadlines = Deadlines()
-    publisher = Publisher(producers._topic, producers, metrics, deadlines, deadline_seconds=5.0, max_in_flight=10)
+    metrics, deadlines = Metrics(CollectorRegistry()).ingress, Deadlines()
+    publisher = Publisher(
+        producers._topic, producers, metrics, deadlines, deadline_seconds=deadline_seconds, max_in_flight=10
+    )
     running = [asyncio.create_task(deadlines.run()), asyncio.create_task(publisher.run())]
     try:
         yield publisher, metrics

@@ -5,19 +5,16 @@ from collections import defaultdict
 
 import pytest
 from aiokafka.admin import NewTopic
-from prometheus_client import CollectorRegistry
 
-from gateway.ingress.api_http.deadlines import Deadlines
 from gateway.ingress.commands.appending import Appended
 from gateway.ingress.commands.producers import Producers
-from gateway.ingress.commands.publisher import Publisher
 from local.judge.whole_topic import read_topic
 from local.kafka.admin import admin_of
 from local.kafka.frame_rules import FrameAct, FrameRule, FrameRules
 from local.kafka.frames import Api
 from local.processes.patience import within
-from runtime.metrics import Metrics
 from runtime.settings import KafkaSettings
+from tests.system.ingress.test_broken_producers import publishing
 
 pytestmark = pytest.mark.three_brokers
 COMMANDS = 300
@@ -38,11 +35,6 @@ async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_a
     rules = FrameRules([FrameRule(act, 0.1, (0.05, 2.0), {Api.PRODUCE}, "ingress") for act in ACTS], seed=3)
     proxied.proxies.rules = rules
     kafka = KafkaSettings(bootstrap=proxied.bootstrap, client_id="ingress")
-    metrics, deadlines = Metrics(CollectorRegistry()).ingress, Deadlines()
-    publisher = Publisher(
-        topic, Producers(kafka, topic, linger_seconds=0.0), metrics, deadlines, deadline_seconds=1.0, max_in_flight=50
-    )
-    running = [asyncio.create_task(publisher.run()), asyncio.create_task(deadlines.run())]
     accepted = []
     places = asyncio.Semaphore(2)
 
@@ -56,15 +48,10 @@ async def test_a_late_write_may_repeat_a_command_and_never_drops_or_changes_an_a
                     return
                 await asyncio.sleep(0.05)
 
-    try:
+    async with publishing(Producers(kafka, topic, linger_seconds=0.0), deadline_seconds=1.0) as (publisher, _):
         await eventually(lambda: publisher.is_up, within=60)
         async with within(300):
             await asyncio.gather(*(send(number) for number in range(COMMANDS)))
-    finally:
-        await publisher.close()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
     proxied.proxies.rules = FrameRules()
     await eventually(lambda: proxied.proxies.held == 0)
     found = defaultdict(set)

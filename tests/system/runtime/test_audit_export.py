@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,10 +23,8 @@ from schemas.events import (
 from schemas.operator_decision import OperatorDecision
 from schemas.records import publish, write_event
 from schemas.topics import partition_for
-from tests.preloaded import run_gateway
-from tests.system.documents.kubernetes import until_reachable
+from tests.system.runtime.conftest import PARTITIONS
 
-PARTITIONS = 3
 # Within the 30 days of the topic's retention: Kafka deletes older records half a minute after its start.
 DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=5)
 TODAY, DAY_BEFORE, DAY_AFTER = (f"{DAY + timedelta(days=days):%Y-%m-%d}" for days in (0, -1, 1))
@@ -51,28 +48,6 @@ DECIDED = CommandFinished(
     ),
 )
 WATCHED = AuthorizationWatchEnded(status="processing", watched_since=DAY, reason="max_age")
-
-
-@pytest.fixture
-def gateway(kafka, prefix):
-    def run(*arguments, **changes):
-        environ = {
-            "PATH": os.environ["PATH"],
-            "GATEWAY_ENVIRONMENT": "test",
-            "GATEWAY_KAFKA__BOOTSTRAP": kafka,
-            "GATEWAY_TOPICS__PREFIX": prefix,
-            "GATEWAY_TOPICS__PARTITIONS": str(PARTITIONS),
-            "GATEWAY_TOPICS__REPLICATION": "1",
-            "GATEWAY_TOPICS__MIN_INSYNC": "1",
-            **changes,
-        }
-
-        def start():
-            return run_gateway(*arguments, environ=environ)
-
-        return start() if changes else until_reachable(start)
-
-    return run
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import json
-import os
 
 import pytest
 
@@ -7,28 +6,6 @@ from adapters.kafka.cluster import open_cluster
 from adapters.kafka.topics import WantedTopic
 from runtime.settings import KafkaSettings
 from schemas.topics import catalogue
-from tests.preloaded import run_gateway
-
-
-@pytest.fixture
-def gateway(kafka, prefix):
-    """Run `gateway` on this Kafka, with small topics of one replica."""
-
-    def run(*arguments, **changes):
-        environ = {
-            "PATH": os.environ["PATH"],
-            "COLUMNS": "300",
-            "GATEWAY_ENVIRONMENT": "test",
-            "GATEWAY_KAFKA__BOOTSTRAP": kafka,
-            "GATEWAY_TOPICS__PREFIX": prefix,
-            "GATEWAY_TOPICS__PARTITIONS": "3",
-            "GATEWAY_TOPICS__REPLICATION": "1",
-            "GATEWAY_TOPICS__MIN_INSYNC": "1",
-            **changes,
-        }
-        return run_gateway(*arguments, environ=environ)
-
-    return run
 
 
 @pytest.fixture
