@@ -13,6 +13,12 @@ async def administrator(secured):
         yield administrator
 
 
+def login_of(kafka):
+    """Return the variables of a process that logs in with these settings."""
+    given = kafka.model_dump(exclude={"bootstrap"}, exclude_unset=True)
+    return {f"GATEWAY_KAFKA__{name.upper()}": str(value) for name, value in given.items() if value is not None}
+
+
 @pytest.fixture
 def access_of(prefix):
     """The access of a process, with this test's names: `access_of("worker")`."""

@@ -52,13 +52,8 @@ async def test_exactly_the_revoked_access_is_missing(granted, to_secured, access
 
 
 async def test_check_names_the_remedy_for_a_missing_permission(granted, to_secured, access_of, prefix):
-    settings = ClusterSettings(
-        environment="test",
-        kafka=to_secured("SASL_SSL", user="ingress"),
-        topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
-    )
     await granted.revoke("ingress", access_of("ingress")[0])
-    findings = [(one.subject, one.state, one.detail) async for one in check_kafka(settings, "ingress")]
+    findings = await findings_of(to_secured, prefix, "ingress", user="ingress")
     assert ("topic", "skipped", f"{prefix}commands: permission to describe it is missing") in findings
     # These settings name no group of workers, so its permission is missing too.
     problem, _ = [detail for subject, state, detail in findings if (subject, state) == ("acl", "FAILED")]
@@ -66,12 +61,13 @@ async def test_check_names_the_remedy_for_a_missing_permission(granted, to_secur
     assert "gateway topics acls" in problem
 
 
+def settings_of(kafka, prefix, environment="test"):
+    topics = TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1)
+    return ClusterSettings(environment=environment, kafka=kafka, topics=topics)
+
+
 async def findings_of(to_secured, prefix, process, *, security="SASL_SSL", environment="test", **login):
-    settings = ClusterSettings(
-        environment=environment,
-        kafka=to_secured(security, **login),
-        topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
-    )
+    settings = settings_of(to_secured(security, **login), prefix, environment)
     return [(one.subject, one.state, one.detail) async for one in check_kafka(settings, process)]
 
 
@@ -166,11 +162,7 @@ async def join(settings, topic, group):
 
 async def test_the_check_of_the_promises_needs_to_read_the_five_topics(administrator, to_secured, access_of, prefix):
     await administrator.create_topics(prefix)
-    settings = ClusterSettings(
-        environment="test",
-        kafka=to_secured("SASL_SSL", user="promises"),
-        topics=TopicSettings(prefix=prefix, partitions=1, replication=1, min_insync=1),
-    )
+    settings = settings_of(to_secured("SASL_SSL", user="promises"), prefix)
     since = datetime.now(UTC) - timedelta(hours=1)
     await administrator.allow("promises", *access_of("promises"))
     (found,) = await find_violations(settings, since)

@@ -11,6 +11,7 @@ from runtime.settings import TopicSettings
 from schemas.topics import catalogue, subscription_topics
 from tests.chaos.webhooks import EventLog, Webhooks
 from tests.preloaded import run_gateway
+from tests.system.security.conftest import login_of
 
 
 @pytest.fixture
@@ -21,17 +22,12 @@ async def webhooks(administrator, to_secured, run, prefix, start):
     async with open_cluster(to_secured("PLAINTEXT")) as cluster:
         await apply(cluster, wanted, compare(wanted, {}))
     login = to_secured("SASL_SSL", user="deliverer")
-    environ = {
-        f"GATEWAY_KAFKA__{name.upper()}": str(value)
-        for name, value in login.model_dump(exclude={"bootstrap"}, exclude_unset=True).items()
-        if value is not None
-    }
     installation = Installation(
         run,
         bootstrap=",".join(login.bootstrap),
         collate_url="http://127.0.0.1:1",
         prefix=prefix,
-        settings={"GATEWAY_ENVIRONMENT": "test", **environ},
+        settings={"GATEWAY_ENVIRONMENT": "test", **login_of(login)},
     )
     access = required_access("deliverer", catalogue(prefix), prefix, f"{prefix}deliverer")
     await administrator.allow("deliverer", *access)

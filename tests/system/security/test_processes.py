@@ -13,6 +13,7 @@ import pytest
 from local.event_listener import listening
 from local.installation import Installation
 from tests.preloaded import PreloadedRun, run_gateway
+from tests.system.security.conftest import login_of
 
 COMMANDS_FOR_SECONDS = 9  # longer than two lifetimes of a connection
 
@@ -24,18 +25,13 @@ def installed(to_secured, collate, prefix):
 
     def install(security, user, **changes):
         settings = to_secured(security, user=user, **changes)
-        environ = {
-            f"GATEWAY_KAFKA__{name.upper()}": str(value)
-            for name, value in settings.model_dump(exclude={"bootstrap"}, exclude_unset=True).items()
-            if value is not None
-        }
         runs.append(PreloadedRun(user))
         return Installation(
             runs[-1],
             bootstrap=",".join(settings.bootstrap),
             collate_url=collate.url,
             prefix=prefix,
-            settings={"GATEWAY_TOPICS__PARTITIONS": "4", **environ},
+            settings={"GATEWAY_TOPICS__PARTITIONS": "4", **login_of(settings)},
         )
 
     yield install
