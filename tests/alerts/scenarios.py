@@ -22,13 +22,13 @@ Values = Callable[[int], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One alert on a time line. `series` are values by minute; None means no sample."""
+    """One alert on a time line. `series` are values by minute; None means no sample. Most faults end at minute 120."""
 
     alert: str
     series: Mapping[str, Values]
     first: int
-    steady: int | None
-    recovered: int
+    steady: int | None = 119
+    recovered: int = 121
 
 
 def gauge(bad: float, good: float = 0.0, *, ends: int = 120) -> Values:
@@ -73,7 +73,7 @@ def passing(alert: str, name: str, labels: str, *, window: int, pod: str = "work
     return (
         Scenario(alert, {sample(name, labels, pod): one_event} | started(pod), BEGINS + 1, None, done),
         Scenario(alert, {sample(name, labels, pod): born_at_one} | started(pod, BEGINS), BEGINS + 1, None, young),
-        Scenario(alert, {sample(name, labels, pod): counter(1)} | started(pod), BEGINS + 2, 119, 121 + window),
+        Scenario(alert, {sample(name, labels, pod): counter(1)} | started(pod), BEGINS + 2, recovered=121 + window),
     )
 
 
@@ -97,7 +97,7 @@ def failing(alert: str, route: str, method: str) -> tuple[Scenario, ...]:
     for other, verb in ((COMMANDS_ROUTE, "POST"), (GRANTS_ROUTE, "POST"), (READS_ROUTE, "GET")):
         if other != route:
             series |= requests(other, verb, lambda _: 0.0, lambda minute: 60.0 * minute)
-    return (Scenario(alert, series, BEGINS + 7, 119, 130),)
+    return (Scenario(alert, series, BEGINS + 7, recovered=130),)
 
 
 def burning(name: str, good: str, everything: str, labels: str, share: float) -> tuple[Scenario, ...]:
@@ -182,7 +182,7 @@ MIXED: Final[dict[str, Values]] = {
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     *passing("CollateGatewayDoubleEffect", "double_effects_total", "", window=60),
-    Scenario("CollateGatewayPartitionStopped", {sample("stopped", 'partition="3"'): gauge(1)}, BEGINS, 119, 121),
+    Scenario("CollateGatewayPartitionStopped", {sample("stopped", 'partition="3"'): gauge(1)}, BEGINS),
     # The gauge appears with its first dead letter, and lasts as long as one is open.
     Scenario(
         "CollateGatewayDeadLetters",
@@ -192,23 +192,15 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             )
         },
         BEGINS + 2,
-        119,
-        121,
     ),
-    Scenario(
-        "CollateGatewayOldestUnfinished",
-        late(second=301),
-        BEGINS + 6,
-        119,
-        121,
-    ),
+    Scenario("CollateGatewayOldestUnfinished", late(second=301), BEGINS + 6),
     # The partition reads nothing more, or does not run.
-    Scenario("CollateGatewayOldestUnfinished", late(paused=1), BEGINS + 6, 119, 121),
-    Scenario("CollateGatewayOldestUnfinished", late(gap=0), BEGINS + 6, 119, 121),
+    Scenario("CollateGatewayOldestUnfinished", late(paused=1), BEGINS + 6),
+    Scenario("CollateGatewayOldestUnfinished", late(gap=0), BEGINS + 6),
     # One key of each of two partitions.
-    Scenario("CollateGatewayOldestUnfinished", late() | late("4"), BEGINS + 6, 119, 121),
-    Scenario("CollateGatewayOneKeyUnfinished", late(), BEGINS + 6, 119, 121),
-    Scenario("CollateGatewayPartitionPaused", {sample("paused", 'partition="3"'): gauge(1)}, BEGINS + 11, 119, 121),
+    Scenario("CollateGatewayOldestUnfinished", late() | late("4"), BEGINS + 6),
+    Scenario("CollateGatewayOneKeyUnfinished", late(), BEGINS + 6),
+    Scenario("CollateGatewayPartitionPaused", {sample("paused", 'partition="3"'): gauge(1)}, BEGINS + 11),
     Scenario(
         "CollateGatewayPartitionsUnowned",
         {
@@ -216,46 +208,36 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             sample("partitions", 'state="running"', "worker-1"): gauge(6, 6),
         },
         BEGINS + 6,
-        119,
-        121,
     ),
     *passing("CollateGatewayHandlerFails", "handler_failures_total", 'reason="handler_failed"', window=15),
-    Scenario("CollateGatewayFenced", {sample("fenced_total", 'partition="3"'): counter(1)}, BEGINS + 5, 119, 140),
+    Scenario("CollateGatewayFenced", {sample("fenced_total", 'partition="3"'): counter(1)}, BEGINS + 5, recovered=140),
     *passing("CollateGatewayTransactionTorn", "torn_transactions_total", 'result="lost"', window=60),
-    Scenario("CollateGatewayEpochsReplaced", {sample("epochs_replaced_total"): counter(1)}, BEGINS + 7, 119, 174),
+    Scenario("CollateGatewayEpochsReplaced", {sample("epochs_replaced_total"): counter(1)}, BEGINS + 7, recovered=174),
     Scenario(
         "CollateGatewayTransactionsFail",
         {sample("transaction_failures_total", 'reason="ProducerFenced"'): counter(6)},
         BEGINS + 10,
-        119,
-        130,
+        recovered=130,
     ),
-    Scenario(
-        "CollateGatewayCredentialsRefused", {sample("collate_credentials_refused"): gauge(1)}, BEGINS + 2, 119, 121
-    ),
+    Scenario("CollateGatewayCredentialsRefused", {sample("collate_credentials_refused"): gauge(1)}, BEGINS + 2),
     # A Collate that does not answer: each probe waits for its timeout, and the breaker is half open meanwhile.
     Scenario(
         "CollateGatewayCollateDown",
         {sample("collate_breaker"): lambda minute: 1 + minute % 2 if BEGINS <= minute < 120 else 0},
         BEGINS + 7,
-        119,
-        123,
+        recovered=123,
     ),
     Scenario(
         "CollateGatewayRateLimited",
         {sample("collate_breakers", 'reason="rate_limited", calls="all"'): gauge(1)},
         BEGINS + 4,
-        119,
-        121,
     ),
     Scenario(
         "CollateGatewayAccessForbidden",
         {sample("collate_breakers", 'reason="forbidden", calls="writes"'): gauge(2)},
         BEGINS + 6,
-        119,
-        121,
     ),
-    Scenario("CollateGatewayIntentsResent", {sample("intents_resent_total"): counter(30)}, BEGINS + 15, 119, 140),
+    Scenario("CollateGatewayIntentsResent", {sample("intents_resent_total"): counter(30)}, BEGINS + 15, recovered=140),
     *failing("CollateGatewayRequestsFail", COMMANDS_ROUTE, "POST"),
     *failing("CollateGatewayLiveCallsFail", GRANTS_ROUTE, "POST"),
     *failing("CollateGatewayReadsFail", READS_ROUTE, "GET"),
@@ -263,11 +245,13 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "CollateGatewayPublishFails",
         {sample("publish_failures_total", 'reason="deadline"', "ingress-0"): counter(1)},
         BEGINS + 7,
-        119,
-        130,
+        recovered=130,
     ),
     Scenario(
-        "CollateGatewaySheds", {sample("shed_total", 'reason="rate"', "ingress-0"): counter(1)}, BEGINS + 12, 119, 130
+        "CollateGatewaySheds",
+        {sample("shed_total", 'reason="rate"', "ingress-0"): counter(1)},
+        BEGINS + 12,
+        recovered=130,
     ),
     *passing("CollateGatewayCallersRefused", "callers_reloads_total", 'result="refused"', window=15, pod="ingress-0"),
     *passing(
@@ -281,8 +265,6 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "CollateGatewayPersonWaits",
         {sample("people_waiting_oldest_seconds", "", "projector-0"): gauge(14_401)},
         BEGINS + 16,
-        119,
-        121,
     ),
     Scenario(
         "CollateGatewayPayerTurnsPeopleAway",
@@ -291,43 +273,30 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             sample("people_turned_away", 'payer="other"', "projector-0"): lambda _: 5.0,  # never fires
         },
         BEGINS + 3,
-        119,
-        121,
     ),
-    Scenario("CollateGatewayAbsent", GONE, BEGINS + 6, 119, 121),
-    Scenario("CollateGatewayProcessMissing", GONE, BEGINS + 11, 119, 121),
-    Scenario("CollateGatewayProcessSilent", SILENT, BEGINS + 6, 119, 121),
+    Scenario("CollateGatewayAbsent", GONE, BEGINS + 6),
+    Scenario("CollateGatewayProcessMissing", GONE, BEGINS + 11),
+    Scenario("CollateGatewayProcessSilent", SILENT, BEGINS + 6),
     Scenario(
         "CollateGatewayProcessRestarts",
         {f'process_start_time_seconds{{pod="worker-0", {RELEASE}}}': restarts},
         BEGINS + 20,
-        119,
-        140,
+        recovered=140,
     ),
-    Scenario("CollateGatewayKafkaAway", {sample("kafka_away"): gauge(1)}, BEGINS + 3, 119, 121),
+    Scenario("CollateGatewayKafkaAway", {sample("kafka_away"): gauge(1)}, BEGINS + 3),
     # The run of minute 60 fails; that of minute 120 succeeds.
     Scenario(
         "CollateGatewayPromisesNotChecked",
         cron_job(lambda minute: 7_200.0 if minute >= 120 else 0.0, lambda _: 0.0),
         96,
-        119,
-        121,
     ),
-    Scenario(
-        "CollateGatewayPromisesNotChecked",
-        cron_job(missing_until_120, missing_until_120),
-        BEGINS + 11,
-        119,
-        121,
-    ),
-    Scenario("CollateGatewayTopicGrew", {sample("surplus_partitions"): gauge(4)}, BEGINS + 6, 119, 121),
-    Scenario(
-        "CollateGatewayDatabaseAway", {sample("database_away", "", "projector-0"): gauge(1)}, BEGINS + 6, 119, 121
-    ),
-    Scenario("CollateGatewayClockSkew", {sample("collate_clock_skew_seconds"): gauge(5.1, 4.9)}, BEGINS + 6, 119, 121),
+    Scenario("CollateGatewayPromisesNotChecked", cron_job(missing_until_120, missing_until_120), BEGINS + 11),
+    Scenario("CollateGatewayTopicGrew", {sample("surplus_partitions"): gauge(4)}, BEGINS + 6),
+    Scenario("CollateGatewayDatabaseAway", {sample("database_away", "", "projector-0"): gauge(1)}, BEGINS + 6),
+    Scenario("CollateGatewayClockSkew", {sample("collate_clock_skew_seconds"): gauge(5.1, 4.9)}, BEGINS + 6),
     # A certificate of a year; a token of an hour is renewed each 50 minutes, and then no longer.
-    Scenario("CollateGatewayCredentialEnds", credential(365 * DAY, 14 * DAY), BEGINS + 7, 119, 121),
-    Scenario("CollateGatewayCredentialEnds", credential(3_600, 360), BEGINS + 7, 119, 121),
+    Scenario("CollateGatewayCredentialEnds", credential(365 * DAY, 14 * DAY), BEGINS + 7),
+    Scenario("CollateGatewayCredentialEnds", credential(3_600, 360), BEGINS + 7),
     Scenario(
         "CollateGatewayDatabaseFull",
         {
@@ -336,20 +305,16 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             sample("database_connections_allowed"): gauge(40, 40),
         },
         BEGINS + 6,
-        119,
-        121,
     ),
-    Scenario("CollateGatewayNotReady", {sample("ready"): gauge(0, 1)}, BEGINS + 11, 119, 121),
-    Scenario("CollateGatewayLoopLate", LOOP, BEGINS + 16, 119, 130),
+    Scenario("CollateGatewayNotReady", {sample("ready"): gauge(0, 1)}, BEGINS + 11),
+    Scenario("CollateGatewayLoopLate", LOOP, BEGINS + 16, recovered=130),
     Scenario(
         "CollateGatewayStatesFillMemory",
         {sample("state_bytes", f'partition="{number}"'): gauge(190e6, 180e6) for number in (3, 4)}
         | {sample("state_bytes_limit"): lambda _: 537e6},
         BEGINS + 6,
-        119,
-        121,
     ),
-    Scenario("CollateGatewayVersionsMixed", MIXED, BEGINS + 62, 119, 126),
+    Scenario("CollateGatewayVersionsMixed", MIXED, BEGINS + 62, recovered=126),
     *burning(
         "Acceptance",
         "requests_total",
@@ -365,13 +330,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         0.5,
     ),
     *burning("Reaction", "timer_late_seconds_bucket", "timer_late_seconds_count", 'le="5.0"', 0.5),
-    Scenario(
-        "CollateGatewayProjectorBehind",
-        {sample("projector_lag", "", "projector-0"): gauge(2_000)},
-        BEGINS + 11,
-        119,
-        121,
-    ),
+    Scenario("CollateGatewayProjectorBehind", {sample("projector_lag", "", "projector-0"): gauge(2_000)}, BEGINS + 11),
     *passing(
         "CollateGatewayProjectorUnreadable",
         "projector_unreadable_total",
@@ -383,22 +342,16 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "CollateGatewaySubscriptionStopped",
         {sample("deliverer_stopped", 'subscription="billing"', "deliverer-0"): gauge(1)},
         BEGINS + 1,
-        119,
-        121,
     ),
     Scenario(
         "CollateGatewayReceiverDown",
         {sample("deliverer_down", 'subscription="billing"', "deliverer-0"): gauge(1)},
         BEGINS + 6,
-        119,
-        121,
     ),
     Scenario(
         "CollateGatewayDeliveryLate",
         {sample("deliverer_oldest_unfinished_seconds", 'subscription="billing"', "deliverer-0"): gauge(301)},
         BEGINS + 11,
-        119,
-        121,
     ),
     *passing(
         "CollateGatewayDeliveryDeadLetters",
@@ -411,8 +364,6 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         "CollateGatewayDelivererPartitions",
         {sample("deliverer_partitions_not_running", 'subscription="billing"', "deliverer-0"): gauge(2)},
         BEGINS + 6,
-        119,
-        121,
     ),
     *passing(
         "CollateGatewaySubscriptionsRefused",
