@@ -1,18 +1,17 @@
 """Each row of the table of faults has a time line, an alert of the chart, and its first command in the runbook."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from docs_build.faults import FAULTS
 from tests.alerts.__main__ import rendered_rules
 from tests.alerts.faults import TIME_LINES
+from tests.contract.documents.pages import PAGES, slug
 
-RUNBOOK = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 SECTIONS = {
-    re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-"): text
-    for title, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    slug(title): text
+    for title, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGES["docs/operations.md"], re.MULTILINE | re.DOTALL)
 }
 ALERTS = {rule["alert"] for group in rendered_rules()["groups"] for rule in group["rules"] if "alert" in rule}
 

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from runtime.metrics import Metrics
+from tests.contract.documents.pages import anchors
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "gateway"
@@ -154,12 +155,6 @@ def test_a_summary_uses_only_labels_of_its_expression(alerts):
                 if isinstance(node, promql_parser.AggregateExpr)
             ]
             assert label in aggregations[0].modifier.labels, name
-
-
-def anchors(page):
-    """Return the anchors of a page's headings, as repository hosts make them."""
-    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_alert_has_its_page(alerts):

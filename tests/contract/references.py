@@ -1,4 +1,11 @@
-"""References within a document."""
+"""The values of a document, and the references within it."""
+
+
+def walk(value):
+    """Yield a value of a document and all values inside it."""
+    yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from walk(inner)
 
 
 def resolved(root, schema):

@@ -11,22 +11,14 @@ from schemas import published
 from schemas.commands import COMMANDS
 from schemas.events import EVENTS
 from schemas.topics import catalogue
+from tests.contract.references import resolved, walk
 
 DOCUMENT = json.loads(published.read("asyncapi.json"))
 OFFICIAL = Draft7Validator(json.loads(Path(__file__).with_name("asyncapi-3.1.0.json").read_text()))
 
 
 def target(reference):
-    at = DOCUMENT
-    for part in reference.removeprefix("#/").split("/"):
-        at = at[part.replace("~1", "/").replace("~0", "~")]
-    return at
-
-
-def walk(value):
-    yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from walk(inner)
+    return resolved(DOCUMENT, {"$ref": reference})
 
 
 def test_the_document_is_valid_asyncapi_3_1():

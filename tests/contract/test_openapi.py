@@ -12,7 +12,7 @@ from docs_build.documents.openapi.components import DefinitionConflict, componen
 from schemas import published
 from schemas.model import Model
 from tests.contract.planted import planted
-from tests.contract.references import resolved
+from tests.contract.references import resolved, walk
 
 DOCUMENT = json.loads(published.read("openapi.json"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -20,12 +20,6 @@ UNAUTHENTICATED = ("paths", "/v1/commands", "post", "responses", "401", "content
 STREAM = ("paths", "/v1/events", "get")
 OPERATIONS = [(path, operation) for path, operations in DOCUMENT["paths"].items() for operation in operations.values()]
 BY_ID = {operation["operationId"]: (path, operation) for path, operation in OPERATIONS}
-
-
-def walk(value):
-    yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from walk(inner)
 
 
 def found(key, document=DOCUMENT):

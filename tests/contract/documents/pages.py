@@ -30,6 +30,15 @@ def blocks(page, language):
     return re.findall(rf"^ *```{language}\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)
 
 
+def slug(heading):
+    """Return the anchor of a heading, as repository hosts make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def anchors(page):
+    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE)}
+
+
 # One YAML block configures Alertmanager, not the chart.
 VALUES = [block for block in blocks(PAGES["docs/deploy.md"], "yaml") if "inhibit_rules" not in block]
 

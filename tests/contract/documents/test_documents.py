@@ -25,7 +25,7 @@ from schemas.enums import DecisionReason
 from schemas.events.reasons import DeadLetterCause
 from schemas.events.wait_reasons import WaitReason
 from schemas.model import PUBLIC, data_class
-from tests.contract.documents.pages import LINES, PAGES, ROOT
+from tests.contract.documents.pages import LINES, PAGES, ROOT, anchors
 
 PRODUCT = ("cli", "console", "gateway", "consumers", "adapters", "runtime", "schemas")
 # Common programs that a reader has.
@@ -185,11 +185,6 @@ def test_the_readme_is_short():
 def test_no_line_of_a_page_is_longer_than_300_characters():
     long = [(name, n) for name, page in PAGES.items() for n, line in enumerate(page.splitlines(), 1) if len(line) > 300]
     assert long == []
-
-
-def anchors(page):
-    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_guide_lists_the_exit_codes_of_check():

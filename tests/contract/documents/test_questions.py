@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.contract.documents.pages import PAGES
+from tests.contract.documents.pages import PAGES, slug
 
 HOME = "README.md"
 QUESTIONS = {
@@ -25,10 +25,6 @@ QUESTIONS = {
     "How do I try it without Collate?": (f"{HOME}#collate-handoff-gateway", "only Collate is simulated"),
     "Who may read a review?": ("docs/data-protection.md#who-can-read-it", "`authorization:review`"),
 }
-
-
-def slug(heading):
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def section(place):
