@@ -40,10 +40,10 @@ class Oracle:
 
 
 ORACLES: Final = (
-    Oracle("openapi-python-client", generated.openapi_python_client, generated.openapi_python_client_walk),
+    Oracle("openapi-python-client", generated.openapi_python_client, generated.python_walk),
     Oracle("typescript", generated.typescript, generated.typescript_walk),
     Oracle("go", generated.go, generated.go_walk),
-    Oracle("python", generated.generator_python, generated.generator_python_walk),
+    Oracle("python", generated.generator_python, generated.python_walk),
 )
 
 

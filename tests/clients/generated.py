@@ -28,7 +28,7 @@ def openapi_python_client(document: Path, client: Path) -> None:
     _check_types(client, [_PACKAGE, "walk.py"])
 
 
-def openapi_python_client_walk(client: Path) -> list[str | Path]:
+def python_walk(client: Path) -> list[str | Path]:
     """Return the command."""
     return [tools.python_tools() / "python", client / "walk.py"]
 
@@ -38,11 +38,6 @@ def generator_python(document: Path, client: Path) -> None:
     _generate(document, client, "python", f"packageName={_PACKAGE}")
     shutil.copy(_PYTHON / "walk_openapi_generator.py", client / "walk.py")
     tools.run([tools.python_tools() / "python", "-m", "compileall", "-q", _PACKAGE, "walk.py"], client)
-
-
-def generator_python_walk(client: Path) -> list[str | Path]:
-    """Return the command."""
-    return [tools.python_tools() / "python", client / "walk.py"]
 
 
 def typescript(document: Path, client: Path) -> None:

@@ -6,8 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from helm_python import HelmError
-
 from local.kubernetes.tools import CommandFailed
 from tests.cluster.scene import CaseFailed, require, row_of
 
@@ -69,11 +67,7 @@ async def failed_upgrade_rolled_back(scene):
     """An upgrade to an image that does not exist fails in the middle, and is rolled back."""
     first, _ = (await scene.revisions())[-1]
     async with scene.undisturbed():
-        try:
-            await scene.upgrade({"image": {"tag": "absent"}}, seconds=90)
-            raise CaseFailed("the upgrade did not fail")
-        except HelmError as failed:
-            scene.note(f"Helm: {str(failed)[:300]}")
+        await scene.fails_to_upgrade({"image": {"tag": "absent"}}, seconds=90)
         require((await scene.revisions())[-1] == (first + 1, "failed"), "the last revision has failed")
         await scene.roll_back(first)
         await require_image(scene, scene.first.tag)
@@ -140,29 +134,14 @@ async def workers_scaled(scene):
                 scene.note(f"{replicas} workers are ready after {await scene.until_ready():.1f} s")
                 await asyncio.sleep(10)
             if replicas == 4:
-                await upgrade_after_scale(scene)
-
-
-async def upgrade_after_scale(scene):
-    """Helm 4 must not take back what `kubectl scale` has changed, unless it is forced (docs/upgrade.md)."""
-    try:
-        await scene.upgrade()
-        raise CaseFailed("Helm saw no conflict")
-    except HelmError as conflict:
-        scene.note(f"Helm: {str(conflict)[:300]}")
-        require(".spec.replicas" in str(conflict), "the conflict is about the replicas")
+                await scene.meets_changed_replicas()
 
 
 async def memory_limit(scene):
     """A worker's memory limit is too low: Kubernetes kills it, the other one continues. Then it is corrected."""
     too_low = {"worker": {"resources": {"requests": {"memory": "48Mi"}, "limits": {"memory": "48Mi"}}}}
-    scene.note("$ helm upgrade gateway helm/gateway --wait --timeout 90s  # with worker.resources.limits.memory=48Mi")
     async with scene.undisturbed():
-        try:
-            await asyncio.to_thread(lambda: scene.deployment.install(too_low, seconds=90))
-            raise CaseFailed("the upgrade did not fail")
-        except HelmError as failed:
-            scene.note(f"Helm: {str(failed)[:300]}")
+        await scene.fails_to_upgrade(too_low, seconds=90)
         pods = await scene.pods()
         require("OOMKilled" in str([pod["status"] for pod in pods.values()]), "a worker was killed for its memory")
         require(row_of(pods["gateway-worker-0"])[1] == "1/1", "the other worker runs")

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import hashlib
 import re
 import secrets
 
 import httpx
 
+from local.installation import new_caller
 from local.kafka.administrator import administrator
 from local.kafka.secured import Authority
 from local.kubernetes.cluster import COLLATE_KEYS
@@ -66,14 +66,12 @@ async def secret_rotated(scene):
         scene.servers.collate.revoke_keys([old_key])
         scene.note("Collate refuses the first key")
         await call_collate_from_each_ingress(scene)
-        key, entry = new_caller("reporting")
+        key, entry = new_caller("reporting", ["authorization:read"])
         await change(scene, "gateway-secrets", {"callers.toml": scene.deployment.callers + entry})
         await until_status(scene, key, 200, "accepts the added caller")
         await change(scene, "gateway-secrets", {"callers.toml": scene.deployment.callers})
         await until_status(scene, key, 401, "refuses the removed caller")
-        ended = len(scene.callers.ended)
-        await asyncio.sleep(10)
-        require(len(scene.callers.ended) > ended, "commands go on")
+        await scene.commands_go_on()
 
 
 async def kafka_password_rotated(scene):
@@ -89,9 +87,7 @@ async def kafka_password_rotated(scene):
                 await change(scene, f"kafka-gateway-{user}", {"password": passwords[user]})
             await until_mounted(scene, PASSWORD, passwords)
         await restart_broker(scene, broker)
-        ended = len(scene.callers.ended)
-        await asyncio.sleep(10)
-        require(len(scene.callers.ended) > ended, "commands go on")
+        await scene.commands_go_on()
 
 
 async def kafka_authority_rotated(scene):
@@ -110,9 +106,7 @@ async def kafka_authority_rotated(scene):
             await change(scene, "kafka-cluster-ca", {"ca.crt": new})
             await until_mounted(scene, AUTHORITIES, dict.fromkeys(processes, new))
         await restart_broker(scene, broker)
-        ended = len(scene.callers.ended)
-        await asyncio.sleep(10)
-        require(len(scene.callers.ended) > ended, "commands go on")
+        await scene.commands_go_on()
 
 
 async def restart_broker(scene, broker):
@@ -127,15 +121,6 @@ async def restart_broker(scene, broker):
 async def change(scene, name, content):
     scene.note(f"$ kubectl patch secret {name}  # {', '.join(content)}")
     await asyncio.to_thread(scene.deployment.change_secret, name, content)
-
-
-def new_caller(name):
-    """Return a key and its entry for the callers file."""
-    key_id = secrets.token_hex(4)
-    key = f"cgk_{key_id}_{secrets.token_urlsafe(32)}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    entry = f'[[caller]]\nname = "{name}"\npermissions = ["authorization:read"]\n'
-    return key, f'{entry}[[caller.key]]\nid = "{key_id}"\nsha256 = "{digest}"\n'
 
 
 async def call_collate_from_each_ingress(scene):

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import httpx
+from helm_python import HelmError
 
 from local.judge.verdict import Judge
 from local.kubernetes.deployment import PARTITIONS
@@ -90,6 +91,19 @@ class Scene:
             f"$ helm upgrade gateway helm/gateway --wait --values values.yaml  # with {values or 'no other values'}"
         )
         await asyncio.to_thread(lambda: self.deployment.install(values, **options))
+
+    async def fails_to_upgrade(self, values=None, **options):
+        """Return Helm's error of an upgrade that must fail."""
+        try:
+            await self.upgrade(values, **options)
+        except HelmError as failed:
+            self.note(f"Helm: {str(failed)[:300]}")
+            return str(failed)
+        raise CaseFailed("the upgrade did not fail")
+
+    async def meets_changed_replicas(self):
+        """Upgrade: Helm 4 must not take back what others have changed, unless it is forced (docs/upgrade.md)."""
+        require(".spec.replicas" in await self.fails_to_upgrade(), "the conflict is about the replicas")
 
     async def upgrade_to_later(self, values=None):
         await self.upgrade({"image": {"tag": self.later.tag}} | (values or {}), chart=self.later.chart)
@@ -182,6 +196,12 @@ class Scene:
         async with httpx.AsyncClient(timeout=12, trust_env=False) as http:
             headers = {"Authorization": f"Bearer {self.cluster.keys[caller]}"}
             return await http.get(f"{self.url}{path}", headers=headers)
+
+    async def commands_go_on(self):
+        """Require that commands end within the next seconds."""
+        ended = len(self.callers.ended)
+        await asyncio.sleep(10)
+        require(len(self.callers.ended) > ended, "commands go on")
 
     def find_service(self):
         """Let the callers use the Service's address, which a new installation changes."""
