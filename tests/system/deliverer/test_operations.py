@@ -24,13 +24,17 @@ async def gateway(webhooks, *arguments, settings=None):
     return done.returncode, done.stdout, done.stderr
 
 
-async def partitions(program):
+async def get(program, path):
     async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
-        return (await http.get(f"{program.admin_url}/partitions")).json()
+        return await http.get(f"{program.admin_url}/{path}")
 
 
-async def state_of(program, name="billing"):
-    return {one["name"]: one for one in (await partitions(program))["subscriptions"]}[name]
+async def subscriptions(program):
+    return {one["name"]: one for one in (await get(program, "partitions")).json()["subscriptions"]}
+
+
+async def state_of(program):
+    return (await subscriptions(program))["billing"]
 
 
 async def resume(webhooks, program, *options, name="billing"):
@@ -44,8 +48,7 @@ def kill(program):
 
 
 async def metrics(program):
-    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
-        return (await http.get(f"{program.admin_url}/metrics")).text
+    return (await get(program, "metrics")).text
 
 
 async def test_topics_and_checks_know_the_subscriptions(webhooks, receiver):
@@ -269,18 +272,16 @@ async def test_the_file_is_reloaded_and_a_bad_version_is_refused(webhooks, event
 
 
 async def _is_unready(program, reason):
-    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
-        response = await http.get(f"{program.admin_url}/readyz")
+    response = await get(program, "readyz")
     return response.status_code == 503 and reason in response.text
 
 
 async def _is_ready(program):
-    async with httpx.AsyncClient(trust_env=False, timeout=120) as http:
-        return (await http.get(f"{program.admin_url}/readyz")).is_success
+    return (await get(program, "readyz")).is_success
 
 
 async def _names(program, names):
-    return [one["name"] for one in (await partitions(program))["subscriptions"]] == names
+    return list(await subscriptions(program)) == names
 
 
 async def test_a_secret_rotates_without_a_lost_or_unsigned_event(webhooks, events, receiver, eventually):
@@ -314,7 +315,7 @@ async def test_logs_hold_no_token_of_a_url_and_no_secret(webhooks, events, recei
     program = await webhooks.start()
     await events.write("auth_1")
     await eventually(lambda: len(receiver.requests) > 1)
-    shown = json.dumps(await partitions(program)) + await metrics(program)
+    shown = (await get(program, "partitions")).text + await metrics(program)
     program.stop()
     text = program.log.read_text() + shown
     assert "deliverer.event_not_delivered" in text
