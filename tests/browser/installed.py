@@ -1,8 +1,8 @@
 """A whole local installation with a console, for the browser tests: started once per session, in about six seconds."""
 
-import base64
 import secrets
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,6 @@ import httpx
 from local.installation import Installation, Program, start_collate
 from local.issuer import LocalIssuer
 from local.processes.patience import Patience
-from local.processes.ports import free_ports
 from local.stack import PEOPLE, STAFF
 from tests.preloaded import PreloadedRun
 
@@ -39,6 +38,16 @@ class Installed:
         response = self.http.post(f"{self.collate_url}/_sim/{path}", json=body)
         response.raise_for_status()
         return response.json()
+
+    @contextmanager
+    def refusing(self, status: int = 400, code: str = "bad_request") -> Iterator[None]:
+        """Let Collate refuse to open handoffs within the block."""
+        rule = {"do": "answer", "method": "POST", "path": "manual-handoffs$", "when": "before"}
+        fault = self.simulate("faults", rule | {"status": status, "code": code})
+        try:
+            yield
+        finally:
+            self.http.delete(f"{self.collate_url}/_sim/faults/{fault['id']}").raise_for_status()
 
     def call(self, method: str, path: str, body: dict | None = None, **headers: str) -> httpx.Response:
         """Call the ingress as the service."""
@@ -119,27 +128,12 @@ def installed(*, bootstrap: str, database: str, prefix: str):
         installation.apply_topics()
         ingress, worker, projector = (installation.start(verb) for verb in ("ingress", "worker", "projector"))
         installation.migrate()
-        installation.write_secret("cookie-key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
-        (port,) = free_ports(1)
-        url = f"http://127.0.0.1:{port}"
-        installation.change(
-            {
-                "GATEWAY_CONSOLE__HOST": "127.0.0.1",
-                "GATEWAY_CONSOLE__PORT": str(port),
-                "GATEWAY_CONSOLE__PUBLIC_URL": url,
-                "GATEWAY_CONSOLE__API_URL": ingress.url,
-                "GATEWAY_CONSOLE__COOKIE_KEY_FILE": str(run.directory / "cookie-key"),
-                "GATEWAY_CONSOLE__OIDC_ISSUER": issuer.url,
-                "GATEWAY_CONSOLE__OIDC_CLIENT_ID": "console",
-                # Most tests sign in so, because it takes no time.
-                "GATEWAY_CONSOLE__TRUST_BEARER": "true",
-                "GATEWAY_CONSOLE__SESSION_ORIGINS": collate_url,
-            }
-        )
-        console = installation.start("console")
+        # Most tests sign in so, because it takes no time.
+        installation.change({"GATEWAY_CONSOLE__TRUST_BEARER": "true"})
+        console = installation.start_console(ingress, issuer.url)
         for program in (ingress, worker, projector, console):
             program.await_ready()
-        yield Installed(url, installation, ingress, console, worker, projector, collate_url, issuer, http)
+        yield Installed(console.url, installation, ingress, console, worker, projector, collate_url, issuer, http)
 
 
 PEOPLE_OF_TESTS = {"jo.miller": (STAFF,), "sam.ng": (STAFF,), "kim.ops": (ON_CALL,), "ada.all": (STAFF, ON_CALL)}

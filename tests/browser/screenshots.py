@@ -21,7 +21,6 @@ IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
 WINDOW: Final = {"width": 1200, "height": 760}
 SCHEMES: Final = ("light", "dark")
 NAMES: Final = ("overview", "work", "authorization", "workbench", "dead-letter", "events")
-CREATE: Final = "manual-handoffs$"
 
 
 @contextmanager
@@ -40,13 +39,11 @@ def tell_stories(gateway: Installed) -> dict[str, str]:
     settled = gateway.create("auth_settled", reviewBacked=False)
     gateway.command(f"/v1/authorizations/{settled}/handoffs", as_person="sam.ng")
     gateway.close(settled, "submitted", as_person="sam.ng")
-    refuses = {"do": "answer", "method": "POST", "path": CREATE, "when": "before", "status": 400, "code": "bad_request"}
-    fault = gateway.simulate("faults", refuses)
-    letters = [
-        gateway.command(f"/v1/authorizations/{gateway.create('auth_dead')}/handoffs", status="dead_lettered")
-        for _ in range(2)
-    ]
-    gateway.http.delete(f"{gateway.collate_url}/_sim/faults/{fault['id']}").raise_for_status()
+    with gateway.refusing():
+        letters = [
+            gateway.command(f"/v1/authorizations/{gateway.create('auth_dead')}/handoffs", status="dead_lettered")
+            for _ in range(2)
+        ]
     review = gateway.create("auth_review", reviewBacked=True)
     for number in range(4):
         gateway.create("auth_waits", reviewBacked=number % 2 == 0)

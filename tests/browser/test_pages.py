@@ -11,25 +11,16 @@ from playwright.async_api import expect
 from tests.browser.installed import PEOPLE_OF_TESTS
 from tests.browser.person import NARROW, axe_violations, overflow, person_at, violations_by_scheme
 
-CREATE = "manual-handoffs$"
-
 
 @pytest.fixture(scope="module")
 def subjects(gateway):
-    """One authorization in each state, a command and two dead letters."""
-    waiting = gateway.create("waiting", reviewBacked=True)
-    fault = gateway.simulate(
-        "faults",
-        {"do": "answer", "method": "POST", "path": CREATE, "when": "before", "status": 400, "code": "bad_request"},
-    )
-    letters = []
-    for _ in range(2):
-        dead = gateway.create("dead")
-        letters.append(gateway.command(f"/v1/authorizations/{dead}/handoffs", status="dead_lettered"))
-    gateway.http.delete(f"{gateway.collate_url}/_sim/faults/{fault['id']}").raise_for_status()
+    """One authorization in each state, a command and a dead letter."""
+    waiting, dead = gateway.create("waiting", reviewBacked=True), gateway.create("dead")
+    with gateway.refusing():
+        letter = gateway.command(f"/v1/authorizations/{dead}/handoffs", status="dead_lettered")
     opened = gateway.create("opened")
     command = gateway.command(f"/v1/authorizations/{opened}/handoffs")
-    return {"waiting": waiting, "opened": opened, "command": command, "letter": letters[0]}
+    return {"waiting": waiting, "opened": opened, "command": command, "letter": letter}
 
 
 PAGES = [
@@ -162,16 +153,6 @@ async def test_the_keys_move_between_pages_and_can_be_switched_off(sign_in):
     await page.keyboard.press("Escape")
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog", name="Keys")).not_to_be_visible()
-
-
-async def test_a_redrive_by_clicks_says_before_what_it_will_do(gateway, sign_in, subjects):
-    ada = await sign_in("ada.all")
-    page = await ada.visit(f"/dead-letters/{subjects['letter']}")
-    button = page.get_by_role("button", name="Redrive")
-    await expect(button).to_contain_text("sends the command to Collate")
-    await page.get_by_label("Reason").select_option(index=1)
-    await button.click()
-    await expect(page.get_by_text("Decided")).to_be_visible()
 
 
 async def test_the_seventh_tab_works_because_hidden_tabs_hold_no_stream(gateway, sign_in, subjects):

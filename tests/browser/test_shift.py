@@ -1,31 +1,13 @@
-"""A shift: three people, seven cases, a take-over, a contradiction, a lost session. Then an operator's night.
-
-`PEOPLE_SHOTS=/tmp/shots` keeps a picture of each step.
-"""
+"""A shift: three people, seven cases, a take-over, a contradiction, a lost session. Then an operator's night."""
 
 import asyncio
-import os
 import re
-from pathlib import Path
 
 from playwright.async_api import expect
 
 from tests.browser.person import axe_violations, open_row, overflow
 
 PHONE = {"width": 390, "height": 844}
-CREATE = "manual-handoffs$"
-
-
-async def picture(page, name):
-    """Keep a picture in both colours, on a wide screen and on a phone, if asked for."""
-    if directory := os.environ.get("PEOPLE_SHOTS"):
-        wide = page.viewport_size
-        for size in (wide, PHONE):
-            await page.set_viewport_size(size)
-            for colours in ("light", "dark"):
-                await page.emulate_media(color_scheme=colours)
-                await page.screenshot(path=Path(directory) / f"{name}-{size['width']}-{colours}.png", full_page=True)
-        await page.set_viewport_size(wide)
 
 
 async def open_handoff(page):
@@ -39,22 +21,18 @@ async def enter(page, name="Get into the session"):
     await (await opened.value).close()
 
 
-async def report(page, shown=None):
+async def report(page):
     await page.get_by_label("I submitted it").check()
-    if shown:
-        await picture(page, shown)
     await page.get_by_role("button", name="Report and end the handoff").click()
     await expect(page.get_by_text("Your report was accepted at")).to_be_visible()
 
 
-async def works(person, case, shown=None):
-    """Do a case from its page to the report; `shown` names pictures of the form and of the page after it."""
+async def works(person, case):
+    """Do a case from its page to the report."""
     page = await person.visit(f"/authorizations/{case}/work")
     await open_handoff(page)
     await enter(page)
-    await report(page, shown and f"{shown}-form")
-    if shown:
-        await picture(page, f"{shown}-after")
+    await report(page)
     await page.close()
 
 
@@ -65,7 +43,7 @@ async def test_a_shift_of_three_people_loses_no_case(gateway, sign_in, eventuall
     # Each has cases of their own, at the same time.
     await asyncio.gather(*(works(person, case) for person, case in zip((jo, sam, ada), rest, strict=False)))
     # The payer has nothing of what jo reported: it is on top of her list.
-    await works(jo, contradicted, "shift-report")
+    await works(jo, contradicted)
     hers = await jo.visit("/work")
     own = hers.get_by_role("region", name="Yours first")
     await expect(own.get_by_role("link", name=contradicted)).to_be_visible()
@@ -80,7 +58,6 @@ async def test_a_shift_of_three_people_loses_no_case(gateway, sign_in, eventuall
     await page.get_by_role("row").get_by_role("link", name=taken_over).click()
     await enter(page, "Take over from sam.ng and get into the session")
     await expect(his.get_by_text("ada.all has this handoff in hand")).to_be_visible()
-    await picture(his, "shift-taken-over")
     await report(page)
     # The session of sam's next case is lost at Collate: it is on top of his list, also on a phone.
     await jo.go(hers, "/work")
@@ -96,9 +73,7 @@ async def test_a_shift_of_three_people_loses_no_case(gateway, sign_in, eventuall
     await his.set_viewport_size(PHONE)
     assert await overflow(his) <= 0
     assert await axe_violations(his) == []
-    await picture(his, "shift-own")
     await expect(hers.get_by_text(lost)).to_have_count(1), "only in the list: it is not hers"
-    await picture(hers, "shift-work")
     # What is left is done from the list, and no case is lost.
     await asyncio.gather(works(jo, rest[3]), works(sam, lost))
     for case in {*cases} - {contradicted}:
@@ -114,34 +89,28 @@ def _without_handoff(gateway, path):
 
 
 async def test_an_operators_night_goes_from_a_number_to_its_commands_and_to_a_decision(gateway, sign_in):
-    refuses = {"do": "answer", "method": "POST", "path": CREATE, "when": "before", "status": 400, "code": "bad_request"}
-    fault = gateway.simulate("faults", refuses)
-    dead = gateway.create("night")
-    letter = gateway.command(f"/v1/authorizations/{dead}/handoffs", status="dead_lettered")
-    gateway.http.delete(f"{gateway.collate_url}/_sim/faults/{fault['id']}").raise_for_status()
-    waits = gateway.create("night")
-    fault = gateway.simulate("faults", {**refuses, "status": 429, "code": "rate_limited"})
-    command = gateway.command(f"/v1/authorizations/{waits}/handoffs", status="waiting")
+    dead, waits = gateway.create("night"), gateway.create("night")
+    with gateway.refusing():
+        letter = gateway.command(f"/v1/authorizations/{dead}/handoffs", status="dead_lettered")
     kim = await sign_in("kim.ops")
-    page = await kim.visit("/")
-    await picture(page, "night-overview")
-    await page.get_by_role("list", name="Now").get_by_role("link", name="waiting").click()
-    row = page.get_by_role("row").filter(has_text=waits)
-    await open_row(page, row)
-    await picture(page, "night-commands")
-    await page.set_viewport_size(PHONE)
-    assert await overflow(page) <= 0
-    assert await axe_violations(page) == []
-    await row.get_by_role("link", name="handoff request").click()
-    await page.wait_for_url(f"**/commands/{command}")
-    await expect(page.get_by_role("main")).to_contain_text("Waits:")
-    gateway.http.delete(f"{gateway.collate_url}/_sim/faults/{fault['id']}").raise_for_status()
+    with gateway.refusing(429, "rate_limited"):
+        command = gateway.command(f"/v1/authorizations/{waits}/handoffs", status="waiting")
+        page = await kim.visit("/")
+        await page.get_by_role("list", name="Now").get_by_role("link", name="waiting").click()
+        row = page.get_by_role("row").filter(has_text=waits)
+        await open_row(page, row)
+        await page.set_viewport_size(PHONE)
+        assert await overflow(page) <= 0
+        assert await axe_violations(page) == []
+        await row.get_by_role("link", name="handoff request").click()
+        await page.wait_for_url(f"**/commands/{command}")
+        await expect(page.get_by_role("main")).to_contain_text("Waits:")
     await expect(page.get_by_role("main")).to_contain_text("Done")
     # A dead letter of the list leads to its decision.
     await kim.go(page, f"/commands?status=dead_lettered&authorizationId={dead}")
     await page.get_by_role("row").get_by_role("link", name="handoff request").click()
     await page.wait_for_url(f"**/dead-letters/{letter}")
     await page.get_by_label("Reason").select_option(index=1)
+    await expect(page.get_by_role("button", name="Redrive")).to_contain_text("sends the command to Collate")
     await page.get_by_role("button", name="Redrive").click()
     await expect(page.get_by_text("Decided")).to_be_visible()
-    await picture(page, "night-decided")

@@ -1,10 +1,6 @@
-"""Pages in each of their states (`cells.py`), then updates, long ids, hidden tabs and a wrong clock.
-
-`PEOPLE_SHOTS=/tmp/shots` keeps pictures of the walk through the states.
-"""
+"""Pages in each of their states (`cells.py`), then updates, long ids, hidden tabs and a wrong clock."""
 
 import asyncio
-import os
 import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -189,22 +185,15 @@ async def use(page, cell, by):
 async def test_a_page_in_a_state_is_readable_and_usable_in_every_way(people, name, state):
     cell, api = CELLS[name, state], CELLS[name, state].api()
 
-    async def picture(page, way):
-        if directory := os.environ.get("PEOPLE_SHOTS"):
-            await page.screenshot(path=f"{directory}/{name}-{state}-{way}.png".replace(" ", "_"), full_page=True)
-
     jo, plain = people
     async with scripted_console(api) as console:
         async with reached(jo, console, cell) as page:
             assert called(api) <= {*PAGES[name], "readMe", "readOverview", "streamEvents"}
-            await picture(page, "light")
             assert await violations_by_scheme(page) == {"light": [], "dark": []}
-            await picture(page, "dark")
             for way, size in SMALL_WINDOWS.items():
                 await page.set_viewport_size(size)
                 assert await overflow(page) <= 0, way
                 assert await axe_violations(page, ("target-size", "scrollable-region-focusable")) == [], way
-                await picture(page, way)
             await page.set_viewport_size(WINDOW)
             count = await page.evaluate(REMEMBER_FOCUS)
             for _ in range(2):  # the second time if a part of the page was replaced meanwhile, which moves the focus
@@ -215,7 +204,6 @@ async def test_a_page_in_a_state_is_readable_and_usable_in_every_way(people, nam
             assert await page.evaluate(UNREACHED) == []
             await use(page, cell, press)
         async with reached(plain, console, cell) as page:
-            await picture(page, "plain")
             await use(page, cell, click)
 
 
@@ -365,14 +353,6 @@ async def test_a_slow_answer_keeps_what_is_shown_and_a_slow_page_shows_a_bar(vis
         await page.wait_for_url("**/work?tab=closed")
         assert await page.evaluate("sessionStorage.shown") == "loading"
         await expect(part).not_to_have_attribute("aria-busy", "true")
-
-
-async def test_a_page_of_an_old_read_model_says_how_old_it_is(visit):
-    projector = {"at": ago(minutes=14), "behind": 12}
-    async with visit(scripted(BUSY | {"/v1/overview": overview(projector=projector)})) as (_, jo):
-        page = await jo.visit("/work")
-        await expect(page.get_by_text("This page may be old")).to_be_visible()
-        await assert_accessible(page)
 
 
 async def test_a_thousand_rows_come_fifty_a_page_and_new_ones_wait_under_the_pointer(visit):

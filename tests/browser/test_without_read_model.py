@@ -1,10 +1,6 @@
-"""Optional means optional for people: the projector is dead, PostgreSQL is full, and then Kafka stands still.
-
-`PEOPLE_SHOTS=/tmp/shots` keeps a picture of each step.
-"""
+"""Optional means optional for people: the projector is dead, PostgreSQL is full, and then Kafka stands still."""
 
 import asyncio
-import os
 import re
 import signal
 import time
@@ -86,41 +82,29 @@ def until_unavailable(gateway):
     pytest.fail("the read model still answers")
 
 
-async def picture(page, name):
-    if directory := os.environ.get("PEOPLE_SHOTS"):
-        await page.screenshot(path=f"{directory}/{name}.png", full_page=True)
-
-
 async def test_a_person_does_a_whole_handoff_without_the_read_model(alone, jo):
     gateway, _, (authorization, _) = alone
     page = await jo.visit("/work", 503)
     await expect(page.get_by_text("This list is not available now")).to_be_visible()
-    await picture(page, "1-list")
     assert await axe_violations(page) == []
     await page.get_by_label("Id of the authorization").fill(authorization)
     await page.get_by_role("button", name="Open its workbench").click()
     await expect(page.get_by_text(FROM_COLLATE)).to_be_visible()
-    await picture(page, "2-workbench")
     await page.get_by_role("button", name="Open the handoff").click()
     await expect(page.get_by_text(re.compile("Your request to open the handoff was accepted at"))).to_be_visible()
-    await picture(page, "3-accepted")
     await expect(page.get_by_role("button", name="Get into the session")).to_be_visible()
     await expect(page.get_by_role("button", name="Open the handoff")).to_have_count(0)
-    await picture(page, "4-open")
     assert await axe_violations(page) == []
     # The first click requires the claim check, and the claims are unknown.
     asked = await get_into_session(page)
     await expect(asked.get_by_text("not known now whether another person has this handoff in hand")).to_be_visible()
-    await picture(asked, "5-claim-unknown")
     await asked.get_by_role("button", name="Nobody is in it").click()
     await submit_in(asked)
     await asked.close()
     await expect(page.get_by_text(MESSAGE)).to_be_visible()
-    await picture(page, "6-message")
     await page.get_by_label("I submitted it").check()
     await page.get_by_role("button", name="Report and end the handoff").click()
     await expect(page.get_by_text(re.compile("Your report was accepted at"))).to_be_visible()
-    await picture(page, "7-reported")
     for name, text in gateway.logs().items():
         assert name == "collate.log" or MESSAGE not in text, name
 
@@ -131,7 +115,6 @@ async def test_a_person_learns_what_waits_for_kafka_and_what_does_not(alone, jo)
     await page.get_by_role("button", name="Open the handoff").click()
     await page.get_by_role("button", name="Give it back").click()
     await expect(page.get_by_text("You gave the handoff back at")).to_be_visible()
-    await picture(page, "8-given-back")
     await withdraw(page)
     await asyncio.to_thread(broker.kill, 0, signal.SIGSTOP)
     try:
@@ -141,7 +124,6 @@ async def test_a_person_learns_what_waits_for_kafka_and_what_does_not(alone, jo)
         await expect(page.get_by_label("Why the handoff is withdrawn")).to_have_value("Not wanted.")
         await expect(page.get_by_text(FROM_COLLATE)).to_be_visible()
         await expect(page.get_by_text("was accepted at")).to_have_count(0)
-        await picture(page, "9-kafka-frozen")
         await jo.go(page, f"/authorizations/{authorization}/work")
         await expect(page.get_by_text(FROM_COLLATE)).to_be_visible()
         await expect(page.get_by_role("button", name="Get into the session")).to_be_visible()
@@ -157,7 +139,6 @@ async def test_a_person_learns_what_waits_for_kafka_and_what_does_not(alone, jo)
             break
         await asyncio.sleep(1)
     await expect(page.get_by_text("Your report was accepted at")).to_be_visible()
-    await picture(page, "10-withdrawn")
 
 
 async def withdraw(page):
