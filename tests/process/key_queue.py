@@ -23,12 +23,15 @@ from consumers.authorization.state import AuthorizationState, unknown_caller_of
 from consumers.engine import UNCHANGED, PartitionLost, PartitionView, Record, RetryAt
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
+from gateway.ingress.dead_letters.actions import redrive_of
 from local.phi_keys import new_keys
 from runtime.metrics import Metrics, PayerLabels
 from runtime.settings import CollateSettings, WorkerSettings
+from schemas.api.dead_letters import DeadLetterDecision
 from schemas.commands import HandoffRequest
 from schemas.dead_letter import DeadLetter, DeadLetterEnded
-from schemas.enums import EventType
+from schemas.enums import DecisionReason, EventType
+from schemas.identity import request_id
 from schemas.promises.partition import SeenPartition
 from schemas.promises.seen import logged_command, logged_event
 from schemas.records import RecordedCommand, read_authorization, read_dead_letter, read_event, write_command
@@ -414,3 +417,15 @@ async def opened(queue):
     command = queue.send(HandoffRequest())
     await queue.drain()
     return queue.check(command).handoff_id
+
+
+def redrive(queue, dead_letter, number=None, keys=None):
+    """Append the redrive that the ingress makes of a dead letter, under another number if one is given."""
+    keys = keys or queue.keys
+    decision = DeadLetterDecision(reason=DecisionReason.CHECKED_BY_HAND, ticket="OPS-1", redrive=dead_letter.redrive)
+    data = redrive_of(dead_letter.command_id, dead_letter, decision, "op", keys)
+    data = data.model_copy(update={"redrive": number or data.redrive})
+    record_id = request_id("redrive", dead_letter.command_id, data.redrive)
+    current, queue.keys = queue.keys, keys
+    queue.send(data, record_id, data.redrive, caller="on-call")
+    queue.keys = current

@@ -6,10 +6,11 @@ import pytest
 
 from consumers.authorization import recent_commands
 from consumers.engine import RetryAt
-from schemas.commands import AuthorizationWatch, Discard, HandoffRequest, Original, Redrive
-from schemas.enums import CommandType, DecisionReason, EventType
-from schemas.identity import dead_letter_id, request_id
+from schemas.commands import AuthorizationWatch, Discard, HandoffRequest
+from schemas.enums import DecisionReason, EventType
+from schemas.identity import dead_letter_id
 from schemas.times import parse_time
+from tests.process.key_queue import redrive
 
 CREATE = "/manual-handoffs$"
 
@@ -26,23 +27,6 @@ async def dead_lettered_create(make_queue):
     (dead_letter,) = queue.dead_letters()
     assert dead_letter.cause == "outcome_unknown"
     return queue, command, dead_letter
-
-
-def redrive(queue, dead_letter, number):
-    original = Original(
-        type=CommandType(dead_letter.command), caller=dead_letter.caller, accepted_at=dead_letter.accepted_at, data={}
-    )
-    data = Redrive(
-        command_id=dead_letter.command_id,
-        redrive=number,
-        requested_by="op",
-        reason=DecisionReason.CHECKED_BY_HAND,
-        ticket="OPS-1",
-        command=original,
-        intent=dead_letter.intents[-1] if dead_letter.intents else None,
-    )
-    command_id = request_id("redrive", dead_letter.command_id, number)
-    return queue.send(data, command_id=command_id, redrive=number, caller="on-call")
 
 
 async def lose_the_answer(queue, dead_letter):

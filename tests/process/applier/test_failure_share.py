@@ -9,9 +9,10 @@ from consumers.applier.dead_letters import failure
 from consumers.authorization.state import MOST_DEAD_LETTERS
 from consumers.engine.core.failure_ratio import FailureRatioLimit, FinishedRecord
 from runtime.settings import WorkerSettings
-from schemas.commands import Discard, HandoffClose, HandoffRequest, Original, Redrive, UnableToComplete
-from schemas.enums import CommandType, DecisionReason, EventType
+from schemas.commands import Discard, HandoffClose, HandoffRequest, UnableToComplete
+from schemas.enums import DecisionReason, EventType
 from schemas.events.reasons import DeadLetterCause
+from tests.process.key_queue import redrive
 
 REFUSED = {"status": 400, "code": "bad_request", "when": "before"}
 
@@ -106,15 +107,10 @@ async def dead_letters_of_two_callers(make_queue):
 WHO = {"requested_by": "op-7", "reason": DecisionReason.CHECKED_BY_HAND}
 
 
-def redrive(queue, command):
-    (letter,) = [one for one in queue.dead_letters() if one.command_id == command]
-    original = Original(type=CommandType(letter.command), caller=letter.caller, accepted_at=letter.accepted_at, data={})
-    queue.send(Redrive(command_id=command, redrive=1, command=original, **WHO), redrive=1, caller="support")
-
-
 async def test_the_dead_letters_of_one_caller_leave_those_of_another_to_the_operator(make_queue):
     queue, (redriven, discarded), _ = await dead_letters_of_two_callers(make_queue)
-    redrive(queue, redriven)
+    (letter,) = [one for one in queue.dead_letters() if one.command_id == redriven]
+    redrive(queue, letter)
     queue.send(Discard(command_id=discarded, **WHO), caller="support")
     await queue.drain_all()
     assert queue.finished_of(redriven, redrive=1).outcome == "applied"

@@ -5,7 +5,6 @@ state is missing that lasted longer than one step of its cadence.
 """
 
 import itertools
-import json
 import logging
 from datetime import UTC, datetime
 
@@ -24,19 +23,16 @@ from schemas.commands import (
     Discard,
     HandoffClose,
     HandoffRequest,
-    Original,
     RecordAccess,
-    Redrive,
     Revoked,
     UnableToComplete,
 )
 from schemas.dead_letter import DeadLetter
-from schemas.enums import CommandType, DecisionReason, ReportedOutcome
-from schemas.identity import request_id
+from schemas.enums import DecisionReason, ReportedOutcome
 from schemas.records import read_authorization, read_dead_letter, read_event
 from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
 from tests.process.authorization.truth import Subscriber, Truth
-from tests.process.key_queue import TOPICS, contract
+from tests.process.key_queue import TOPICS, contract, redrive
 
 READINGS = {
     "keys_on": st.sampled_from(["all", "create_authorization"]),
@@ -230,22 +226,7 @@ class Model(RuleBasedStateMachine):
         if not again:
             self.queue.send(Discard(command_id=dead_letter.command_id, requested_by="p", reason=DecisionReason.OTHER))
             return
-        number = dead_letter.redrive + 1
-        original = Original(
-            type=CommandType(dead_letter.command),
-            caller=dead_letter.caller,
-            accepted_at=dead_letter.accepted_at,
-            data=json.loads(self.commands[dead_letter.command_id].to_json()),
-        )
-        redrive = Redrive(
-            command_id=dead_letter.command_id,
-            redrive=number,
-            requested_by="p",
-            reason=DecisionReason.OTHER,
-            command=original,
-            intent=dead_letter.intents[-1] if dead_letter.intents else None,
-        )
-        self.queue.send(redrive, request_id("redrive", dead_letter.command_id, number), number)
+        redrive(self.queue, dead_letter)
 
     @rule(action=st.sampled_from(OTHERS), then=THEN)
     def another_actor_acts(self, action, then):

@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -201,6 +201,34 @@ def test_http_values_that_are_not_text_are_rejected(raw):
 def test_an_invalid_traceparent_is_dropped():
     assert from_kafka([*GOOD, ("traceparent", b"Jane Roe")], b"").traceparent is None
     assert from_kafka([*GOOD, ("traceparent", TRACE.encode())], b"").traceparent == TRACE
+
+
+def test_golden_records_and_requests():
+    envelope = Envelope(
+        id="1",
+        source="/collate-gateway/local",
+        type="collate-gateway.handoff.opened.v1",
+        subject="auth_7Q2M",
+        time=datetime(2026, 6, 2, 14, 6, 1, tzinfo=UTC),
+        extensions={"sequence": "4", "causationid": "c"},
+        data=b'{"a":1}',
+        traceparent=TRACE,
+    )
+    assert to_kafka(envelope) == (
+        (
+            ("ce_id", b"1"),
+            ("ce_source", b"/collate-gateway/local"),
+            ("ce_specversion", b"1.0"),
+            ("ce_type", b"collate-gateway.handoff.opened.v1"),
+            ("ce_subject", b"auth_7Q2M"),
+            ("ce_time", b"2026-06-02T14:06:01Z"),
+            ("ce_sequence", b"4"),
+            ("ce_causationid", b"c"),
+            ("content-type", b"application/json"),
+            ("traceparent", TRACE.encode()),
+        ),
+        b'{"a":1}',
+    )
 
 
 def test_a_repr_does_not_show_data():

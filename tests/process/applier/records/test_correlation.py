@@ -2,10 +2,9 @@
 
 from datetime import UTC, datetime
 
-from schemas.commands import Discard, HandoffRequest, Original, RecordAccess, Redrive
+from schemas.commands import Discard, HandoffRequest, RecordAccess
 from schemas.enums import DecisionReason, EventType
-from schemas.identity import request_id
-from tests.process.key_queue import opened
+from tests.process.key_queue import opened, redrive
 
 UNTIL = datetime(2026, 6, 2, 14, 15, tzinfo=UTC)
 CLOSE = "/complete$"
@@ -60,22 +59,13 @@ async def dead_lettered_close(make_queue, close):
     assert (dead.causation_id, dead.correlation_id) == (command, request)
     queue.sim.faults.clear()
     queue.state, queue.is_state_forged = queue.decoded_state().replace(active=None, last=None).encode(), True
-    return queue, request, command, close(handoff)
+    return queue, request, command
 
 
 async def test_a_redrive_keeps_the_first_command_of_its_dead_letter(make_queue, close):
-    queue, request, command, data = await dead_lettered_close(make_queue, close)
+    queue, request, command = await dead_lettered_close(make_queue, close)
     (letter,) = queue.dead_letters()
-    original = Original(
-        type=data.TYPE,
-        caller="intake",
-        accepted_at=letter.accepted_at,
-        data=data.model_dump(mode="json", by_alias=True),
-    )
-    again = Redrive(
-        command_id=command, redrive=1, requested_by="op", reason=DecisionReason.CHECKED_BY_HAND, command=original
-    )
-    queue.send(again, command_id=request_id("redrive", command, 1), redrive=1, caller="on-call")
+    redrive(queue, letter)
     await queue.drain()
     finished = queue.events(EventType.COMMAND_FINISHED)[-1]
     assert finished.data.redrive == 1
@@ -83,7 +73,7 @@ async def test_a_redrive_keeps_the_first_command_of_its_dead_letter(make_queue, 
 
 
 async def test_a_discard_keeps_the_first_command_of_its_dead_letter(make_queue, close):
-    queue, request, command, _ = await dead_lettered_close(make_queue, close)
+    queue, request, command = await dead_lettered_close(make_queue, close)
     await queue.apply(Discard(command_id=command, requested_by="op", reason=DecisionReason.DONE_BY_HAND))
     finished = queue.events(EventType.COMMAND_FINISHED)[-1]
     assert (finished.data.outcome, finished.correlation_id) == ("discarded", request)

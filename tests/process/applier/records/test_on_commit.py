@@ -16,8 +16,7 @@ from schemas.commands import AuthorizationWatch, Discard, HandoffRequest
 from schemas.enums import DecisionReason
 from tests.process.applier.records.test_recent_commands import empty, watch_often
 from tests.process.applier.records.test_version_floor import lower
-from tests.process.applier.test_dead_letters import redrive
-from tests.process.key_queue import KeyQueue, opened
+from tests.process.key_queue import KeyQueue, opened, redrive
 
 CREATE = "/manual-handoffs$"
 REFUSED = {"status": 400, "code": "bad_request"}

@@ -1,8 +1,8 @@
 """A service that may close only the handoffs that it opened (decision 0013)."""
 
-from schemas.commands import HandoffRequest, Original, Redrive
-from schemas.enums import DecisionReason, EventType
-from schemas.identity import request_id
+from schemas.commands import HandoffRequest
+from schemas.enums import EventType
+from tests.process.key_queue import redrive
 
 
 async def test_the_opener_closes_and_another_service_is_rejected_before_a_write(make_queue, close):
@@ -41,16 +41,11 @@ async def test_an_inferred_opening_is_the_services_own(make_queue, close):
 async def test_a_redrive_keeps_the_limit(make_queue, close):
     queue = make_queue()
     opened = queue.check(await queue.apply(HandoffRequest(), caller="desk"))
-    data = close(opened.handoff_id)
     queue.sim.fault("answer", method="GET", path=f"/{queue.authorization_id}$", status=400, code="bad_request")
-    command = await queue.apply(data, caller="intake", own_handoffs=True)
+    command = await queue.apply(close(opened.handoff_id), caller="intake", own_handoffs=True)
     (letter,) = queue.dead_letters()
     queue.sim.faults.clear()
-    shown = data.model_dump(mode="json", by_alias=True)
-    original = Original(type=data.TYPE, caller="intake", accepted_at=letter.accepted_at, data=shown, own_handoffs=True)
-    again = Redrive(
-        command_id=command, redrive=1, requested_by="op", reason=DecisionReason.CHECKED_BY_HAND, command=original
-    )
-    await queue.apply(again, command_id=request_id("redrive", command, 1), redrive=1, caller="on-call")
+    redrive(queue, letter)
+    await queue.drain()
     finished = queue.finished_of(command, redrive=1)
     assert (finished.outcome, finished.reason) == ("rejected", "not_the_opener")

@@ -6,9 +6,8 @@ from gateway.ingress.dead_letters.actions import redrive_of
 from local.phi_keys import new_keys
 from schemas.api.dead_letters import DeadLetterDecision
 from schemas.enums import DecisionReason, EventType
-from schemas.identity import request_id
 from tests.process.await_points import MOST_POINTS
-from tests.process.key_queue import opened
+from tests.process.key_queue import opened, redrive
 
 
 def lose_keys(queue):
@@ -16,16 +15,6 @@ def lose_keys(queue):
     right, queue.keys = queue.keys, new_keys()
     queue.restart()
     return right
-
-
-def redrive(queue, dead_letter, keys):
-    """Append the redrive that the ingress makes of a dead letter."""
-    decision = DeadLetterDecision(reason=DecisionReason.FIX_DEPLOYED, redrive=dead_letter.redrive)
-    data = redrive_of(dead_letter.command_id, dead_letter, decision, "op", keys)
-    record_id = request_id("redrive", dead_letter.command_id, data.redrive)
-    current, queue.keys = queue.keys, keys
-    queue.send(data, record_id, data.redrive, caller="on-call")
-    queue.keys = current
 
 
 def give_back(queue, keys):
@@ -45,7 +34,7 @@ async def test_a_close_without_its_key_is_a_dead_letter_and_its_redrive_is_appli
     assert (event.data.cause, event.data.command, event.data.caller) == ("undecryptable", dead_letter.command, "intake")
     assert queue.dead_lettered == 1, "a deployment can be the cause, so it counts towards the share that stops"
     give_back(queue, right)
-    redrive(queue, dead_letter, right)
+    redrive(queue, dead_letter, keys=right)
     await queue.drain()
     assert queue.finished_of(command, redrive=1).effect == "ours"
     assert len(queue.effects_of(command)) == 1
@@ -66,7 +55,7 @@ async def test_a_write_that_may_have_arrived_is_in_the_dead_letter_and_is_not_re
         for letter in queue.dead_letters():
             seen.add(len(letter.intents))
             give_back(queue, *right)
-            redrive(queue, letter, *right)
+            redrive(queue, letter, None, *right)
             await queue.drain()
         assert len(queue.effects_of(command)) == 1
     assert seen == {0, 1}
@@ -79,8 +68,8 @@ async def test_a_redrive_without_its_key_is_the_next_dead_letter_and_keeps_the_w
     (first,) = queue.dead_letters()
     queue.sim.faults.clear()
     right = lose_keys(queue)
-    redrive(queue, first, right)
-    redrive(queue, first, right)  # a repeat is no second dead letter
+    redrive(queue, first, keys=right)
+    redrive(queue, first, keys=right)  # a repeat is no second dead letter
     await queue.drain()
     (_, second) = queue.dead_letters()
     assert (second.command_id, second.redrive, second.cause) == (command, 1, "undecryptable")
@@ -88,7 +77,7 @@ async def test_a_redrive_without_its_key_is_the_next_dead_letter_and_keeps_the_w
     give_back(queue, right)
     decision = DeadLetterDecision(reason=DecisionReason.FIX_DEPLOYED, redrive=1)
     assert redrive_of(command, second, decision, "op", right).intent == first.intents[-1]
-    redrive(queue, second, right)
+    redrive(queue, second, keys=right)
     await queue.drain()
     assert queue.finished_of(command, redrive=2).effect == "ours"
     assert len(queue.effects_of(command)) == 1
@@ -104,11 +93,11 @@ async def test_a_repeat_of_an_ended_command_without_its_key_changes_nothing(make
         await queue.drain()
         (letter,) = queue.dead_letters()
         give_back(queue, right)
-        redrive(queue, letter, right)
+        redrive(queue, letter, keys=right)
         await queue.drain()
         before = len(queue.outputs)
         lose_keys(queue)
-        redrive(queue, letter, right)
+        redrive(queue, letter, keys=right)
     else:
         await queue.drain()
         before = len(queue.outputs)
