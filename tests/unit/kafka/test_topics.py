@@ -53,15 +53,16 @@ async def test_missing_topics_are_created_and_are_not_fatal():
     assert admin.created == [topic.name for topic in WANTED]
 
 
+def found_with(topic="t.state", partitions=12, replication=3, **config):
+    """Return the wanted topics but for these properties of one."""
+    found = found_as_wanted()
+    found[topic] = FoundTopic(partitions, replication, found[topic].config | config)
+    return found
+
+
 def difference_of(**changes):
     """Change one property of one topic and return the difference."""
-    found = found_as_wanted()
-    state = found["t.state"]
-    config = {**state.config, **changes.pop("config", {})}
-    found["t.state"] = FoundTopic(
-        changes.get("partitions", state.partitions), changes.get("replication", state.replication), config
-    )
-    (difference,) = compare(WANTED, found)
+    (difference,) = compare(WANTED, found_with(**changes))
     return difference
 
 
@@ -80,20 +81,18 @@ async def test_fewer_partitions_are_fatal_more_are_left_alone_and_none_are_chang
 def test_fewer_replicas_are_fatal_and_more_are_only_reported():
     assert difference_of(replication=1).fatal
     assert not difference_of(replication=5).fatal
-    assert difference_of(config={"min.insync.replicas": "1"}).fatal
-    assert not difference_of(config={"min.insync.replicas": "3"}).fatal
+    assert difference_of(**{"min.insync.replicas": "1"}).fatal
+    assert not difference_of(**{"min.insync.replicas": "3"}).fatal
 
 
 async def test_another_cleanup_policy_is_fatal_and_needs_a_person():
-    difference = difference_of(config={"cleanup.policy": "delete"})
+    difference = difference_of(**{"cleanup.policy": "delete"})
     assert difference.fatal
     assert difference.remedy == "by hand"
 
 
 async def test_harmless_settings_are_altered_in_one_request():
-    found = found_as_wanted()
-    state = found["t.state"]
-    found["t.state"] = FoundTopic(12, 3, {**state.config, "segment.bytes": "1", "min.insync.replicas": "1"})
+    found = found_with(**{"segment.bytes": "1", "min.insync.replicas": "1"})
     admin = Admin()
     assert await apply(admin, WANTED, compare(WANTED, found)) == []
     assert admin.altered == {"t.state": {"segment.bytes": str(16 << 20), "min.insync.replicas": "2"}}
@@ -101,25 +100,19 @@ async def test_harmless_settings_are_altered_in_one_request():
 
 @pytest.mark.parametrize("retention", ["-1", str(365 * 86_400_000)])
 def test_an_operator_may_keep_records_longer(retention):
-    found = found_as_wanted()
-    events = found["t.events"]
-    found["t.events"] = FoundTopic(12, 3, {**events.config, "retention.ms": retention})
-    assert compare(WANTED, found) == ()
+    assert compare(WANTED, found_with("t.events", **{"retention.ms": retention})) == ()
 
 
 @pytest.mark.parametrize(("retention", "expected"), [("-1", 1), (str(180 * DAY), 1), (str(90 * DAY), 0)])
 def test_events_that_outlive_the_state_of_their_authorization_are_reported_but_stop_no_process(retention, expected):
-    found = found_as_wanted()
-    found["t.events"] = FoundTopic(12, 3, {**found["t.events"].config, "retention.ms": retention})
+    found = found_with("t.events", **{"retention.ms": retention})
     differences = compare(wanted_topics(catalogue("t."), TopicSettings(), timedelta(days=90)), found)
     assert [(one.topic, one.remedy, one.fatal) for one in differences] == [("t.events", "by hand", False)] * expected
     assert all("GATEWAY_WATCH__FORGET_AFTER" in str(one) for one in differences)
 
 
 def test_a_shorter_retention_is_altered():
-    found = found_as_wanted()
-    found["t.events"] = FoundTopic(12, 3, {**found["t.events"].config, "retention.ms": "1000"})
-    (difference,) = compare(WANTED, found)
+    difference = difference_of(topic="t.events", **{"retention.ms": "1000"})
     assert (difference.remedy, difference.fatal) == ("alter", False)
 
 
