@@ -41,13 +41,11 @@ async def run_cases(names, nodes, first, later):
         await asyncio.to_thread(cluster.deployment.install)
         report("the chart is installed, and every pod is ready")
         scene = await asyncio.to_thread(scenes.make, cluster, later, past)
-        async with listening(cluster.servers.bootstrap, PREFIX, scene.callers.on_event) as listener:
-            listener_task = asyncio.create_task(listen(listener))
+        events = listening(cluster.servers.bootstrap, PREFIX, scene.callers.on_event)
+        async with events as listener, listener.in_background():
             try:
                 failed = [name for name in names if not await run_case(name, scene)]
             finally:
-                listener_task.cancel()
-                await asyncio.gather(listener_task, return_exceptions=True)
                 await scene.callers.close()
     print(f"{len(names) - len(failed)} of {len(names)} cases passed; failed: {failed or 'none'}")
     return 1 if failed else 0
@@ -76,11 +74,6 @@ async def run_case(name, scene):
     TRANSCRIPTS.mkdir(parents=True, exist_ok=True)
     (TRANSCRIPTS / f"{name}.txt").write_text("\n".join([(CASES[name].__doc__ or name).strip(), "", *scene.log, ""]))
     return not problems
-
-
-async def listen(listener):
-    while True:
-        await listener.take(0.5)
 
 
 def artifacts(words):

@@ -39,19 +39,13 @@ async def under_load(run, kafka, prefix, collate, start, seed):  # noqa: PLR0917
     await asyncio.to_thread(installation.apply_topics)
     worker, ingress = await start(installation, "worker"), await start(installation, "ingress")
     callers = Callers(collate, [ingress.url], keys, seed=seed)
-    async with listening(kafka, prefix, callers.on_event) as listener:
-        reading = asyncio.create_task(_read(listener))
+    async with listening(kafka, prefix, callers.on_event) as listener, listener.in_background():
         load = asyncio.create_task(callers.run_until(float("inf"), CASES_PER_SECOND))
         try:
             yield Loaded(installation, worker, ingress, callers, keys[CALLERS[0]], listener, load)
+            listener.require_reading()
         finally:
-            for task in (reading, load):
-                task.cancel()
-            ended = await asyncio.gather(reading, load, return_exceptions=True)
+            load.cancel()
+            (ended,) = await asyncio.gather(load, return_exceptions=True)
             await callers.close()
-            assert not [one for one in ended if isinstance(one, Exception)], ended
-
-
-async def _read(listener):
-    while True:
-        await listener.take(0.5)
+            assert not isinstance(ended, Exception), ended

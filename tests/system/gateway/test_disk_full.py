@@ -61,8 +61,8 @@ async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(
     installed = await install(kafka1.bootstrap, prefix=PREFIX, database=database, settings=settings)
     _, ingress, projector = [await start(installed, verb) for verb in ("worker", "ingress", "projector")]
     past, callers = PastStates(collate), Callers(collate, [ingress.url], keys, seed=5)
-    async with listening(kafka1.bootstrap, PREFIX, callers.on_event) as listener:
-        tasks = [asyncio.create_task(one) for one in (callers.run_until(float("inf"), 2.0), keep_reading(listener))]
+    async with listening(kafka1.bootstrap, PREFIX, callers.on_event) as listener, listener.in_background():
+        load = asyncio.create_task(callers.run_until(float("inf"), 2.0))
 
         # The database's disk is full: commands continue, and the read model follows when there is room again.
         await eventually(lambda: len(callers.ended) > 5)
@@ -84,18 +84,12 @@ async def test_a_full_disk_of_the_database_and_of_the_broker_lose_no_command(
         accepted = len(callers.accepted)
         await eventually(lambda: len(callers.accepted) > accepted, within=60)
         callers.stop()
-        await asyncio.wait({tasks[0]}, timeout=20)
+        await asyncio.wait({load}, timeout=20)
         _, broken = await Judge(kafka1.bootstrap, PREFIX, PARTITIONS, collate, past, callers, installed.phi_keys).judge(
             60
         )
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        load.cancel()
+        await asyncio.gather(load, return_exceptions=True)
     await callers.close()
     assert broken == []
     await eventually(lambda: metric(projector, "collate_gateway_projector_lag") == 0)
-
-
-async def keep_reading(listener):
-    while True:
-        await listener.take(0.5)
