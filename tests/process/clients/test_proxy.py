@@ -1,41 +1,29 @@
 """The client and the proxy of the environment: `direct` never uses it, because it would see a person's token."""
 
-import http.server
-import threading
-
 import pytest
 from pydantic import SecretStr
 
 from collate_gateway_client import Gateway, GatewayProblem, RetryPolicy, operations
 from console.api import Api
 from console.person import SignedInPerson, SignInWay
+from tests.process.http_servers import QuietHandler, http_server
 from tests.unit.console.app import console_settings
 
 
-class Recorder(http.server.BaseHTTPRequestHandler):
+class Recorder(QuietHandler):
     """Answers each request with 404 and records its target: a proxy is asked for a whole URL."""
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 - the name of http.server
         self.server.targets.append(self.path)
         self.send_error(404)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
 def servers():
     """A gateway and a proxy."""
-    found = [http.server.HTTPServer(("127.0.0.1", 0), Recorder) for _ in range(2)]
-    threads = [threading.Thread(target=one.serve_forever, args=(0.02,)) for one in found]
-    for one, thread in zip(found, threads, strict=True):
-        one.targets = []
-        thread.start()
-    yield found
-    for one, thread in zip(found, threads, strict=True):
-        one.shutdown()
-        thread.join()
-        one.server_close()
+    with http_server(Recorder) as gateway, http_server(Recorder) as proxy:
+        gateway.targets, proxy.targets = [], []
+        yield [gateway, proxy]
 
 
 @pytest.fixture

@@ -1,41 +1,33 @@
 """`gateway check --for console` names what a console would miss."""
 
-import http.server
 import secrets
-import threading
 
 import pytest
 
 from cli.check.check_results import exit_code
 from cli.check.console import check_console
 from local.issuer import LocalIssuer
+from tests.process.http_servers import QuietHandler, http_server
 from tests.unit.console.app import console_settings
 
 
-class Answer(http.server.BaseHTTPRequestHandler):
+class Answer(QuietHandler):
     status, media_type = 401, "application/problem+json"
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 - the name of http.server
         self.send_response(self.status)
         self.send_header("content-type", self.media_type)
         self.send_header("content-length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def api():
     handler = type("Handler", (Answer,), {})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with http_server(handler) as server:
         handler.url = f"http://127.0.0.1:{server.server_port}"
         yield handler
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

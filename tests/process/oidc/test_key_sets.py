@@ -10,7 +10,7 @@ from joserfc import jwk
 from adapters.oidc import jwks
 from adapters.oidc.jwks import KeySet, KeysUnavailable, fetch
 from runtime.http_client import HttpProxy
-from tests.process.https_server import QuietHandler, https_server
+from tests.process.http_servers import QuietHandler, https_server
 
 KEY = jwk.ECKey.generate_key("P-256", {"kid": "ec-1"})
 KEYS = json.dumps({"keys": [KEY.as_dict(private=False)]}).encode()

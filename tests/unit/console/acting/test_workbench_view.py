@@ -133,8 +133,7 @@ def test_a_typed_report_becomes_the_result_of_a_close(form, result):
 
 LIVE = {name: value for name, value in NEEDED.items() if name not in {"sequence", "watchedSince", "updatedAt"}}
 LIVE |= {"at": "2026-06-02T14:19:58Z", "isHandoffOpen": False}
-OPEN = {"id": "mhand_55", "state": "active", "accessAvailable": True, "finalSubmitCapable": True}
-LIVE_OPEN = LIVE | {"isHandoffOpen": True, "activeHandoffId": "mhand_55", "handoff": OPEN}
+LIVE_OPEN = LIVE | {"isHandoffOpen": True, "activeHandoffId": "mhand_55", "handoff": ACTIVE}
 CLAIM = {"by": "sam.lee", "caller": "people:sam.lee", "since": "2026-06-02T14:10:00Z"}
 
 
@@ -149,8 +148,8 @@ CLAIM = {"by": "sam.lee", "caller": "people:sam.lee", "since": "2026-06-02T14:10
         (NEEDED | {"activeHandoff": ACTIVE, "updatedAt": "2026-06-02T14:19:59Z"}, LIVE, WorkStep.SESSION, False),
         (NEEDED, LIVE | {"version": 24, "status": "processing"}, WorkStep.WAIT, True),
         (None, LIVE | {"isHandoffOpen": True}, WorkStep.UNNAMED, True),
-        (None, LIVE_OPEN | {"handoff": OPEN | {"state": "closing"}}, WorkStep.CLOSING, True),
-        (None, LIVE_OPEN | {"handoff": OPEN | {"state": "closed"}}, WorkStep.REVIEW, True),
+        (None, LIVE_OPEN | {"handoff": ACTIVE | {"state": "closing"}}, WorkStep.CLOSING, True),
+        (None, LIVE_OPEN | {"handoff": ACTIVE | {"state": "closed"}}, WorkStep.REVIEW, True),
         (None, LIVE | {"status": "completed"}, WorkStep.SETTLED, True),
     ],
 )
@@ -166,7 +165,7 @@ def test_a_live_read_keeps_what_only_the_read_model_knows_of_the_same_handoff():
     shown = workbench(chosen(record, LIVE_OPEN, SILENT), [], [], person="jo.miller", now=NOW)
     assert (shown.handoff.active["claim"], shown.handoff.active["accessAvailable"]) == (CLAIM, True)
     assert (shown.known_as_of.at, shown.known_as_of.late) == ("2026-06-02T14:15:00Z", SILENT)
-    other = chosen(record, LIVE_OPEN | {"handoff": OPEN | {"id": "mhand_56"}}, SILENT)
+    other = chosen(record, LIVE_OPEN | {"handoff": ACTIVE | {"id": "mhand_56"}}, SILENT)
     assert "claim" not in other.authorization["activeHandoff"]
 
 
