@@ -17,7 +17,8 @@ from adapters.http_connection.cause import Cause
 from adapters.http_connection.connection import Limits, NoResponse
 from adapters.http_connection.http_response import KEPT_HEADERS
 from consumers.engine import PartitionLost
-from local.collate import DEFAULT_KEY
+from local.collate import DEFAULT_KEY, Options
+from local.collate.simulation import Simulation
 from local.collate.web.message import Request
 from tests.process.key_queue import Crash, KeyQueue
 
@@ -127,3 +128,12 @@ def key_file(directory):
     file = directory / "key"
     file.write_text(DEFAULT_KEY)
     return file
+
+
+def simulated(directory, *state, readings=None, **wanted):
+    """Return the key queue of a new authorization of a simulated Collate in a state."""
+    sim = Simulation(Options(seed=1))
+    sim.clock.freeze()
+    sim.change(**readings or {})
+    (authorization,) = sim.create(*state, **wanted)
+    return InMemoryKeyQueue(sim, key_file(directory), authorization)

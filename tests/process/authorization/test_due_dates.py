@@ -5,12 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.collate import Options
-from local.collate.simulation import Simulation
 from schemas.commands import AuthorizationWatch, HandoffRequest
 from schemas.enums import EventType
 from schemas.records import read_authorization
-from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
+from tests.process.authorization.in_memory import simulated
 from tests.process.await_points import MOST_POINTS
 from tests.process.key_queue import TOPICS
 
@@ -20,13 +18,7 @@ DAY = 86_400.0
 
 @pytest.fixture
 def make_queue(tmp_path):
-    def make():
-        sim = Simulation(Options(seed=1))
-        sim.clock.freeze()
-        (authorization,) = sim.create()
-        return InMemoryKeyQueue(sim, key_file(tmp_path), authorization)
-
-    return make
+    return lambda: simulated(tmp_path)
 
 
 def after(queue, seconds):

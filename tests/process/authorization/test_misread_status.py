@@ -2,19 +2,14 @@
 
 import pytest
 
-from local.collate import Options
-from local.collate.simulation import Simulation
 from schemas.commands import AuthorizationWatch
 from schemas.enums import EventType
-from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
+from tests.process.authorization.in_memory import simulated
 
 
 @pytest.fixture
 def queue(tmp_path):
-    sim = Simulation(Options(seed=1))
-    sim.clock.freeze()
-    (authorization,) = sim.create("processing", finds_after_seconds=1e6)
-    queue = InMemoryKeyQueue(sim, key_file(tmp_path), authorization)
+    queue = simulated(tmp_path, "processing", finds_after_seconds=1e6)
     queue.send(AuthorizationWatch())
     queue.run_for(1.0)
     return queue

@@ -5,13 +5,11 @@ from itertools import groupby
 import pytest
 
 from consumers.authorization.event_factory import at
-from local.collate import Options
-from local.collate.simulation import Simulation
 from runtime.settings import WorkerSettings
 from schemas.commands import AuthorizationWatch, Completed, HandoffClose, HandoffRequest, RecordRead
 from schemas.enums import EventType, ReadContent, ReportedOutcome
 from schemas.records import read_authorization, read_event
-from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file
+from tests.process.authorization.in_memory import simulated
 from tests.process.key_queue import TOPICS
 
 DAY = 86_400.0
@@ -19,10 +17,7 @@ DAY = 86_400.0
 
 @pytest.fixture
 def queue(tmp_path):
-    sim = Simulation(Options(seed=1))
-    sim.clock.freeze()
-    (authorization,) = sim.create(review_backed=True)
-    return InMemoryKeyQueue(sim, key_file(tmp_path), authorization)
+    return simulated(tmp_path, review_backed=True)
 
 
 def record(queue):

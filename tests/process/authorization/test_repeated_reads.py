@@ -9,15 +9,13 @@ from adapters.collate.call_policy.calls import Priority
 from consumers.authorization.state import AuthorizationState
 from consumers.watcher.cadence import CadenceStep, Pace
 from consumers.watcher.repeated_reads import LastObservation, LastObservations
-from local.collate import Options
-from local.collate.simulation import Simulation
 from runtime.settings import WorkerSettings
 from schemas.collate.authorization import PriorAuthorization
 from schemas.collate.handoff import ManualHandoff
 from schemas.commands import AuthorizationWatch, HandoffRequest, RecordAccess
 from schemas.enums import EventType
 from tests.measured import value_of
-from tests.process.authorization.in_memory import InMemoryKeyQueue, key_file, run_now
+from tests.process.authorization.in_memory import run_now, simulated
 
 READ = "prior-authorizations/[^/]+$"
 BOTH = ["prior-authorizations", "manual-handoffs"]
@@ -26,11 +24,8 @@ BOTH = ["prior-authorizations", "manual-handoffs"]
 @pytest.fixture
 def make_queue(tmp_path):
     def make(state="handoff_active", **readings):
-        sim = Simulation(Options(seed=1))
-        sim.clock.freeze()
-        sim.change(abandonment_seconds=None, **readings)
-        (authorization,) = sim.create(state, finds_after_seconds=1e6)
-        queue = InMemoryKeyQueue(sim, key_file(tmp_path), authorization)
+        readings |= {"abandonment_seconds": None}
+        queue = simulated(tmp_path, state, readings=readings, finds_after_seconds=1e6)
         queue.send(AuthorizationWatch())
         queue.run_for(60.0)
         return queue
