@@ -302,6 +302,14 @@ async def test_a_connection_that_closed_while_idle_is_not_reused(serve, connect)
         assert server.connections == expected
 
 
+async def test_an_informational_response_is_skipped(serve, connect):
+    server = await serve(
+        speaks(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n", http_response(201, HANDOFF))
+    )
+    client = await connect(server)
+    assert isinstance(await create(client), Answered)
+
+
 async def test_a_body_that_ends_with_the_connection_is_accepted_if_valid(serve, connect):
     server = await serve(speaks(b"HTTP/1.0 200 OK\r\n\r\n", HANDOFF))
     client = await connect(server)
