@@ -1,4 +1,4 @@
-"""Optional means optional for people: the projector is dead, PostgreSQL is full, and then Kafka stands still."""
+"""Optional means optional for people: the projector is dead, PostgreSQL is full, and then Kafka's broker is frozen."""
 
 import asyncio
 import re
