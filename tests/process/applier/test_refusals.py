@@ -73,9 +73,16 @@ async def test_a_request_that_never_left_gives_its_number_back(make_queue, monke
     assert sent == [first, *[second] * (len(sent) - 1)]
 
 
-async def test_a_stored_error_is_passed_with_the_next_n(make_queue):
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"status": 500, "code": "internal_error", "count": 1},
+        {"status": 422, "code": "wait", "retryable": True, "count": 3},  # the simulated Collate stores no 4xx
+    ],
+)
+async def test_a_stored_error_is_passed_with_the_next_n(make_queue, stored):
     queue = make_queue("stores_errors")
-    queue.sim.fault("answer", method="POST", path=CREATE, status=500, code="internal_error", count=1)
+    queue.sim.fault("answer", method="POST", path=CREATE, **stored)
     command = await queue.apply(HandoffRequest())
     outcome = queue.check(command)
     assert (outcome.outcome, outcome.effect) == ("applied", "ours")
