@@ -136,6 +136,8 @@ async def _measure(bootstrap: str, given: argparse.Namespace, *, with_others: bo
 async def _main(given: argparse.Namespace) -> None:
     with Cluster(brokers=1, long_lived=True) as cluster:
         alone = await _measure(cluster.bootstrap, given, with_others=False)
+        if not alone:
+            raise SystemExit(f"--watches {given.watches} end before the measurement begins; give more")
         together = await _measure(cluster.bootstrap, given, with_others=True)
         console.print(f"calls per second at Collate: {together / alone:.3f} of the greedy callers alone")
 
