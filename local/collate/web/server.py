@@ -21,6 +21,7 @@ class SimulatedCollate(Simulation):
         self._host, self._port = host, port
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
+        self._bound: socket.socket | None = None  # in an outage: else another process could take the port
         self._outage_timer: asyncio.TimerHandle | None = None
         self._reopening: asyncio.Task[None] | None = None
 
@@ -50,6 +51,8 @@ class SimulatedCollate(Simulation):
             await self._reopening
         if self._server is not None:
             self._server.close()
+        if self._bound is not None:
+            self._bound.close()
         # The loop needs three iterations to add a connection that it has just accepted, and one more to close it.
         for _ in range(5):
             self._drop_connections()
@@ -59,7 +62,7 @@ class SimulatedCollate(Simulation):
         """Refuse connections and reset open ones, for some seconds of real time or until `end_outage`."""
         if self._server is not None:
             self._server.close()
-            self._server = None
+            self._server, self._bound = None, self._bind()
         self._drop_connections()
         if seconds is not None:
             self._outage_timer = asyncio.get_running_loop().call_later(seconds, self.end_outage)
@@ -81,10 +84,14 @@ class SimulatedCollate(Simulation):
     async def _reopen(self) -> None:
         self._server = await self._listen()
 
+    def _bind(self) -> socket.socket:
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((self._host, self._port))
+        return bound
+
     async def _listen(self) -> asyncio.Server:
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((self._host, self._port))
+        listening, self._bound = self._bound or self._bind(), None
         loop = asyncio.get_running_loop()
         connection = partial(Connection, self._dispatch, self._connections)
         return await loop.create_server(connection, sock=listening, backlog=4096)
