@@ -53,6 +53,7 @@ class ConnectionLimits:
 
     `keepalive_seconds` is the time that a stopping server keeps an unused connection open.
     `write_seconds` is longer than the write timeout of an event stream, which names its reason before it disconnects.
+    `pipelined_requests` bounds the requests of a connection that wait for the response of an earlier one.
     `connections_per_peer` is 0 without a bound. A port that `refuses_none` closes a busy connection if all are busy.
     """
 
@@ -65,6 +66,7 @@ class ConnectionLimits:
     keepalive_seconds: float = 5.0
     drain_seconds: float = 2.0
     write_seconds: float = 30.0
+    pipelined_requests: int = 32
     connections: int = 2_000
     connections_per_peer: int = 0
     refuses_none: bool = False

@@ -23,6 +23,9 @@ would not know whether it was read. So a stopping server answers on it for some 
 A head that breaks the grammar or exceeds a bound gets a problem and closes the connection, after the response of an
 earlier request. So does a response to an unread body. A client that only closes its sending side gets its responses.
 
+Requests that arrive before the response of an earlier one wait, and nothing more is read until none waits. One read can
+hold ten thousand requests, so a client that sends more than `pipelined_requests` at a time loses its connection.
+
 This module and `response_cycle` have every use of uvicorn's undocumented members, all of `HttpToolsProtocol` and its
 `RequestResponseCycle`. They were checked against uvicorn 0.54.0: tests/unit/runtime/http_server/test_server.py fails
 when an upgrade changes them.
@@ -32,10 +35,12 @@ import asyncio
 import math
 import secrets
 import socket
+from collections import deque
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from runtime.http_server.connections import ConnectionState, network_of
@@ -47,6 +52,20 @@ from runtime.http_server.response_cycle import ResponseCycle, ResponseWriter
 
 _ENDING = frozenset((ConnectionState.DRAINING, ConnectionState.CLOSING))
 _WAITING = frozenset((ConnectionState.NEW, ConnectionState.IDLE))
+_TOO_MANY = "Send at most {} requests on a connection before the first of them is answered."
+
+
+class PipelineFlow(FlowControl):
+    """uvicorn's flow control, which reads nothing while a request waits for the response of an earlier one."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """Read again, unless a request waits."""
+        if not self._pipeline:
+            super().resume_reading()
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -78,6 +97,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, unless there are too many."""
         super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
         self.limits = self.port.connections.limits
         self._writer = ResponseWriter(transport, self._end_response, self.port.response_lines)
         self.parser.set_dangerous_leniencies(lenient_version=True)
@@ -166,6 +186,8 @@ class LimitedProtocol(HttpToolsProtocol):
         version, scope = self.parser.get_http_version(), self.scope
         if problem := head_problem(self.limits, version, self.url, self.headers):
             raise problem
+        if len(self.pipeline) == self.limits.pipelined_requests:
+            raise Unreadable(_TOO_MANY.format(self.limits.pipelined_requests), close=True)
         url = httptools.parse_url(self.url)
         path = url.path.decode("ascii")
         if "%" in path:
@@ -207,13 +229,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.state in _ENDING or self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if not self.is_known and self._served is not None:
             self.is_known = self.port.is_known(self._served.scope)
         if self.pipeline:
             self._start(self.pipeline.pop()[0])
         else:
             self._enter(ConnectionState.HEAD if self._in_head else ConnectionState.IDLE)
+        self.flow.resume_reading()
 
     def shutdown(self) -> None:
         """Close the connection after the requests that are being served, or after one that comes in a few seconds."""
@@ -264,6 +286,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if not served.more_body:
                 # An earlier request is being served. It gets its response, and then the connection is closed.
                 self.pipeline.clear()
+                self.cycle = served
                 served.keep_alive = False
                 return
             served.disconnect()  # the malformed bytes belong to the body that is being read

@@ -6,6 +6,7 @@ import pytest
 
 from local.processes.patience import within
 from runtime.http_server.connections import ConnectionLimits
+from runtime.http_server.server import LimitedProtocol
 from tests.process.ingress.conftest import read_reply
 
 
@@ -109,6 +110,36 @@ async def test_pipelined_requests_of_a_half_closed_client_are_answered(port):
         assert (await read_reply(reader)).status == 200
     async with within(20):
         assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("is_half_closed", [False, True])
+async def test_too_many_pipelined_requests_end_the_connection_after_one_response(port, is_half_closed):
+    reader, writer = await port.open()
+    writer.write((port.get + b"\r\n") * (port.limits.pipelined_requests + 2))
+    if is_half_closed:
+        writer.write_eof()
+    reply = await read_reply(reader)
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+    async with within(20):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_nothing_is_read_while_a_request_waits(port, monkeypatch):
+    looks = []
+    complete = LimitedProtocol.on_response_complete
+
+    def completed(connection):
+        complete(connection)
+        looks.append((bool(connection.pipeline), connection.flow.read_paused))
+
+    monkeypatch.setattr(LimitedProtocol, "on_response_complete", completed)
+    reader, writer = await port.open()
+    writer.write((port.get + b"\r\n") * 4)
+    for _ in range(4):
+        assert (await read_reply(reader)).status == 200
+    assert looks == [(True, True), (True, True), (False, False), (False, False)]
     writer.close()
 
 
