@@ -23,7 +23,7 @@ from adapters.kafka.topics import wanted_topics
 from adapters.kafka.wait_for_topics import wait_for_topics
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.turns import passes_waiting, turn_of
+from consumers.applier.turns import passing_of, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.handoffs import RiskRules
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
@@ -103,7 +103,7 @@ async def work(settings: Settings, process: Process) -> None:
         own = replace(
             engine_settings(settings, topics),
             timer_spread=handler.watcher.spread_seconds,
-            passes=passes_waiting,
+            passing=passing_of,
             turn_of=turn_of,
             group_of=unknown_caller_of,
         )

@@ -11,7 +11,7 @@ from cli.rebuild.history import History
 from consumers.applier.decision.decision_input import closer_of
 from consumers.applier.task import CommandTask, InvalidRecord, RecordTask, Task
 from consumers.authorization.state import Closer, CommandWork
-from schemas.commands import Discard, HandoffClose
+from schemas.commands import Discard, HandoffClose, LowerVersionFloor, RecordRead
 from schemas.enums import CommandType
 
 
@@ -72,7 +72,7 @@ def logged(task: Task, partition: int, offset: int) -> LoggedCommand:
                 accepted_at=task.accepted_at,
                 digest=task.digest,
                 is_own=True,
-                passes=task.passes_waiting,
+                passes=isinstance(task.payload, LowerVersionFloor | RecordRead),
                 ends=task.payload.command_id if isinstance(task.payload, Discard) else None,
             )
         case InvalidRecord():

@@ -144,11 +144,6 @@ class RecordTask:
         """Whether an operator decided something."""
         return isinstance(self.payload, OperatorPayload)
 
-    @property
-    def passes_waiting(self) -> bool:
-        """Whether the record is processed before a command that waits: it may be what the command waits for."""
-        return isinstance(self.payload, LowerVersionFloor)
-
 
 @dataclass(frozen=True, slots=True)
 class InvalidRecord:

@@ -3,18 +3,21 @@
 from typing import Final
 
 from consumers.applier.task import UNKNOWN_CALLER
-from consumers.engine import Record, Turn
+from consumers.engine import Passing, Record, Turn
 from schemas.callers import person_of
-from schemas.commands import LowerVersionFloor
+from schemas.commands import LowerVersionFloor, RecordRead
 from schemas.enums import PREFIX
 
-_PASSES: Final = ("ce_type", LowerVersionFloor.TYPE.encode())
+_PASSING: Final = {
+    ("ce_type", LowerVersionFloor.TYPE.encode()): Passing.ENDS_WAIT,  # it may be what the command waits for
+    ("ce_type", RecordRead.TYPE.encode()): Passing.KEEPS_WAIT,  # a read changes nothing, so it needs no order
+}
 _URGENT: Final = (f"{PREFIX}handoff.".encode(), f"{PREFIX}command.".encode())
 
 
-def passes_waiting(record: Record) -> bool:
-    """Whether a record, before it is parsed, is of a task that `passes_waiting`."""
-    return _PASSES in record.headers
+def passing_of(record: Record) -> Passing:
+    """Return whether a record is processed before a command that waits."""
+    return next((_PASSING[header] for header in record.headers if header in _PASSING), Passing.NO)
 
 
 def turn_of(record: Record) -> Turn:

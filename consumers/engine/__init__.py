@@ -15,6 +15,7 @@ from consumers.engine.interface import (
     Output,
     PartitionLost,
     PartitionView,
+    Passing,
     Record,
     RetryAt,
     Turn,

@@ -247,7 +247,7 @@ class Dispatcher:
                 self._timer_failures[queue.key] = queue.failures
             self.key_queues.finish(queue, timer_at=at, now=self._steady())
         else:
-            self.key_queues.retry(queue, at, reason)
+            self.key_queues.retry(queue, at, reason, self._steady())
         self.start()
 
     async def _call(

@@ -30,6 +30,14 @@ class Turn(NamedTuple):
     is_urgent: bool
 
 
+class Passing(Enum):
+    """Whether a record runs before a record of its key that waits, and what becomes of the wait."""
+
+    NO = "no"
+    KEEPS_WAIT = "keeps_wait"
+    ENDS_WAIT = "ends_wait"
+
+
 class Output(NamedTuple):
     """One record to publish. The engine writes it to the partition number of its input."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from enum import StrEnum
 
-    from consumers.engine.interface import Record, Turn
+    from consumers.engine.interface import Passing, Record, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class EngineSettings:
         batch_results, batch_bytes: the maximum of one transaction.
         commit_pause_seconds: the pause after a commit; without it the next transaction repeats its first request.
         timer_spread_seconds: timers that are overdue at a partition's start expire spread over this time.
-        passes: whether a record is processed before a waiting record of its key; None: no record is.
+        passing: whether a record is processed before a waiting record of its key; None: no record is.
         turn_of: returns the sender and the class of a record; None: all records have one sender and one class.
         group_of: returns the group of a state, None for none; an invocation sees how many states each group has.
         timer_spread: replaces `timer_spread_seconds`: returns the time for a key's state at a given moment.
@@ -66,7 +66,7 @@ class EngineSettings:
     commit_pause_seconds: float = 0.002
     timer_spread_seconds: float = 30.0
     timer_spread: Callable[[bytes | None, float], float] | None = None
-    passes: Callable[[Record], bool] | None = None
+    passing: Callable[[Record], Passing] | None = None
     turn_of: Callable[[Record], Turn] | None = None
     group_of: Callable[[bytes], bytes | None] = lambda _state: None
     dead_letter_share: float = 0.5

@@ -161,7 +161,7 @@ def key_queues_with_timers(settings: EngineSettings, started: StartedPartition, 
 
     A stored time is a Unix time. From here on the timer waits on the steady clock.
     """
-    key_queues = KeyQueues(settings.passes, settings.turn_of)
+    key_queues = KeyQueues(settings.passing, settings.turn_of)
     now, steady = clocks.unix(), clocks.steady()
     for key, at in started.timers.items():
         wait = at - now

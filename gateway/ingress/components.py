@@ -25,6 +25,7 @@ from gateway.ingress.commands.command_log import CommandLog
 from gateway.ingress.commands.command_routes import Commands
 from gateway.ingress.commands.idempotency import Replays
 from gateway.ingress.commands.operator_decisions import OperatorDecisions
+from gateway.ingress.commands.places import Places
 from gateway.ingress.commands.publisher import ProducerFactory, Publisher
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.commands.unfinished import UnfinishedBounds, UnfinishedCommands
@@ -112,6 +113,7 @@ class Components:
             partitions=partitions,
         )
         unfinished, unknown = _bounds(settings, process, callers)
+        places = Places(unfinished, metrics)
         self.waiters = Waiters(
             metrics,
             unfinished,
@@ -138,6 +140,7 @@ class Components:
             self.waiters,
             unfinished,
             metrics,
+            places=places,
             keys=keys,
             unknown=unknown,
             claims=claims,
@@ -147,7 +150,7 @@ class Components:
         batches = CommandBatches(
             self.access, signed, service, metrics, bodies, max_event_bytes=own.max_body, seconds=append_seconds
         )
-        record, situations = AccessRecord(log), Situations(collate)
+        record, situations = AccessRecord(log, places), Situations(collate)
         grants = Grants(collate, record, claims=claims) if isinstance(collate, CollateClient) else None
         shared = SharedSituations(situations)
         self.dead_letters = DeadLetterReader(kafka.dead_letters, partitions, process.health, metrics)
@@ -163,7 +166,7 @@ class Components:
                 ),
                 lists=lists,
                 bulk=BulkDecisions(self.access, self.dead_letters, actions, keys),
-                decisions=OperatorDecisions(self.access, log),
+                decisions=OperatorDecisions(self.access, log, places),
                 who_am_i=WhoAmI(self.access, own, is_shadow=grants is None),
             ),
             middleware(

@@ -16,11 +16,11 @@ from prometheus_client import CollectorRegistry
 from adapters.collate.operations import Operation, write_key
 from consumers.applier.applier import Applier
 from consumers.applier.context import ApplierContext
-from consumers.applier.turns import passes_waiting, turn_of
+from consumers.applier.turns import passing_of, turn_of
 from consumers.authorization.event_writer import EventWriter
 from consumers.authorization.numbers.handoff_numbers import HandoffNumbers
 from consumers.authorization.state import AuthorizationState, unknown_caller_of
-from consumers.engine import UNCHANGED, PartitionLost, PartitionView, Record, RetryAt
+from consumers.engine import UNCHANGED, PartitionLost, PartitionView, Passing, Record, RetryAt
 from consumers.watcher.cadence import Cadence
 from consumers.watcher.watcher import Watcher
 from gateway.ingress.dead_letters.actions import redrive_of
@@ -151,6 +151,7 @@ class KeyQueue:
     tries: int = 0
     failures: int = 0
     retry_at: float = 0.0
+    kept_wait: tuple | None = None
     waits: list = field(default_factory=list)
     dead_lettered: int = 0
     is_lost: bool = False
@@ -196,7 +197,8 @@ class KeyQueue:
                 self.chance,
             )
         )
-        self._next_record()
+        self.kept_wait = None
+        self._start_record()
         self.timer_at = self.stored_timer_at
         if self.timer_at is not None and self.timer_at <= self.now():
             self.timer_at = self.now() + self.chance() * self.watcher.spread_seconds(self.state, self.now())
@@ -227,8 +229,14 @@ class KeyQueue:
         for say in on_commit:
             say()
 
-    def _next_record(self):
+    def _start_record(self):
         self.since, self.tries, self.failures, self.retry_at = 0.0, 0, 0, 0.0
+
+    def _next_record(self):
+        self._start_record()
+        if self.kept_wait is not None and not self.is_idle and passing_of(self.records[self.finished]) is Passing.NO:
+            self.since, self.tries, self.failures, self.retry_at = self.kept_wait
+            self.kept_wait = None
 
     # One step
 
@@ -251,9 +259,13 @@ class KeyQueue:
 
     def append(self, headers, value):
         record = Record(0, len(self.records), self.key, value, headers, self.now())
-        if passes_waiting(record) and not self.is_idle:
+        if (passing := passing_of(record)) is not Passing.NO and not self.is_idle:
+            if passing is Passing.ENDS_WAIT:
+                self.kept_wait = None
+            elif passing_of(self.records[self.finished]) is Passing.NO:
+                self.kept_wait = (self.since, self.tries, self.failures, self.retry_at)
             self.records.insert(self.finished, record)
-            self._next_record()
+            self._start_record()
         else:
             self.records.append(record)
 

@@ -2,8 +2,8 @@
 
 Pure and synchronous: the caller passes records, results and the time in, from a clock that never jumps. Invariants: a
 key never runs twice at a time, its records run in the order of `add`, and a queue with work is always ready, running,
-or waiting until a known time. One exception: a record that `passes` runs before the records that do not run yet, and
-before one that waits.
+or waiting until a known time. One exception: a record that passes runs before the records that do not run yet, and
+before one that waits. If it keeps the wait, the record that waits is tried no earlier than without it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from consumers.engine.core.timers import Timers
-from consumers.engine.interface import Turn
+from consumers.engine.interface import Passing, Turn
 from runtime.turns import OTHERS_EVERY, Turns
 
 if TYPE_CHECKING:
@@ -29,6 +29,18 @@ _ONE_SENDER: Final = Turn("", is_urgent=False)
 _LONG_AGO: Final = 0.0
 
 
+@dataclass(slots=True)
+class Wait:
+    """The wait of a record, while a record that passes is the first of its queue."""
+
+    reason: StrEnum | None  # None: the wait has ended
+    until: float
+    order: int
+    since: float
+    tries: int
+    failures: int
+
+
 @dataclass(slots=True, eq=False)
 class KeyQueue:
     """The work of one key. It exists while there is work; without records the key's timer is due.
@@ -38,7 +50,8 @@ class KeyQueue:
         records: the unfinished records; the first one runs or waits.
         is_running: between `next_ready` and `finish` or `retry`.
         is_for_timer: the invocation is for the timer, also if a record arrives before the invocation starts.
-        waits_for, wait_until: the reason and the end of the wait of the first record.
+        waits_for, wait_until, wait_order: the reason, the end and the number of the wait of the first record.
+        kept_wait: the wait of the first record that does not pass, while records that keep it run.
         since: when the first record became the first.
         tries, failures: see `interface.Invocation`.
         timer_expired: the timer became due: its invocation is next, or a record ran first.
@@ -52,6 +65,8 @@ class KeyQueue:
     is_for_timer: bool = False
     waits_for: StrEnum | None = None
     wait_until: float = 0.0
+    wait_order: int = 0
+    kept_wait: Wait | None = None
     since: float = 0.0
     tries: int = 0
     failures: int = 0
@@ -70,9 +85,9 @@ class KeyQueues:
     """
 
     def __init__(
-        self, passes: Callable[[Record], bool] | None = None, turn_of: Callable[[Record], Turn] | None = None
+        self, passing: Callable[[Record], Passing] | None = None, turn_of: Callable[[Record], Turn] | None = None
     ) -> None:
-        self._passes = passes if passes is not None else _never
+        self._passing = passing if passing is not None else _never
         self._turn_of = turn_of if turn_of is not None else _of_one_sender
         self._queues: dict[bytes, KeyQueue] = {}
         self._urgent: Turns[KeyQueue] = Turns()
@@ -98,8 +113,8 @@ class KeyQueues:
             queue = self._queues[record.key] = KeyQueue(record.key, since=now)
         elif not queue.records and not queue.is_running:
             queue.since = now  # the queue was ready for its timer; the record runs first
-        elif queue.records and self._passes(record):
-            self._pass(queue, record, now)
+        elif queue.records and (passing := self._passing(record)) is not Passing.NO:
+            self._pass(queue, record, passing, now)
             return
         queue.records.append(record)
         is_urgent = self._note_urgent(queue, record)
@@ -142,25 +157,32 @@ class KeyQueues:
             queue.timer_expired = False
             self._timers.expire(queue.key)
         self._timers.set(queue.key, timer_at)
-        if queue.records:
-            self._make_ready(queue)
-        else:
+        if not queue.records:
             del self._queues[queue.key]
+        elif not self._wait_on(queue):
+            self._make_ready(queue)
 
-    def retry(self, queue: KeyQueue, at: float, reason: StrEnum) -> None:
+    def retry(self, queue: KeyQueue, at: float, reason: StrEnum, now: float) -> None:
         """Return a queue whose first record has to run again at `at`."""
         queue.is_running = False
         self._records_running -= 1
-        if len(queue.records) > 1 and self._passes(queue.records[1]) and not self._passes(queue.records[0]):
+        next_passing = Passing.NO
+        if len(queue.records) > 1 and self._passing(queue.records[0]) is Passing.NO:
+            next_passing = self._passing(queue.records[1])
+        if next_passing is Passing.ENDS_WAIT:
             queue.records.insert(0, queue.records.pop(1))
             queue.tries = queue.failures = 0
             self._make_ready(queue)
             return
         queue.tries += 1
-        queue.waits_for, queue.wait_until = reason, at
-        self._waits[reason] = self._waits.get(reason, 0) + 1
         self._order += 1
+        queue.waits_for, queue.wait_until, queue.wait_order = reason, at, self._order
+        self._waits[reason] = self._waits.get(reason, 0) + 1
         heapq.heappush(self._waiting, (at, self._order, queue))
+        if next_passing is Passing.KEEPS_WAIT:
+            queue.records.insert(0, queue.records.pop(1))
+            self._keep_wait(queue, now)
+            self._make_ready(queue)
 
     def set_timer(self, key: bytes, at: float | None) -> None:
         """Replace the key's timer; None removes it."""
@@ -203,24 +225,50 @@ class KeyQueues:
         """Iterate over the queues that have work."""
         return iter(self._queues.values())
 
-    def _pass(self, queue: KeyQueue, record: Record, now: float) -> None:
+    def _pass(self, queue: KeyQueue, record: Record, passing: Passing, now: float) -> None:
         """Put a record behind the one that runs and those that pass too, and before the others of its key."""
         place = 1 if queue.is_running and not queue.is_for_timer else 0
-        while place < len(queue.records) and self._passes(queue.records[place]):
+        while place < len(queue.records) and self._passing(queue.records[place]) is not Passing.NO:
             place += 1
         queue.records.insert(place, record)
         self._note_urgent(queue, record)
         if place > 0 or queue.is_running:
             return
-        if queue.waits_for is not None:
-            self._waiting = [waiting for waiting in self._waiting if waiting[2] is not queue]
-            heapq.heapify(self._waiting)
-            self._waits[queue.waits_for] -= 1
-            queue.waits_for, queue.since = None, now
-            queue.tries = queue.failures = 0
+        self._keep_wait(queue, now)
+        if passing is Passing.ENDS_WAIT:
+            self._end_wait(queue)
         self._urgent.discard(queue)
         self._others.discard(queue)
         self._make_ready(queue)
+
+    def _keep_wait(self, queue: KeyQueue, now: float) -> None:
+        """Let the records that pass run, and keep the wait of the record behind them."""
+        queue.kept_wait = Wait(
+            queue.waits_for, queue.wait_until, queue.wait_order, queue.since, queue.tries, queue.failures
+        )
+        queue.waits_for, queue.since = None, now
+        queue.tries = queue.failures = 0
+
+    def _end_wait(self, queue: KeyQueue) -> None:
+        """Forget the kept wait, so that its record runs after those that pass."""
+        if queue.kept_wait is not None and queue.kept_wait.reason is not None:
+            self._waits[queue.kept_wait.reason] -= 1
+            self._waiting = [waiting for waiting in self._waiting if waiting[1] != queue.kept_wait.order]
+            heapq.heapify(self._waiting)
+        queue.kept_wait = None
+
+    def _wait_on(self, queue: KeyQueue) -> bool:
+        """Continue the kept wait if the first record is its record. Return whether the queue waits."""
+        wait = queue.kept_wait
+        if wait is None or (passing := self._passing(queue.records[0])) is Passing.KEEPS_WAIT:
+            return False
+        if passing is Passing.ENDS_WAIT:
+            self._end_wait(queue)
+            return False
+        queue.kept_wait = None
+        queue.since, queue.tries, queue.failures = wait.since, wait.tries, wait.failures
+        queue.waits_for, queue.wait_until, queue.wait_order = wait.reason, wait.until, wait.order
+        return wait.reason is not None
 
     def _note_urgent(self, queue: KeyQueue, record: Record) -> bool:
         turn = self._turn_of(record)
@@ -234,7 +282,12 @@ class KeyQueues:
 
     def _wake(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
-            waiting = heapq.heappop(self._waiting)[2]
+            _, order, waiting = heapq.heappop(self._waiting)
+            if (kept := waiting.kept_wait) is not None and kept.order == order:
+                if kept.reason is not None:
+                    self._waits[kept.reason] -= 1
+                kept.reason = None
+                continue
             if waiting.waits_for is not None:
                 self._waits[waiting.waits_for] -= 1
                 waiting.waits_for = None
@@ -256,8 +309,8 @@ class KeyQueues:
         return None
 
 
-def _never(_: Record) -> bool:
-    return False
+def _never(_: Record) -> Passing:
+    return Passing.NO
 
 
 def _of_one_sender(_: Record) -> Turn:

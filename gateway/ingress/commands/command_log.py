@@ -43,6 +43,10 @@ class CommandLog:
         key = command.authorization_id.encode()
         return CommandRecord(partition_for(key, self._partitions), key, headers, value)
 
+    def partition_of(self, authorization_id: str) -> int:
+        """Return the partition of the authorization's records."""
+        return partition_for(authorization_id.encode(), self._partitions)
+
     def append(self, record: CommandRecord) -> Awaitable[Appended | NotAppended]:
         """Write a record, and return its position or why it may be missing, when awaited."""
         return self._publisher.append(record.partition, record.key, record.value, record.headers)

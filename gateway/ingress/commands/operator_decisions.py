@@ -12,6 +12,8 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.appending import NotAppended
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
 from gateway.ingress.commands.idempotency import read_key
+from gateway.ingress.commands.places import Places
+from gateway.ingress.commands.unfinished import PlaceKind
 from schemas.api.operator_decisions import (
     DecisionAccepted,
     RecentCommandsAccepted,
@@ -28,9 +30,10 @@ from schemas.records import RecordedCommand
 class OperatorDecisions:
     """The endpoints."""
 
-    def __init__(self, access: AccessControl, commands: CommandLog) -> None:
+    def __init__(self, access: AccessControl, commands: CommandLog, places: Places) -> None:
         self._access = access
         self._commands = commands
+        self._places = places
 
     async def empty_recent_commands(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/recent-commands/empty."""
@@ -70,8 +73,11 @@ class OperatorDecisions:
             data=data,
             traceparent=traceparent(context),
         )
-        result = await self._commands.append(self._commands.serialize(record))
+        serialized = self._commands.serialize(record)
+        self._places.take(record_id, caller.name, serialized.partition, PlaceKind.RECORD)
+        result = await self._commands.append(serialized)
         if isinstance(result, NotAppended):
+            self._places.give_back(record_id)
             raise problem_of_append(result)
         context.log_fields |= {"record_id": record_id, "operator": operator, "reason": data.reason}
         return ModelResponse(

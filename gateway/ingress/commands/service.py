@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from gateway.ingress.api_http.api_problems import KeyReused, TooManyUnfinished, TooManyUnknown
+from gateway.ingress.api_http.api_problems import KeyReused, TooManyUnknown
 from gateway.ingress.api_http.context import context_of
 from gateway.ingress.api_http.request import traceparent, wait_seconds
 from gateway.ingress.commands.accepted_command import AcceptedCommand
@@ -20,8 +20,9 @@ from gateway.ingress.commands.appending import NotAppended
 from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown, already_claimed
 from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
+from gateway.ingress.commands.places import Places
 from gateway.ingress.commands.responses import CommandReceipt
-from gateway.ingress.commands.unfinished import CallerPace, UnfinishedCommands
+from gateway.ingress.commands.unfinished import CallerPace, PlaceKind, UnfinishedCommands
 from gateway.ingress.commands.unknown import UnknownCounts
 from gateway.ingress.commands.waiters import Waiters
 from runtime.metrics import IngressMetrics
@@ -45,6 +46,7 @@ class CommandService:
         unfinished: UnfinishedCommands,
         metrics: IngressMetrics,
         *,
+        places: Places,
         keys: Keys,
         unknown: UnknownCounts,
         claims: ClaimReader,
@@ -58,6 +60,7 @@ class CommandService:
         self._replays = replays
         self._waiters = waiters
         self._unfinished = unfinished
+        self._places = places
         self._unknown = unknown
         self._metrics = metrics
         self._keys = keys
@@ -116,7 +119,8 @@ class CommandService:
         if outcome is None:
             if not had_place:  # a command that may be in the topic is not refused
                 self._require_known_ids(command, record.partition)
-            self._take_place(command, record.partition)
+            kind = PlaceKind.CLOSE if isinstance(command.data, HandoffClose) else PlaceKind.REQUEST
+            self._places.take(command.command_id, command.caller, record.partition, kind)
         result = await self._commands.append(record)
         if isinstance(result, NotAppended):
             # A certain failure comes without a wait since the place was taken: no other request counts on the place.
@@ -163,19 +167,6 @@ class CommandService:
                 f"the last day: check their ids. Send the same command again in {math.ceil(wait / 60)} min.",
                 retry_after_seconds=wait,
             )
-
-    def _take_place(self, command: AcceptedCommand, partition: int) -> None:
-        """Count the command until its event. Raises TooManyUnfinished."""
-        now, is_close = time.monotonic(), isinstance(command.data, HandoffClose)
-        if self._unfinished.take(command.command_id, command.caller, partition, now, is_close=is_close):
-            return
-        self._metrics.shed.labels("unfinished").inc()
-        wait = self._unfinished.wait_for_place(command.caller, partition, now, is_close=is_close)
-        raise TooManyUnfinished(
-            "The command was not accepted, because too many of your earlier commands have not ended. "
-            f"Send the same command again in {math.ceil(wait)} s.",
-            retry_after_seconds=wait,
-        )
 
     def _receipt(self, command: AcceptedCommand, remembered: Remembered, *, is_replay: bool) -> CommandReceipt:
         return CommandReceipt(

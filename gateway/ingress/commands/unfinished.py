@@ -8,11 +8,14 @@ Pure and synchronous; the caller of a method passes the time.
     end             `command.finished` or `command.dead_lettered`: the place is free
 Invariant: a caller holds at most its bounds in all and in one partition. All people of a prefix count as one caller,
 and each of them has a bound of its own. Closes have the same bounds once more, and a person's closes count alone: no
-request and no colleague takes the place of a person's report.
+request and no colleague takes the place of a person's report. Records of links, reads, releases and decisions count
+alone too, with a quarter of the places in a partition. For a day only their events free them, because a state that
+cannot be read keeps them.
 """
 
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Final, NamedTuple
 
 from schemas.callers import pool_of
@@ -26,6 +29,16 @@ MIN_WAIT_SECONDS: Final = 1.0
 MAX_WAIT_SECONDS: Final = FORGET_SECONDS
 # No command of the caller has ended lately: the rate is unknown, and the worker may continue at any time.
 UNKNOWN_WAIT_SECONDS: Final = 60.0
+# The records of a caller have this part of the places of its commands in a partition.
+RECORD_PART: Final = 4
+
+
+class PlaceKind(Enum):
+    """What takes a place: a request or watch, a close, or the record of a link, a read, a release or a decision."""
+
+    REQUEST = "request"
+    CLOSE = "close"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +62,11 @@ class _PoolKey(NamedTuple):
     """The pool of a command: what shares its bounds."""
 
     name: str
-    is_close: bool
+    kind: PlaceKind
 
 
-def _pool_key(caller: str, *, is_close: bool) -> _PoolKey:
-    return _PoolKey(caller if is_close else pool_of(caller), is_close)
+def _pool_key(caller: str, kind: PlaceKind) -> _PoolKey:
+    return _PoolKey(pool_of(caller) if kind is PlaceKind.REQUEST else caller, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class _Place:
 class _Pool:
     """The commands of a service or of all people of a prefix; the closes of a service or of one person."""
 
+    kind: PlaceKind = PlaceKind.REQUEST
     places: OrderedDict[str, _Place] = field(default_factory=OrderedDict)  # by command id, the oldest `since` first
     by_person: Counter[str] = field(default_factory=Counter)
     by_partition: Counter[int] = field(default_factory=Counter)
@@ -88,6 +102,8 @@ class _Pool:
 
     def forget_after(self) -> float:
         """Return the age at which an id leaves without an event. A slow queue keeps its ids longer."""
+        if self.kind is PlaceKind.RECORD:
+            return LONGEST_FORGET_SECONDS
         return min(max(FORGET_SECONDS, 2 * self.last_age), LONGEST_FORGET_SECONDS)
 
     def rate(self, now: float) -> float:
@@ -125,7 +141,9 @@ class UnfinishedCommands:
         """Return whether the command has a place."""
         return command_id in self._pool_of
 
-    def take(self, command_id: str, caller: str, partition: int, now: float, *, is_close: bool = False) -> bool:
+    def take(
+        self, command_id: str, caller: str, partition: int, now: float, kind: PlaceKind = PlaceKind.REQUEST
+    ) -> bool:
         """Give the command a place. Return False if a bound is full.
 
         A command that has a place keeps it, as of now: a later record of it follows.
@@ -133,8 +151,8 @@ class UnfinishedCommands:
         if self.holds(command_id):
             self.refresh(command_id, now)
             return True
-        key = _pool_key(caller, is_close=is_close)
-        pool = self._pools.get(key) or _Pool()
+        key = _pool_key(caller, kind)
+        pool = self._pools.get(key) or _Pool(kind)
         self._forget(pool, now)
         if self._held_under_full(pool, caller, partition):
             return False
@@ -143,9 +161,9 @@ class UnfinishedCommands:
         self._pool_of[command_id] = key
         return True
 
-    def wait_for_place(self, caller: str, partition: int, now: float, *, is_close: bool = False) -> float:
+    def wait_for_place(self, caller: str, partition: int, now: float, kind: PlaceKind = PlaceKind.REQUEST) -> float:
         """Return the seconds until a place is expected, for a command that is refused because `take` was False."""
-        pool = self._pools[_pool_key(caller, is_close=is_close)]
+        pool = self._pools[_pool_key(caller, kind)]
         return pool.wait(self._held_under_full(pool, caller, partition), now)
 
     def give_back(self, command_id: str) -> None:
@@ -170,7 +188,7 @@ class UnfinishedCommands:
 
     def pace(self, caller: str, now: float) -> CallerPace:
         """Return the pace of the caller's closes, or of the other commands if more of these are unfinished."""
-        pools = [self._pools.get(_pool_key(caller, is_close=is_close)) or _Pool() for is_close in (False, True)]
+        pools = [self._pools.get(_pool_key(caller, kind)) or _Pool() for kind in (PlaceKind.REQUEST, PlaceKind.CLOSE)]
         fullest = max(pools, key=lambda pool: len(pool.places))
         return CallerPace(len(fullest.places), fullest.rate(now))
 
@@ -182,7 +200,10 @@ class UnfinishedCommands:
 
     def _held_under_full(self, pool: _Pool, caller: str, partition: int) -> list[int]:
         """Return the places that are held under each bound that is full."""
-        bounds = [(len(pool.places), self._bounds.caller), (pool.by_partition[partition], self._bounds.partition)]
+        in_partition = self._bounds.partition
+        if pool.kind is PlaceKind.RECORD:
+            in_partition = max(1, in_partition // RECORD_PART)
+        bounds = [(len(pool.places), self._bounds.caller), (pool.by_partition[partition], in_partition)]
         if caller != pool_of(caller):
             bounds.append((pool.by_person[caller], self._bounds.person))
         return [held for held, bound in bounds if held >= bound]

@@ -35,6 +35,19 @@ from schemas.times import parse_time
 _WAITING = EventType.COMMAND_WAITING.encode()
 _FINISHED = EventType.COMMAND_FINISHED.encode()
 _DEAD_LETTERED = EventType.COMMAND_DEAD_LETTERED.encode()
+# Each is the end of the record that caused it.
+_OF_RECORDS = frozenset(
+    type_.encode()
+    for type_ in (
+        EventType.HANDOFF_ACCESS_GRANTED,
+        EventType.HANDOFF_RELEASED,
+        EventType.AUTHORIZATION_CONTENT_READ,
+        EventType.AUTHORIZATION_RECENT_COMMANDS_EMPTIED,
+        EventType.AUTHORIZATION_VERSION_FLOOR_LOWERED,
+    )
+)
+_NEWS = frozenset((_FINISHED, _DEAD_LETTERED))
+_KINDS = _NEWS | _OF_RECORDS | {_WAITING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +196,12 @@ class Waiters:
         """Pass the news in a record of `events` to the command's waiters and its place. Remember an outcome."""
         headers, now = dict(record.headers), time.monotonic()
         kind, cause, value = headers.get("ce_type"), headers.get("ce_causationid"), record.value
-        if kind not in {_WAITING, _FINISHED, _DEAD_LETTERED} or cause is None or value is None:
+        if kind not in _KINDS or cause is None or value is None:
             return
         command_id = cause.decode("ascii", "replace")
-        if kind == _WAITING:
-            self._unfinished.refresh(command_id, now)
+        self._note_place(command_id, kind, now)
+        if kind not in _NEWS:
             return
-        self._unfinished.end(command_id, now)
         news: News | None = None
         waiters, is_unknown = self._waiters.get(command_id, ()), MARK in value
         if kind == _FINISHED:
@@ -207,6 +219,12 @@ class Waiters:
             for waiter, is_wanted in waiters:
                 if is_wanted(news):
                     _end(waiter, news)
+
+    def _note_place(self, command_id: str, kind: bytes | None, now: float) -> None:
+        if kind == _WAITING:
+            self._unfinished.refresh(command_id, now)
+        else:
+            self._unfinished.end(command_id, now)
 
 
 def _end(waiter: Waiter, result: News | _End) -> None:

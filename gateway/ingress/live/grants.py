@@ -22,7 +22,7 @@ from adapters.collate.client import CollateClient
 from adapters.collate.operations import Operation, write_key
 from adapters.http_connection.cause import Cause
 from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown, NoClaims
-from gateway.ingress.live.audit import AccessRecord
+from gateway.ingress.live.audit import AccessPlace, AccessRecord
 from gateway.ingress.live.outcomes import (
     ClaimCheckFailed,
     ClaimedByAnother,
@@ -97,9 +97,15 @@ class Grants:
         self._chance = chance
 
     async def mint(self, request: GrantRequest) -> Granted | NotOpen | FailedCheck | Unrecorded | UpstreamError:
-        """Mint a grant, record the operator's access, and return the grant."""
+        """Mint a grant, record the operator's access, and return the grant. Raises TooManyUnfinished."""
         if not self._record.is_open:
             return Unrecorded(retry_after_seconds=2.0)
+        with self._record.place(request.authorization_id, request.caller) as place:
+            return await self._mint(request, place)
+
+    async def _mint(
+        self, request: GrantRequest, place: AccessPlace
+    ) -> Granted | NotOpen | FailedCheck | Unrecorded | UpstreamError:
         handoff = await self._find(request)
         if not isinstance(handoff, ManualHandoff):
             return handoff
@@ -125,7 +131,7 @@ class Grants:
                 take_over=request.take_over or None,
                 claim_check=check,
             )
-            retry_after = await self._record.append(request.authorization_id, request.caller, access)
+            retry_after = await place.append(access)
             granted = Granted(handoff.id, grant, handoff.message, check)
             return granted if retry_after is None else Unrecorded(retry_after)
         return NotOpen(NoAccess.GRANTS_TOO_SHORT, handoff.id)

@@ -107,7 +107,7 @@ class LiveCalls:
             case NotOpen():
                 if outcome.message is not None:
                     read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
-                    await self._record.put(authorization_id, caller.name, read)
+                    await self._put(request, authorization_id, caller.name, read, outcome.handoff_id)
                 raise problem_of_not_open(outcome)
             case Unrecorded(retry_after_seconds=seconds):
                 raise AuditUnavailable(
@@ -130,7 +130,7 @@ class LiveCalls:
         context = context_of(request.scope)
         context.log_fields |= {"authorization_id": authorization_id, "handoff_id": handoff_id}
         self._record.require_open()
-        await self._record.put(authorization_id, caller.name, ReleaseHandoff(handoff_id=handoff_id))
+        await self._put(request, authorization_id, caller.name, ReleaseHandoff(handoff_id=handoff_id), handoff_id)
         return ModelResponse(ReleaseAccepted(authorization_id=authorization_id, handoff_id=handoff_id), 202)
 
     async def handoff(self, request: Request) -> Response:
@@ -155,9 +155,9 @@ class LiveCalls:
             raise problem_of(found)
         if wanted_id is not None and found.handoff is None:
             raise HandoffNotFound("Collate has no such handoff of this authorization. Read `active` instead.")
-        if with_message and found.handoff is not None:
+        if with_message and found.handoff is not None and found.handoff.message is not None:
             read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
-            await self._record.put(authorization_id, caller.name, read)
+            await self._put(request, authorization_id, caller.name, read, found.handoff_id)
         return ModelResponse(live_handoff(found, with_message=with_message))
 
     async def review(self, request: Request) -> Response:
@@ -172,7 +172,7 @@ class LiveCalls:
                 "Nothing is to be reviewed now. Read the snapshot again when the authorization requires an action."
             )
         read = RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator=operator, review_snapshot_id=snapshot.id)
-        await self._record.put(authorization_id, caller, read)
+        await self._put(request, authorization_id, caller, read)
         head: dict[str, object] = {"authorizationId": authorization.id, "version": authorization.version}
         if authorization.covers_review_snapshot_id is not None:
             head["coversReviewSnapshotId"] = authorization.covers_review_snapshot_id
@@ -188,7 +188,7 @@ class LiveCalls:
         if receipt is None and decision is None:
             raise NoPayerEvidence("Read it again after `receiptSeen` or `decisionSeen` in an event.")
         read = RecordRead(content=ReadContent.PAYER_EVIDENCE, operator=operator)
-        await self._record.put(authorization_id, caller, read)
+        await self._put(request, authorization_id, caller, read)
         return ModelResponse(
             PayerEvidence(
                 authorization_id=found.id,
@@ -199,6 +199,18 @@ class LiveCalls:
                 decision=decision,
             )
         )
+
+    async def _put(
+        self,
+        request: Request,
+        authorization_id: str,
+        caller: str,
+        data: RecordRead | ReleaseHandoff,
+        handoff_id: str | None = None,
+    ) -> None:
+        """Put a read or a release on record. The access log names the record, also one of an earlier request."""
+        record_id = await self._record.put(authorization_id, caller, data, handoff_id)
+        context_of(request.scope).log_fields["record_id"] = record_id
 
     def _begin_read(self, request: Request) -> tuple[str, str, str | None]:
         """Return the caller, the authorization and the operator of a read of PHI."""

@@ -203,14 +203,16 @@ def long_shared_reads(monkeypatch):
 
 @pytest.mark.usefixtures("long_shared_reads")
 async def test_viewers_share_one_read_of_an_authorization_and_each_viewer_is_on_record(
-    ingress, kafka, collate, authorization, eventually
+    ingress, kafka, collate, eventually
 ):
+    (authorization,) = collate.create("handoff_active", handoff_overlay={"message": MESSAGE})
     holding = collate.fault("hold", method="GET", count=1)
     viewers = [asyncio.create_task(now(ingress, authorization, query=f"?operator=op-{n}")) for n in range(5)]
     await eventually(lambda: holding.struck and ingress.metric("requests_in_flight") == 5)
     holding.release()
     replies = await asyncio.gather(*viewers)
     replies.append(await now(ingress, authorization, replies[0].json["activeHandoffId"], query="?operator=op-5"))
+    replies += [await now(ingress, authorization, query="?operator=op-5") for _ in range(20)]
     assert {reply.status for reply in replies} == {200}
     assert len({reply.json["at"] for reply in replies}) == 1
     assert [len(reads_of(collate, end)) for end in (authorization, replies[0].json["activeHandoffId"])] == [1, 1]
@@ -218,6 +220,11 @@ async def test_viewers_share_one_read_of_an_authorization_and_each_viewer_is_on_
     since = format_time(datetime.now(UTC))
     newer = await now(ingress, authorization, query=f"?message=omit&since={since}")
     assert replies[0].json["at"] < since <= newer.json["at"]
+
+
+async def test_a_read_without_a_message_is_not_on_record(ingress, kafka, authorization):
+    assert (await now(ingress, authorization)).status == 200
+    assert kafka.commands == []
 
 
 @pytest.mark.usefixtures("silent_kafka")

@@ -89,7 +89,7 @@ async def test_a_key_queue_that_is_due_without_a_free_slot_does_not_spin(session
     add(session, b"holds the only slot", 1)
     add(session, b"waits", 0)
     key_queues = session.dispatcher.key_queues
-    key_queues.retry(key_queues.next_ready(steady()), steady() - 1, WaitReason.BACKOFF)
+    key_queues.retry(key_queues.next_ready(steady()), steady() - 1, WaitReason.BACKOFF, steady())
     await harness.rest()
     searches, next_due = [], key_queues.next_due
     monkeypatch.setattr(key_queues, "next_due", lambda: searches.append(1) or next_due())

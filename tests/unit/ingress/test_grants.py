@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -68,7 +69,11 @@ class Record:
     retry_after: float | None = None
     accesses: list = field(default_factory=list)
 
-    async def append(self, authorization_id, caller, access):
+    @contextmanager
+    def place(self, authorization_id, caller):
+        yield self
+
+    async def append(self, access):
         self.accesses.append(access)
         return self.retry_after
 

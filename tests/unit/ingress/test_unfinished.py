@@ -12,6 +12,7 @@ from gateway.ingress.commands.unfinished import (
     MIN_WAIT_SECONDS,
     UNKNOWN_WAIT_SECONDS,
     CallerPace,
+    PlaceKind,
     UnfinishedBounds,
     UnfinishedCommands,
 )
@@ -33,10 +34,10 @@ def fill(unfinished, count, now=0.0, caller="desk", first=0):
 def test_closes_have_places_of_their_own_and_requests_take_none_of_them(unfinished):
     def close(number, caller="desk", partition=None):
         where = number // BOUNDS.partition if partition is None else partition
-        return unfinished.take(f"x-{caller}-{number}", caller, where, 0.0, is_close=True)
+        return unfinished.take(f"x-{caller}-{number}", caller, where, 0.0, PlaceKind.CLOSE)
 
     assert [close(number) for number in range(7)] == [True] * 6 + [False]
-    assert unfinished.wait_for_place("desk", 9, 0.0, is_close=True) == UNKNOWN_WAIT_SECONDS
+    assert unfinished.wait_for_place("desk", 9, 0.0, PlaceKind.CLOSE) == UNKNOWN_WAIT_SECONDS
     assert fill(unfinished, 7) == [True] * 6 + [False], "closes take no place of requests"
     unfinished.give_back("c-0")
     assert unfinished.pace("desk", 0.0).unfinished == 6, "a sender keeps its window by the fuller kind"
@@ -48,10 +49,25 @@ def test_closes_have_places_of_their_own_and_requests_take_none_of_them(unfinish
 
 def test_the_closes_of_a_person_are_bounded_by_those_of_no_other_person(unfinished):
     def closes(who, count):
-        return [unfinished.take(f"{who}-{n}", f"people:{who}", 0, 0.0, is_close=True) for n in range(count)]
+        return [unfinished.take(f"{who}-{n}", f"people:{who}", 0, 0.0, PlaceKind.CLOSE) for n in range(count)]
 
     assert closes("ann", 3) == [True, True, False]
     assert [closes(who, 2) for who in "bcde"] == [[True, True]] * 4, "beyond the partition's bound of one caller"
+
+
+def test_records_have_a_quarter_of_the_places_of_a_partition_for_a_day():
+    unfinished = UnfinishedCommands(UnfinishedBounds(caller=100, person=100, partition=100))
+
+    def records(who, now):
+        took = [unfinished.take(f"{who}-{n}-{now}", who, 0, now, PlaceKind.RECORD) for n in range(100)]
+        return took.count(True)
+
+    assert [records(who, 0.0) for who in ("desk", "people:ann", "people:bob")] == [25, 25, 25]
+    assert records("desk", 23 * 3_600.0) == 0, "no event, no place: a state that cannot be read keeps the records"
+    assert unfinished.take("c-1", "desk", 0, 0.0), "a record takes no place of a command"
+    unfinished.end("desk-0-0.0", 1.0)
+    assert records("desk", 24 * 3_600.0 - 1) == 1
+    assert records("desk", 24 * 3_600.0) == 24
 
 
 def test_a_command_that_has_a_place_takes_no_second_one_at_the_bound(unfinished):
@@ -140,6 +156,10 @@ steps = st.lists(
 )
 
 
+def kind_of(is_close):
+    return PlaceKind.CLOSE if is_close else PlaceKind.REQUEST
+
+
 def shares(caller, is_close):
     """Return what shares bounds: for closes the caller itself, else all people of a prefix."""
     return (caller if is_close else pool_of(caller), is_close)
@@ -152,9 +172,9 @@ def test_no_bound_is_exceeded_and_the_places_are_those_of_a_simple_model(history
         now += seconds
         if action == "take":
             known = unfinished.holds(command)
-            if not unfinished.take(command, caller, partition, now, is_close=is_close):
+            if not unfinished.take(command, caller, partition, now, kind_of(is_close)):
                 assert not known
-                wait = unfinished.wait_for_place(caller, partition, now, is_close=is_close)
+                wait = unfinished.wait_for_place(caller, partition, now, kind_of(is_close))
                 assert MIN_WAIT_SECONDS <= wait <= MAX_WAIT_SECONDS
                 own = [place for each, place in model.items() if unfinished.holds(each)]
                 own = [(who, number) for who, kind, number in own if shares(who, kind) == shares(caller, is_close)]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consumers.engine import RetryAt
 from schemas.commands import HandoffRequest, RecordRead
 from schemas.enums import EventType, ReadContent
 
@@ -30,3 +31,18 @@ async def test_reads_call_nobody_start_no_watch_and_take_no_share_of_recent_comm
     command = await queue.apply(HandoffRequest(), caller="desk")
     assert queue.check(command).outcome == "applied"
     assert [event.sequence for event in queue.events()] == list(range(1, len(queue.events()) + 1))
+
+
+async def test_a_read_passes_a_command_that_waits_and_its_next_try_comes_no_earlier(make_queue):
+    queue = make_queue()
+    queue.sim.fault("answer", method="GET", status=500, code="internal_error")
+    command = queue.send(HandoffRequest(), caller="desk")
+    assert isinstance(waits := await queue.invoke(), RetryAt)
+    tries = len(queue.collate.calls)
+    for _ in range(20):
+        queue.send(RecordRead(content=ReadContent.REVIEW_SNAPSHOT, operator="op-7"), caller="viewer")
+        assert not isinstance(await queue.invoke(), RetryAt)
+        assert (queue.tries, queue.retry_at) == (1, waits.at)
+    assert len(queue.events(EventType.AUTHORIZATION_CONTENT_READ)) == 20
+    assert len(queue.collate.calls) == tries
+    assert not [event for event in queue.events(EventType.COMMAND_FINISHED) if event.causation_id == command]

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from consumers.engine.core.key_queues import KeyQueues
 from consumers.engine.core.timers import Timers
-from consumers.engine.interface import Record, Turn
+from consumers.engine.interface import Passing, Record, Turn
 from schemas.events.wait_reasons import WaitReason
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "20"))  # use more after a change of the tested module
@@ -32,13 +32,14 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.key_queues = KeyQueues(lambda record: record.offset in self.passing, turn_by_offset)
-        self.passing = set()
-        self.now = 100.0
+        self.key_queues = KeyQueues(lambda record: self.passing.get(record.offset, Passing.NO), turn_by_offset)
+        self.passing = {}
+        self.now = self.latest = 100.0
         self.offset = 0
         self.queued = {key: [] for key in KEYS}
         self.running = {}
         self.waiting = {}
+        self.kept = {}  # by key: until when the record behind those that pass waits
         self.timers = {}
         self.records_since_timer = 0
 
@@ -54,16 +55,18 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
         self.key_queues.add(record(key, self.offset), self.now)
         self.offset += 1
 
-    @rule(key=st.sampled_from(KEYS))
-    def add_one_that_passes(self, key):
+    @rule(key=st.sampled_from(KEYS), passing=st.sampled_from([Passing.KEEPS_WAIT, Passing.ENDS_WAIT]))
+    def add_one_that_passes(self, key, passing):
         queued = self.queued[key]
         place = int(key in self.running and not self.running[key][1])
         while place < len(queued) and queued[place] in self.passing:
             place += 1
-        if place == 0:
-            self.waiting.pop(key, None)
+        if place == 0 and key in self.waiting:
+            until = self.waiting.pop(key)
+            if passing is Passing.KEEPS_WAIT:
+                self.kept[key] = until
         queued.insert(place, self.offset)
-        self.passing.add(self.offset)
+        self.passing[self.offset] = passing
         self.key_queues.add(record(key, self.offset), self.now)
         self.offset += 1
 
@@ -75,6 +78,7 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 5.0, 50.0, 400.0]))
     def let_time_pass(self, seconds):
         self.now += seconds
+        self.latest = max(self.latest, self.now)
 
     @rule()
     def set_the_clock_back(self):
@@ -92,7 +96,7 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
             return
         assert queue.key not in self.running, "a key runs twice at once"
         assert [item.offset for item in queue.records] == self.queued[queue.key], "a key's records were reordered"
-        self.waiting.pop(queue.key, None)
+        assert self.waiting.pop(queue.key, 0.0) <= self.latest, "it was tried too early"
         assert queue.is_for_timer is not bool(queue.records)
         self.running[queue.key] = (queue, queue.is_for_timer)
         if queue.records:
@@ -134,6 +138,7 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
         self.key_queues.finish(queue, timer_at=timer_at, now=self.now)
         if not is_timer:
             self.queued[queue.key].pop(0)
+            self.continue_the_wait(queue.key)
         self.timers.pop(queue.key, None)
         if timer_at is not None:
             self.timers[queue.key] = timer_at
@@ -143,12 +148,27 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
     def wait(self, data, after, reason):
         key = data.draw(st.sampled_from(sorted(key for key, (_, is_timer) in self.running.items() if not is_timer)))
         queue, _ = self.running.pop(key)
+        self.waiting[key] = self.now + after
+        self.let_the_next_pass(key)
+        self.key_queues.retry(queue, self.now + after, reason, self.now)
+
+    def let_the_next_pass(self, key):
         queued = self.queued[key]
         if len(queued) > 1 and queued[1] in self.passing and queued[0] not in self.passing:
             queued.insert(0, queued.pop(1))
-        else:
-            self.waiting[key] = self.now + after
-        self.key_queues.retry(queue, self.now + after, reason)
+            until = self.waiting.pop(key, None)
+            if self.passing[queued[0]] is Passing.KEEPS_WAIT and until is not None:
+                self.kept[key] = until
+
+    def continue_the_wait(self, key):
+        queued = self.queued[key]
+        if not queued or key not in self.kept:
+            return
+        match self.passing.get(queued[0], Passing.NO):
+            case Passing.NO:
+                self.waiting[key] = self.kept.pop(key)
+            case Passing.ENDS_WAIT:
+                del self.kept[key]
 
     @invariant()
     def an_invocation_keeps_its_kind(self):
@@ -158,7 +178,7 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
     def counts_are_right(self):
         assert self.key_queues.records == sum(len(queue) for queue in self.queued.values())
         assert self.key_queues.timers == len(self.timers)
-        assert sum(self.key_queues.waits().values()) <= len(self.waiting)
+        assert sum(self.key_queues.waits().values()) <= len(self.waiting) + len(self.kept)
 
     def teardown(self):
         """Given time, everything runs, in order."""
@@ -167,10 +187,8 @@ class KeyQueuesAgainstAModel(RuleBasedStateMachine):
                 self.timers.pop(queue.key, None)
                 self.key_queues.finish(queue, timer_at=None, now=self.now)
             else:
-                queued = self.queued[queue.key]
-                if len(queued) > 1 and queued[1] in self.passing and queued[0] not in self.passing:
-                    queued.insert(0, queued.pop(1))
-                self.key_queues.retry(queue, self.now, WaitReason.BACKOFF)
+                self.let_the_next_pass(queue.key)
+                self.key_queues.retry(queue, self.now, WaitReason.BACKOFF, self.now)
         owed = {key for key, at in self.timers.items() if at is not None}
         while (due := self.key_queues.next_due()) is not None or self.key_queues.may_have_ready(self.now):
             self.now = max(self.now, due or self.now)
@@ -206,7 +224,7 @@ def test_new_queues_of_a_sender_and_those_that_return_have_the_same_turns():
     for number in range(4):
         key_queues.add(record(b"a-other-returning%d" % number, number), 0.0)
     for _ in range(4):
-        key_queues.retry(key_queues.next_ready(0.0), 1.0, WaitReason.BACKOFF)
+        key_queues.retry(key_queues.next_ready(0.0), 1.0, WaitReason.BACKOFF, 0.0)
     assert key_queues.next_ready(0.5) is None
     for number in range(2):
         key_queues.add(record(b"a-other-fresh%d" % number, number), 0.5)
@@ -230,7 +248,7 @@ def test_while_urgent_queues_are_ready_every_ninth_record_is_from_another():
 
 
 def test_a_record_that_passes_gives_its_queue_its_own_turn():
-    key_queues = KeyQueues(lambda record: record.value == b"passes", turn_by_value)
+    key_queues = KeyQueues(passing_by_value, turn_by_value)
     for number in range(5):
         key_queues.add(Record(0, number, b"key%d" % number, b"greedy", (), 0.0), 0.0)
     key_queues.add(Record(0, 5, b"key4", b"passes", (), 0.0), 0.0)
@@ -239,6 +257,10 @@ def test_a_record_that_passes_gives_its_queue_its_own_turn():
     key_queues.finish(first, timer_at=None, now=0.0)
     assert taken(key_queues, 5) == [b"key%d" % number for number in range(5)]
     assert key_queues.next_ready(0.0) is None
+
+
+def passing_by_value(record):
+    return {b"passes": Passing.ENDS_WAIT, b"reads": Passing.KEEPS_WAIT}.get(record.value, Passing.NO)
 
 
 def turn_by_value(record):
@@ -256,12 +278,12 @@ def test_a_queue_takes_the_place_of_its_urgent_record_behind_another(first):
     if first != "ready":
         queue = key_queues.next_ready(0.0)
         if first == "waiting":
-            key_queues.retry(queue, 1.0, WaitReason.BACKOFF)
+            key_queues.retry(queue, 1.0, WaitReason.BACKOFF, 0.0)
     for number in range(1, 5):
         add(key_queues, number, b"key%d" % number, b"greedy")
     add(key_queues, 5, b"mixed", b"a person")
     if first == "running":
-        key_queues.retry(queue, 1.0, WaitReason.BACKOFF)
+        key_queues.retry(queue, 1.0, WaitReason.BACKOFF, 0.0)
     queue = key_queues.next_ready(1.0)
     assert (queue.records[0].offset, queue.turn) == (0, Turn("a person", is_urgent=True))
     key_queues.finish(queue, timer_at=None, now=1.0)
@@ -283,14 +305,31 @@ def test_a_queue_with_two_urgent_records_has_the_turn_of_the_first():
 
 
 def test_a_record_that_passes_resets_the_tries_of_a_waiting_queue():
-    key_queues = KeyQueues(lambda record: record.value == b"passes", turn_by_value)
+    key_queues = KeyQueues(passing_by_value, turn_by_value)
     add(key_queues, 0, b"a", b"greedy")
     queue = key_queues.next_ready(0.0)
-    key_queues.retry(queue, 60.0, WaitReason.BACKOFF)
+    key_queues.retry(queue, 60.0, WaitReason.BACKOFF, 0.0)
     assert queue.tries == 1
     add(key_queues, 1, b"a", b"passes")
     assert key_queues.next_ready(0.0) is queue
     assert (queue.tries, queue.failures, queue.records[0].offset) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 59.0, 60.0])
+def test_a_record_that_keeps_the_wait_runs_at_once_and_wakes_nothing(seconds):
+    key_queues = KeyQueues(passing_by_value, turn_by_value)
+    add(key_queues, 0, b"a", b"greedy")
+    queue = key_queues.next_ready(0.0)
+    key_queues.retry(queue, 60.0, WaitReason.BACKOFF, 0.0)
+    for number in range(1, 101):
+        add(key_queues, number, b"a", b"reads")
+        assert key_queues.next_ready(seconds).records[0].offset == number
+        key_queues.finish(queue, timer_at=None, now=seconds)
+        if seconds < 60.0:
+            assert (queue.tries, queue.waits_for, queue.wait_until) == (1, WaitReason.BACKOFF, 60.0)
+    assert key_queues.next_ready(59.9) is (None if seconds < 60.0 else queue)
+    assert seconds == 60.0 or key_queues.next_ready(60.0) is queue
+    assert (queue.records[0].offset, queue.tries, len(key_queues._waiting)) == (0, 1, 0)
 
 
 # The bounds that the decision states, in places: of an urgent record, and of another.
@@ -351,7 +390,7 @@ def test_the_next_ready_command_of_a_sender_starts_within_a_place_of_each_sender
             key_queues.finish(queue, timer_at=None, now=now)
         else:
             waits[queue.key] = None
-            key_queues.retry(queue, now + wait, WaitReason.BUDGET)
+            key_queues.retry(queue, now + wait, WaitReason.BUDGET, now)
             returning.append((now + wait, queue.key))
 
 
@@ -405,7 +444,7 @@ def test_in_a_process_that_is_late_timers_wait_while_records_run_but_for_every_n
     assert key_queues.next_due() <= 2.0
     for queue in taken:
         if queue.records:
-            key_queues.retry(queue, 9.0, WaitReason.BACKOFF)
+            key_queues.retry(queue, 9.0, WaitReason.BACKOFF, 0.0)
     assert not key_queues.next_ready(2.0, is_late=True).records, "waiting records delay no timer"
 
 
