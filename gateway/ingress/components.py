@@ -25,7 +25,7 @@ from gateway.ingress.commands.command_log import CommandLog
 from gateway.ingress.commands.command_routes import Commands
 from gateway.ingress.commands.idempotency import Replays
 from gateway.ingress.commands.operator_decisions import OperatorDecisions
-from gateway.ingress.commands.places import Places
+from gateway.ingress.commands.places import CallerPlaces
 from gateway.ingress.commands.publisher import ProducerFactory, Publisher
 from gateway.ingress.commands.service import CommandService
 from gateway.ingress.commands.unfinished import UnfinishedBounds, UnfinishedCommands
@@ -113,7 +113,7 @@ class Components:
             partitions=partitions,
         )
         unfinished, unknown = _bounds(settings, process, callers)
-        places = Places(unfinished, metrics)
+        places = CallerPlaces(unfinished, metrics)
         self.waiters = Waiters(
             metrics,
             unfinished,

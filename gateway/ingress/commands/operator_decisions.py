@@ -12,7 +12,7 @@ from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.appending import NotAppended
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time, problem_of_append
 from gateway.ingress.commands.idempotency import read_key
-from gateway.ingress.commands.places import Places
+from gateway.ingress.commands.places import CallerPlaces
 from gateway.ingress.commands.unfinished import PlaceKind
 from schemas.api.operator_decisions import (
     DecisionAccepted,
@@ -30,7 +30,7 @@ from schemas.records import RecordedCommand
 class OperatorDecisions:
     """The endpoints."""
 
-    def __init__(self, access: AccessControl, commands: CommandLog, places: Places) -> None:
+    def __init__(self, access: AccessControl, commands: CommandLog, places: CallerPlaces) -> None:
         self._access = access
         self._commands = commands
         self._places = places

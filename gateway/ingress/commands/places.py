@@ -11,7 +11,7 @@ _COMMAND = "The command was not accepted, because too many of your earlier comma
 _RECORD = "Nothing was done, because too many of your earlier links, reads and decisions are not on record yet."
 
 
-class Places:
+class CallerPlaces:
     """The places of all callers at this process."""
 
     def __init__(self, unfinished: UnfinishedCommands, metrics: IngressMetrics) -> None:

@@ -20,7 +20,7 @@ from gateway.ingress.commands.appending import NotAppended
 from gateway.ingress.commands.claims import ClaimReader, ClaimsUnknown, already_claimed
 from gateway.ingress.commands.command_log import CommandLog, problem_of_append
 from gateway.ingress.commands.idempotency import Remembered, Replays
-from gateway.ingress.commands.places import Places
+from gateway.ingress.commands.places import CallerPlaces
 from gateway.ingress.commands.responses import CommandReceipt
 from gateway.ingress.commands.unfinished import CallerPace, PlaceKind, UnfinishedCommands
 from gateway.ingress.commands.unknown import UnknownCounts
@@ -46,7 +46,7 @@ class CommandService:
         unfinished: UnfinishedCommands,
         metrics: IngressMetrics,
         *,
-        places: Places,
+        places: CallerPlaces,
         keys: Keys,
         unknown: UnknownCounts,
         claims: ClaimReader,

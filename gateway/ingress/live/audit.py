@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from gateway.ingress.api_http.api_problems import AuditUnavailable
 from gateway.ingress.commands.appending import Appended
 from gateway.ingress.commands.command_log import CommandLog, acceptance_time
-from gateway.ingress.commands.places import Places
+from gateway.ingress.commands.places import CallerPlaces
 from gateway.ingress.commands.unfinished import PlaceKind
 from gateway.ingress.shared_reads import SharedReads
 from schemas.commands import RecordAccess, RecordRead, ReleaseHandoff
@@ -41,7 +41,7 @@ class AccessPlace:
 class AccessRecord:
     """Appends accesses to `commands`. Invariant: the record is on all in-sync replicas before the response leaves."""
 
-    def __init__(self, commands: CommandLog, places: Places) -> None:
+    def __init__(self, commands: CommandLog, places: CallerPlaces) -> None:
         self._commands = commands
         self._places = places
         self._recorded = SharedReads[str](lambda _: True)
