@@ -130,7 +130,7 @@ class PriorAuthorization(Tolerant):
     """A prior authorization: the only source of payer truth."""
 
     id: Public[Id]
-    version: Public[int] = Field(ge=0, le=2**53 - 1)  # PostgreSQL and JavaScript hold no larger one
+    version: Public[int] = Field(ge=0, le=2**53 - 1)  # the largest that every JSON reader holds exactly
     status: Public[OpenWord]
     outcome: Public[OpenWord | None] = None
     next_action: Public[NextAction | None] = None
