@@ -56,6 +56,7 @@ class UnitOfWork:
         "_recent_until",
         "_rules",
         "_traceparent",
+        "_was_unknown",
         "committed",
         "state",
     )
@@ -77,6 +78,7 @@ class UnitOfWork:
         `called_at`: when the last call to Collate for the record began.
         """
         self.state = self.committed = state
+        self._was_unknown = state.unknown_caller is not None
         self._invocation = invocation
         self._event_writer = event_writer
         self._rules = rules
@@ -132,10 +134,11 @@ class UnitOfWork:
 
         `cause` is the id of the command that caused it; `first` that of the first command of its flow, if another one.
         """
-        if self.state.known is None and isinstance(event, CommandFinished | CommandDeadLettered):
+        is_unknown = self.state.known is None
+        if isinstance(event, CommandFinished | CommandDeadLettered) and (is_unknown or self._was_unknown):
             pool = pool_of(event.caller)
             others = self._invocation.partition.groups.get(pool.encode(), 0) - (self.committed.unknown_caller == pool)
-            event = event.model_copy(update={"unknown_authorizations": others + 1})
+            event = event.model_copy(update={"unknown_authorizations": others + is_unknown})
         self._pending.append(PendingEvent(event, cause, first or cause))
 
     def on_commit(self, say: Callable[..., object], *values: Any, **fields: Any) -> None:

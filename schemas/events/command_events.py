@@ -21,9 +21,9 @@ _ATTEMPTS = Field(default=None, max_length=MOST_ATTEMPTS, description="The calls
 _DIGEST = Field(default=None, description="For the gateway itself: a keyed digest, by which it knows another body.")
 _UNKNOWN = Field(
     default=None,
-    ge=1,
-    description="Present if Collate has never shown the authorization: how many such ones of the caller, or of all "
-    "people of its prefix, the gateway keeps in this partition.",
+    ge=0,
+    description="Present if Collate had not shown the authorization before this command: how many such ones of the "
+    "caller, or of all people of its prefix, the gateway keeps in this partition.",
 )
 _LEFT_OUT = Field(default=None, ge=1, description="The number of omitted calls between the first and the last calls.")
 

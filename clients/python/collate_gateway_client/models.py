@@ -723,7 +723,7 @@ class CommandDeadLettered(TypedDict):
     metadata: NotRequired[dict[str, str]]
     """The metadata of the command."""
     unknownAuthorizations: NotRequired[int]
-    """Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition."""
+    """Present if Collate had not shown the authorization before this command: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition."""
     attempts: NotRequired[list[Attempt]]
     """The calls to Collate that this worker knows."""
     attemptsLeftOut: NotRequired[int]
@@ -853,7 +853,7 @@ class CommandFinished(TypedDict):
     metadata: NotRequired[dict[str, str]]
     """The metadata of the command."""
     unknownAuthorizations: NotRequired[int]
-    """Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition."""
+    """Present if Collate had not shown the authorization before this command: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition."""
     attempts: NotRequired[list[Attempt]]
     """The calls to Collate that this worker knows."""
     attemptsLeftOut: NotRequired[int]

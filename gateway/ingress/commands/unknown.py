@@ -3,10 +3,11 @@
 Pure and synchronous; the caller of a method passes the time.
     learn   an ended command says how many the worker keeps in the partition, of its caller or of all people
     wait    the seconds until another command of a caller may be accepted in a partition; 0.0: now
-Each event counts at least once, and for 25 hours: the worker keeps the state for a day, and up to an hour more. A
-process that starts has learned nothing; the first event in a partition tells it the worker's number there. So a
-service, and all people of a prefix, exceed their bound only by what was unfinished, once more with each start. The
-number of one person begins again.
+The number is the worker's last one, less what it keeps for longer than a day: each unit counts for 25 hours. It falls
+with the worker's, and a caller at its bound may try one command of each ten minutes, whose end tells it. A process that
+starts has learned nothing; the first event in a partition tells it the worker's number there. So a service, and all
+people of a prefix, exceed their bound only by what was unfinished, once more with each start, and by what they try. The
+number of one person begins again, and is never above that of all people.
 """
 
 from collections import OrderedDict
@@ -37,23 +38,38 @@ class UnknownCounts:
     def learn(self, event: CommandFinished | CommandDeadLettered, partition: int, now: float) -> None:
         """Count an ended command of an unknown authorization; `event` has the mark."""
         pool = pool_of(event.caller)
-        self._add((pool, partition), event.unknown_authorizations or 1, now)
-        if event.caller != pool:
-            self._add((event.caller, partition), 1, now)
+        told = event.unknown_authorizations or 0
+        is_new = told > self._number((pool, partition), now)
+        self._follow((pool, partition), told, now)
+        if event.caller != pool and is_new:
+            self._follow((event.caller, partition), self._number((event.caller, partition), now) + 1, now)
 
     def wait(self, caller: str, partition: int, now: float, *, is_close: bool = False) -> float:
-        """Return the seconds until less than the bound counts to the caller. No colleague holds up a person's close."""
+        """Return the seconds until the caller may send a command; no colleague holds up a person's close.
+
+        A wait of 0.0 at a full bound is the one try of these ten minutes.
+        """
         pool = pool_of(caller)
         if (pool, partition) not in self._counts:  # nor has a person of it a count: both are learned together
             return 0.0
         bound, is_report = self._bound(), is_close and pool != caller
         wait = 0.0 if is_report else self._wait((pool, partition), bound, now)
-        return wait if pool == caller else max(wait, self._wait((caller, partition), max(1, bound // PERSONS), now))
+        if pool == caller or (caller, partition) not in self._counts:
+            return wait
+        if (of_all := self._number((pool, partition), now)) < self._number((caller, partition), now):
+            self._follow((caller, partition), of_all, now)
+        return max(wait, self._wait((caller, partition), max(1, bound // PERSONS), now))
 
-    def _add(self, key: tuple[str, int], told: int, now: float) -> None:
+    def _follow(self, key: tuple[str, int], told: int, now: float) -> None:
+        """Add what is new to the number of these ten minutes, or take what has left from the oldest."""
         counts = self._counted(key, now)
-        until = (now // _SLOT_SECONDS + 1) * _SLOT_SECONDS + _COUNTED_SECONDS
-        counts[until] = counts.get(until, 0) + max(1, told - sum(counts.values()))
+        slot = _slot_end(now)
+        counts[slot] = counts.get(slot, 0) + max(0, told - sum(counts.values()))
+        excess = sum(counts.values()) - told
+        for until in [*counts]:
+            taken = min(excess, counts[until])
+            counts[until] -= taken
+            excess -= taken
         self._counts[key] = counts
         self._counts.move_to_end(key)
         oldest = next(iter(self._counts))
@@ -67,10 +83,24 @@ class UnknownCounts:
             if left < most:
                 break
             left, wait = left - number, until - now
-        return wait
+        if not wait:
+            return 0.0
+        slot = _slot_end(now)
+        if slot not in counts:  # nothing was learned or tried in these ten minutes
+            counts[slot] = 0
+            return 0.0
+        return min(wait, slot - _COUNTED_SECONDS - now)
+
+    def _number(self, key: tuple[str, int], now: float) -> int:
+        return sum(self._counted(key, now).values())
 
     def _counted(self, key: tuple[str, int], now: float) -> dict[float, int]:
         counts = self._counts.get(key, {})
         for until in [until for until in counts if until <= now]:
             del counts[until]
         return counts
+
+
+def _slot_end(now: float) -> float:
+    """Return until when counts what is learned at `now`."""
+    return (now // _SLOT_SECONDS + 1) * _SLOT_SECONDS + _COUNTED_SECONDS

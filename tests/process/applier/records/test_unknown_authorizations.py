@@ -65,6 +65,8 @@ async def test_an_end_says_how_many_unknown_authorizations_count_to_its_caller(m
     assert unknown_caller_of(queue.state) == b"people:"
     shown = make_queue()
     assert shown.finished_of(await shown.apply(PAST)).unknown_authorizations == 1, "no read has shown it yet"
+    shown.groups = {b"intake": 7}  # the read is committed before the end
+    assert shown.finished_of(await shown.apply(watch())).unknown_authorizations == 7, "Collate has just shown it"
     assert shown.finished_of(await shown.apply(watch())).unknown_authorizations is None
     assert unknown_caller_of(shown.state) is None
 

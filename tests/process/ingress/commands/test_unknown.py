@@ -19,7 +19,7 @@ def settings_of():
 
 
 def is_refused(reply):
-    return reply.status == 429 and reply.json["type"].endswith(SLUG) and int(reply.headers["retry-after"]) > 86_000
+    return reply.status == 429 and reply.json["type"].endswith(SLUG) and 0 < int(reply.headers["retry-after"]) <= 600
 
 
 def end(kafka, command_id, number):
