@@ -8,8 +8,9 @@ transaction is rolled back.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
+import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 from pydantic_core import to_json
@@ -57,6 +58,14 @@ class StaleOffsets(Exception):
     """Another projector has already written these records."""
 
 
+class UnwritableRows(Exception):
+    """The rows cannot be made, or PostgreSQL refuses them; the message is the kind of the error, without a value."""
+
+
+# A value that no column holds. An error of the schema or of the server is none of these.
+_UNWRITABLE: Final = (psycopg.DataError, psycopg.IntegrityError, ValueError, OverflowError)
+
+
 class Store:
     """One connection, used by one task."""
 
@@ -76,19 +85,25 @@ class Store:
     async def write(
         self, moved: Mapping[PartitionKey, tuple[int, int]], keys: RowKeys, fold: Callable[[Rows], None]
     ) -> None:
-        """Move the offsets from `before` to `after`; `fold` changes the rows of the keys. Raises StaleOffsets."""
+        """Move the offsets from `before` to `after`; `fold` changes the rows of the keys.
+
+        Raises StaleOffsets, and UnwritableRows; then nothing is written.
+        """
         moves = [
             {"topic": topic, "partition": partition, "from_offset": before, "to_offset": after}
             for (topic, partition), (before, after) in moved.items()
         ]
-        async with self._connection.transaction():
-            await self._connection.execute(_LOCK)
-            done = await self._connection.execute(_MOVE_OFFSETS, (to_json(moves).decode(),))
-            if done.rowcount != len(moves):
-                raise StaleOffsets
-            rows = await self._load(keys)
-            fold(rows)
-            await self._save(rows)
+        try:
+            async with self._connection.transaction():
+                await self._connection.execute(_LOCK)
+                done = await self._connection.execute(_MOVE_OFFSETS, (to_json(moves).decode(),))
+                if done.rowcount != len(moves):
+                    raise StaleOffsets
+                rows = await self._load(keys)
+                fold(rows)
+                await self._save(rows)
+        except _UNWRITABLE as error:
+            raise UnwritableRows(type(error).__name__) from error
 
     async def heartbeat(self, lag: int) -> None:
         """Record that a projector runs, and its lag in records."""

@@ -1,7 +1,7 @@
 """One batch of records: its offsets in each partition, the keys of the rows that it needs, and its parsed items."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.postgres.rows import RowKeys, Rows
@@ -15,6 +15,7 @@ from schemas.records import TopicRecord
 class Batch:
     """The contents of one transaction. `moved` holds each partition's next offset before and after."""
 
+    read: dict[PartitionKey, Sequence[TopicRecord]] = field(default_factory=dict)
     moved: dict[PartitionKey, tuple[int, int]] = field(default_factory=dict)
     keys: RowKeys = field(default_factory=RowKeys)
     items: list[Item] = field(default_factory=list)
@@ -30,6 +31,19 @@ class Batch:
         """Return the offsets below which all is written, if this batch is all that was read but not written."""
         return {**positions, **{key: before for key, (before, _) in self.moved.items()}}
 
+    def singles(self) -> Iterator["Batch"]:
+        """Yield a batch for each record, in the order of each partition."""
+        for key, records in self.read.items():
+            before, _ = self.moved[key]
+            for record in records:
+                yield batch_of({key: [record]}, {key: before})
+                before = record.offset + 1
+
+    def set_aside(self, problem: str) -> None:
+        """Leave out the one record of this batch: its offset passes, without a change of rows."""
+        ((key, (record,)),) = self.read.items()
+        self.items, self.keys, self.unreadable = [], RowKeys(), [(key, record.offset, problem)]
+
     def fold(self, rows: Rows) -> None:
         """Apply the items to the rows."""
         fold(rows, self.items)
@@ -42,6 +56,7 @@ def batch_of(batches: Mapping[PartitionKey, Sequence[TopicRecord]], offsets: Map
         fresh = [record for record in records if record.offset >= offsets[key]]
         if not fresh:
             continue
+        batch.read[key] = fresh
         batch.moved[key] = offsets[key], fresh[-1].offset + 1
         batch.counts[key[0]] += len(fresh)
         for record in fresh:

@@ -15,7 +15,7 @@ from adapters.kafka.clients import KafkaFailure, sentence_of
 from adapters.kafka.topic_reader import TopicReader
 from adapters.postgres.database import DatabaseAway, NotMigrated, connected
 from adapters.postgres.schema_version import require_schema
-from adapters.postgres.store import SWEEPS, PartitionKey, StaleOffsets, Store
+from adapters.postgres.store import SWEEPS, PartitionKey, StaleOffsets, Store, UnwritableRows
 from consumers.projector.batch import Batch, batch_of
 from consumers.projector.lag_poller import LagPoller, cancel
 from consumers.projector.source import open_source
@@ -135,7 +135,7 @@ class ProjectorLoop:
                 offsets.update((partition, after) for partition, (_, after) in batch.moved.items())
                 following = asyncio.create_task(self._read(source, offsets, after=batch))
                 if batch.moved:
-                    await self._write(store, batch)
+                    await self._write_or_set_aside(store, batch)
                     self._on_progress(offsets)
                 if time.monotonic() - self._deleted_at >= _SWEEP_SECONDS:
                     await self._sweep(store)
@@ -171,6 +171,19 @@ class ProjectorLoop:
         self._process.log.info("projector.projection_started", schema=self._schema, lag=lag)
         return offsets
 
+    async def _write_or_set_aside(self, store: Store, batch: Batch) -> None:
+        """Write a batch; if PostgreSQL refuses it, record by record, and without the records that it refuses."""
+        try:
+            await self._write(store, batch)
+        except UnwritableRows:
+            for single in batch.singles():
+                self._beat()
+                try:
+                    await self._write(store, single)
+                except UnwritableRows as unwritable:
+                    single.set_aside(f"its rows cannot be written: {unwritable}")
+                    await self._write(store, single)
+
     async def _write(self, store: Store, batch: Batch) -> None:
         began = time.perf_counter()
         async with asyncio.timeout(_BATCH_SECONDS):
@@ -183,7 +196,7 @@ class ProjectorLoop:
         for (topic, partition), offset, problem in batch.unreadable:
             metrics.unreadable.labels(topic).inc()
             self._process.log.error(
-                "projector.record_unreadable", topic=topic, partition=partition, offset=offset, problem=problem
+                "projector.record_skipped", topic=topic, partition=partition, offset=offset, problem=problem
             )
 
     async def _report_lag(

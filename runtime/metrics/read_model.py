@@ -7,7 +7,9 @@ class ReadModelMetrics(MetricGroup):
     """Metrics of the projector and of reads from the read model."""
 
     records = counter("projected", "Records written into the read model.", ("topic",))
-    unreadable = counter("projector_unreadable", "Records that the projector could not parse and skipped.", ("topic",))
+    unreadable = counter(
+        "projector_unreadable", "Records that the projector could not parse or write, and skipped.", ("topic",)
+    )
     lag = gauge("projector_lag", "Records in the topics that the read model does not contain yet.")
     transaction_seconds = histogram(
         "projector_transaction_seconds", "Time of one transaction of the projector, including its reads."

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
-from schemas.collate.lenient_types import IsPresent, OpenWord, OrNone
+from schemas.collate.lenient_types import IsPresent, OpenWord, OrNone, Version
 from schemas.fields.scalars import Id
 from schemas.model import Phi, Public, Tolerant
 
@@ -130,7 +130,7 @@ class PriorAuthorization(Tolerant):
     """A prior authorization: the only source of payer truth."""
 
     id: Public[Id]
-    version: Public[int] = Field(ge=0, le=2**53 - 1)  # the largest that every JSON reader holds exactly
+    version: Public[Version]
     status: Public[OpenWord]
     outcome: Public[OpenWord | None] = None
     next_action: Public[NextAction | None] = None

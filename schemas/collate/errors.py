@@ -1,14 +1,14 @@
 """Collate's typed error (docs/collate-contract.md §7)."""
 
-from schemas.collate.lenient_types import OpenWord, OrNone
+from schemas.collate.lenient_types import OpenWord, OrNone, Version
 from schemas.model import Public, Tolerant
 
 
 class ErrorDetails(Tolerant):
     """The error details that the gateway acts on."""
 
-    expected_version: Public[OrNone[int]] = None
-    actual_version: Public[OrNone[int]] = None
+    expected_version: Public[OrNone[Version]] = None
+    actual_version: Public[OrNone[Version]] = None
     reason: Public[OrNone[OpenWord]] = None
 
 

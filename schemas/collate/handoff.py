@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, SecretStr
 
-from schemas.collate.lenient_types import IsTrue, OpenTime, OpenWord, OrNone
+from schemas.collate.lenient_types import IsTrue, OpenTime, OpenWord, OrNone, Version
 from schemas.fields.scalars import Id
 from schemas.model import Phi, Public, Secret, Tolerant
 
@@ -41,7 +41,7 @@ class ManualHandoff(Tolerant):
     """A manual handoff. Its message is for the operator alone: it exists only in live answers."""
 
     id: Public[Id]
-    version: Public[int]
+    version: Public[Version]
     state: Public[OpenWord]
     prior_authorization_id: Public[OrNone[Id]] = None
     result: Public[OpenWord | None] = None
@@ -72,7 +72,7 @@ class ClosedAuthorization(Tolerant):
     """The authorization after a close. Its version is the next If-Match."""
 
     id: Public[Id]
-    version: Public[int]
+    version: Public[Version]
     status: Public[OpenWord]
 
 

@@ -1,9 +1,9 @@
 """Types of single values in Collate's responses. They accept more than the contract documents."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from schemas.fields.scalars import word
@@ -25,15 +25,20 @@ OpenWord = Annotated[str, AfterValidator(word)]
 """A word of an open vocabulary. Text that is not a word becomes `unrecognised`."""
 
 
-def _utc(value: datetime) -> datetime:
-    try:
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError:
-        raise ValueError("not a time between the years 1 and 9999 in UTC") from None
+Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A version of an object of Collate's: at most the largest that every JSON reader holds exactly."""
+
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-OpenTime = Annotated[datetime, AfterValidator(_utc)]
-"""A time in UTC. A time without an offset is read as UTC."""
+def _clamped(value: datetime) -> datetime:
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return min(max(aware, EARLIEST), LATEST).astimezone(UTC)
+
+
+OpenTime = Annotated[datetime, AfterValidator(_clamped)]
+"""A time in UTC, clamped to 1970 to 2199, so that a sum of it and a duration is a time. No offset is read as UTC."""
 
 IsTrue = Annotated[bool, BeforeValidator(lambda value: value is True)]
 """True only for JSON `true`: any other value counts as false."""

@@ -5,7 +5,7 @@ PHI: the gateway passes them through unchanged and keeps nothing. Their shapes a
 
 from pydantic import Field, JsonValue
 
-from schemas.collate.lenient_types import OpenWord
+from schemas.collate.lenient_types import OpenWord, Version
 from schemas.fields.scalars import Id
 from schemas.model import Phi, Public, Tolerant
 
@@ -21,7 +21,7 @@ class AuthorizationEvidence(Tolerant):
     """A prior authorization, reduced to what the payer said."""
 
     id: Public[Id]
-    version: Public[int]
+    version: Public[Version]
     status: Public[OpenWord]
     outcome: Public[OpenWord | None] = None
     submission: Phi[EvidenceSubmission] = Field(default=EvidenceSubmission())

@@ -1,7 +1,10 @@
 """The projector's loop on real servers: every record of the topics changes the tables once, despite outages."""
 
 import asyncio
+import json
+import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import cycle
 
 import psycopg
@@ -13,14 +16,14 @@ from adapters.postgres.database import connected
 from adapters.postgres.migrate import migrate
 from adapters.postgres.rows import RowKeys
 from adapters.postgres.store import StaleOffsets, Store
-from consumers.projector.loop import sweep
+from consumers.projector.loop import ProjectorLoop, sweep
 from consumers.projector.rebuild import work as rebuild
 from local.kafka.admin import admin_of
 from local.postgres import Postgres
 from local.processes.patience import within
 from local.sample_records import sample_records
 from schemas.topics import catalogue
-from tests.system.readmodel.conftest import projector_process
+from tests.system.readmodel.conftest import ends, projector_process
 
 
 async def test_the_tables_hold_the_topics_without_phi(model, written):
@@ -212,3 +215,29 @@ async def test_a_topic_that_ends_before_the_stored_offset_is_reported_and_not_re
 
     await eventually(lambda: "the read model is at 1000000" in parts.health.ready().summary)
     assert parts.health.component("caught-up").state == "failed"
+
+
+async def test_a_record_that_postgresql_refuses_is_skipped_and_all_others_are_written(settings, writer, model):
+    """A version of 20 digits is valid in an event, and no bigint."""
+    records = list(sample_records(20))
+
+    def with_a_large_version(place, one):
+        value = re.sub(rb'("commandId":")\w{8}', rb"\g<1>0000000%d" % place, one.value)
+        value = re.sub(rb',"version":\d+', b"", value)
+        return replace(one, authorization_id=f"odd_{place}", value=value[:-1] + b',"version":' + b"9" * 20 + b"}")
+
+    ends_of_commands = [one for one in records if b'"outcome":"applied"' in one.value]
+    odd = [with_a_large_version(place, one) for place, one in enumerate(ends_of_commands[:2])]
+    await writer.write([*records[:50], odd[0], *records[50:], odd[1]])
+    process = projector_process()
+    loop = ProjectorLoop(settings, process, until=await ends(settings))
+    async with within(60):
+        await loop.run()
+    assert process.metrics.readmodel.unreadable.labels("events")._value.get() == 2
+    whole = model.rows()
+    assert "odd_" not in str(whole)
+    assert {json.loads(row)["authorization_id"] for row in whole["authorizations"]} == {
+        one.authorization_id for one in records if one.topic == "authorizations"
+    }
+    events = {(one.authorization_id, one.value) for one in records if one.topic == "events"}
+    assert sum('"rank": 2' in row for row in whole["timeline"]) == len(events)

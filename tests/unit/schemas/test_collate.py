@@ -156,9 +156,22 @@ def test_section_5_4_a_close_response_is_not_a_handoff():
 def test_section_6_a_grant_needs_its_expiry():
     grant = {"id": "rag_1", "url": "https://api.example/runtime/access/rag_1"}
     assert AccessGrant.from_wire(json.dumps(grant | {"expiresAt": "2026-06-02T14:15:00"})).expires_at.tzinfo is not None
-    for missing in ({}, {"expiresAt": None}, {"expiresAt": "0001-01-01T00:00:00+10:00"}):
+    for missing in ({}, {"expiresAt": None}, {"expiresAt": "soon"}):
         with pytest.raises(ValidationError):
             AccessGrant.from_wire(json.dumps(grant | missing))
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("0001-01-01T00:00:00+23:59", "1970-01-01T00:00:00+00:00"),
+        ("9999-12-31T23:59:59-23:59", "2199-12-31T23:59:59+00:00"),
+        ("2026-06-02T14:15:00+02:00", "2026-06-02T12:15:00+00:00"),
+    ],
+)
+def test_a_time_is_clamped_so_that_a_sum_is_a_time(sent, read):
+    grant = {"id": "rag_1", "url": "https://api.example/runtime/access/rag_1", "expiresAt": sent}
+    assert AccessGrant.from_wire(json.dumps(grant)).expires_at.isoformat() == read
 
 
 @pytest.mark.parametrize(

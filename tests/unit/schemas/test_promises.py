@@ -58,14 +58,14 @@ class Story:
     def request(self):
         command = self.send("handoff.request")
         if self.handoff is None:
-            self.handoff = f"mhand_{len(self.closed)}"
+            self.handoff = f"mhand_{self.life}_{len(self.closed)}"
             by = {"caller": "people:jo", "requestedBy": "jo", "assertedBy": "person", "effect": "ours"}
             self.emit("handoff.opened", command, handoffId=self.handoff, **by)
         self.end(command, outcome="applied")
 
     def another_opens(self):
         if self.handoff is None:
-            self.handoff = f"mhand_{len(self.closed)}"
+            self.handoff = f"mhand_{self.life}_{len(self.closed)}"
             self.emit("handoff.opened", handoffId=self.handoff)
 
     def close(self):
