@@ -13,6 +13,7 @@ from cli.rebuild.logged import LoggedCommand, ended, first_unended, logged
 from cli.rebuild.state import rebuilt
 from cli.rebuild.stopped import RebuildRefused
 from consumers.applier.task import read
+from consumers.authorization.recent_commands import REMEMBERED_SECONDS
 from consumers.authorization.state import AuthorizationState
 from consumers.engine import Output, Record
 from consumers.engine.core.offset_tracker import WINDOW, Committed, OffsetTracker
@@ -21,7 +22,6 @@ from consumers.engine.state_store import state_record
 from consumers.watcher.cadence import delete_at, is_unknown
 from runtime.settings import KafkaSettings
 from schemas.authorization import AuthorizationRecord
-from schemas.promises.ends import KEPT_SECONDS
 from schemas.records import TopicRecord, UnreadableRecord, read_authorization, read_event
 from schemas.sealing import Keys
 from schemas.topics import Topics
@@ -95,7 +95,7 @@ async def read_sources(known: RebuildInput, number: int, only: bytes | None = No
     found = PartitionSources()
     oldest = await _read_commands(known, number, only, found)
     # A late worker still recognises repeats of commands that ended a day before the oldest record in `commands`.
-    await _read_events(known, number, only, found, recent_since=oldest - KEPT_SECONDS)
+    await _read_events(known, number, only, found, recent_since=oldest - REMEMBERED_SECONDS)
     await _read_authorizations(known, number, only, found)
     return found
 

@@ -1,7 +1,7 @@
-"""The ids of commands that ended, packed: 24 bytes each, oldest first, for 24 hours. `recent_callers` bounds them.
+"""The ids of commands that ended, packed: 24 bytes each, oldest first, for a day. `recent_callers` bounds them.
 
-The 24 hours end when a record is handled that was *accepted* later: a repeat that was accepted within a day of the
-outcome is recognised, however late it is handled.
+The day, REMEMBERED_SECONDS, ends when a record is handled that was *accepted* later: a repeat that was accepted within
+a day of the outcome is recognised, however late it is handled.
 
     16 bytes command id | 4 bytes keyed digest of the command | 4 bytes: 2 bits how it ended, 30 bits seconds since 2024
 
@@ -16,6 +16,8 @@ from typing import Final
 
 from schemas.promises.ends import KEPT_SECONDS
 
+# A day, and the time from the acceptance of a command to its record in the log and the distance of two clocks.
+REMEMBERED_SECONDS: Final = KEPT_SECONDS + 60.0
 MOST: Final = 1024
 # Of more than 1,024 callers with one id each, none loses its id below this bound.
 _MOST_IN_ALL: Final = 2 * MOST
@@ -68,7 +70,7 @@ def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: 
     if known_at is not None:
         entries = entries[:known_at] + entries[known_at + _SIZE :]
     begin = max(0, len(entries) - (_MOST_IN_ALL - 1) * _SIZE)
-    oldest = _seconds(until - KEPT_SECONDS)
+    oldest = _seconds(until - REMEMBERED_SECONDS)
     while begin < len(entries) and _stamp(entries, begin) & _SECONDS < oldest:
         begin += _SIZE
     stamp = end << 30 | _seconds(now)
@@ -77,12 +79,12 @@ def add(packed: str, command_id: str, full_digest: bytes, end: CommandEnd, now: 
 
 def is_kept(ended_at: float, until: float) -> bool:
     """Whether the id of a command that ended then is kept, if the record in hand was accepted at `until`."""
-    return ended_at >= until - KEPT_SECONDS
+    return ended_at >= until - REMEMBERED_SECONDS
 
 
 def ids(packed: str, until: float = 0.0) -> list[bytes]:
     """Return the ids, oldest first, of the last day before `until`; without `until` all of them."""
-    entries, oldest = b64decode(packed), _seconds(until - KEPT_SECONDS)
+    entries, oldest = b64decode(packed), _seconds(until - REMEMBERED_SECONDS)
     places = range(0, len(entries), _SIZE)
     return [entries[at : at + 16] for at in places if _stamp(entries, at) & _SECONDS >= oldest]
 

@@ -31,8 +31,6 @@ from schemas.promises.ends import KEPT_SECONDS
 
 # The random share added to or subtracted from each step, so that reads are spread over time.
 JITTER = 0.1
-# From the acceptance of a command to its record in the log, and the distance of two clocks.
-_APPEND_SECONDS = 60.0
 
 
 class PollClass(StrEnum):
@@ -171,7 +169,7 @@ def delete_at(state: AuthorizationState, after_seconds: float) -> float | None:
     """
     ends = [dead_letter.at + DEAD_LETTER_SECONDS for dead_letter in state.dead_letters.values()]
     if (last := recent_commands.last_at(state.recent_commands)) is not None:
-        ends.append(last + KEPT_SECONDS + _APPEND_SECONDS)
+        ends.append(last + recent_commands.REMEMBERED_SECONDS)
     if is_unknown(state) and state.last_event_at:
         # Not every event leaves an id, and a subscriber knows a new life by the time since the last event.
         ends.append(state.last_event_at + KEPT_SECONDS)

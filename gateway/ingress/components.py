@@ -40,6 +40,7 @@ from gateway.ingress.event_stream.tail import Tail
 from gateway.ingress.live.audit import AccessRecord
 from gateway.ingress.live.grants import Grants
 from gateway.ingress.live.live_routes import LiveCalls
+from gateway.ingress.live.openings import Openings
 from gateway.ingress.live.situations import SharedSituations, Situations
 from gateway.ingress.me import WhoAmI
 from gateway.ingress.no_reads import NoReads
@@ -51,7 +52,7 @@ from runtime.settings import Settings
 from runtime.settings.ingress import MOST_REPLAYS
 from runtime.settings.processes import PARTS_OF_READ_AHEAD
 from runtime.tracing.traces import Traces
-from schemas.records import source
+from schemas.records import TopicRecord, source
 from schemas.sealing import Keys
 from schemas.topics import catalogue
 
@@ -122,7 +123,14 @@ class Components:
             per_caller=own.max_waiters_per_caller,
             retention_seconds=KEY_RETENTION_SECONDS,
         )
-        self.tail = Tail(kafka.events, partitions, process.health, on_record=self.waiters.on_record)
+        record, situations = AccessRecord(log, places), Situations(collate)
+        openings = Openings(situations.now)
+
+        def on_record(event: TopicRecord) -> None:
+            self.waiters.on_record(event)
+            openings.on_record(event)
+
+        self.tail = Tail(kafka.events, partitions, process.health, on_record=on_record)
         self.streams = EventStreams(
             self.access,
             self.tail,
@@ -150,15 +158,14 @@ class Components:
         batches = CommandBatches(
             self.access, signed, service, metrics, bodies, max_event_bytes=own.max_body, seconds=append_seconds
         )
-        record, situations = AccessRecord(log, places), Situations(collate)
         grants = Grants(collate, record, claims=claims) if isinstance(collate, CollateClient) else None
-        shared = SharedSituations(situations)
+        shared = SharedSituations(situations, openings)
         self.dead_letters = DeadLetterReader(kafka.dead_letters, partitions, process.health, metrics)
         actions = DeadLetterActions(log)
         self.app = create_app(
             handlers(
                 Commands(self.access, signed, service, batches),
-                LiveCalls(self.access, grants, collate, situations=shared, record=record),
+                LiveCalls(self.access, grants, collate, situations=shared, record=record, claims=claims),
                 self.streams,
                 reads,
                 DeadLetters(

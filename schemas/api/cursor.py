@@ -28,14 +28,15 @@ def read_cursor(text: str, *types: type) -> tuple[Any, ...]:
             raise CursorInvalid
         key = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         return tuple(_member(value, kind) for value, kind in zip(key, types, strict=True))
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
         raise CursorInvalid("expected the `next` of an earlier response") from None
 
 
 def _member(value: Any, kind: type) -> Any:
     if kind is datetime:
         return parse_time(value)
-    is_stored = abs(value) < 1 << 63 if kind is int else "\0" not in value
+    # PostgreSQL has no text with NUL, and UnicodeEncodeError of a lone surrogate is a ValueError.
+    is_stored = abs(value) < 1 << 63 if kind is int else b"\0" not in value.encode()
     if type(value) is not kind or not is_stored:
         raise CursorInvalid
     return value

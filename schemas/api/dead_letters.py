@@ -34,6 +34,11 @@ class DeadLetterDecision(Model):
         le=999,
         description="The dead letter's `redrive` as read: the decision is about no other. A retry is the same one.",
     )
+    dead_at: Public[Time | None] = Field(
+        default=None,
+        description="The dead letter's `deadAt` as read. A day after its end the same key is a new command, whose "
+        "numbers begin again: with `deadAt` the decision is about none of these.",
+    )
 
 
 _DIGEST = r"^[0-9a-f]{32}$"

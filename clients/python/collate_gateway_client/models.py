@@ -1054,6 +1054,8 @@ class DeadLetterDecision(TypedDict):
     """The reason in free text; only on the commands topic."""
     redrive: int
     """The dead letter's `redrive` as read: the decision is about no other. A retry is the same one."""
+    deadAt: NotRequired[str | None]
+    """The dead letter's `deadAt` as read. A day after its end the same key is a new command, whose numbers begin again: with `deadAt` the decision is about none of these."""
 
 
 class DeadLetterSelection(TypedDict):

@@ -184,6 +184,7 @@ async def _decide(request: Request, verb: str) -> Response:
         "ticket": text_of_form(form, "ticket"),
         "why": text_of_form(form, "why"),
         "redrive": int(number),
+        "deadAt": text_of_form(form, "dead_at"),
     }
     decide = operations.redrive_dead_letter if verb == "redrive" else operations.discard_dead_letter
     outcome = await console_of(request).api.send(person, decide(command_id, body), wait=WAIT_SECONDS)

@@ -163,6 +163,8 @@ class DeadLetters:
         }
         if entry.summary.redrive != decision.redrive:
             raise _moved(decision.redrive, entry.summary.redrive)
+        if decision.dead_at not in {None, entry.summary.dead_at}:
+            raise DeadLetterMoved("Your decision was about an earlier command with the same key. Read this one.")
         return caller.name, operator, decision, entry
 
     async def _append(self, request: Request, caller: str, entry: IndexEntry, action: Redrive | Discard) -> Response:

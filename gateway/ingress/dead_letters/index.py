@@ -24,6 +24,7 @@ from schemas.enums import full_type
 from schemas.events.reasons import DeadLetterCause
 from schemas.fields.scalars import is_command_id, is_id
 from schemas.records import UnreadableRecord, read_dead_letter
+from schemas.times import format_time
 from schemas.topics import DEAD_LETTER_DAYS
 
 MAX_ENTRIES = 20_000
@@ -54,7 +55,7 @@ DeadLetterFilter = DeadLettersQuery | DeadLetterSelection
 
 
 async def digest_of(entries: Sequence[IndexEntry]) -> str:
-    """Return the digest of the commands and their redrive numbers, in this order."""
+    """Return the digest of the commands, their redrive numbers and times, in this order."""
     found = hashlib.blake2b(digest_size=16)
     async for piece in _pieces(entries):
         found.update(b"".join([entry.identity for entry in piece]))
@@ -96,7 +97,8 @@ class DeadLetterIndex:
                 self._remove(record.command_id)
             case DeadLetter(command_id=command_id) if command_id is not None and is_command_id(command_id):
                 self._remove(command_id)
-                order, identity = (record.dead_at, command_id), f"{command_id} {record.redrive}\n".encode()
+                order = record.dead_at, command_id
+                identity = f"{command_id} {record.redrive} {format_time(record.dead_at)}\n".encode()
                 entry = IndexEntry(partition, offset, _summary(command_id, record), order, identity)
                 self._entries[command_id] = entry
                 insort(self._sorted, entry, key=_ORDER)

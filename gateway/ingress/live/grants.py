@@ -138,19 +138,14 @@ class Grants:
 
     async def _check(self, request: GrantRequest, handoff_id: str) -> ClaimCheck | FailedCheck | None:
         """Check the claim for a person, and the opener for a service that has only its own handoffs."""
-        if not request.is_of_person and not request.own_handoffs:
+        if request.own_handoffs:
+            return await opener_check(self._claims, request.authorization_id, handoff_id, request.caller)
+        if not request.is_of_person:
             return None
         try:
             known = await self._claims.open_handoff(request.authorization_id, handoff_id, request.caller)
         except ClaimsUnknown:
-            if request.own_handoffs:
-                return OpenerUnknown()
             return ClaimCheckFailed() if request.requires_claim_check else ClaimCheck.SKIPPED
-        if request.own_handoffs:
-            # The record of a new handoff may be some milliseconds late.
-            if known is None:
-                return OpenerUnknown()
-            return None if known.opener == request.caller else NotTheOpener()
         claim = known.claim if known is not None else None
         if claim is not None and claim.caller != request.caller and not request.take_over:
             return ClaimedByAnother(handoff_id, claim)
@@ -191,6 +186,20 @@ class Grants:
                 break
             await self._sleep(pause)
         return answer
+
+
+async def opener_check(
+    claims: ClaimReader, authorization_id: str, handoff_id: str, caller: str
+) -> NotTheOpener | OpenerUnknown | None:
+    """Return why a service that has only its own handoffs gets no link and no message; None if it opened this one."""
+    try:
+        known = await claims.open_handoff(authorization_id, handoff_id, caller)
+    except ClaimsUnknown:
+        return OpenerUnknown()
+    # The record of a new handoff may be some milliseconds late.
+    if known is None:
+        return OpenerUnknown()
+    return None if known.opener == caller else NotTheOpener()
 
 
 def _unavailable(handoff: ManualHandoff) -> NoAccess | None:

@@ -88,13 +88,13 @@ def problem_of_check(failed: FailedCheck) -> Problem:
             )
         case NotTheOpener():
             return OpenedByAnother(
-                "No link was made. This caller gets links only into the handoffs that it opened. Let the caller that "
-                "opened the handoff, or a person, ask for the link."
+                "Nothing was done. This caller gets links into, and messages of, only the handoffs that it opened. Let "
+                "the caller that opened the handoff, or a person, ask. A read with `message=omit` needs no opener."
             )
         case OpenerUnknown():
             return OpenerNotKnown(
-                "No link was made, because the read model does not show the caller that opened the handoff. Please try "
-                "again in a few seconds.",
+                "Nothing was done, because the read model does not show the caller that opened the handoff, or the "
+                "handoff has closed. Please try again in a few seconds, or read it with `message=omit`.",
                 retry_after_seconds=_RETRY_SECONDS,
             )
         case _:

@@ -12,6 +12,7 @@ from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
 from gateway.ingress.api_http.api_problems import (
     AuditUnavailable,
+    CollateUnavailable,
     HandoffNotFound,
     InvalidCommand,
     NoPayerEvidence,
@@ -27,9 +28,10 @@ from gateway.ingress.api_http.responses import ModelResponse
 from gateway.ingress.auth.names import operator_in_query, parse_with_operator
 from gateway.ingress.auth.permissions import AccessControl
 from gateway.ingress.commands.accepted_command import ONLY_PEOPLE_CLAIM
+from gateway.ingress.commands.claims import ClaimReader
 from gateway.ingress.commands.idempotency import read_key
 from gateway.ingress.live.audit import AccessRecord
-from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants
+from gateway.ingress.live.grants import ACTIVE, GrantRequest, Grants, opener_check
 from gateway.ingress.live.live_problems import problem_of, problem_of_check, problem_of_not_open
 from gateway.ingress.live.outcomes import (
     Granted,
@@ -38,7 +40,7 @@ from gateway.ingress.live.outcomes import (
     UpstreamError,
 )
 from gateway.ingress.live.public_situation import live_handoff
-from gateway.ingress.live.situations import SharedSituations
+from gateway.ingress.live.situations import OlderThanOpening, SharedSituations
 from runtime.http_server.problem import Fault
 from schemas.api.messages import AccessGrantBody, PayerEvidence, ReleaseAccepted, ReleaseBody
 from schemas.api.queries import HandoffQuery, OperatorQuery, Query
@@ -60,12 +62,14 @@ class LiveCalls:
         *,
         situations: SharedSituations,
         record: AccessRecord,
+        claims: ClaimReader,
     ) -> None:
         self._access = access
         self._grants = grants
         self._collate = collate
         self._situations = situations
         self._record = record
+        self._claims = claims
 
     async def grant(self, request: Request) -> Response:
         """POST /v1/authorizations/{authorizationId}/handoffs/{handoffId}/access-grants.
@@ -137,7 +141,8 @@ class LiveCalls:
         """GET /v1/authorizations/{authorizationId}/handoffs/{handoffId}: the state at Collate now.
 
         The handoff id `active` means the active handoff of the authorization. Collate's message is PHI, so its read is
-        recorded first. With `message=omit` the response has no message, and the read needs no record.
+        recorded first; a service of `handoffs = "own"` gets that of its own open handoffs only. With `message=omit` the
+        response has no message, and the read needs no record.
         """
         caller = self._access.admit(request)
         authorization_id, handoff_id = path_id(request, "authorizationId"), path_id(request, "handoffId")
@@ -150,12 +155,22 @@ class LiveCalls:
             self._record.require_open()
         context.deadline.extend(LIVE_CALL_SECONDS)
         wanted_id = None if handoff_id == ACTIVE else handoff_id
-        found = await self._situations.read(authorization_id, wanted_id, caller.name, query.since)
+        try:
+            found = await self._situations.read(authorization_id, wanted_id, caller.name, query.since)
+        except OlderThanOpening:
+            raise CollateUnavailable(
+                "A handoff has opened, and Collate's answer is older than it. Please try again in a few seconds.",
+                retry_after_seconds=2.0,
+            ) from None
         if isinstance(found, UpstreamError):
             raise problem_of(found)
         if wanted_id is not None and found.handoff is None:
             raise HandoffNotFound("Collate has no such handoff of this authorization. Read `active` instead.")
         if with_message and found.handoff is not None and found.handoff.message is not None:
+            if caller.own_handoffs:
+                failed = await opener_check(self._claims, authorization_id, found.handoff.id, caller.name)
+                if failed is not None:
+                    raise problem_of_check(failed)
             read = RecordRead(content=ReadContent.HANDOFF_MESSAGE, operator=operator)
             await self._put(request, authorization_id, caller.name, read, found.handoff_id)
         return ModelResponse(live_handoff(found, with_message=with_message))

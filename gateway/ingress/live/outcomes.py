@@ -49,12 +49,12 @@ class ClaimCheckFailed:
 
 @dataclass(frozen=True, slots=True)
 class NotTheOpener:
-    """The caller may get links only into the handoffs that it opened; no link was minted."""
+    """The caller may get links and messages only of the handoffs that it opened; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenerUnknown:
-    """The caller that opened the handoff cannot be looked for; no link was minted."""
+    """The caller that opened the handoff cannot be looked for, or the handoff has closed; nothing was done."""
 
 
 FailedCheck = ClaimedByAnother | ClaimCheckFailed | NotTheOpener | OpenerUnknown

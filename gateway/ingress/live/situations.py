@@ -11,6 +11,7 @@ from adapters.collate.answers import Answered, Deferred, NotSent, Refused
 from adapters.collate.call_policy.calls import Priority
 from adapters.collate.operations import Operation
 from adapters.collate.reader import CollateReader
+from gateway.ingress.live.openings import Openings
 from gateway.ingress.live.outcomes import UpstreamError
 from gateway.ingress.shared_reads import SharedReads
 from schemas.collate.authorization import PriorAuthorization
@@ -38,6 +39,10 @@ class Situation:
             return True
         is_open = self.handoff is not None and self.handoff.state != HandoffState.CLOSED
         return is_open == (running is not None and running.id == self.handoff_id)
+
+
+class OlderThanOpening(Exception):
+    """Collate answered with an older state than the one that showed the last opening."""
 
 
 class Situations:
@@ -89,8 +94,9 @@ _Read = Callable[[], Coroutine[Any, Any, Situation | UpstreamError]]
 class SharedSituations:
     """Situations that all viewers share: one read of each authorization in 5 s (docs/decisions/0021-live-reads.md)."""
 
-    def __init__(self, situations: Situations) -> None:
+    def __init__(self, situations: Situations, openings: Openings) -> None:
         self._situations = situations
+        self._openings = openings
         self._reads = SharedReads[Situation | UpstreamError](_was_read)
 
     async def read(
@@ -98,9 +104,12 @@ class SharedSituations:
     ) -> Situation | UpstreamError:
         """Return the situation with this handoff, or with the active one, at most 5 s after it was read.
 
-        A read that began before `since` is not used. A later time than now is now: clocks differ.
+        A read that began before `since`, or before an opening was known, is not used. A later time than now is now:
+        clocks differ. Raises OlderThanOpening.
         """
         earliest = None if since is None else min(since, self._situations.now())
+        if (opening := self._openings.last(authorization_id)) is not None:
+            earliest = opening.seen_at if earliest is None else max(earliest, opening.seen_at)
         read = partial(self._situations.read, authorization_id, None, caller)
         found = await self._shared(
             authorization_id,
@@ -108,7 +117,11 @@ class SharedSituations:
             read,
             lambda kept: earliest is None or isinstance(kept, UpstreamError) or kept.at >= earliest,
         )
-        if isinstance(found, UpstreamError) or handoff_id is None or handoff_id == found.handoff_id:
+        if isinstance(found, UpstreamError):
+            return found
+        if opening is not None and opening.version is not None and found.authorization.version < opening.version:
+            raise OlderThanOpening
+        if handoff_id is None or handoff_id == found.handoff_id:
             return found
         # The time in the key: the authorization of a kept value must not be older than 5 s either.
         read = partial(self._situations.read, authorization_id, handoff_id, caller, found)

@@ -103,7 +103,7 @@ class Kafka:
         event = replace(event, causation_id=event.causation_id or command_id)  # as the worker writes it
         headers, value = write_event(event, HERE)
         records = self.events[partition]
-        records.append(Event(len(records), headers, value, partition))
+        records.append(Event(len(records), headers, value, partition, event.authorization_id.encode()))
 
     def add_dead_letter(self, dead_letter, partition=0):
         """Append a dead letter."""
@@ -133,6 +133,7 @@ class Event:
     headers: tuple
     value: bytes
     partition: int = 0
+    key: bytes = b"auth_1"
 
 
 @dataclass

@@ -10,7 +10,7 @@ from consumers.authorization.recent_callers import MOST_REJECTED, SHARE, count
 from consumers.authorization.recent_commands import MOST, CommandEnd
 
 NOW = 1_800_000_000.0
-DAY = 24 * 3600.0
+DAY = 24 * 3600.0 + 60
 
 
 class Ids:

@@ -56,7 +56,7 @@ def test_an_id_is_dropped_after_a_day_and_at_most_2048_are_kept():
     for at, one in enumerate(everyone[2_040:], 2_040):
         packed = recent_commands.add(packed, one, b"dddd", CommandEnd.FINISHED, NOW + at, until=NOW + at)
     assert recent_commands.ids(packed) == [recent_commands.id_bytes(one) for one in everyone[-2048:]]
-    later = NOW + 24 * 3600 + 500
+    later = NOW + recent_commands.REMEMBERED_SECONDS + 500
     added = recent_commands.add(packed, everyone[0], b"dddd", CommandEnd.FINISHED, later, until=later)
     assert recent_commands.ids(added) == [recent_commands.id_bytes(one) for one in (*everyone[500:], everyone[0])]
     assert len(recent_commands.ids(packed, later)) == 2_060 - 500
@@ -66,7 +66,7 @@ def test_an_id_is_dropped_after_a_day_and_at_most_2048_are_kept():
 def test_the_day_counts_from_the_end_of_one_to_the_acceptance_of_another():
     first, second = str(uuid.uuid4()), str(uuid.uuid4())
     packed = recent_commands.add("", first, b"dddd", CommandEnd.FINISHED, NOW, until=NOW)
-    for until, kept in ((NOW + 24 * 3600, [first, second]), (NOW + 24 * 3600 + 1, [second])):
+    for until, kept in ((NOW + 24 * 3600 + 60, [first, second]), (NOW + 24 * 3600 + 61, [second])):
         added = recent_commands.add(packed, second, b"dddd", CommandEnd.FINISHED, NOW + 30 * 24 * 3600, until=until)
         assert found(added, [first, second]) == kept
 

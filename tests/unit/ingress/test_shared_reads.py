@@ -1,14 +1,18 @@
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from adapters.collate.answers import Answered, Deferred
+from gateway.ingress.live.openings import MOST, Openings
 from gateway.ingress.live.outcomes import UpstreamError
-from gateway.ingress.live.situations import SharedSituations, Situations
+from gateway.ingress.live.situations import OlderThanOpening, SharedSituations, Situations
 from gateway.ingress.shared_reads import SHARED_SECONDS, SharedReads
+from schemas.events import HandoffOpened
 from schemas.events.wait_reasons import HoldReason
+from schemas.records import PublishedEvent, write_event
 
 pytestmark = pytest.mark.virtual_time
 
@@ -22,6 +26,11 @@ class Reads:
         number = self.count
         await asyncio.sleep(1)
         return number
+
+
+def shared_situations(collate, now):
+    situations = Situations(collate, now=now)
+    return SharedSituations(situations, Openings(situations.now))
 
 
 def shared(**own):
@@ -78,9 +87,11 @@ async def test_a_full_memory_forgets_its_oldest_read():
     assert await values.get("c", reads) == 3
 
 
-def authorization_with(authorization_id, handoff_id):
+def authorization_with(authorization_id, handoff_id, version=2):
     pointer = None if handoff_id is None else SimpleNamespace(id=handoff_id)
-    facts = SimpleNamespace(id=authorization_id, active_handoff_id=handoff_id, active_manual_handoff=pointer)
+    facts = SimpleNamespace(
+        id=authorization_id, active_handoff_id=handoff_id, active_manual_handoff=pointer, version=version
+    )
     return Answered(200, facts, b"")
 
 
@@ -92,11 +103,11 @@ class OpeningCollate:
     """Collate with one authorization, whose handoff is opened and closed while people read."""
 
     def __init__(self):
-        self.open_id, self.calls = None, 0
+        self.open_id, self.calls, self.version = None, 0, 2
 
     async def get_authorization(self, authorization_id, **_):
         self.calls += 1
-        return authorization_with(authorization_id, self.open_id)
+        return authorization_with(authorization_id, self.open_id, self.version)
 
     async def get_handoff(self, _authorization_id, handoff_id, **_):
         self.calls += 1
@@ -106,7 +117,7 @@ class OpeningCollate:
 @pytest.fixture
 async def opening():
     collate = OpeningCollate()
-    return collate, SharedSituations(Situations(collate, now=asyncio.get_running_loop().time))
+    return collate, shared_situations(collate, asyncio.get_running_loop().time)
 
 
 async def test_a_named_handoff_that_was_opened_after_the_kept_read_is_read_with_its_authorization(opening):
@@ -148,6 +159,47 @@ async def test_a_viewer_who_names_a_time_gets_no_read_that_began_before_it(openi
     assert (await asyncio.wait_for(situations.read("auth_1", None, "intake", late), 1)).handoff_id == "mhand_1"
 
 
+def opened(version):
+    opening = HandoffOpened(handoff_id="mhand_1", version=version, access_available=True, final_submit_capable=False)
+    event = PublishedEvent(
+        f"{1:08}-0000-5000-8000-000000000000", "auth_1", 1, datetime(2026, 6, 2, tzinfo=UTC), opening
+    )
+    headers, value = write_event(event, "/here")
+    return SimpleNamespace(key=b"auth_1", headers=headers, value=value)
+
+
+@pytest.mark.parametrize("version", [None, 3])
+async def test_no_read_says_that_none_is_open_after_an_opening_is_known(version):
+    """The caller of the request has its outcome. A read of before, or an older answer of Collate, would deny it."""
+    collate, now = OpeningCollate(), asyncio.get_running_loop().time
+    situations = Situations(collate, now=now)
+    openings = Openings(situations.now)
+    shared = SharedSituations(situations, openings)
+    await shared.read("auth_1", None, "intake")
+    await asyncio.sleep(1)
+    openings.on_record(opened(version))
+    if version is not None:
+        with pytest.raises(OlderThanOpening):
+            await shared.read("auth_1", None, "intake")
+    collate.open_id, collate.version = "mhand_1", 3
+    await asyncio.sleep(6 if version else 0)
+    assert (await shared.read("auth_1", None, "intake")).handoff_id == "mhand_1"
+    await asyncio.sleep(61)
+    assert openings.last("auth_1") is None
+
+
+def test_openings_are_bounded():
+    now = datetime(2026, 6, 2, tzinfo=UTC)
+    openings = Openings(lambda: now)
+    record = opened(1)
+    for number in range(MOST + 5):
+        openings.on_record(SimpleNamespace(**{**vars(record), "key": f"auth_{number}".encode()}))
+    assert len(openings._last) == MOST
+    now += timedelta(minutes=2)
+    openings.on_record(record)
+    assert list(openings._last) == ["auth_1"]
+
+
 async def test_neither_part_of_a_situation_with_an_earlier_handoff_is_older_than_five_seconds():
     clock = asyncio.get_running_loop().time
 
@@ -158,7 +210,7 @@ async def test_neither_part_of_a_situation_with_an_earlier_handoff_is_older_than
         async def get_handoff(self, _authorization_id, handoff_id, **_):
             return handoff_in(handoff_id, "closed")
 
-    situations = SharedSituations(Situations(Collate(), now=clock))
+    situations = shared_situations(Collate(), clock)
     await situations.read("auth_1", None, "intake")
     for _ in range(4):
         await asyncio.sleep(SHARED_SECONDS - 1)
@@ -179,7 +231,7 @@ async def test_the_deferral_of_one_callers_call_is_no_answer_to_the_other_viewer
             return authorization_with(authorization_id, None)
 
     async def read_all(collate):
-        situations = SharedSituations(Situations(collate))
+        situations = shared_situations(collate, time.time)
         viewers = ["greedy", "people:ann", "people:ann", "people:bob"]
         found = await asyncio.gather(*(situations.read("auth_1", None, viewer) for viewer in viewers))
         return [isinstance(one, UpstreamError) for one in found]

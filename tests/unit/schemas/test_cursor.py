@@ -24,3 +24,9 @@ def test_other_text_is_rejected_as_a_cursor(text):
 def test_a_cursor_with_values_of_other_types_is_rejected(key):
     with pytest.raises(CursorInvalid):
         read_cursor(write_cursor(AT, *key), datetime, int, int)
+
+
+@pytest.mark.parametrize("member", ["\ud800", "a\0b", 7, None, [], {}])
+def test_a_forged_member_that_is_no_stored_text_is_rejected(member):
+    with pytest.raises(CursorInvalid):
+        read_cursor(write_cursor(AT, member), datetime, str)

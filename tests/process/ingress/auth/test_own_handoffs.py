@@ -61,6 +61,26 @@ async def test_a_grant_without_a_read_model_is_refused_and_only_for_such_a_servi
     assert (await grant(ingress, collate)).status == 201
 
 
+@pytest.mark.parametrize(("opener", "status"), [("intake", 200), ("desk", 403), (None, 403)])
+async def test_the_message_of_a_handoff_needs_the_opener_too(
+    ingress, kafka, collate, desk, monkeypatch, *, opener, status
+):
+    async def open_handoff(claims, authorization_id, handoff_id, caller):
+        return active_handoff(handoff_id, opener=opener)
+
+    (authorization,) = collate.create("handoff_active", handoff_overlay={"message": "PHI"})
+    path = f"/v1/authorizations/{authorization}/handoffs/active"
+    refused = await ingress.call("GET", f"{path}?operator=jo")
+    assert (refused.status, refused.json["type"]) == (503, "urn:collate-gateway:problem:opener-unknown")
+    monkeypatch.setattr(NoClaims, "open_handoff", open_handoff)
+    reply = await ingress.call("GET", f"{path}?operator=jo")
+    assert (reply.status, b"PHI" in reply.body) == (status, status == 200)
+    assert len(kafka.commands) == (status == 200), "only a read that happened is on record"
+    assert (await ingress.call("GET", f"{path}?message=omit&operator=jo")).status == 200
+    ingress.key = desk
+    assert (await ingress.call("GET", f"{path}?operator=jo")).status == 200
+
+
 async def grant(ingress, collate):
     (authorization,) = collate.create("handoff_active")
     path = f"/v1/authorizations/{authorization}/handoffs/active/access-grants"

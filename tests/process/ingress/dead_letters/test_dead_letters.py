@@ -13,6 +13,7 @@ from schemas.enums import CommandType, Effect, Outcome
 from schemas.events import CommandDeadLettered, CommandFinished
 from schemas.identity import command_id_from_key, request_id
 from schemas.records import RecordedCommand, publish, write_command
+from schemas.times import format_time
 from tests.process.phi_keys import PHI_KEYS
 
 ACCEPTED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=25)
@@ -275,6 +276,19 @@ async def test_a_waiting_request_passes_the_dead_letter_of_before_and_returns_th
     kafka.publish(ended(dead, redrive=1))
     reply = await asking
     assert (reply.status, reply.json["status"], reply.json.get("redrive")) == (202, "dead_lettered", 1)
+
+
+async def test_yesterdays_page_decides_no_dead_letter_of_today(ingress, kafka, add_dead_letters):
+    """A day after its end the same key is another command, and its first dead letter has the number 0 again."""
+    dead = await add_dead_letters(dead_letter())
+    (seen,) = (await ingress.call("GET", "/v1/dead-letters")).json["deadLetters"]
+    yesterday = DECISION | {"deadAt": format_time(dead.dead_at - timedelta(days=1))}
+    for deciding in ("redrive", "discard"):
+        path = f"/v1/dead-letters/{dead.command_id}/{deciding}"
+        reply = await ingress.post(path, yesterday)
+        assert (reply.status, reply.json["type"].rpartition(":")[2]) == (409, "dead-letter-moved")
+        assert kafka.commands == []
+    assert (await ingress.post(path, DECISION | {"deadAt": seen["deadAt"]})).status == 202
 
 
 async def test_a_waiting_discard_is_told_that_a_redrive_came_first(ingress, kafka, add_dead_letters, eventually):
