@@ -14,12 +14,12 @@ from runtime.settings import ClusterSettings, KafkaSettings
 from schemas.promises.authorization import CLOCK_SECONDS
 from schemas.promises.ends import KEPT_SECONDS
 from schemas.promises.partition import NewestTransaction, SeenPartition, torn
-from schemas.promises.seen import dead_letter, logged_command, logged_event
+from schemas.promises.seen import dead_letter, key_of, logged_command, logged_event
 from schemas.promises.violations import PartitionFindings, PromiseRule
 from schemas.records import TopicRecord
 from schemas.topics import catalogue
 
-# A repeat is accepted within a day of the end.
+# A command waits at most a day (`worker.command_max_age`), and a repeat is accepted within a day of the end.
 _BEFORE: Final = timedelta(seconds=KEPT_SECONDS + 2 * CLOCK_SECONDS)
 # So long a leader that is cut off from its successor may answer (docs/kafka-notes.md).
 _DEPOSED_SECONDS: Final = 30.0
@@ -41,13 +41,13 @@ async def find_violations(
 
 async def _look(settings: ClusterSettings, since: datetime) -> list[PartitionFindings]:
     topics = {topic.role: topic.name for topic in catalogue(settings.topics.prefix)}
-    numbers = range(settings.topics.partitions)
+    numbers, begin = range(settings.topics.partitions), since - _BEFORE
     places = {(role, number): (name, number) for role, name in topics.items() for number in numbers}
     # Without positions it fetches nothing: it only says where the logs begin and end.
     async with open_reader(settings.kafka, places, reset="none", is_committed=False) as reader:
         ids = await reader.topic_ids()
         return [
-            await _PartitionReader(settings.kafka, topics, number, reader, since).read(ids["commands", number])
+            await _PartitionReader(settings.kafka, topics, number, reader, begin).read(ids["commands", number])
             for number in numbers
         ]
 
@@ -128,17 +128,20 @@ class _PartitionReader:
         async for record in self._records("authorizations", begin, end):
             sequence = next((value for name, value in record.headers if name == "ce_sequence"), None) or b""
             is_shown = record.value is not None and sequence.isdigit()
-            self.seen.see_record(_key(record), int(sequence) if is_shown else None, record.offset)
+            self.seen.see_record(key_of(record), int(sequence) if is_shown else None, record.offset)
 
     async def _events(self, starts: Mapping[str, int], ends: Mapping[str, int]) -> None:
         async for record in self._records("events", starts["events"], ends["events"]):
-            if (event := logged_event(record)) is None:
+            event = logged_event(record)
+            if event is None:
                 self._leave("records on events of another program")
+            elif isinstance(event, str):
+                self.seen.findings.add(PromiseRule.MALFORMED, key_of(record), "events", record.offset, event)
             else:
                 self.seen.see_event(event)
         async for record in self._records("dead_letters", starts["dead_letters"], ends["dead_letters"]):
             if dead_letter(record)[1]:
-                self.seen.findings.add(PromiseRule.CLEAR_TEXT, _key(record), "dead_letters", record.offset)
+                self.seen.findings.add(PromiseRule.CLEAR_TEXT, key_of(record), "dead_letters", record.offset)
 
     async def _commands(self, begin: int, end: int, progress: ProgressRecord | None) -> None:
         tracker = OffsetTracker(*progress.progress) if progress else None
@@ -153,7 +156,8 @@ class _PartitionReader:
         before = (await self.places.offsets_at(self.since - _BEFORE))["events", self.number]
         start = end if before is None else min(before, end)
         async for record in self._records("events", start, end):
-            if (event := logged_event(record)) is not None:
+            event = logged_event(record)
+            if event is not None and not isinstance(event, str):
                 self.seen.see_earlier(event)
         async for record in self._records("dead_letters", self.begins["dead_letters"], dead_letters_end):
             self.seen.see_earlier(dead_letter(record)[0])
@@ -170,14 +174,10 @@ class _PartitionReader:
             reader.seek({0: begin})
             async for _, record in reader.read_until({0: end}):
                 if role != "state":
-                    self.seen.see_value(role, _key(record), record.offset, record.value)
+                    self.seen.see_value(role, key_of(record), record.offset, record.value)
                 if (transaction := number_of(record)) > newest:
-                    newest, key, offset = transaction, _key(record), record.offset
+                    newest, key, offset = transaction, key_of(record), record.offset
                 yield record
         before = self.newest.get(role)
         if role != "state" and (before is None or before.number < newest):
             self.newest[role] = NewestTransaction(newest, key, offset, before.begin if before else begin)
-
-
-def _key(record: TopicRecord) -> str:
-    return (record.key or b"").decode("utf-8", "replace")

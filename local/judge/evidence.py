@@ -135,7 +135,7 @@ def _command(record: ConsumerRecord, keys: Keys) -> SeenCommand:
 
 def _event(record: ConsumerRecord) -> SeenEvent:
     event = logged_event(record)
-    if event is None:
+    if event is None or isinstance(event, str):
         raise TypeError(f"a record of `events` is no event: {record.partition} {record.offset}")
     return event
 

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 
 from schemas.api.situations import AuthorizationNow, HandoffNow
 from schemas.enums import DecisionReason
-from schemas.fields.scalars import Advice, CommandId, Id, KnownOnly, Name, Slug, Ticket, Whole, Word
+from schemas.fields.scalars import Advice, CommandId, Id, KnownOnly, Name, SentTicket, Slug, Whole, Word
 from schemas.fields.visible_text import SentName, Why
 from schemas.model import Model, OpenModel, Phi, Public
 from schemas.times import Time
@@ -24,7 +24,7 @@ class DeadLetterDecision(Model):
         "person's own token says it.",
     )
     reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in events and timelines.")
-    ticket: Public[Ticket | None] = Field(
+    ticket: Public[SentTicket | None] = Field(
         default=None,
         description="A ticket in your own tracker. The events and the timeline contain it, so it must name no person.",
     )
@@ -73,7 +73,9 @@ class DeadLetterDecisions(Model):
         description="The operator who decides. Required from a service; a person's own token says it.",
     )
     reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in events and timelines.")
-    ticket: Public[Ticket | None] = Field(default=None, description="A ticket in your own tracker; it is published.")
+    ticket: Public[SentTicket | None] = Field(
+        default=None, description="A ticket in your own tracker; it is published."
+    )
     why: Phi[Why | None] = Field(default=None, description="The reason in free text; only on the commands topic.")
 
 

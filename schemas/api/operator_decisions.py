@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.enums import DecisionReason
-from schemas.fields.scalars import CommandId, Id, KnownOnly, Ticket, Whole
+from schemas.fields.scalars import CommandId, Id, KnownOnly, SentTicket, Whole
 from schemas.fields.visible_text import SentName, Why
 from schemas.model import Model, OpenModel, Phi, Public
 from schemas.times import Time
@@ -20,7 +20,9 @@ class AuthorizationDecision(Model):
         "person's own token says it.",
     )
     reason: Public[Annotated[DecisionReason, KnownOnly()]] = Field(description="The reason, in the event and timeline.")
-    ticket: Public[Ticket | None] = Field(default=None, description="A ticket in your own tracker; it names no person.")
+    ticket: Public[SentTicket | None] = Field(
+        default=None, description="A ticket in your own tracker; it names no person."
+    )
     why: Phi[Why | None] = Field(default=None, description="The reason in free text; only on the commands topic.")
 
 

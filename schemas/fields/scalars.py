@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from schemas.fields.visible_text import PHRASES as TEXT_PHRASES
-from schemas.fields.visible_text import STORED_LINE
+from schemas.fields.visible_text import STORED_LINE, FromCaller
 
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -19,6 +19,7 @@ _SLUG = r"^[a-z0-9_]{1,64}$"
 _SHORT = r"^[A-Za-z0-9._:-]{1,64}$"
 _METADATA_KEY = r"^[A-Za-z0-9._-]{1,64}$"
 _TICKET = r"^[A-Za-z0-9._:/#-]{1,64}$"
+_SENT_TICKET = r"^(?!.*://)[A-Za-z0-9._:/#-]{1,64}$"
 
 PHRASES = {
     _ID: "1 to 128 characters of A-Z a-z 0-9 . _ ~ -, beginning with a letter or a digit",
@@ -27,6 +28,7 @@ PHRASES = {
     _SHORT: "1 to 64 characters of A-Z a-z 0-9 . _ : -",
     _METADATA_KEY: "1 to 64 characters of A-Z a-z 0-9 . _ -",
     _TICKET: "1 to 64 characters of A-Z a-z 0-9 . _ : / # -",
+    _SENT_TICKET: "1 to 64 characters of A-Z a-z 0-9 . _ : / # -, without ://",
     **TEXT_PHRASES,
 }
 """A description of each pattern for error messages."""
@@ -48,6 +50,9 @@ Name = Annotated[str, StringConstraints(pattern=STORED_LINE, max_length=_NAME_LE
 Ticket = Annotated[str, StringConstraints(pattern=_TICKET)]
 """A ticket id in an external tracker, never free text."""
 
+SentTicket = Annotated[str, StringConstraints(pattern=_TICKET), FromCaller(_TICKET, has_url=False)]
+"""A ticket in a request: an id, and no URL."""
+
 Advice = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 """One sentence that the gateway wrote; it contains no input."""
 
@@ -67,12 +72,12 @@ UNRECOGNISED = "unrecognised"
 _ID_TEXT = re.compile(_ID[1:-1])
 _UUID_TEXT = re.compile(_UUID[1:-1])
 _NAME_TEXT = re.compile(STORED_LINE[1:-1])
-_TICKET_TEXT = re.compile(_TICKET[1:-1])
+_TICKET_TEXT = re.compile(_SENT_TICKET[1:-1])
 _SLUG_TEXT = re.compile(_SLUG[1:-1])
 _METADATA_KEY_TEXT = re.compile(_METADATA_KEY[1:-1])
 _WORD = re.compile(_SHORT[1:-1])
 ID_PHRASE = PHRASES[_ID]
-TICKET_PHRASE = PHRASES[_TICKET]
+TICKET_PHRASE = PHRASES[_SENT_TICKET]
 
 
 def is_id(value: str) -> bool:
@@ -91,7 +96,7 @@ def is_name(value: str) -> bool:
 
 
 def is_ticket(value: str) -> bool:
-    """Whether a text is a valid ticket id."""
+    """Whether a text is a valid ticket id of a request."""
     return _TICKET_TEXT.fullmatch(value) is not None
 
 

@@ -28,6 +28,8 @@ _ASTRAL = r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001
 _LINE = rf"^[^{_CONTROLS}{_FORMAT}]+$"
 _TEXT = rf"^[^{_TEXT_CONTROLS}{_TEXT_FORMAT}]*$"
 _SOME_TEXT = rf"^[^{_TEXT_CONTROLS}{_TEXT_FORMAT}]+$"
+# A name or a ticket is published; a link in it would be what `gateway check promises` takes for a secret.
+_NO_URL = "^(?!.*://)"
 # A class of characters below U+10000 is a table; with others it is a list of ranges, and ten times slower.
 _HIDDEN_IN_LINE = re.compile(f"[{_CONTROLS}{_FORMAT}]")
 _HIDDEN_IN_TEXT = re.compile(f"[{_TEXT_CONTROLS}{_TEXT_FORMAT}]")
@@ -44,6 +46,7 @@ PHRASES = {
     STORED_SOME_TEXT: "a text, not empty and without NUL",
     _LINE: "a text on one line, without control or invisible characters",
     _TEXT: "a text without control characters and characters that change its direction",
+    _NO_URL + _LINE[1:]: "a text on one line, without ://, control or invisible characters",
     _SOME_TEXT: "a text, not empty, without control characters and characters that change its direction",
 }
 """A description of each pattern for error messages."""
@@ -74,16 +77,19 @@ def escaped_json(document: str) -> str:
 class FromCaller:
     """An annotation of a text: a caller may send visible characters only. The published pattern says so."""
 
-    def __init__(self, stored: str) -> None:
-        """`stored` is the pattern of records."""
-        self._pattern = NARROWED[stored]
+    def __init__(self, stored: str, *, has_url: bool = True) -> None:
+        """`stored` is the pattern of records; with `has_url` a caller may send a URL."""
+        narrowed = NARROWED.get(stored, stored)
+        self._pattern = narrowed if has_url else _NO_URL + narrowed[1:]
+        self._has_url = has_url
         self._hidden = _HIDDEN_IN_LINE if stored == STORED_LINE else _HIDDEN_IN_TEXT
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate after the stored pattern."""
 
         def must_be_visible(value: str, info: ValidationInfo) -> str:
-            if info.context is FROM_CALLER and _has(self._hidden, value):
+            is_narrowed = _has(self._hidden, value) or ("://" in value and not self._has_url)
+            if info.context is FROM_CALLER and is_narrowed:
                 raise PydanticCustomError(
                     "string_pattern_mismatch", "String should match pattern '{pattern}'", {"pattern": self._pattern}
                 )
@@ -96,7 +102,9 @@ class FromCaller:
         return handler(core) | {"pattern": self._pattern}
 
 
-SentName = Annotated[str, StringConstraints(pattern=STORED_LINE, max_length=128), FromCaller(STORED_LINE)]
+SentName = Annotated[
+    str, StringConstraints(pattern=STORED_LINE, max_length=128), FromCaller(STORED_LINE, has_url=False)
+]
 """The name of an operator in a request: a member of staff, never a patient."""
 
 Reference = Annotated[str, StringConstraints(pattern=STORED_LINE, max_length=128), FromCaller(STORED_LINE)]

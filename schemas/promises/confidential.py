@@ -11,6 +11,10 @@ _JWE: Final = re.compile(rb'"sealed":"[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+"}$'
 _SECRET: Final = re.compile(
     rb"https?://|eyJ[\w-]{12,}\.[\w-]{12,}\.|whsec_|bearer |-----BEGIN", re.ASCII | re.IGNORECASE
 )
+# Names and tickets are public, and a caller of before may have sent a URL in one.
+_NAMES: Final = re.compile(
+    rb'"(?:caller|ofCaller|opener|operator|requestedBy|acceptedBy|reportedBy|claimedBy|by|ticket)": ?"(?:[^"\\]|\\.)*"'
+)
 _MARKS: Final = (b"://", b"eyJ", b"whsec_", b"earer ", b"-----BEGIN")
 
 
@@ -22,7 +26,7 @@ def has_clear_text(command: Command, value: bytes) -> bool:
 
 
 def has_secret(value: bytes) -> bool:
-    """Whether a value has the form of a secret, outside of the encrypted part at its end."""
+    """Whether a value has the form of a secret, outside of names, tickets and the encrypted part at its end."""
     if not any(mark in value for mark in _MARKS):
         return False
-    return _SECRET.search(_JWE.sub(b"", value)) is not None
+    return _SECRET.search(_NAMES.sub(b"", _JWE.sub(b"", value))) is not None

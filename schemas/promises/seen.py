@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from schemas.commands import Redrive
 from schemas.dead_letter import DeadLetter
-from schemas.enums import short_type
-from schemas.fields.scalars import is_command_id
+from schemas.enums import PREFIX, short_type
+from schemas.fields.scalars import is_command_id, is_id
 from schemas.identity import dead_letter_id
 from schemas.promises.confidential import has_clear_text
 from schemas.records import RecordedCommand, TopicRecord, read_command, read_dead_letter
@@ -45,32 +45,73 @@ class SeenCommand:
 
 
 _short = cache(short_type)
+_TEXTS: Final = (
+    *("caller", "commandId", "handoffId", "reason", "outcome", "effect", "assertedBy"),
+    *("by", "operator", "requestedBy", "acceptedBy", "reportedBy"),
+)
+_NO_COMMAND: Final = "00000000-0000-0000-0000-000000000000"
+_MOST_DIGITS: Final = 20
+_MOST_REDRIVES: Final = 1_000
 
 
-def logged_event(record: TopicRecord) -> SeenEvent | None:
-    """Return the event; None for a record that is none."""
+def key_of(record: TopicRecord) -> str:
+    """Return the authorization's id of a record; a key that is none may be anything, and is not shown."""
+    key = (record.key or b"").decode("utf-8", "replace")
+    return key if is_id(key) else "(no id)"
+
+
+def logged_event(record: TopicRecord) -> SeenEvent | str | None:
+    """Return the event; what is wrong with one of another form; None for a record without a type of ours.
+
+    Only what the rules read is validated: a rogue writer may have put anything there.
+    """
     headers = dict(record.headers)
     try:
+        kind = headers.get("ce_type", b"").decode()
+        if not kind.startswith(PREFIX):
+            return None
+        if (key := key_of(record)) == "(no id)":
+            return "key"
         data: dict[str, Any] = {**json.loads(record.value or b"")}  # a TypeError if it is no object
-        cause = headers.get("ce_causationid")
+        if (wrong := _malformed(data)) is not None:
+            return wrong
+        sequence, cause, id_ = headers["ce_sequence"], headers.get("ce_causationid"), headers["ce_id"].decode()
+        if not (sequence.isdigit() and len(sequence) <= _MOST_DIGITS and is_command_id(id_)):
+            return "sequence or id"
         return SeenEvent(
-            (record.key or b"").decode("utf-8", "replace"),
-            int(headers["ce_sequence"]),
-            _short(headers["ce_type"].decode()),
+            key,
+            int(sequence),
+            _short(kind),
             None if cause is None else cause.decode(),
             record.timestamp / 1_000,
             data,
-            headers["ce_id"].decode(),
+            id_,
             parse_time(headers["ce_time"].decode()).timestamp(),
             record.offset,
         )
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return None
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        return "headers or JSON"
+
+
+def _malformed(data: Mapping[str, Any]) -> str | None:
+    """Return the first field that the rules read and that has another form."""
+    decision = data.get("decision")
+    if not isinstance(decision, dict | None):
+        return "decision"
+    for act in (data, decision or {}):
+        if wrong := next((name for name in _TEXTS if not isinstance(act.get(name), str | None)), None):
+            return wrong
+    if not is_id(data.get("handoffId") or "none"):
+        return "handoffId"
+    if not is_command_id(data.get("commandId") or _NO_COMMAND):
+        return "commandId"
+    redrive = data.get("redrive")
+    return None if redrive is None or (type(redrive) is int and 0 <= redrive <= _MOST_REDRIVES) else "redrive"
 
 
 def logged_command(record: TopicRecord, partition: int) -> SeenCommand:
     """Return the command; one that cannot be read has the id of its dead letter, and no type."""
-    read, key = read_command(record.headers, record.value, None), (record.key or b"").decode("utf-8", "replace")
+    read, key = read_command(record.headers, record.value, None), key_of(record)
     if isinstance(read, RecordedCommand):
         redrives = (read.data.command_id, read.data.redrive) if isinstance(read.data, Redrive) else None
         is_clear = has_clear_text(read.data, record.value or b"")

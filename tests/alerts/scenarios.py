@@ -143,6 +143,13 @@ def cron_job(last_success: Values, created: Values) -> dict[str, Values]:
     return {f"kube_cronjob_status_last_successful_time{of}": last_success, f"kube_cronjob_created{of}": created}
 
 
+FAILED_JOB: dict[str, Values] = {
+    'kube_job_failed{namespace="payers", job_name="prod-gateway-promises-29381", condition="true"}': lambda minute: (
+        1.0 if BEGINS <= minute < 120 else None
+    )
+}
+
+
 def every_hour(minute: int) -> float:
     """Return when the last run succeeded, in an installation whose runs succeed."""
     return 3_600.0 * (minute // 60)
@@ -291,6 +298,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         96,
     ),
     Scenario("CollateGatewayPromisesNotChecked", cron_job(missing_until_120, missing_until_120), BEGINS + 11),
+    # Later runs succeed: the alert stays until an operator deletes the failed Job.
+    Scenario("CollateGatewayPromisesNotChecked", cron_job(every_hour, lambda _: 0.0) | FAILED_JOB, BEGINS + 6),
     Scenario("CollateGatewayTopicGrew", {sample("surplus_partitions"): gauge(4)}, BEGINS + 6),
     Scenario("CollateGatewayDatabaseAway", {sample("database_away", "", "projector-0"): gauge(1)}, BEGINS + 6),
     Scenario("CollateGatewayClockSkew", {sample("collate_clock_skew_seconds"): gauge(5.1, 4.9)}, BEGINS + 6),

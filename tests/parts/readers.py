@@ -21,7 +21,7 @@ from local.processes.cache import cache_directory
 from local.scene.faults import FaultInjector
 from local.scene.scene import Scene, Setup, open_scene, progress
 from schemas.promises.partition import SeenPartition
-from schemas.promises.seen import logged_event
+from schemas.promises.seen import SeenEvent, logged_event
 from tests.parts.page import lines
 
 SECONDS = 90.0
@@ -154,7 +154,7 @@ def differences(name: str, read: list[Read], events: list[Read]) -> list[str]:
     for one in read:
         event = logged_event(one)
         # Rule 2 of docs/subscribing.md: after a restart it reads again what it had not committed.
-        if event is not None and event.sequence > last[event.authorization_id]:
+        if isinstance(event, SeenEvent) and event.sequence > last[event.authorization_id]:
             last[event.authorization_id] = event.sequence
             partitions[one.partition].see_event(event)
     found = [one for partition in partitions.values() for one in partition.findings.violations]
