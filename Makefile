@@ -44,7 +44,7 @@ test-all: test-packages ## Run all tests, as CI does, in about 14 minutes
 
 # Each process collects all tests of its run: two runs, so that only two processes collect the thousands without servers.
 tests-without-servers:
-	$(BIN)/pytest tests/unit tests/contract tests/chart -p tests.spread --no-loadscope-reorder --numprocesses 2
+	PROMISE_LOGS=300 $(BIN)/pytest tests/unit tests/contract tests/chart -p tests.spread --no-loadscope-reorder --numprocesses 2
 tests-with-servers:
 	$(BIN)/pytest tests/process tests/system tests/browser $(SPREAD) --numprocesses 5
 

@@ -17,7 +17,7 @@ from schemas.promises.partition import NewestTransaction, SeenPartition, torn
 from schemas.promises.seen import dead_letter, key_of, logged_command, logged_event
 from schemas.promises.violations import PartitionFindings, PromiseRule
 from schemas.records import TopicRecord
-from schemas.topics import catalogue
+from schemas.topics import catalogue, partition_for
 
 # A command waits at most a day (`worker.command_max_age`), and a repeat is accepted within a day of the end.
 _BEFORE: Final = timedelta(seconds=KEPT_SECONDS + 2 * CLOCK_SECONDS)
@@ -47,7 +47,9 @@ async def _look(settings: ClusterSettings, since: datetime) -> list[PartitionFin
     async with open_reader(settings.kafka, places, reset="none", is_committed=False) as reader:
         ids = await reader.topic_ids()
         return [
-            await _PartitionReader(settings.kafka, topics, number, reader, begin).read(ids["commands", number])
+            await _PartitionReader(settings.kafka, topics, number, len(numbers), reader, begin).read(
+                ids["commands", number]
+            )
             for number in numbers
         ]
 
@@ -59,11 +61,13 @@ class _PartitionReader:
     kafka: KafkaSettings
     topics: Mapping[str, str]
     number: int
+    partitions: int
     places: TopicReader[tuple[str, int]]  # by role and number
     since: datetime
     seen: SeenPartition = field(default_factory=SeenPartition)
     newest: dict[str, NewestTransaction] = field(default_factory=dict)
     begins: dict[str, int] = field(default_factory=dict)
+    placed: set[bytes] = field(default_factory=set)
 
     async def read(self, topic_id: str) -> PartitionFindings:
         seen, self.seen.findings.partition = self.seen, self.number
@@ -165,6 +169,14 @@ class _PartitionReader:
             self._leave("commands whose end retention may have deleted", len(self.seen.unexplained))
             self.seen.unexplained.clear()
 
+    def _see_place(self, role: str, record: TopicRecord) -> None:
+        if record.key is None or record.key in self.placed:
+            return
+        if partition_for(record.key, self.partitions) == self.number:
+            self.placed.add(record.key)
+        else:
+            self.seen.findings.add(PromiseRule.MISPLACED, key_of(record), role, record.offset)
+
     async def _records(self, role: str, begin: int, end: int) -> AsyncIterator[TopicRecord]:
         """Yield the committed records between two offsets, look for secrets, and note the newest transaction."""
         if begin >= end:
@@ -175,6 +187,7 @@ class _PartitionReader:
             async for _, record in reader.read_until({0: end}):
                 if role != "state":
                     self.seen.see_value(role, key_of(record), record.offset, record.value)
+                    self._see_place(role, record)
                 if (transaction := number_of(record)) > newest:
                     newest, key, offset = transaction, key_of(record), record.offset
                 yield record

@@ -24,6 +24,7 @@ class PromiseRule(StrEnum):
     DECISION = "a decision ended a command that was no open dead letter", "3"
     SEQUENCE = "the events of an authorization are not numbered without gaps", "4"
     MALFORMED = "an event has a form that the gateway does not write", "4"
+    MISPLACED = "a record is not in the partition of its key", "4"
     EVENT_ID = "an event's id was used again", "4"
     TIME = "an event is earlier than the one before", "4"
     ORDER = "the ends of an authorization's commands are not in the order of the commands", "4"

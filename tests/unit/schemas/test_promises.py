@@ -28,23 +28,24 @@ DAY = KEPT_SECONDS
 class Story:
     """One authorization: what callers, operators and people may do, and what the worker then writes."""
 
-    def __init__(self):
+    def __init__(self, authorization=AUTHORIZATION, first=1):
+        self.authorization = authorization
         self.events, self.commands, self.sequence, self.life, self.now = [], [], 0, 1, 1_000_000.0
-        self.ids = (f"{number:08x}-0000-4000-8000-000000000000" for number in count(1))
+        self.ids = (f"{number:08x}-0000-4000-8000-000000000000" for number in count(first))
         self.finished, self.dead, self.handoff, self.closed = [], [], None, []
 
     def emit(self, kind, caused_by=None, /, **data):
         self.sequence += 1
         self.now += 1.0
-        id_ = event_id(AUTHORIZATION, self.life, self.sequence)
+        id_ = event_id(self.authorization, self.life, self.sequence)
         offset = 2 * len(self.events)
         self.events.append(
-            SeenEvent(AUTHORIZATION, self.sequence, kind, caused_by, self.now, data, id_, self.now, offset)
+            SeenEvent(self.authorization, self.sequence, kind, caused_by, self.now, data, id_, self.now, offset)
         )
 
     def send(self, type_, id_=None, **fields):
         id_ = id_ or next(self.ids)
-        self.commands.append(SeenCommand(id_, AUTHORIZATION, type_, offset=len(self.commands), **fields))
+        self.commands.append(SeenCommand(id_, self.authorization, type_, offset=len(self.commands), **fields))
         return id_
 
     def end(self, command, **data):
@@ -161,7 +162,7 @@ class Story:
 
     def new_life(self):
         self.now += DAY
-        self.sequence, self.life, self.handoff, self.dead = 0, self.life + 1, None, []
+        self.sequence, self.life, self.handoff, self.dead, self.finished = 0, self.life + 1, None, [], []
         self.closed = [f"{self.life}-{one}" for one in range(5)]
 
     def judged(self, cut=0):
