@@ -178,8 +178,16 @@
     part.replaceChildren(...fresh.childNodes);
     showTimes(part);
   };
+  // Another step, because someone ended this one: it is told at once, and what the person typed is outside of this part.
+  const hasMoved = (part, fresh) => Boolean(fresh.querySelector("[data-moved]")) && !part.querySelector("[data-moved]");
   // Under pointer or focus nothing moves: known rows and the line that leads change in their place, new rows wait for a click.
   const hold = (part, fresh) => {
+    if (hasMoved(part, fresh)) {
+      const had = part.contains(document.activeElement);
+      show(part, fresh);
+      if (had) { part.tabIndex = -1; part.focus({ preventScroll: true }) }
+      return;
+    }
     const lead = fresh.querySelector("[data-lead]");
     if (lead) part.querySelector("[data-lead]")?.replaceWith(lead.cloneNode(true));
     const state = stateOf(part), before = keysOf(part), after = keysOf(fresh);
@@ -247,6 +255,20 @@
     else return;
     if (event.key !== "g") event.preventDefault();
   };
+
+  // ---- The report: a reason chosen, or a why typed, chooses its result; another result clears them.
+  const onReport = (event) => {
+    const form = event.target instanceof Element ? event.target.closest("#report") : null;
+    if (!form) return;
+    const { reason, why } = form.elements, choose = (id) => { form.querySelector(`#result-${id}`).checked = true };
+    if (event.target === reason && reason.value) { choose("unable"); why.value = "" }
+    else if (event.target === why && why.value) { choose("revoked"); reason.value = "" }
+    else if (event.target.name === "result") {
+      if (event.target.id !== "result-unable") reason.value = "";
+      if (event.target.id !== "result-revoked") why.value = "";
+    }
+  };
+  on("input", onReport);
 
   // ---- The page
   const leaving = () => { const slow = setTimeout(() => html.classList.add("loading"), 300); addEventListener("pageshow", () => { clearTimeout(slow); html.classList.remove("loading") }, { once: true }) };

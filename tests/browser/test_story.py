@@ -187,6 +187,63 @@ async def test_two_people_and_one_authorization(gateway, sign_in, eventually):
     await expect(hers.get_by_text("Your report was accepted at")).to_be_visible()
 
 
+async def test_a_reason_chooses_its_result_and_another_result_clears_it(gateway, sign_in):
+    authorization = gateway.create("pairs")
+    jo = await sign_in("jo.miller")
+    page = await jo.visit(f"/authorizations/{authorization}/work")
+    await page.get_by_role("button", name="Open the handoff").click()
+    submitted, unable = page.get_by_label("I submitted it"), page.get_by_label("It could not be completed, because")
+    reason, why = page.get_by_label("Why it could not be completed"), page.get_by_label("Why the handoff is withdrawn")
+    await submitted.check()
+    await reason.select_option("channel_outage")
+    await expect(unable).to_be_checked()
+    await why.fill("Wrong case.")
+    await expect(page.get_by_label("Withdraw the handoff")).to_be_checked()
+    await expect(reason).to_have_value("")
+    await submitted.check()
+    await expect(why).to_have_value("")
+    # A reference has no place in a report of a handoff that was not completed: nothing typed is dropped.
+    await reason.select_option("channel_outage")
+    await page.get_by_label("Reference number of the payer").fill("R-1")
+    await page.get_by_role("button", name="Report and end the handoff").click()
+    await expect(page.get_by_text("has no reference number. Nothing was sent")).to_be_visible()
+    await expect(page.get_by_label("Reference number of the payer")).to_have_value("R-1")
+    await expect(reason).to_have_value("channel_outage")
+    await expect(unable).to_be_checked()
+    jo.complaints = [one for one in jo.complaints if " 422 " not in one]
+
+
+@pytest.mark.parametrize("by", ["sam.ng", "Collate"])
+async def test_who_focuses_the_state_is_told_at_once_that_another_ended_the_handoff(gateway, sign_in, by):
+    authorization = gateway.create("ended")
+    jo, sam = await sign_in("jo.miller"), await sign_in("sam.ng")
+    hers = await jo.visit(f"/authorizations/{authorization}/work")
+    await hers.get_by_role("button", name="Open the handoff").click()
+    await hers.get_by_label("Notes for Collate").fill(NOTES)
+    await (await get_into_session(hers)).close()
+    # Her focus stays on the button.
+    if by == "sam.ng":
+        his = await sam.visit(f"/authorizations/{authorization}/work")
+        await his.get_by_text("Report in place of jo.miller").click()
+        await report_submitted(his)
+        told = "sam.ng ended the handoff: submitted"
+    else:
+        gateway.simulate(f"authorizations/{authorization}/act", {"do": "expire"})
+        told = "Collate ended the handoff: expired"
+    await expect(hers.get_by_text(told)).to_be_visible(timeout=20_000)
+    await expect(hers.get_by_text("Do the work at the payer")).to_have_count(0)
+    await expect(hers.get_by_label("Notes for Collate")).to_have_value(NOTES)
+
+
+async def test_a_workbench_that_nobody_watches_shows_the_step_once_it_is_watched(gateway, sign_in):
+    authorization = gateway.create("unwatched", watched=False)
+    jo = await sign_in("jo.miller")
+    page = await jo.visit(f"/authorizations/{authorization}/work")
+    await expect(page.get_by_text("The gateway does not watch this authorization yet")).to_be_visible()
+    gateway.watch(authorization)
+    await expect(page.get_by_role("button", name="Open the handoff")).to_be_visible(timeout=15_000)
+
+
 MESSAGE = "Use the group login; call 555-0100 for the code (PHI)."
 
 

@@ -27,7 +27,7 @@ from console.pages.workbench.confirmation import (
 from console.pages.workbench.reading import authorization_of, new_key, read_workbench
 from console.pages.workbench.show import page_response
 from console.updates import status_of
-from console.views.workbench.report import MissingPart, TypedReport, close_result, typed_report
+from console.views.workbench.report import RefusedPart, TypedReport, close_result, typed_report
 from schemas.fields.scalars import is_id
 
 WAIT_SECONDS: Final = 3
@@ -52,8 +52,10 @@ async def report(request: Request) -> Response:
     authorization_id, person, form = authorization_of(request), person_of(request), await read_form(request)
     key, typed = key_of(form), typed_report(form)
     result = close_result(typed)
-    if isinstance(result, MissingPart):
-        return await _again(request, key, missing=result.field, report=typed)
+    if isinstance(result, RefusedPart):
+        return await _again(
+            request, key, missing=f"other_{result.field}" if result.contradicts else result.field, report=typed
+        )
     handoff_id = id_of(form, "handoff")
     body: models.HandoffCloseBody = {"result": result, "reportedBy": person.name_for_api}
     if typed.takes_over and person.is_named_by_token:  # a service claims nothing

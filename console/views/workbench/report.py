@@ -22,10 +22,14 @@ class TypedReport:
 
 
 @dataclass(frozen=True, slots=True)
-class MissingPart:
-    """A part of the report that must be filled in: the name of its field."""
+class RefusedPart:
+    """A part of the report that must be filled in, or that contradicts the chosen result: the name of its field.
+
+    With `contradicts` the person typed it, and the chosen result has no place for it: nothing typed is dropped.
+    """
 
     field: str
+    contradicts: bool = False
 
 
 def typed_report(form: Mapping[str, str]) -> TypedReport:
@@ -40,21 +44,23 @@ def typed_report(form: Mapping[str, str]) -> TypedReport:
     )
 
 
-def close_result(report: TypedReport) -> models.CloseResult | MissingPart:
-    """Return `result` of the close command, or the part that is missing. The API checks the rest."""
-    notes = report.notes or None
+def close_result(report: TypedReport) -> models.CloseResult | RefusedPart:
+    """Return `result` of the close command, or the part that is missing or too much. The API checks the rest."""
+    notes, typed = report.notes or None, {"reason": report.reason, "why": report.why, "reference": report.reference}
+    places = {"unable_to_complete": "reason", "revoked": "why"}
+    own = places.get(report.result, "reference" if report.result in set(ReportedOutcome) else "")
+    if not own:
+        return RefusedPart("result")
+    if others := [field for field, text in typed.items() if text and field != own]:
+        return RefusedPart(others[0], contradicts=True)
     match report.result:
         case "unable_to_complete" if report.reason in UNABLE_REASONS:
             return results.unable_to_complete(report.reason, operator_notes=notes)
-        case "unable_to_complete":
-            return MissingPart("reason")
         case "revoked" if report.why:
             return results.revoked(report.why, notes=notes)
-        case "revoked":
-            return MissingPart("why")
-        case outcome if outcome in set(ReportedOutcome):
+        case "unable_to_complete" | "revoked":
+            return RefusedPart(own)
+        case outcome:
             reported = cast("models.ReportedOutcome", outcome)
             reference = report.reference or None
             return results.completed(reported, observed_reference_number=reference, operator_notes=notes)
-        case _:
-            return MissingPart("result")

@@ -8,7 +8,7 @@ import pytest
 from console.page import TEMPLATES
 from console.views.freshness import Freshness, FreshnessState
 from console.views.workbench.bench import workbench
-from console.views.workbench.report import MissingPart, close_result, typed_report
+from console.views.workbench.report import RefusedPart, close_result, typed_report
 from console.views.workbench.sources import chosen
 from console.views.workbench.step import WorkStep, step_of
 from schemas.commands import UNABLE_REASONS
@@ -103,12 +103,23 @@ def test_a_newer_risk_is_shown_and_events_of_another_handoff_are_not():
     assert (handoff.risk, handoff.link_is_over) == (timeline[0]["data"], True)
 
 
+TYPED = {"reason": "channel_outage", "why": "Wrong case.", "reference": "R-1"}
+RESULTS = {one.value: "reference" for one in ReportedOutcome} | {"unable_to_complete": "reason", "revoked": "why"}
+# Every result with every field that it has no place for: nothing that a person typed is dropped.
+CONTRADICTIONS = [
+    ({"result": result, own: TYPED[own], other: TYPED[other]}, RefusedPart(other, contradicts=True))
+    for result, own in RESULTS.items()
+    for other in TYPED
+    if other != own
+]
+
+
 @pytest.mark.parametrize(
     ("form", "result"),
     [
         ({"result": "submitted"}, {"type": "completed", "reportedOutcome": "submitted"}),
         (
-            {"result": "decision_observed", "reference": " R-1 ", "notes": "Seen.", "why": "ignored"},
+            {"result": "decision_observed", "reference": " R-1 ", "notes": "Seen."},
             {
                 "type": "completed",
                 "reportedOutcome": "decision_observed",
@@ -117,14 +128,15 @@ def test_a_newer_risk_is_shown_and_events_of_another_handoff_are_not():
             },
         ),
         (
-            {"result": "unable_to_complete", "reason": "channel_outage", "reference": "ignored"},
+            {"result": "unable_to_complete", "reason": "channel_outage"},
             {"type": "unable_to_complete", "reason": "channel_outage"},
         ),
         ({"result": "revoked", "why": "Wrong case."}, {"type": "revoked", "reason": "Wrong case."}),
-        ({}, MissingPart("result")),
-        ({"result": "other"}, MissingPart("result")),
-        ({"result": "unable_to_complete"}, MissingPart("reason")),
-        ({"result": "revoked"}, MissingPart("why")),
+        ({}, RefusedPart("result")),
+        ({"result": "other"}, RefusedPart("result")),
+        ({"result": "unable_to_complete"}, RefusedPart("reason")),
+        ({"result": "revoked"}, RefusedPart("why")),
+        *CONTRADICTIONS,
     ],
 )
 def test_a_typed_report_becomes_the_result_of_a_close(form, result):
