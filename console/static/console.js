@@ -178,11 +178,9 @@
     part.replaceChildren(...fresh.childNodes);
     showTimes(part);
   };
-  // Another step, because someone ended this one: it is told at once, and what the person typed is outside of this part.
-  const hasMoved = (part, fresh) => Boolean(fresh.querySelector("[data-moved]")) && !part.querySelector("[data-moved]");
-  // Under pointer or focus nothing moves: known rows and the line that leads change in their place, new rows wait for a click.
+  // Under pointer or focus nothing moves, except when another step is due: then no button of this one may stay. Known rows and the line that leads change in their place, new rows wait for a click.
   const hold = (part, fresh) => {
-    if (hasMoved(part, fresh)) {
+    if (fresh.querySelector("[data-moved]")) {
       const had = part.contains(document.activeElement);
       show(part, fresh);
       if (had) { part.tabIndex = -1; part.focus({ preventScroll: true }) }
