@@ -200,6 +200,11 @@ def _is_plain_end(event):
     return not (event.data.get("redrive") or event.data.get("reason") or event.data.get("outcome") == "discarded")
 
 
+def _ends_in_span(log, story):
+    """Whether the last event of this life is in the span: another authorization's record is not compared."""
+    return story.events[-1].sequence == story.sequence and story.events[-1].at >= log.since
+
+
 def _plain_end(log):
     story, place = log.some(*ENDS)
     return (story, place) if story is not None and _is_plain_end(story.events[place]) else (None, None)
@@ -341,7 +346,7 @@ def misplaced(log):
 
 def behind(log):
     story = log.chance.choice(log.stories)
-    if story.sequence < 2 or story.events[-1].sequence != story.sequence or story.now < log.since:
+    if story.sequence < 2 or not _ends_in_span(log, story):
         return None
     log.records = {story.authorization: story.sequence - 1}
     return {Rule.RECORD_BEHIND}
@@ -349,7 +354,7 @@ def behind(log):
 
 def ahead(log):
     story = log.chance.choice(log.stories)
-    if story.events[-1].sequence != story.sequence or story.now < log.since:
+    if not _ends_in_span(log, story):
         return None
     log.records = {story.authorization: story.sequence + 1}
     return {Rule.RECORD_AHEAD}
@@ -358,7 +363,7 @@ def ahead(log):
 def rogue(log):
     """An event in perfect form that the worker did not write: the record does not count it."""
     story, place = log.some("authorization.changed", *ENDS)
-    if story is None:
+    if story is None or not _ends_in_span(log, story):
         return None
     log.records = {story.authorization: story.sequence}
     log.append(story, story.events[place], 1.0)
