@@ -18,7 +18,7 @@ from schemas.callers import pool_of
 from schemas.events import CommandDeadLettered, CommandFinished
 
 MARK: Final = b'"unknownAuthorizations":'
-"""Only the event of an unknown authorization contains it: no value of an event has a quotation mark."""
+"""Only an event that `learn` takes contains it: no value of an event has a quotation mark."""
 PERSONS: Final = 10
 """One person may have a tenth of what all people of a prefix may have."""
 # As long as the worker may keep a state. Else its number would be told again, and count as new.
@@ -36,7 +36,7 @@ class UnknownCounts:
         self._counts: OrderedDict[tuple[str, int], dict[float, int]] = OrderedDict()
 
     def learn(self, event: CommandFinished | CommandDeadLettered, partition: int, now: float) -> None:
-        """Count an ended command of an unknown authorization; `event` has the mark."""
+        """Learn the number of an end whose authorization was unknown before it; `event` has the mark."""
         pool = pool_of(event.caller)
         told = event.unknown_authorizations or 0
         is_new = told > self._number((pool, partition), now)

@@ -35,9 +35,9 @@ class Openings:
         """Keep the record of an opening; others are ignored."""
         if record.key is None or next((value for name, value in record.headers if name == "ce_type"), b"") != _OPENED:
             return
-        now = self._now()
-        self._last[record.key.decode()] = now, record
-        self._last.move_to_end(record.key.decode())
+        now, authorization_id = self._now(), record.key.decode("utf-8", "replace")
+        self._last[authorization_id] = now, record
+        self._last.move_to_end(authorization_id)
         while len(self._last) > MOST or next(iter(self._last.values()))[0] < now - KEPT:
             self._last.popitem(last=False)
 
