@@ -512,7 +512,7 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             };
-            /** @description Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition. */
+            /** @description Present if Collate had not shown the authorization before this command: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition. */
             unknownAuthorizations?: number;
             /** @description The calls to Collate that this worker knows. */
             attempts?: components["schemas"]["CommandFinished.Attempt"][];
@@ -642,7 +642,7 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             };
-            /** @description Present if Collate has never shown the authorization: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition. */
+            /** @description Present if Collate had not shown the authorization before this command: how many such ones of the caller, or of all people of its prefix, the gateway keeps in this partition. */
             unknownAuthorizations?: number;
             /** @description The calls to Collate that this worker knows. */
             attempts?: components["schemas"]["CommandDeadLettered.Attempt"][];
@@ -1666,6 +1666,11 @@ export interface components {
             why?: string | null;
             /** @description The dead letter's `redrive` as read: the decision is about no other. A retry is the same one. */
             redrive: number;
+            /**
+             * Format: date-time
+             * @description The dead letter's `deadAt` as read. A day after its end the same key is a new command, whose numbers begin again: with `deadAt` the decision is about none of these.
+             */
+            deadAt?: string | null;
         };
         /**
          * DeadLetterDecisions
