@@ -374,3 +374,9 @@ def test_only_what_a_second_look_finds_too_is_a_violation():
     found = first.judged()
     found.seen_again(second.judged())
     assert set(found.found) == {PromiseRule.TWO_ENDS} == {one.rule for one in found.violations}
+
+
+@pytest.mark.parametrize("name", ["requestedBy", "ticket", "caller", "operator"])
+def test_a_link_in_a_name_or_a_ticket_is_no_secret_and_one_elsewhere_is(name):
+    assert not has_secret(b'{"%s":"https://intranet/jo","outcome":"applied"}' % name.encode())
+    assert has_secret(b'{"%s":"jo","advice":"https://live/1"}' % name.encode())

@@ -142,3 +142,16 @@ def test_json_for_a_terminal_is_the_same_json():
     assert json.loads(shown) == value
     assert not set(shown) & {"\x9b", "\u202e", "\U000e0041"}
     assert "é" in shown
+
+
+@pytest.mark.parametrize("field", ["operator", "ticket"])
+def test_a_name_and_a_ticket_of_a_request_have_no_url(field):
+    """They are published, and a link there would be taken for a secret. A stored one stays readable."""
+    decision = {"operator": "jo", "reason": "done_by_hand", "ticket": "OPS/7:1", "redrive": 0}
+    with_url = json.dumps(decision | {field: "https://jira/OPS-1"})
+    DeadLetterDecision.model_validate_json(json.dumps(decision), context=FROM_CALLER)
+    with pytest.raises(ValidationError) as caught:
+        DeadLetterDecision.model_validate_json(with_url, context=FROM_CALLER)
+    (fault,) = faults(caught.value)
+    assert "without ://" in fault.expected
+    DeadLetterDecision.model_validate_json(with_url)
