@@ -14,7 +14,7 @@ from runtime.settings import ClusterSettings, KafkaSettings
 from schemas.promises.authorization import CLOCK_SECONDS
 from schemas.promises.ends import KEPT_SECONDS
 from schemas.promises.partition import NewestTransaction, SeenPartition, torn
-from schemas.promises.seen import dead_letter, key_of, logged_command, logged_event
+from schemas.promises.seen import MOST_DIGITS, dead_letter, key_of, logged_command, logged_event
 from schemas.promises.violations import PartitionFindings, PromiseRule
 from schemas.records import TopicRecord
 from schemas.topics import catalogue, partition_for
@@ -131,7 +131,7 @@ class _PartitionReader:
     async def _authorizations(self, begin: int, end: int) -> None:
         async for record in self._records("authorizations", begin, end):
             sequence = next((value for name, value in record.headers if name == "ce_sequence"), None) or b""
-            is_shown = record.value is not None and sequence.isdigit()
+            is_shown = record.value is not None and sequence.isdigit() and len(sequence) <= MOST_DIGITS
             self.seen.see_record(key_of(record), int(sequence) if is_shown else None, record.offset)
 
     async def _events(self, starts: Mapping[str, int], ends: Mapping[str, int]) -> None:

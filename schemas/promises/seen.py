@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import blake2b
 from typing import Any, Final
 
 from schemas.commands import Redrive
@@ -49,15 +50,19 @@ _TEXTS: Final = (
     *("caller", "commandId", "handoffId", "reason", "outcome", "effect", "assertedBy"),
     *("by", "operator", "requestedBy", "acceptedBy", "reportedBy"),
 )
+NO_ID: Final = "no id"
+# A rogue record of `commands` whose key is no id becomes a dead letter, and may be discarded.
+_OF_ANY_KEY: Final = frozenset({"command.dead_lettered", "command.finished"})
 _NO_COMMAND: Final = "00000000-0000-0000-0000-000000000000"
-_MOST_DIGITS: Final = 20
+MOST_DIGITS: Final = 20
 _MOST_REDRIVES: Final = 1_000
 
 
 def key_of(record: TopicRecord) -> str:
-    """Return the authorization's id of a record; a key that is none may be anything, and is not shown."""
-    key = (record.key or b"").decode("utf-8", "replace")
-    return key if is_id(key) else "(no id)"
+    """Return the authorization's id of a record. Of a key that is none only a digest: it may be anything."""
+    raw = record.key or b""
+    key = raw.decode("utf-8", "replace")
+    return key if is_id(key) else f"({NO_ID} {blake2b(raw, digest_size=6).hexdigest()})"
 
 
 def logged_event(record: TopicRecord) -> SeenEvent | str | None:
@@ -70,18 +75,19 @@ def logged_event(record: TopicRecord) -> SeenEvent | str | None:
         kind = headers.get("ce_type", b"").decode()
         if not kind.startswith(PREFIX):
             return None
-        if (key := key_of(record)) == "(no id)":
+        key, short = key_of(record), _short(kind)
+        if key.startswith(f"({NO_ID}") and short not in _OF_ANY_KEY:
             return "key"
         data: dict[str, Any] = {**json.loads(record.value or b"")}  # a TypeError if it is no object
         if (wrong := _malformed(data)) is not None:
             return wrong
         sequence, cause, id_ = headers["ce_sequence"], headers.get("ce_causationid"), headers["ce_id"].decode()
-        if not (sequence.isdigit() and len(sequence) <= _MOST_DIGITS and is_command_id(id_)):
+        if not (sequence.isdigit() and len(sequence) <= MOST_DIGITS and is_command_id(id_)):
             return "sequence or id"
         return SeenEvent(
             key,
             int(sequence),
-            _short(kind),
+            short,
             None if cause is None else cause.decode(),
             record.timestamp / 1_000,
             data,

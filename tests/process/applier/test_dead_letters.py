@@ -277,3 +277,13 @@ async def test_a_command_that_this_version_cannot_read_is_dead_lettered_once(mak
     assert (dead_letter.command_id, dead_letter.caller) == (command, "intake")
     (event,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
     assert event.data.command_id == command
+
+
+async def test_a_rogue_record_whose_key_is_no_id_is_a_dead_letter_and_breaks_no_promise(make_queue):
+    """`make_queue` judges the events at the end: the check names no violation of ours, and shows no key."""
+    for key in ("Jane Doe", "x" * 300):
+        queue = make_queue(authorization_id=key)
+        queue.append((("ce_id", b"junk"),), b"not json")
+        await queue.drain()
+        (dead,) = queue.events(EventType.COMMAND_DEAD_LETTERED)
+        assert dead.data.cause == "invalid_record"

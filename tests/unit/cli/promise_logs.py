@@ -304,7 +304,8 @@ def broken(log):
 
 def no_key(log):
     story = log.chance.choice(log.stories)
-    entry = raw_event(replace(story.events[-1], at=log.end))
+    event = next(one for one in story.events if one.kind == "authorization.changed")
+    entry = raw_event(replace(event, at=log.end))
     key = next(key for key in (f"Jane Doe {n}".encode() for n in range(99)) if partition_for(key, PARTITIONS) == NUMBER)
     log.raw["events"].append(replace(entry, key=key))
     return {Rule.MALFORMED}
